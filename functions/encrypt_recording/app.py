@@ -1,0 +1,27 @@
+"""encrypt_recording: landed recordings, announced on the encrypt queue, are sealed and delivered."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from callseal.batch import Batch
+from callseal.delivery import Delivery
+from callseal.wiring import now, wire
+
+RECORDS_AT_ONCE = 10
+
+
+@cache
+def batch() -> Batch:
+    """Make ready, once per execution environment."""
+    parts = wire(os.environ)
+    delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, now)
+    return Batch(delivery, parts.queue, parts.landing.name, RECORDS_AT_ONCE, Logger())
+
+
+def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Seal and deliver what a batch of the encrypt queue, or a bare S3 notification, announces."""
+    return batch().handle(event)

@@ -1,0 +1,24 @@
+"""sweep_landing: every 5 minutes, and when a tenant's key or settings change, what is still owed is put back.
+
+The events: https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html and
+https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from callseal.sweep import Sweep, prefix_of_change
+from callseal.wiring import now, wire
+
+
+def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
+    """Sweep the tenant whose key or settings changed, or all of landing; counts what became of the files."""
+    # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
+    parts = wire(os.environ)
+    sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now)
+    counts = dict(sweep.run(prefix_of_change(event, os.environ["TENANTS_PREFIX"])))
+    Logger().info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
+    return counts

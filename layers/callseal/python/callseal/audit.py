@@ -1,0 +1,123 @@
+"""Audit events: what happened to a landed file. Their schema is schemas/audit-event.schema.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from callseal.errors import HeldError, Reason
+from callseal.landing import LandedObject, tenant_of
+from callseal.recipients.model import Recipient
+
+SOURCE = "callseal"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """An event for the bus."""
+
+    detail_type: str
+    detail: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The event's deterministic id."""
+        return str(self.detail["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A committed output; `sealed` as in its metadata, `sha256` of the sealed bytes, None for a plain one."""
+
+    destination: str
+    bucket: str
+    key: str
+    size: int
+    sha256: str | None
+    sealed: str
+
+
+def delivered(
+    landed: LandedObject,
+    outputs: Sequence[Output],
+    recipients: Sequence[Recipient],
+    key_version: str | None,
+    now: datetime,
+) -> AuditEvent:
+    """Tell that every output of a file is committed."""
+    return _event(
+        "RecordingDelivered",
+        landed,
+        now,
+        {
+            "outputs": [asdict(output) for output in outputs],
+            "recipients": [_recipient(recipient) for recipient in recipients] or None,
+            "key_version": key_version,
+        },
+    )
+
+
+def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now: datetime) -> AuditEvent:
+    """Tell that a file is held and why. Held again for the same reason by another key, it is another event."""
+    return _event(
+        "RecordingHeld",
+        landed,
+        now,
+        {
+            "outputs": [asdict(output) for output in outputs] or None,
+            "key_version": error.key_version,
+            "reason": error.reason.value,
+            "message": str(error),
+        },
+        by_reason=True,
+    )
+
+
+def released(landed: LandedObject, reason: str, key_version: str | None, now: datetime) -> AuditEvent:
+    """Tell that the cause that a file was held for is gone, and that it is taken up again."""
+    return _event(
+        "RecordingReleased",
+        landed,
+        now,
+        # The reason was a tag, which anybody with access to the bucket could have written.
+        {"key_version": key_version, "reason": reason if reason in set(Reason) else None},
+        by_reason=True,
+    )
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a moment as RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _recipient(recipient: Recipient) -> dict[str, Any]:
+    not_after = timestamp(recipient.not_after) if recipient.not_after else None
+    return {"fingerprint": recipient.fingerprint, "kind": recipient.kind, "not_after": not_after}
+
+
+def _event(
+    detail_type: str, landed: LandedObject, now: datetime, members: dict[str, Any], *, by_reason: bool = False
+) -> AuditEvent:
+    """Build an event. Its id is made of what happened and to which object, so a repeat of it has the same."""
+    source = {"bucket": landed.bucket, "key": landed.key, "etag": landed.etag, "size": landed.size}
+    happened = [detail_type, landed.bucket, landed.key, landed.etag, landed.version_id]
+    if by_reason:
+        happened += [members["reason"], members["key_version"]]
+    detail: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": sha256(json.dumps(happened).encode()).hexdigest()[:32],
+        "time": timestamp(now),
+        "tenant": tenant_of(landed.key),
+        "source": source,
+        "outputs": None,
+        "recipients": None,
+        "key_version": None,
+        "reason": None,
+        "message": None,
+    }
+    return AuditEvent(detail_type, detail | members)

@@ -1,0 +1,47 @@
+"""The encrypt queue: landed objects go in once more, and failed messages come back sooner."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
+
+from callseal.aws.calls import calling
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+    from callseal.landing import LandedObject
+    from callseal.notification import Message
+
+FIRST_RETRY_SECONDS = 5
+MAX_RETRY_SECONDS = 900
+
+
+class EncryptQueue:
+    """Sends and delays the messages of the encrypt queue."""
+
+    def __init__(self, sqs: SQSClient, url: str) -> None:
+        """Take the client and the queue's URL."""
+        self._sqs = sqs
+        self._url = url
+
+    def put_back(self, landed: LandedObject) -> None:
+        """Announce a landed object as S3 did when it landed."""
+        thing = {"key": quote_plus(landed.key, safe="/"), "size": landed.size, "eTag": landed.etag}
+        record = {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:PutBack",
+            "s3": {"bucket": {"name": landed.bucket}, "object": thing},
+        }
+        with calling("Putting a file back to the queue"):
+            self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps({"Records": [record]}))
+
+    def retry_soon(self, message: Message) -> None:
+        """Let a failed message come back after 5 s, 20 s, 80 s, ... instead of the queue's long visibility timeout."""
+        delay = min(FIRST_RETRY_SECONDS * 4 ** (message.receives - 1), MAX_RETRY_SECONDS)
+        with calling("Shortening a failed message's delay"):
+            self._sqs.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=delay
+            )

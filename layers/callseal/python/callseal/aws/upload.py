@@ -1,0 +1,176 @@
+"""Uploads: bytes go in as they are made, and nothing is visible before the commit.
+
+What fits one part is a single PutObject. Above that, parts are sent by other threads while the next one is filled, with
+so few under way at once that memory stays flat whatever the size.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from hashlib import sha256
+from threading import BoundedSemaphore
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from callseal.aws.calls import calling
+from callseal.errors import OutputExistsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PART_BYTES = 8 * 1024**2
+PARTS_UNDER_WAY = 2
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_PARTS = 10_000
+
+
+class MultipartUpload:
+    """A multipart upload's requests; the parts may be sent in any order, from several threads."""
+
+    def __init__(self, s3: S3Client, target: dict[str, Any]) -> None:
+        """Create the upload of `target`: Bucket, Key, ContentType and Metadata."""
+        self._s3 = s3
+        with calling("Beginning the upload"):
+            answer = s3.create_multipart_upload(**target)
+        self._address: Any = {"Bucket": target["Bucket"], "Key": target["Key"], "UploadId": answer["UploadId"]}
+        self._etags: dict[int, str] = {}
+        self._count = 0
+
+    def number(self) -> int:
+        """Give the next part's number."""
+        self._count += 1
+        return self._count
+
+    def send_part(self, number: int, data: Any) -> None:
+        """Send a part."""
+        with calling("Uploading a part"):
+            answer = self._s3.upload_part(**self._address, PartNumber=number, Body=data)
+        self._etags[number] = answer["ETag"]
+
+    def copy_part(self, source: dict[str, Any], byte_range: str) -> None:
+        """Copy a range of another object as the next part, on the server side."""
+        number = self.number()
+        with calling("Copying a part"):
+            answer = self._s3.upload_part_copy(**self._address, **source, PartNumber=number, CopySourceRange=byte_range)
+        self._etags[number] = answer["CopyPartResult"]["ETag"]
+
+    def complete(self) -> str:
+        """Make the object of its parts, if nothing stands there yet; gives its etag."""
+        parts: Any = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._etags.items())]
+        with calling("Completing the upload", on_412=OutputExistsError):
+            answer = self._s3.complete_multipart_upload(
+                **self._address, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            )
+        return answer["ETag"]
+
+    def abort(self) -> None:
+        """Give the upload up; where even that fails, the bucket's lifecycle rule does it."""
+        try:
+            with calling("Aborting the upload"):
+                self._s3.abort_multipart_upload(**self._address)
+        except Exception:  # noqa: BLE001, S110  # what made us abort is what the caller must hear of
+            pass
+
+
+class Upload:
+    """An upload to write to; leaving its context without a commit leaves nothing behind.
+
+    `size` (bytes, once committed) and `sha256` (lower-case hex, likewise) describe what was written.
+    """
+
+    def __init__(self, s3: S3Client, executor: Executor, target: dict[str, Any], expected_size: int) -> None:
+        """Prepare an upload; nothing is sent yet."""
+        self._s3 = s3
+        self._executor = executor
+        self._target = target
+        self._part_bytes = max(PART_BYTES, -(-expected_size // (MAX_PARTS - 100)))
+        self._part = bytearray()
+        self._multipart: MultipartUpload | None = None
+        self._under_way = BoundedSemaphore(PARTS_UNDER_WAY)
+        self._sending: list[Future[None]] = []
+        # Hashing goes on beside sealing and sending; one thread keeps the parts in order.
+        self._hashing: ThreadPoolExecutor | None = None
+        self._digest = sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all that was written."""
+        return self._digest.hexdigest()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Abort what was not committed."""
+        if self._multipart:
+            for future in self._sending:
+                future.cancel()
+            self._wait()
+            self._multipart.abort()
+        if self._hashing:
+            self._hashing.shutdown()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes; raises TransientError where a part that was sent earlier failed."""
+        view = memoryview(data)
+        self.size += len(view)
+        while view:
+            room = self._part_bytes - len(self._part)
+            self._part += view[:room]
+            view = view[room:]
+            # The last part is sent by the commit; so a file of one part never becomes a multipart upload.
+            if view:
+                self._send()
+
+    def commit(self) -> str:
+        """Make the object visible and give its etag; raises OutputExistsError where another one came first."""
+        if self._multipart is None:
+            return self._put()
+        self._send()
+        for future in self._sending:
+            future.result()
+        if self._hashing:
+            self._hashing.shutdown()
+        etag = self._multipart.complete()
+        self._multipart = None
+        return etag
+
+    def _put(self) -> str:
+        self._digest.update(self._part)
+        body: Any = self._part  # the SDK takes a bytearray, its types do not say so
+        with calling("Uploading the output", on_412=OutputExistsError):
+            return self._s3.put_object(**self._target, Body=body, IfNoneMatch="*")["ETag"]
+
+    def _send(self) -> None:
+        part, self._part = self._part, bytearray()
+        if self._multipart is None:
+            self._multipart = MultipartUpload(self._s3, self._target)
+            self._hashing = ThreadPoolExecutor(1, "hash")
+        self._raise_first_failure()
+        self._under_way.acquire()
+        hashed = self._hashing.submit(self._digest.update, part) if self._hashing else None
+        number = self._multipart.number()
+        self._sending.append(self._executor.submit(self._send_part, self._multipart, number, part, hashed))
+
+    def _send_part(self, multipart: MultipartUpload, number: int, part: bytearray, hashed: Future[None] | None) -> None:
+        try:
+            multipart.send_part(number, part)
+            if hashed:
+                hashed.result()
+        finally:
+            self._under_way.release()
+
+    def _raise_first_failure(self) -> None:
+        done = [future for future in self._sending if future.done()]
+        for future in done:
+            future.result()
+        self._sending = [future for future in self._sending if future not in done]
+
+    def _wait(self) -> None:
+        for future in self._sending:
+            if not future.cancelled():
+                future.exception()

@@ -1,0 +1,102 @@
+"""Batches: a batch's records are worked on at once, and each fails for itself alone.
+
+The answer is Lambda's partial batch response:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from traceback import extract_tb
+from typing import Any, Protocol
+
+from callseal.aws.queue import EncryptQueue
+from callseal.delivery import Delivery, Outcome
+from callseal.errors import CallsealError, TransientError, UnreadableNotificationError
+from callseal.landing import LandedObject
+from callseal.notification import Message, parse_body, parse_notification, queue_messages
+
+
+class Log(Protocol):
+    """As much of a structured logger as is used here."""
+
+    def info(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        """Log a fact."""
+
+    def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        """Log what will be tried again."""
+
+
+class BatchFailedError(CallsealError):
+    """A directly invoked notification was not handled whole; invoke again, what is done will not be done twice."""
+
+
+class Batch:
+    """Handles an invocation: messages of the encrypt queue, or a bare S3 notification."""
+
+    def __init__(self, delivery: Delivery, queue: EncryptQueue, landing_bucket: str, workers: int, log: Log) -> None:
+        """Take what it works with; `workers` is how many records are worked on at once."""
+        self._delivery, self._queue, self._landing_bucket, self._log = delivery, queue, landing_bucket, log
+        self._executor = ThreadPoolExecutor(workers, "record")
+
+    def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Handle an event; the messages that failed come back in `batchItemFailures`.
+
+        Raises BatchFailedError or UnreadableNotificationError for a bare notification, which has no partial answer.
+        """
+        messages = queue_messages(event)
+        if messages is None:
+            return self._handle_bare(event)
+        failed = [message.id for message, ok in self._executor.map(self._handle_message, messages) if not ok]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+    def _handle_bare(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        done = list(self._executor.map(self._try, parse_notification(event)))
+        if not all(done):
+            raise BatchFailedError(f"{done.count(False)} of {len(done)} files were not handled; invoke again.")
+        return {"batchItemFailures": []}
+
+    def _handle_message(self, message: Message) -> tuple[Message, bool]:
+        try:
+            landed = parse_body(message.body)
+        except UnreadableNotificationError as exc:
+            self._log.warning("message unreadable", extra={"message_id": message.id, "why": str(exc)})
+            ok = False
+        else:
+            tried = [self._try(one, message.id) for one in landed]  # all of them, whatever becomes of the first
+            ok = all(tried)
+        if not ok:
+            with suppress(TransientError):  # then it comes back later, by the queue's own timeout
+                self._queue.retry_soon(message)
+        return message, ok
+
+    def _try(self, landed: LandedObject, message_id: str | None = None) -> bool:
+        try:
+            if landed.bucket != self._landing_bucket:
+                raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
+            outcome = self._delivery.deliver(landed)
+        except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
+            self._log.warning("record failed", extra={"message_id": message_id, **_describe(exc)})
+            return False
+        self._log.info(f"recording {outcome.state}", extra={"message_id": message_id, **_facts(outcome, landed)})
+        return True
+
+
+def _facts(outcome: Outcome, landed: LandedObject) -> dict[str, object]:
+    """What may be logged of a file: never its key, which may hold a caller's number; the event's id finds it."""
+    return {
+        "tenant": outcome.tenant,
+        "event_id": outcome.event_id,
+        "reason": outcome.reason,
+        "size": landed.size,
+    }
+
+
+def _describe(exc: Exception) -> dict[str, object]:
+    """Say where it failed; only our own sentences are repeated, for others' may quote what they were given."""
+    trace = extract_tb(exc.__traceback__)[-6:]
+    frames = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in trace]
+    why = str(exc) if isinstance(exc, CallsealError) else ""
+    return {"error": type(exc).__name__, "why": why, "trace": frames}

@@ -1,0 +1,139 @@
+"""Commit: write what a plan says, once. The first commit of an output wins; everybody else finds it and goes on."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from threading import BoundedSemaphore
+
+from callseal.aws.landing_bucket import LandingBucket
+from callseal.aws.output_buckets import Address, OutputBuckets, StoredObject
+from callseal.aws.upload import PART_BYTES
+from callseal.envelopes import Sink, Source, cms
+from callseal.errors import HeldError, OutputExistsError, Reason, TransientError
+from callseal.planning import Plan
+from callseal.recipients import GpgFactory
+from callseal.recipients.model import CmsRecipients
+from callseal.routing import Destination, Route
+
+# Large files go through a narrow gate, so that a batch of them takes no more memory than two.
+LARGE_AT_ONCE = 2
+
+
+@dataclass(slots=True)
+class Progress:
+    """What stands at the destinations and is ours: found there, or committed by us, then with its hash."""
+
+    stored: dict[Route, StoredObject] = field(default_factory=dict)
+    hashes: dict[Address, str] = field(default_factory=dict)
+
+    @property
+    def sealed(self) -> StoredObject | None:
+        """A sealed output, where there is one yet."""
+        return next((stored for way, stored in self.stored.items() if way.sealed), None)
+
+
+class OutputConflictError(HeldError):
+    """Something that is not ours stands under an output's key; `progress` is what is ours all the same."""
+
+    def __init__(self, destination: Destination, progress: Progress) -> None:
+        """Name the destination."""
+        super().__init__(
+            Reason.OUTPUT_CONFLICT,
+            f"Another file stands under this name in the {destination} bucket, and nothing is ever overwritten. Move "
+            "that one away, or land this one under another name and remove it here.",
+        )
+        self.progress = progress
+
+
+class Committer:
+    """Looks for outputs and commits those that are missing; safe to use from several threads."""
+
+    def __init__(self, landing: LandingBucket, outputs: OutputBuckets, gpg: GpgFactory) -> None:
+        """Take the buckets, and the gpg for OpenPGP tenants."""
+        self._landing, self._outputs, self._gpg = landing, outputs, gpg
+        self._large_gate = BoundedSemaphore(LARGE_AT_ONCE)
+
+    def look(self, plan: Plan) -> Progress:
+        """See what is there already; raises OutputConflictError where it is not ours."""
+        progress = Progress()
+        for way in plan.routes:
+            if stored := self._outputs.look(plan.address(way)):
+                self._accept(plan, way, stored, progress)
+        return progress
+
+    def commit(self, plan: Plan, way: Route, progress: Progress) -> None:
+        """Write one output, or find that another worker did; raises OutputConflictError where it is not ours."""
+        address = plan.address(way)
+        try:
+            progress.stored[way] = self._write(plan, way, address, progress)
+        except OutputExistsError:
+            self._settle(plan, way, address, progress)
+
+    def sha256(self, stored: StoredObject, progress: Progress) -> str:
+        """Give an output's hash; one that another worker wrote is read back for it."""
+        if stored.address not in progress.hashes:
+            progress.hashes[stored.address] = self._outputs.sha256(stored)
+        return progress.hashes[stored.address]
+
+    def _write(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
+        if not way.sealed:
+            return self._copy_plain(plan, way, address)
+        if progress.sealed:
+            return self._copy_sealed(plan, way, progress.sealed, address, progress)
+        return self._seal(plan, way, address, progress)
+
+    def _seal(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
+        large = (plan.landed.size or 0) > PART_BYTES
+        with self._large_gate if large else nullcontext(), self._landing.open(plan.landed) as body:
+            with self._outputs.upload(address, plan.label(way), body.size) as upload:
+                self._write_envelope(plan, body, body.size, upload.write)
+                etag = upload.commit()
+            progress.hashes[address] = upload.sha256
+        return StoredObject(address, etag.strip('"'), upload.size, plan.label(way).metadata)
+
+    def _write_envelope(self, plan: Plan, source: Source, size: int, sink: Sink) -> None:
+        if plan.key is None:
+            raise AssertionError("a sealed route is planned with a key")
+        recipients = plan.key.recipients
+        if isinstance(recipients, CmsRecipients):
+            cms.seal(source, size, recipients.members, plan.settings.cms_profile, sink)
+        else:
+            from callseal.envelopes import openpgp  # python-gnupg costs a cold start, and X.509 tenants need none
+
+            openpgp.seal(source, size, recipients, self._gpg(), sink)
+
+    def _copy_plain(self, plan: Plan, way: Route, address: Address) -> StoredObject:
+        self._refuse_occupied(address)
+        landed = self._landing.find(plan.landed)
+        source = StoredObject(Address(landed.bucket, landed.key), landed.etag or "", landed.size or 0, {})
+        return self._outputs.copy(source, address, plan.label(way))
+
+    def _copy_sealed(
+        self, plan: Plan, way: Route, first: StoredObject, address: Address, progress: Progress
+    ) -> StoredObject:
+        """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""
+        self._refuse_occupied(address)
+        stored = self._outputs.copy(first, address, replace(plan.label(way), recipients=first.recipients))
+        if first.address in progress.hashes:
+            progress.hashes[address] = progress.hashes[first.address]
+        return stored
+
+    def _refuse_occupied(self, address: Address) -> None:
+        """Look right before a copy: S3 refuses to copy onto something, the emulator does not."""
+        if self._outputs.look(address):
+            raise OutputExistsError("Something stands there already.")
+
+    def _settle(self, plan: Plan, way: Route, address: Address, progress: Progress) -> None:
+        stored = self._outputs.look(address)
+        if stored is None:
+            self._landing.find(plan.landed)  # a copy's 412 may also mean that its source has changed
+            raise TransientError("An output was there and is gone again.")
+        self._accept(plan, way, stored, progress)
+
+    @staticmethod
+    def _accept(plan: Plan, way: Route, stored: StoredObject, progress: Progress) -> None:
+        """Take what stands at a destination for ours if it was made of the same landed bytes."""
+        if stored.source_etag != plan.landed.etag:
+            raise OutputConflictError(way.destination, progress)
+        progress.stored[way] = stored

@@ -1,0 +1,112 @@
+"""Delivery: the whole way of one landed file, from its key to its purge, or to being held.
+
+    parse -> tenant -> route -> look -> seal and commit (archive first, SFTP last) -> audit -> purge
+
+Each step may be repeated, by any number of workers at once, and the landed file is deleted only after the audit bus has
+accepted the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from callseal import audit
+from callseal.audit import Output
+from callseal.aws.bus import AuditBus
+from callseal.aws.landing_bucket import LandingBucket
+from callseal.aws.tenants import Clock
+from callseal.commit import Committer, OutputConflictError, Progress
+from callseal.errors import HeldError, Reason, SourceGoneError
+from callseal.landing import LandedObject
+from callseal.planning import Plan, Planner
+from callseal.recipients.model import Recipient
+from callseal.routing import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a landed file; `event_id` finds it in the audit trail.
+
+    `gone` is a repeat: the file was delivered and purged, or replaced by one that has its own event.
+    """
+
+    state: Literal["delivered", "held", "gone"]
+    tenant: str | None = None
+    event_id: str | None = None
+    reason: Reason | None = None
+
+
+class Delivery:
+    """Delivers landed files; safe to use from several threads."""
+
+    def __init__(
+        self, landing: LandingBucket, planner: Planner, committer: Committer, bus: AuditBus, clock: Clock
+    ) -> None:
+        """Take what it works with."""
+        self._landing, self._planner, self._committer = landing, planner, committer
+        self._bus, self._clock = bus, clock
+
+    def deliver(self, landed: LandedObject) -> Outcome:
+        """Deliver a landed file, or hold it; raises TransientError where that must be tried again."""
+        try:
+            if landed.etag is None or landed.size is None:
+                landed = self._landing.find(landed)
+            try:
+                return self._deliver(landed)
+            except HeldError as held:
+                return self._hold(landed, held)
+        except SourceGoneError:
+            return Outcome("gone")
+
+    def _deliver(self, landed: LandedObject) -> Outcome:
+        plan = self._planner.plan(landed)
+        progress = self._committer.look(plan)
+        missing = [way for way in plan.routes if way not in progress.stored]
+        if not missing:
+            self._landing.find(landed)  # purged already: a repeat, there is nothing left to do
+        for way in missing:
+            self._committer.commit(plan, way, progress)
+        event = self._delivered_event(plan, progress)
+        self._bus.put(event)
+        with suppress(SourceGoneError):  # another worker was first, or a new file of this name landed meanwhile
+            self._landing.purge(landed)
+        return Outcome("delivered", plan.file.tenant, event.id)
+
+    def _delivered_event(self, plan: Plan, progress: Progress) -> audit.AuditEvent:
+        outputs = self._outputs(plan.routes, progress)
+        recipients, key_version = _sealed_to(plan, progress)
+        return audit.delivered(plan.landed, outputs, recipients, key_version, self._clock())
+
+    def _outputs(self, routes: Iterable[Route], progress: Progress) -> list[Output]:
+        return [self._output(way, progress) for way in routes]
+
+    def _output(self, way: Route, progress: Progress) -> Output:
+        stored = progress.stored[way]
+        digest = self._committer.sha256(stored, progress) if way.sealed else None
+        address = stored.address
+        return Output(way.destination, address.bucket, address.key, stored.size, digest, stored.sealed)
+
+    def _hold(self, landed: LandedObject, held: HeldError) -> Outcome:
+        """Hold a file. Audit first, then tag: one that is tagged is in the audit, one that is not is swept up."""
+        landed = self._landing.find(landed)
+        outputs: list[Output] = []
+        if isinstance(held, OutputConflictError):
+            outputs = self._outputs(held.progress.stored, held.progress)
+        event = audit.held(landed, held, outputs, self._clock())
+        self._bus.put(event)
+        self._landing.tag_held(landed, held.reason)
+        return Outcome("held", event.detail["tenant"], event.id, held.reason)
+
+
+def _sealed_to(plan: Plan, progress: Progress) -> tuple[Sequence[Recipient], str | None]:
+    """Tell whom the outputs are sealed to: by their own metadata, which may be of before a rotation."""
+    if progress.sealed is None or plan.key is None:
+        return (), None
+    members = plan.key.recipients.members
+    fingerprints = progress.sealed.recipients
+    if fingerprints == tuple(member.fingerprint for member in members):
+        return members, plan.key.version
+    return [Recipient(fingerprint, members[0].kind, None) for fingerprint in fingerprints], None

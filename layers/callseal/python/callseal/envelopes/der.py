@@ -1,0 +1,96 @@
+"""DER (X.690), as much of it as CMS needs: definite, minimal lengths, and single-octet tags.
+
+Why our own: docs/decisions.md, "A DER writer of our own".
+"""
+
+from typing import NamedTuple
+
+INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x05, 0x06, 0x30, 0x31
+END_OF_CONTENTS = b"\0\0"
+
+
+class Element(NamedTuple):
+    """One element as it stands: its tag octet, its contents, and the whole of it."""
+
+    tag: int
+    content: bytes
+    encoded: bytes
+
+
+def header(tag: int, length: int) -> bytes:
+    """Encode tag and length (X.690, 8.1.3) of an element whose contents follow."""
+    if length < 0x80:
+        return bytes((tag, length))
+    octets = length.to_bytes((length.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(octets))) + octets
+
+
+def indefinite(tag: int) -> bytes:
+    """Begin a constructed element that two zero octets will end (BER)."""
+    return bytes((tag, 0x80))
+
+
+def element(tag: int, *contents: bytes) -> bytes:
+    """Encode an element around its contents."""
+    body = b"".join(contents)
+    return header(tag, len(body)) + body
+
+
+def sequence(*elements: bytes) -> bytes:
+    """Encode a SEQUENCE."""
+    return element(SEQUENCE, *elements)
+
+
+def set_of(*elements: bytes) -> bytes:
+    """Encode a SET OF, its elements in ascending order of their encodings (X.690, 11.6)."""
+    return element(SET, *sorted(elements))
+
+
+def explicit(number: int, *contents: bytes) -> bytes:
+    """Encode a constructed, context-specific tag around its contents."""
+    return element(0xA0 | number, *contents)
+
+
+def integer(value: int) -> bytes:
+    """Encode a non-negative INTEGER."""
+    return element(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def octets(value: bytes) -> bytes:
+    """Encode an OCTET STRING."""
+    return element(OCTET_STRING, value)
+
+
+def bits(value: bytes) -> bytes:
+    """Encode a BIT STRING of whole octets."""
+    return element(BIT_STRING, b"\0", value)
+
+
+def oid(dotted: str) -> bytes:
+    """Encode an OBJECT IDENTIFIER (X.690, 8.19)."""
+    first, second, *rest = (int(arc) for arc in dotted.split("."))
+    return element(OID, *(_base128(arc) for arc in (40 * first + second, *rest)))
+
+
+def split(data: bytes) -> list[Element]:
+    """Take the elements apart that stand one after the other; raises ValueError where they do not fill the data."""
+    elements, position = [], 0
+    while position < len(data):
+        start, tag, length = position, data[position], data[position + 1]
+        position += 2
+        if length >= 0x80:
+            count = length & 0x7F
+            length = int.from_bytes(data[position : position + count])
+            position += count
+        if position + length > len(data):
+            raise ValueError("an element is longer than what it stands in")
+        elements.append(Element(tag, data[position : position + length], data[start : position + length]))
+        position += length
+    return elements
+
+
+def _base128(arc: int) -> bytes:
+    encoded = bytes((arc & 0x7F,))
+    while arc := arc >> 7:
+        encoded = bytes((0x80 | arc & 0x7F,)) + encoded
+    return encoded

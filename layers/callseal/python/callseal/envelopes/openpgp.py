@@ -1,0 +1,59 @@
+"""OpenPGP envelopes (RFC 4880, 5.13): SEIPDv1 messages, AES-256, uncompressed, binary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callseal.envelopes import Sink, Source
+from callseal.openpgp_packets import PKESK, SEIPD, packet_tags
+
+if TYPE_CHECKING:
+    from callseal.gpg import Gpg
+    from callseal.recipients.model import OpenPgpRecipients
+
+# 16 recipients of RSA 16384 take 33 KiB; what follows them decides.
+HEAD_BYTES = 64 * 1024
+
+
+class AeadPacketError(RuntimeError):
+    """The gpg in use writes packets that many readers refuse, and there is no telling it otherwise."""
+
+
+def seal(source: Source, size: int, recipients: OpenPgpRecipients, gpg: Gpg, sink: Sink) -> None:
+    """Seal exactly `size` bytes of the source to every recipient; raises as Gpg.seal, and AeadPacketError."""
+    fingerprints = [member.fingerprint for member in recipients.members]
+    head = _Head(sink)
+    gpg.seal(source, size, recipients.keyring, fingerprints, head.write)
+    head.close()
+
+
+class _Head:
+    """Holds the message's first bytes back until they show that every OpenPGP reader can read it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._held: bytearray | None = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._held is None:
+            self._sink(data)
+        else:
+            self._held += data
+            if len(self._held) >= HEAD_BYTES:
+                self.close()
+
+    def close(self) -> None:
+        if self._held is not None:
+            head, self._held = self._held, None
+            _check(bytes(head))
+            self._sink(head)
+
+
+def _check(head: bytes) -> None:
+    """gpg from 2.3 writes the AEAD packet 20 where all keys advertise it, which RFC 9580 left out for good."""
+    message = next((tag for tag in packet_tags(head) if tag != PKESK), None)
+    if message != SEIPD:
+        raise AeadPacketError(
+            f"gpg wrote a packet of type {message} where SEIPDv1 ({SEIPD}) is wanted, which many readers refuse. "
+            "Use a gpg 2.2, as layers/gnupg gathers it."
+        )

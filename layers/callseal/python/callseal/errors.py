@@ -1,0 +1,66 @@
+"""What can go wrong, as one tree; which branch an error stands on says what becomes of the file.
+
+CallsealError
+├── HeldError                     permanent until somebody acts: the file stays in landing, tagged with its Reason
+├── UnreadableNotificationError   no file can be told from the message: it ends in the dead-letter queue
+├── SourceGoneError               nothing left to do: the landed object is not, or no longer, the one of the event
+├── OutputExistsError             another commit came first: look at what is there
+└── TransientError                will pass: the message fails, and SQS brings it again
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a file is held. Where several apply, the one that stands first here is given."""
+
+    UNSUPPORTED_FILE = "UnsupportedFile"
+    SETTINGS_MISSING = "SettingsMissing"
+    SETTINGS_INVALID = "SettingsInvalid"
+    NOTHING_TO_DELIVER = "NothingToDeliver"
+    KEY_MISSING = "KeyMissing"
+    KEY_IS_PRIVATE = "KeyIsPrivate"
+    KEY_UNREADABLE = "KeyUnreadable"
+    KEY_NOT_FOR_ENCRYPTION = "KeyNotForEncryption"
+    KEY_TOO_WEAK = "KeyTooWeak"
+    KEY_REVOKED = "KeyRevoked"
+    KEY_EXPIRED = "KeyExpired"
+    KEY_NOT_YET_VALID = "KeyNotYetValid"
+    KEY_UNPROVEN = "KeyUnproven"
+    OUTPUT_CONFLICT = "OutputConflict"
+
+    @property
+    def rank(self) -> int:
+        """The reason's place in the order above, 0 first."""
+        return list(Reason).index(self)
+
+
+class CallsealError(Exception):
+    """The root of everything that Callseal raises on purpose."""
+
+
+class HeldError(CallsealError):
+    """Hold the file: `reason` for machines, the sentence (`str(error)`) for the person who can mend it."""
+
+    def __init__(self, reason: Reason, sentence: str) -> None:
+        """Take the reason and a sentence that names the thing, the reason and what to do, and nothing secret."""
+        super().__init__(sentence)
+        self.reason = reason
+        # Added on the way up, where it is known: the version of the secret that was judged.
+        self.key_version: str | None = None
+
+
+class UnreadableNotificationError(CallsealError):
+    """The message names no landed file in a way that we know."""
+
+
+class SourceGoneError(CallsealError):
+    """The landed object has been purged, or replaced by one that has an event of its own."""
+
+
+class OutputExistsError(CallsealError):
+    """An object stands under the output's key already."""
+
+
+class TransientError(CallsealError):
+    """Something around us failed for now; nothing has become visible, trying again is safe."""

@@ -1,0 +1,158 @@
+"""GnuPG through python-gnupg: listing keyrings and sealing streams, without import, agent or trust database.
+
+python-gnupg closes gpg's standard input when a source fails, and gpg then ends the message properly: a valid, shorter
+recording. So a failing source or sink kills gpg here before python-gnupg learns of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import fcntl
+import logging
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import gnupg
+
+from callseal.envelopes import Sink, Source
+from callseal.errors import TransientError
+
+# Its DEBUG log prints key material, and what it logs as errors is raised here in our own words.
+logging.getLogger("gnupg").setLevel(logging.CRITICAL)
+
+CHUNK_BYTES = 256 * 1024
+PIPE_BYTES = 1024 * 1024
+_F_SETPIPE_SZ = 1031  # fcntl(2), Linux; the fcntl module names it since Python 3.10, on Linux only
+# Nothing here is ever written but by us, so no locks; trust is decided by whose secret the key came from.
+_OPTIONS = ["--no-options", "--lock-never", "--no-auto-check-trustdb", "--trust-model", "always", "--no-autostart"]
+# SEIPDv1 around uncompressed literal data: what every OpenPGP reader reads.
+_SEAL_OPTIONS = ["--cipher-algo", "AES256", "--compress-algo", "none", "--no-encrypt-to", "--set-filename", ""]
+
+
+class Gpg:
+    """One gpg program and one private folder for its keyrings; safe to use from several threads."""
+
+    def __init__(self, binary: str) -> None:
+        """Start gpg once, to learn its version; raises RuntimeError where it cannot be started."""
+        # A short path: gpg's sockets break over 108 characters. mkdtemp makes it 0700.
+        self._home = Path(tempfile.mkdtemp(prefix="callseal-"))
+        weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
+        try:
+            self._template = _Process(gpgbinary=binary, gnupghome=str(self._home), options=_OPTIONS)
+        except (OSError, ValueError) as exc:
+            raise RuntimeError(f"gpg cannot be started as {binary!r}: set GPG_BINARY to a GnuPG 2.2 or newer.") from exc
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The version of the gpg program."""
+        return tuple(self._template.version or ())
+
+    def list_keys(self, keyring: bytes) -> list[dict[str, Any]]:
+        """List a keyring as gpg sees it: its --with-colons fields by python-gnupg's names (doc/DETAILS of GnuPG)."""
+        return list(self._process(keyring).list_keys())
+
+    def seal(self, source: Source, size: int, keyring: bytes, fingerprints: Sequence[str], sink: Sink) -> None:
+        """Seal exactly `size` bytes of the source as one binary OpenPGP message to every fingerprint.
+
+        Raises TransientError where the source breaks off or grows or gpg fails, and what the sink raises; nothing
+        that was written so far may be kept then.
+        """
+        process = self._process(keyring)
+        feed = _Feed(source, size, process)
+        process.on_data = drain = _Drain(sink, process)
+        error: Exception | None = None
+        try:
+            result = process.encrypt_file(feed, list(fingerprints), armor=False, extra_args=_SEAL_OPTIONS)
+        except Exception as exc:  # noqa: BLE001  # the feed's, or a broken pipe where gpg died
+            error = exc
+        # The first cause counts: the others follow from the kill.
+        if cause := drain.error or feed.error:
+            raise cause
+        if error or not result.ok or result.returncode or not feed.complete:
+            status = "" if error else f": {result.status}"
+            raise TransientError(f"gpg did not finish sealing{status or '; it was ended from outside'}.") from error
+
+    def _process(self, keyring: bytes) -> _Process:
+        process = copy.copy(self._template)  # a new GPG() would start gpg once more, to ask its version
+        process.keyring = [str(self._keyring_file(keyring))]
+        return process
+
+    def _keyring_file(self, keyring: bytes) -> Path:
+        """Write a keyring once; the name is its hash, so it never changes under a running gpg."""
+        path = self._home / sha256(keyring).hexdigest()[:32]
+        if not path.exists():
+            partial = path.with_suffix(f".{threading.get_ident()}")
+            partial.write_bytes(keyring)
+            partial.rename(path)
+        return path
+
+
+class _Process(gnupg.GPG):
+    """A GPG whose running process can be killed; one object per running stream."""
+
+    buffer_size = CHUNK_BYTES
+    running: Popen[bytes] | None = None
+
+    def _open_subprocess(self, args: list[str], passphrase: bool = False) -> Popen[bytes]:
+        process: Popen[bytes] = super()._open_subprocess(args, passphrase)
+        self.running = process
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            try:
+                fcntl.fcntl(pipe, _F_SETPIPE_SZ, PIPE_BYTES)
+            except OSError:
+                break  # a smaller pipe is slower, nothing else
+        return process
+
+    def kill(self) -> None:
+        if self.running:
+            self.running.kill()
+
+
+class _Feed:
+    """The source as python-gnupg reads it: whatever goes wrong kills gpg before python-gnupg closes its input."""
+
+    def __init__(self, source: Source, size: int, process: _Process) -> None:
+        self._source, self._process = source, process
+        self._missing = size
+        self.error: Exception | None = None
+        self.complete = False
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._read(size)
+        except Exception as exc:
+            self._process.kill()
+            self.error = exc
+            raise
+
+    def _read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self._missing -= len(data)
+        if self._missing < 0 or (self._missing and not data):
+            raise TransientError(f"The landed file broke off or grew while it was read ({self._missing} bytes amiss).")
+        self.complete = not data
+        return data
+
+
+class _Drain:
+    """The sink as python-gnupg feeds it: must return False, or all output is kept in memory."""
+
+    def __init__(self, sink: Sink, process: _Process) -> None:
+        self._sink, self._process = sink, process
+        self.error: Exception | None = None
+
+    def __call__(self, data: bytes) -> bool:
+        try:
+            if data and not self.error:
+                self._sink(data)
+        except Exception as exc:  # noqa: BLE001  # raised again by Gpg.seal
+            self.error = exc
+            self._process.kill()
+        return False

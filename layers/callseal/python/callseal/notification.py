@@ -1,0 +1,99 @@
+"""Notifications: from an SQS batch or a bare S3 notification to landed objects.
+
+Shapes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html and
+https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html. Version id and sequencer may be missing, and the same
+object may be announced more than once; neither is an error.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from callseal.errors import UnreadableNotificationError
+from callseal.landing import LandedObject
+
+NOTHING: tuple[LandedObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One SQS message as Lambda hands it over; `receives` counts this delivery too."""
+
+    id: str
+    receipt_handle: str
+    receives: int
+    body: str
+
+
+def queue_messages(event: Mapping[str, Any]) -> list[Message] | None:
+    """List the messages of a batch from SQS, or None where the event is no such batch."""
+    records = event.get("Records")
+    if not isinstance(records, list) or not records or any(r.get("eventSource") != "aws:sqs" for r in records):
+        return None
+    return [
+        Message(
+            id=record["messageId"],
+            receipt_handle=record.get("receiptHandle", ""),
+            receives=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+            body=record["body"],
+        )
+        for record in records
+    ]
+
+
+def parse_body(body: str) -> tuple[LandedObject, ...]:
+    """Parse a message's body, a JSON text; raises UnreadableNotificationError."""
+    try:
+        notification = json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableNotificationError("The message is no JSON text; look at it in the dead-letter queue.") from exc
+    return parse_notification(notification)
+
+
+def parse_notification(notification: object) -> tuple[LandedObject, ...]:
+    """Give the landed objects that an S3 notification announces; none for the s3:TestEvent that S3 sends at set-up."""
+    if not isinstance(notification, dict):
+        raise UnreadableNotificationError("The message is no S3 notification: its top is no JSON object.")
+    if notification.get("Event") == "s3:TestEvent":
+        return NOTHING
+    records = notification.get("Records")
+    if not isinstance(records, list) or not records:
+        raise UnreadableNotificationError("The message is no S3 notification: it has no list of Records.")
+    return tuple(_landed_object(record) for record in records)
+
+
+def _landed_object(record: Any) -> LandedObject:
+    try:
+        if not str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
+            raise UnreadableNotificationError("The message tells of something else than an object's creation.")
+        bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
+        etag, size, version_id = thing.get("eTag"), thing.get("size"), thing.get("versionId")
+        return LandedObject(
+            bucket=_text(bucket),
+            # Encoded like a form: "+" is a space. Decoded here, once, and nowhere else.
+            key=_text(unquote_plus(_text(thing["key"]), errors="strict")),
+            etag=_text(etag).strip('"') if etag else None,
+            size=None if size is None else _size(size),
+            version_id=_text(version_id) if version_id else None,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+        raise UnreadableNotificationError(
+            "The message is no S3 notification that we know: a record's bucket, key, eTag or size is missing or odd."
+        ) from exc
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    if not value:
+        raise ValueError("empty")
+    value.encode()  # a lone surrogate is no text either: ValueError
+    return value
+
+
+def _size(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError("not a size in bytes")
+    return value

@@ -1,0 +1,59 @@
+"""OpenPGP packet framing (RFC 9580, 4.2): which packets stand in some bytes; what is in them is gpg's business."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+PKESK, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, USER_ID, PUBLIC_SUBKEY, SEIPD, AEAD = 1, 5, 6, 7, 13, 14, 18, 20
+
+
+class Packet(NamedTuple):
+    """A packet's type and its body."""
+
+    tag: int
+    body: bytes
+
+
+def packets(data: bytes) -> Iterator[Packet]:
+    """Take packets of known length apart; raises ValueError where the data is no sequence of them."""
+    position = 0
+    while position < len(data):
+        tag, start, length = _header(data, position)
+        if length is None or start + length > len(data):
+            raise ValueError("a packet is cut off")
+        yield Packet(tag, data[start : start + length])
+        position = start + length
+
+
+def packet_tags(head: bytes) -> Iterator[int]:
+    """List the types of the packets that begin in the head of a message; it may break off anywhere."""
+    position: int | None = 0
+    while position is not None and position + 6 <= len(head):
+        tag, start, length = _header(head, position)
+        yield tag
+        position = None if length is None else start + length
+
+
+def _header(data: bytes, position: int) -> tuple[int, int, int | None]:
+    """Read a packet header: its type, where its body starts and how long that is (None for partial lengths)."""
+    try:
+        octet = data[position]
+        if not octet & 0x80:
+            raise ValueError("no packet begins here")
+        if octet & 0x40:
+            return (octet & 0x3F, *_new_length(data, position + 1))
+        width = (1, 2, 4, 0)[octet & 3]
+        start = position + 1 + width
+        return octet >> 2 & 0xF, start, int.from_bytes(data[position + 1 : start]) if width else None
+    except IndexError as exc:
+        raise ValueError("a packet header is cut off") from exc
+
+
+def _new_length(data: bytes, position: int) -> tuple[int, int | None]:
+    first = data[position]
+    if first < 192:
+        return position + 1, first
+    if first < 224:
+        return position + 2, ((first - 192) << 8) + data[position + 1] + 192
+    if first < 255:
+        return position + 1, None
+    return position + 5, int.from_bytes(data[position + 1 : position + 5])

@@ -1,0 +1,65 @@
+"""Planning: from a landed object's key and its tenant's settings and key to what is to be written where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callseal.aws.output_buckets import Address, Label
+from callseal.aws.tenants import Clock, KeyVersion, Tenants
+from callseal.errors import HeldError
+from callseal.landing import LandedFile, LandedObject, parse_landing_key
+from callseal.routing import Destination, Route, output_key, route
+from callseal.settings import TenantSettings
+
+SEALED_TYPES = {"cms": "application/pkcs7-mime", "openpgp": "application/pgp-encrypted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with a file: its routes in order, and the key where some output is sealed."""
+
+    landed: LandedObject
+    file: LandedFile
+    settings: TenantSettings
+    routes: tuple[Route, ...]
+    key: KeyVersion | None
+    buckets: Mapping[Destination, str]
+
+    def address(self, way: Route) -> Address:
+        """Name the output of a route."""
+        envelope = self.key.recipients.envelope if way.sealed and self.key else None
+        return Address(self.buckets[way.destination], output_key(self.landed.key, envelope))
+
+    def label(self, way: Route) -> Label:
+        """Label the output of a route."""
+        etag = self.landed.etag or ""
+        if not way.sealed or not self.key:
+            return Label(self.file.content_type, etag, "none")
+        recipients = self.key.recipients
+        fingerprints = tuple(member.fingerprint for member in recipients.members)
+        return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, fingerprints)
+
+
+class Planner:
+    """Plans landed files; safe to use from several threads."""
+
+    def __init__(self, tenants: Tenants, buckets: Mapping[Destination, str], clock: Clock) -> None:
+        """Take the tenants, and the names of the output buckets."""
+        self._tenants, self._buckets, self._clock = tenants, buckets, clock
+
+    def plan(self, landed: LandedObject) -> Plan:
+        """Plan a file; raises HeldError. A verdict to hold rests on what is true now, not on what is remembered."""
+        file, started = parse_landing_key(landed.key), self._clock()
+        try:
+            return self._plan(landed, file)
+        except HeldError:
+            if not self._tenants.forget(file.tenant, before=started):
+                raise
+            return self._plan(landed, file)
+
+    def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
+        settings = self._tenants.settings(file.tenant)
+        routes = route(settings, file)
+        key = self._tenants.key(file.tenant) if any(way.sealed for way in routes) else None
+        return Plan(landed, file, settings, routes, key, self._buckets)

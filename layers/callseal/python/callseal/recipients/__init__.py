@@ -1,0 +1,88 @@
+"""Judging keys: from the text that a tenant sent to recipients that a file can be sealed to, or the reason why not.
+
+The text is untrusted: it is what somebody pasted into a console. Every block of it must be usable; the first reason in
+the order of `Reason` is given, with a sentence that names the key by its fingerprint and says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from callseal.errors import HeldError, Reason
+from callseal.recipients.blocks import Block, find_blocks, refuse_private_keys
+from callseal.recipients.model import MAX_RECIPIENTS, CmsRecipients, OpenPgpRecipients, Recipient, Recipients
+
+if TYPE_CHECKING:
+    from callseal.gpg import Gpg
+
+__all__ = ["CmsRecipients", "GpgFactory", "OpenPgpRecipients", "Recipient", "Recipients", "gpg_factory", "judge"]
+
+# Secrets Manager takes 64 KiB; a key file given on a command line may be anything.
+MAX_TEXT_BYTES = 1024 * 1024
+CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
+OPENPGP_LABEL = "PGP PUBLIC KEY BLOCK"
+
+
+# Asked for only where an OpenPGP key comes along: starting gpg costs time.
+GpgFactory = Callable[[], "Gpg"]
+
+
+def gpg_factory(binary: str) -> GpgFactory:
+    """Give what starts the gpg program at its first use, and gives the same one from then on."""
+
+    @cache
+    def start() -> Gpg:
+        from callseal.gpg import Gpg  # python-gnupg costs a cold start
+
+        return Gpg(binary)
+
+    return start
+
+
+def judge(text: str, now: datetime, gpg: GpgFactory) -> Recipients:
+    """Judge the text of a tenant's key at a moment (timezone-aware); raises HeldError with one of the Key* reasons."""
+    if len(text) > MAX_TEXT_BYTES or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
+        raise unreadable(f"it is longer than {MAX_TEXT_BYTES:,} bytes. Paste the key alone")
+    refuse_private_keys(text)
+    blocks = find_blocks(text)
+    family = _family(blocks)
+    if family == "openpgp":
+        from callseal.recipients import openpgp  # an X.509 tenant's cold start does not pay for gpg
+
+        return openpgp.judge(blocks, now, gpg())
+    from callseal.recipients import x509
+
+    return x509.judge(blocks, now)
+
+
+def unreadable(why: str) -> HeldError:
+    """Say that the key's text cannot be read as a key, and why."""
+    return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
+
+
+def _family(blocks: list[Block]) -> str:
+    labels = {block.label for block in blocks}
+    if not blocks:
+        raise unreadable(
+            "it has no '-----BEGIN CERTIFICATE-----' and no '-----BEGIN PGP PUBLIC KEY BLOCK-----'. Ask the tenant for "
+            "the text form (PEM, or ASCII armour by gpg --armor --export), and paste all of it"
+        )
+    if OPENPGP_LABEL in labels and labels & CERTIFICATE_LABELS:
+        raise unreadable("it mixes X.509 certificates and OpenPGP keys. Paste one family only")
+    for label in sorted(labels - CERTIFICATE_LABELS - {OPENPGP_LABEL}):
+        raise unreadable(_WRONG_BLOCKS.get(label, f"a block of it is a '{label}'. Paste certificates or PGP keys only"))
+    if len(blocks) > MAX_RECIPIENTS:
+        raise unreadable(f"it has {len(blocks)} blocks, and a file is sealed to {MAX_RECIPIENTS} recipients at most")
+    return "openpgp" if OPENPGP_LABEL in labels else "x509"
+
+
+_WRONG_BLOCKS = dict.fromkeys(
+    ("PUBLIC KEY", "RSA PUBLIC KEY", "EC PUBLIC KEY"),
+    "it is a bare public key without a certificate. Ask the tenant for the X.509 certificate (self-signed will do)",
+) | dict.fromkeys(
+    ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"),
+    "it is a certificate request, not a certificate. Ask the tenant for the certificate that was issued for it",
+)

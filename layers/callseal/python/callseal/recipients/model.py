@@ -1,0 +1,54 @@
+"""Recipients: who can open what is sealed, as the judges give them to the envelope writers and to the audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+MAX_RECIPIENTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One key: its fingerprint (upper-case hex), its kind, and the moment it runs out (UTC; None for never)."""
+
+    fingerprint: str
+    kind: Literal["x509", "openpgp"]
+    not_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CmsRecipient(Recipient):
+    """A certificate to seal to; `issuer_and_serial` is CMS's IssuerAndSerialNumber in DER, byte for byte its own."""
+
+    issuer_and_serial: bytes
+    public_key: RSAPublicKey | EllipticCurvePublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class CmsRecipients:
+    """The certificates of an X.509 tenant."""
+
+    members: tuple[CmsRecipient, ...]
+    envelope: Literal["cms"] = "cms"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPgpRecipients:
+    """The keys of an OpenPGP tenant, and the keyring (binary, as transferable public keys) that gpg finds them in."""
+
+    members: tuple[Recipient, ...]
+    keyring: bytes
+    envelope: Literal["openpgp"] = "openpgp"
+
+
+Recipients = CmsRecipients | OpenPgpRecipients
+
+
+def usable_until(recipients: Recipients) -> datetime | None:
+    """Tell when the first of the recipients runs out, None for never."""
+    return min((member.not_after for member in recipients.members if member.not_after), default=None)

@@ -1,0 +1,156 @@
+"""Judging OpenPGP keys: could gpg seal to this key, now? Decided on gpg's own listing, and tried once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from callseal.envelopes import openpgp as envelope
+from callseal.errors import HeldError, Reason, TransientError
+from callseal.openpgp_packets import PUBLIC_KEY, SECRET_KEY, SECRET_SUBKEY, packets
+from callseal.recipients.blocks import Block, decode_armour, private_key
+from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpRecipients, Recipient
+
+if TYPE_CHECKING:
+    from callseal.gpg import Gpg
+
+MIN_BITS = 2048
+# Public-key algorithms (RFC 9580, 9.1) whose strength is their length in bits; the others are curves.
+RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL = 1, 2, 3, 16
+_SIZED = {RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL}
+
+
+def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients:
+    """Judge armoured keys; raises HeldError with the first reason in order, of whichever key it is."""
+    keyring, primaries = b"", 0
+    for number, block in enumerate(blocks, start=1):
+        data, count = _load(block, number)
+        keyring, primaries = keyring + data, primaries + count
+    if primaries > MAX_RECIPIENTS:
+        raise _unreadable(f"it has {primaries} keys, and a file is sealed to {MAX_RECIPIENTS} recipients at most")
+    listing = gpg.list_keys(keyring)
+    if len(listing) != primaries:
+        raise _unreadable(f"gpg reads only {len(listing)} of its {primaries} keys. Ask the tenant to export them again")
+    members, refusals = {}, []
+    for key in listing:
+        try:
+            members[key["fingerprint"]] = _recipient(key, now)
+        except HeldError as refusal:
+            refusals.append(refusal)
+    if refusals:
+        raise min(refusals, key=lambda refusal: refusal.reason.rank)
+    recipients = OpenPgpRecipients(tuple(members.values()), keyring)
+    _check_sealing(recipients, gpg)
+    return recipients
+
+
+def _unreadable(why: str) -> HeldError:
+    return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
+
+
+def _load(block: Block, number: int) -> tuple[bytes, int]:
+    """Decode one block, and count the primary keys in it."""
+    try:
+        data = decode_armour(block.body)
+        found = list(packets(data))
+    except ValueError as exc:
+        raise _unreadable(
+            f"PGP block {number} is damaged ({exc}). Ask the tenant for it again (gpg --armor --export), and paste all"
+        ) from exc
+    if any(packet.tag in (SECRET_KEY, SECRET_SUBKEY) for packet in found):
+        raise private_key()
+    versions = [packet.body[0] if packet.body else 0 for packet in found if packet.tag == PUBLIC_KEY]
+    if not versions or found[0].tag != PUBLIC_KEY:
+        raise _unreadable(f"PGP block {number} holds no public key")
+    if odd := [version for version in versions if version != 4]:
+        raise _unreadable(f"PGP block {number} has a key of version {odd[0]}. Ask the tenant for a version 4 key")
+    return data, len(versions)
+
+
+def _recipient(key: dict[str, Any], now: datetime) -> Recipient:
+    fingerprint = key["fingerprint"]
+    _check_primary(key, now, fingerprint)
+    # gpg seals to the newest subkey that is good; the primary key itself where it can encrypt and no subkey can.
+    subkeys = [sub for sub in key.get("subkey_info", {}).values() if "e" in sub["cap"]]
+    candidates = subkeys or ([key] if "e" in key["cap"] else [])
+    if not candidates:
+        raise _refuse(
+            Reason.KEY_NOT_FOR_ENCRYPTION, fingerprint, "has no subkey for encryption. Ask the tenant to add one"
+        )
+    usable = [sub for sub in candidates if sub["trust"] not in _BAD and not _over(sub, now) and not _early(sub, now)]
+    if not usable:
+        raise _refuse(*_why_none(candidates, now, fingerprint))
+    chosen = max(usable, key=lambda sub: int(sub["date"]))
+    _check_strength(chosen, fingerprint)
+    ends = [_time(part["expires"]) for part in (key, chosen) if part["expires"]]
+    return Recipient(fingerprint, "openpgp", min(ends, default=None))
+
+
+# gpg's validity letters: invalid, disabled, revoked, expired.
+_BAD = {"i", "d", "r", "e"}
+
+
+def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
+    return HeldError(reason, f"OpenPGP key {fingerprint} {why}.")
+
+
+def _check_primary(key: dict[str, Any], now: datetime, fingerprint: str) -> None:
+    if key["trust"] == "r":
+        raise _refuse(Reason.KEY_REVOKED, fingerprint, "is revoked. Ask the tenant for its successor")
+    if key["trust"] == "i":
+        raise _refuse(Reason.KEY_UNREADABLE, fingerprint, "has no valid self-signature. Ask for a new export")
+    if _over(key, now):
+        raise _refuse(Reason.KEY_EXPIRED, fingerprint, "has run out. Ask for its prolongation or its successor")
+    if _early(key, now):
+        raise _refuse(*_not_yet(key, fingerprint))
+
+
+def _why_none(candidates: list[dict[str, Any]], now: datetime, fingerprint: str) -> tuple[Reason, str, str]:
+    if any(sub["trust"] == "r" for sub in candidates):
+        return Reason.KEY_REVOKED, fingerprint, "has no encryption subkey left that is not revoked. Ask for a new one"
+    if any(_over(sub, now) for sub in candidates):
+        return Reason.KEY_EXPIRED, fingerprint, "has no encryption subkey left that has not run out. Ask for a new one"
+    early = [sub for sub in candidates if _early(sub, now)]
+    if early:
+        return _not_yet(min(early, key=lambda sub: int(sub["date"])), fingerprint)
+    return Reason.KEY_NOT_FOR_ENCRYPTION, fingerprint, "has no encryption subkey that gpg accepts. Ask for a new one"
+
+
+def _not_yet(part: dict[str, Any], fingerprint: str) -> tuple[Reason, str, str]:
+    when = _time(part["date"])
+    return Reason.KEY_NOT_YET_VALID, fingerprint, f"is valid only from {when:%Y-%m-%d %H:%M} UTC. Wait until then"
+
+
+def _check_strength(part: dict[str, Any], fingerprint: str) -> None:
+    if int(part["algo"]) in _SIZED and int(part["length"]) < MIN_BITS:
+        raise _refuse(
+            Reason.KEY_TOO_WEAK,
+            fingerprint,
+            f"encrypts with {part['length']} bits, too weak. Ask the tenant for {MIN_BITS} bits or more",
+        )
+
+
+def _check_sealing(recipients: OpenPgpRecipients, gpg: Gpg) -> None:
+    """Seal nothing to them once: what gpg refuses later would be retried for ever."""
+    try:
+        envelope.seal(BytesIO(), 0, recipients, gpg, lambda _: None)
+    except TransientError as exc:
+        names = ", ".join(member.fingerprint for member in recipients.members)
+        raise HeldError(
+            Reason.KEY_NOT_FOR_ENCRYPTION,
+            f"gpg cannot seal to the OpenPGP key {names}. Ask the tenant for a key with an RSA or ECDH subkey.",
+        ) from exc
+
+
+def _time(field: str) -> datetime:
+    return datetime.fromtimestamp(int(field), UTC)
+
+
+def _over(part: dict[str, Any], now: datetime) -> bool:
+    return part["trust"] == "e" or (bool(part["expires"]) and _time(part["expires"]) <= now)
+
+
+def _early(part: dict[str, Any], now: datetime) -> bool:
+    return _time(part["date"]) > now

@@ -1,0 +1,84 @@
+"""A tenant's settings: a JSON object in SSM. The JSON Schema for editors is schemas/tenant-settings.schema.json.
+
+Checked by hand and not by that schema, for a validator costs a cold start more than the seven members are worth;
+tests/unit/test_settings.py holds the two together.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from callseal.errors import HeldError, Reason
+
+RECORDING_FORMATS = ("wav", "mp3")
+CMS_PROFILES = ("authenveloped-gcm", "enveloped-cbc")
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """What a tenant wants done with its files; DESIGN section 3 has each member's meaning."""
+
+    encrypt: bool = True
+    deliver_to_sftp: bool = True
+    deliver_to_archive: bool = False
+    only_encrypt_sftp: bool = False
+    encrypt_metadata: bool = True
+    archive_formats: tuple[str, ...] = ("mp3",)
+    cms_profile: str = "authenveloped-gcm"
+
+
+def parse_settings(text: str) -> TenantSettings:
+    """Read settings from their JSON text; raises HeldError `SettingsInvalid`."""
+    try:
+        members = json.loads(text, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as exc:
+        raise invalid(f"they are no proper JSON ({exc})") from exc
+    if not isinstance(members, dict):
+        raise invalid("they are no JSON object")
+    return TenantSettings(**{name: _checked(name, value) for name, value in members.items()})
+
+
+def invalid(why: str) -> HeldError:
+    """Say that a tenant's settings cannot be used."""
+    return HeldError(
+        Reason.SETTINGS_INVALID,
+        f"The tenant's settings cannot be used: {why}. Put them right in the parameter .../settings.",
+    )
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands in it twice")
+    return members
+
+
+def _flag(value: Any) -> Any:
+    return value if isinstance(value, bool) else None
+
+
+def _formats(value: Any) -> Any:
+    known = isinstance(value, list) and all(isinstance(item, str) and item in RECORDING_FORMATS for item in value)
+    return tuple(value) if known and len(set(value)) == len(value) else None
+
+
+def _profile(value: Any) -> Any:
+    return value if isinstance(value, str) and value in CMS_PROFILES else None
+
+
+_CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    **{field.name: (_flag, "true or false") for field in fields(TenantSettings)},
+    "archive_formats": (_formats, f"a list of {', '.join(RECORDING_FORMATS)}, each once at most"),
+    "cms_profile": (_profile, f"one of {', '.join(CMS_PROFILES)}"),
+}
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name not in _CHECKS:
+        raise invalid(f"there is no setting {name[:64]!r}; known are {', '.join(_CHECKS)}")
+    check, wanted = _CHECKS[name]
+    checked = check(value)
+    if checked is None:
+        raise invalid(f"{name} must be {wanted}")
+    return checked

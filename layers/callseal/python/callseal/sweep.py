@@ -1,0 +1,78 @@
+"""The sweep: whatever is still owed goes back to the queue. Lost events, dead letters and crashes heal by it.
+
+A file that is not held goes back once it has been in landing for a while; a held one when its cause is gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from callseal import audit
+from callseal.aws.bus import AuditBus
+from callseal.aws.landing_bucket import LandingBucket, ListedObject
+from callseal.aws.queue import EncryptQueue
+from callseal.aws.tenants import Clock
+from callseal.commit import Committer
+from callseal.errors import HeldError, SourceGoneError
+from callseal.landing import LandedObject, tenant_of
+from callseal.planning import Planner
+
+# Longer than a delivery takes as a rule; a repeat does no harm where one takes longer.
+OVERDUE = timedelta(minutes=1)
+
+
+def prefix_of_change(event: Mapping[str, Any], tenants_prefix: str) -> str:
+    """Tell the landing prefix of the tenant whose secret or parameter changed; all of landing for any other event."""
+    detail = event.get("detail")
+    name = detail.get("name") if isinstance(detail, dict) else None
+    if not isinstance(name, str):
+        return ""
+    tenant = tenant_of(name.lstrip("/").removeprefix(f"{tenants_prefix}/"))
+    return f"{tenant}/" if tenant else ""
+
+
+class Sweep:
+    """Sweeps the landing bucket, or one tenant's part of it."""
+
+    def __init__(
+        self,
+        landing: LandingBucket,
+        planner: Planner,
+        committer: Committer,
+        queue: EncryptQueue,
+        bus: AuditBus,
+        clock: Clock,
+    ) -> None:
+        """Take what it works with."""
+        self._landing, self._planner, self._committer = landing, planner, committer
+        self._queue, self._bus, self._clock = queue, bus, clock
+
+    def run(self, prefix: str = "") -> Counter[str]:
+        """Sweep what lies under a prefix; counts what was `released`, `put_back`, is still `held`, or `young`."""
+        return Counter(self._sweep(listed) for listed in self._landing.list(prefix))
+
+    def _sweep(self, listed: ListedObject) -> str:
+        try:
+            reason = self._landing.held_reason(listed.landed)
+            if reason is not None:
+                return self._release(listed.landed, reason)
+        except SourceGoneError:
+            return "gone"
+        if self._clock() - listed.landed_at < OVERDUE:
+            return "young"
+        self._queue.put_back(listed.landed)
+        return "put_back"
+
+    def _release(self, landed: LandedObject, reason: str) -> str:
+        """Put a held file back if it would not be held now. Its tags stay until it is delivered, for a crash's sake."""
+        try:
+            plan = self._planner.plan(landed)
+            self._committer.look(plan)
+        except HeldError:
+            return "held"
+        self._bus.put(audit.released(landed, reason, plan.key.version if plan.key else None, self._clock()))
+        self._queue.put_back(landed)
+        return "released"

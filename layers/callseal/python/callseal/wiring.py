@@ -1,0 +1,56 @@
+"""Wiring: from a function's environment variables (template.yaml sets them) to the parts that it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from boto3.session import Session
+
+from callseal.aws.bus import AuditBus
+from callseal.aws.calls import client
+from callseal.aws.landing_bucket import LandingBucket
+from callseal.aws.output_buckets import OutputBuckets
+from callseal.aws.queue import EncryptQueue
+from callseal.aws.tenants import Tenants
+from callseal.commit import Committer
+from callseal.planning import Planner
+from callseal.recipients import gpg_factory
+
+PARTS_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the functions are made of, on clients of one session."""
+
+    landing: LandingBucket
+    queue: EncryptQueue
+    bus: AuditBus
+    planner: Planner
+    committer: Committer
+
+
+def wire(env: Mapping[str, str]) -> Parts:
+    """Wire everything up; raises KeyError naming an environment variable that is missing."""
+    session = Session()
+    s3 = client(session, "s3")
+    gpg = gpg_factory(env["GPG_BINARY"])
+    secrets, ssm = client(session, "secretsmanager"), client(session, "ssm")
+    tenants = Tenants(secrets, ssm, env["TENANTS_PREFIX"], gpg, now)
+    landing = LandingBucket(s3, env["LANDING_BUCKET"])
+    outputs = OutputBuckets(s3, ThreadPoolExecutor(PARTS_AT_ONCE, "part"))
+    return Parts(
+        landing=landing,
+        queue=EncryptQueue(client(session, "sqs"), env["ENCRYPT_QUEUE_URL"]),
+        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"]),
+        planner=Planner(tenants, {"archive": env["ARCHIVE_BUCKET"], "sftp": env["SFTP_BUCKET"]}, now),
+        committer=Committer(landing, outputs, gpg),
+    )
+
+
+def now() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)

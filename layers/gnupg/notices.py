@@ -1,0 +1,67 @@
+"""Copy the copyright notices of what the layer carries: GnuPG is GPL-3, its libraries LGPL and others.
+
+Where the distribution keeps them: Debian in /usr/share/doc/<package>/copyright, with the licences' texts in
+/usr/share/common-licenses; Fedora's kind in /usr/share/licenses/<package>.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+DOC = Path("/usr/share/doc")
+RPM_LICENSES = Path("/usr/share/licenses")
+COMMON_LICENSE = re.compile(r"/usr/share/common-licenses/[A-Za-z]+(?:-[\d.]*\d)?")
+
+
+def copy_notices(files: list[Path], layer: Path) -> list[str]:
+    """Copy the notice of each file's package into share/doc; return the names of the files for which none was found."""
+    notices = {file: find_notices(package_of(file)) for file in files}
+    for found in notices.values():
+        for notice in found:
+            copy_notice(notice, layer)
+    return [file.name for file, found in notices.items() if not found]
+
+
+def package_of(file: Path) -> str:
+    """Name the package that owns a file; "" where neither dpkg nor rpm knows it."""
+    file = file.resolve()
+    # By pattern, for dpkg may have registered /usr/lib/x as /lib/x.
+    for line in output_of(["dpkg", "-S", f"*/{file.name}"]).splitlines():
+        package, _, owned = line.partition(": ")
+        if Path(owned).resolve() == file:
+            return package.split(":")[0]
+    return output_of(["rpm", "-qf", "--queryformat", "%{NAME}", str(file)])
+
+
+def output_of(command: list[str]) -> str:
+    """Return what a command prints; "" where it fails or does not exist."""
+    if not shutil.which(command[0]):
+        return ""
+    ran = subprocess.run(command, capture_output=True, text=True)
+    return "" if ran.returncode else ran.stdout
+
+
+def find_notices(package: str) -> list[Path]:
+    """Find a package's notices on this machine."""
+    if not package:
+        return []
+    candidates = [DOC / package / "copyright", *sorted((RPM_LICENSES / package).glob("*"))]
+    return [notice for notice in candidates if notice.is_file()]
+
+
+def copy_notice(notice: Path, layer: Path) -> None:
+    """Copy a notice, and the text of each licence that it refers to."""
+    referred = {Path(name) for name in COMMON_LICENSE.findall(notice.read_text(errors="replace"))}
+    copy_text(notice, layer / "share/doc" / notice.parent.name / notice.name)
+    for text in referred:
+        if text.is_file():
+            copy_text(text, layer / "share/common-licenses" / text.name)
+
+
+def copy_text(source: Path, target: Path) -> None:
+    """Copy a file into a folder that may not be there yet."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

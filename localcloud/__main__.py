@@ -1,0 +1,111 @@
+"""`make local`: run the local cloud in the foreground until Ctrl-C."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from localcloud.cloud import DEFAULT_REGION, DEFAULT_STACK_NAME, LocalCloud
+from localcloud.errors import LocalCloudError
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_console = Console(highlight=False, soft_wrap=True)
+
+
+class _Ended(BaseException):
+    """Say that a signal ended the local cloud, at whatever point of its life."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGINT or SIGTERM; gives the exit code: 0, or 1 after a fault told in one sentence."""
+    options = _parser().parse_args(arguments)
+    for number in _ENDING:
+        signal.signal(number, _end)
+    cloud = LocalCloud(
+        stack_name=options.stack_name,
+        region=options.region,
+        parameters=dict(options.parameter),
+        state_dir=options.state_dir,
+        port=options.port,
+        on_line=_show_line,
+    )
+    try:
+        with cloud:
+            _show_start(cloud)
+            while True:
+                signal.pause()
+    except _Ended:
+        _say("The local cloud has ended.")
+    except LocalCloudError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="of moto's server on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--stack-name", default=DEFAULT_STACK_NAME, help="default: %(default)s")
+    parser.add_argument("--region", default=DEFAULT_REGION, help="default: %(default)s")
+    parser.add_argument("--state-dir", type=Path, help="for outputs.json and the logs (default: .local)")
+    parser.add_argument("--parameter", type=_assignment, action="append", default=[], metavar="NAME=VALUE",
+                        help="a parameter of the template; may be repeated")  # fmt: skip
+    return parser
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    # Cleaning up takes a moment; a second Ctrl-C must not leave it half done.
+    for ending in _ENDING:
+        signal.signal(ending, signal.SIG_IGN)
+    raise _Ended
+
+
+def _show_start(cloud: LocalCloud) -> None:
+    _say("Created on the local cloud:", "bold")
+    for created in cloud.created:
+        _say(f"  {created.logical_id}  {created.type}")
+    _say("Left out, and why:", "bold")
+    for left_out in cloud.left_out:
+        _say(f"  {left_out.what}: {left_out.why}")
+    _say("Outputs:", "bold")
+    for name, value in cloud.outputs.items():
+        _say(f"  {name}  {value}")
+    _show_usage(cloud)
+
+
+def _show_usage(cloud: LocalCloud) -> None:
+    _say("Use it from another terminal, with the AWS CLI or any SDK:", "bold")
+    _say(f"  export AWS_ENDPOINT_URL={cloud.endpoint_url} AWS_REGION={cloud.region}"
+         " AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")  # fmt: skip
+    name = f"{cloud.stack_name}/tenants/acme/public-key"
+    _say(
+        f"  aws secretsmanager create-secret --name {name} --secret-string file://acme.pem &&"
+        f" aws ssm put-parameter --name /{cloud.stack_name}/tenants/acme/settings --type String --value '{{}}'"
+    )
+    _say(f"  aws s3 cp call_1.wav s3://{cloud.outputs.get('LandingBucketName', 'BUCKET')}/acme/call_1.wav")
+    _say(f"Ready at {cloud.endpoint_url}. Ctrl-C ends it, and with it everything stored here.", "bold green")
+
+
+def _show_line(logical_id: str, line: str) -> None:
+    _console.print(Text.assemble((logical_id, "cyan"), "  ", line))
+
+
+def _say(line: str, style: str = "") -> None:
+    # Text, not markup: a name or a reason may contain square brackets.
+    _console.print(Text(line, style=style))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

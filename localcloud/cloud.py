@@ -1,0 +1,173 @@
+"""The local cloud: moto's server, the template's resources on it, its functions as processes, and the event pump."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3
+
+from localcloud.environment import function_environment
+from localcloud.errors import FunctionNotFoundError, InvocationError, StartError
+from localcloud.moto_process import MotoProcess
+from localcloud.pump import Pace, Pump
+from localcloud.resources import create_resources
+from localcloud.resources.context import Context
+from localcloud.runtime import FunctionRuntime
+from localcloud.stack import Created, Function, LeftOut, Stack
+from localcloud.state_folder import StateFolder
+from localcloud.template import load_template
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEFAULT_STACK_NAME = "callseal-local"
+DEFAULT_REGION = "eu-north-1"
+
+
+class LocalCloud:
+    """Run the system that a template declares; a context manager, which leaves no process behind.
+
+    `parameters` are the template's own; `function_environment` adds to every function's variables (a proxy's
+    AWS_ENDPOINT_URL, say); `on_line` is called with each (logical id, log line), from several threads.
+    """
+
+    def __init__(
+        self,
+        stack_name: str = DEFAULT_STACK_NAME,
+        region: str = DEFAULT_REGION,
+        parameters: Mapping[str, str] | None = None,
+        state_dir: Path | None = None,
+        *,
+        template: Path | None = None,
+        port: int = 0,
+        pace: Pace | None = None,
+        function_environment: Mapping[str, str] | None = None,
+        on_line: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.stack_name, self.region = stack_name, region
+        self._parameters, self._template_path = dict(parameters or {}), template or PROJECT / "template.yaml"
+        self._port, self._pace = port, pace or Pace()
+        self._extra_environment, self._on_line = dict(function_environment or {}), on_line
+        self._state = StateFolder(state_dir or PROJECT / ".local")
+        self._exits = contextlib.ExitStack()
+        self._runtimes: dict[str, FunctionRuntime] = {}
+
+    def __enter__(self) -> "LocalCloud":
+        with contextlib.ExitStack() as exits:
+            exits.enter_context(self._state.taken())
+            self._start(exits)
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Give the stack's outputs."""
+        return dict(self._stack.outputs)
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """List what the template declares and the local cloud leaves out, each with the reason."""
+        return list(self._stack.left_out)
+
+    @property
+    def created(self) -> list[Created]:
+        """List the resources that exist, in the order of their creation."""
+        return list(self._stack.created)
+
+    @property
+    def functions(self) -> dict[str, Function]:
+        """Give the functions by logical id."""
+        return {logical_id: runtime.function for logical_id, runtime in self._runtimes.items()}
+
+    def client(self, service: str) -> Any:
+        """Give a boto3 client for the local cloud."""
+        return self._moto.client(service)
+
+    def invoke(self, logical_id: str, event: Any) -> Any:
+        """Invoke a function synchronously, paused or not, and give its answer; raises InvocationError."""
+        result = self._runtime(logical_id).invoke(event)
+        if result.error is not None:
+            raise InvocationError(logical_id, result.error)
+        return result.payload
+
+    def prewarm(self) -> None:
+        """Start the functions' processes now instead of at their first events."""
+        for runtime in self._runtimes.values():
+            runtime.prewarm()
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Put an event of the full EventBridge shape before the default bus's rules that invoke functions."""
+        self._pump.publish(event)
+
+    def pause(self, timeout: float = 60.0) -> None:
+        """Stop the pump once what is in flight has ended; raises TimeoutError when it does not end in time."""
+        self._pump.pause(timeout)
+
+    def resume(self) -> None:
+        """Let the pump go on."""
+        self._pump.resume()
+
+    def wait_until_idle(self, timeout: float = 60.0) -> None:
+        """Wait until queues are empty and no invocation is due; raises TimeoutError, naming what is outstanding."""
+        self._pump.wait_until_idle(timeout)
+
+    def pids(self) -> list[int]:
+        """List the processes of the local cloud that run now: moto's server and the functions."""
+        return [self._moto.pid, *(pid for runtime in self._runtimes.values() for pid in runtime.pids())]
+
+    def function_pids(self, logical_id: str) -> list[int]:
+        """List the processes of one function."""
+        return self._runtime(logical_id).pids()
+
+    def log_path(self, logical_id: str) -> Path:
+        """Give the file with a function's log lines."""
+        return self._state.log_path(logical_id)
+
+    def _start(self, exits: contextlib.ExitStack) -> None:
+        if self.region not in boto3.Session().get_available_regions("s3"):
+            raise StartError(f"There is no AWS region {self.region}.")
+        template = load_template(self._template_path, self.region, self._parameters)
+        self._moto = MotoProcess(self._port, self.region, lambda line: self._state.log("moto", line))
+        exits.callback(self._moto.close)
+        self.endpoint_url = self._moto.endpoint_url
+        account_id = self._moto.client("sts").get_caller_identity()["Account"]
+        context = Context(
+            Stack(self.stack_name, self.region, account_id), self._moto.client, self._template_path.parent.resolve()
+        )
+        self._stack = create_resources(template, context, self._parameters)
+        self._start_pump(exits)
+        names = {"StackName": self.stack_name, "EndpointUrl": self.endpoint_url, "Region": self.region}
+        self._state.write_outputs({**self._stack.outputs, **names})
+
+    def _start_pump(self, exits: contextlib.ExitStack) -> None:
+        by_arn = {arn: self._make_runtime(function) for arn, function in self._stack.functions.items()}
+        self._runtimes = {runtime.function.logical_id: runtime for runtime in by_arn.values()}
+        self._pump = Pump(self._stack, by_arn, self._moto.client, self._log, self._pace)
+        # Backwards at the end: no new work, then no process, then no thread; moto goes last.
+        exits.callback(self._pump.join, 5.0)
+        for runtime in by_arn.values():
+            exits.callback(runtime.close)
+        exits.callback(self._pump.close)
+        self._pump.start()
+
+    def _make_runtime(self, function: Function) -> FunctionRuntime:
+        environment = function_environment(function, self.endpoint_url, self.region) | self._extra_environment
+        caps = [m.max_concurrency for m in self._stack.mappings if m.function_arn == function.arn]
+        concurrency = min([self._pace.workers, *caps])
+        return FunctionRuntime(function, environment, concurrency, lambda line: self._log(function.logical_id, line))
+
+    def _log(self, logical_id: str, line: str) -> None:
+        self._state.log(logical_id, line)
+        if self._on_line:
+            self._on_line(logical_id, line)
+
+    def _runtime(self, logical_id: str) -> FunctionRuntime:
+        if logical_id not in self._runtimes:
+            known = ", ".join(self._runtimes)
+            raise FunctionNotFoundError(f"The template has no function {logical_id}; it has {known}.")
+        return self._runtimes[logical_id]

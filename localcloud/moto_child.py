@@ -1,0 +1,110 @@
+"""Run moto's server as a child process; it ends when its standard input closes, however the parent went.
+
+moto's server answers each request in a thread of its own, but its stores take no locks. Three repairs make it keep what
+the real services keep under concurrency:
+  - one request at a time (else two conditional writes, `If-None-Match: *`, can both win);
+  - an upload that breaks off is refused (else moto stores the part that arrived as a whole object);
+  - a queue's deletes and receives take the lock that its sends take (else a message sent meanwhile is lost, and one
+    message goes to two receivers at once).
+"""
+
+import functools
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.sqs.models import Queue, SQSBackend
+from werkzeug.serving import make_server
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_INCOMPLETE = b"<Error><Code>IncompleteBody</Code><Message>The body ended before its Content-Length.</Message></Error>"
+
+
+def main(port: int) -> None:
+    """Serve on 127.0.0.1 and announce the port as one JSON line on standard output."""
+    announce = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _lock_queues()
+    try:
+        server = make_server(
+            "127.0.0.1",
+            port,
+            one_at_a_time(DomainDispatcherApplication(create_backend_app)),
+            threaded=True,
+            request_handler=MotoRequestHandler,
+        )
+    except (OSError, SystemExit):
+        print(json.dumps({"error": f"port {port} of 127.0.0.1 cannot be used"}), file=announce, flush=True)
+        raise SystemExit(1) from None
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    print(json.dumps({"port": server.server_port}), file=announce, flush=True)
+    server.serve_forever()
+
+
+def one_at_a_time(app: WsgiApp) -> WsgiApp:
+    """Take each request's body first, then let the app answer one request after the other."""
+    lock = threading.Lock()
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = _read_body(environ)
+        if body is None:
+            start_response("400 Bad Request", [("Content-Type", "application/xml")])
+            return [_INCOMPLETE]
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
+            # A long poll would keep everybody else out; the queue's own lock, which it gives up, guards this one.
+            return _whole(app(environ, start_response))
+        with lock:
+            return _whole(app(environ, start_response))
+
+    return serve
+
+
+def _whole(answer: Iterable[bytes]) -> list[bytes]:
+    try:
+        return list(answer)
+    finally:
+        close = getattr(answer, "close", None)
+        if close:
+            close()
+
+
+def _read_body(environ: dict[str, Any]) -> bytes | None:
+    source, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH")
+    if not length:
+        return bytes(source.read()) if environ.get("wsgi.input_terminated") else b""
+    body = bytes(source.read(int(length)))
+    return body if len(body) == int(length) else None
+
+
+def _lock_queues() -> None:
+    delete, receive = Queue.delete_message, SQSBackend.receive_message
+
+    @functools.wraps(delete)
+    def locked_delete(self: Any, *arguments: Any, **options: Any) -> Any:
+        with self._messages_lock:
+            return delete(self, *arguments, **options)
+
+    @functools.wraps(receive)
+    def locked_receive(self: Any, queue_name: str, *arguments: Any, **options: Any) -> Any:
+        with self.get_queue(queue_name)._messages_lock:
+            return receive(self, queue_name, *arguments, **options)
+
+    Queue.delete_message = locked_delete  # type: ignore[method-assign]
+    SQSBackend.receive_message = locked_receive  # type: ignore[method-assign]
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

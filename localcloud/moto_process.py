@@ -1,0 +1,63 @@
+"""moto's server as a separate process on 127.0.0.1, and clients for it."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from localcloud.environment import DUMMY_CREDENTIAL, dummy_credentials
+from localcloud.errors import StartError
+from localcloud.processes import ChildEndedError, ChildSilentError, JsonChild, LineSink
+
+_SCRIPT = Path(__file__).with_name("moto_child.py")
+_START_SECONDS = 60.0
+
+
+class MotoProcess:
+    """Run moto's server until closed; port 0 takes a free one."""
+
+    def __init__(self, port: int, region: str, log: LineSink) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+        environment = inherited | dummy_credentials() | {"AWS_DEFAULT_REGION": region}
+        self._child = JsonChild(_SCRIPT, [str(port)], environment, _SCRIPT.parent, log)
+        self._region = region
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self.endpoint_url = f"http://127.0.0.1:{self._await_port()}"
+
+    @property
+    def pid(self) -> int:
+        """Give the server's process id."""
+        return self._child.pid
+
+    def client(self, service: str) -> Any:
+        """Give the boto3 client of a service; one for all threads, since clients may be shared."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._new_client(service)
+            return self._clients[service]
+
+    def close(self) -> None:
+        """End the server; what it held is gone."""
+        self._child.kill()
+
+    def _await_port(self) -> int:
+        try:
+            answer = self._child.receive(_START_SECONDS)
+        except (ChildEndedError, ChildSilentError) as exc:
+            raise StartError(f"moto's server did not start ({exc}); see moto.log.") from exc
+        if "error" in answer:
+            self._child.kill()
+            raise StartError(f"moto's server did not start: {answer['error']}.")
+        return int(answer["port"])
+
+    def _new_client(self, service: str) -> Any:
+        session = boto3.Session(
+            aws_access_key_id=DUMMY_CREDENTIAL, aws_secret_access_key=DUMMY_CREDENTIAL, region_name=self._region
+        )
+        config = Config(max_pool_connections=32, retries={"mode": "standard"})
+        # The stubs know a client only by a literal name.
+        return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]

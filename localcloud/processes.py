@@ -1,0 +1,105 @@
+"""Child processes that speak JSON lines over pipes and never outlive this process."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+LineSink = Callable[[str], None]
+
+
+class ChildEndedError(Exception):
+    """Say that the child is gone; `returncode` as subprocess gives it."""
+
+    def __init__(self, returncode: int) -> None:
+        how = f"exit status {returncode}" if returncode >= 0 else f"signal: {signal.Signals(-returncode).name}"
+        super().__init__(how)
+        self.returncode = returncode
+
+
+class ChildSilentError(Exception):
+    """Say that the child gave no answer in time."""
+
+
+class JsonChild:
+    """Run a script of this package in a process group of its own; what it writes to stderr goes to `log`."""
+
+    def __init__(
+        self, script: Path, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, log: LineSink
+    ) -> None:
+        # -P: the script's folder is this package, whose module names must not shadow the function's imports.
+        # A group of its own: Ctrl-C in the terminal is the parent's to handle, and a kill takes grandchildren along.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(script), *arguments], env=dict(environment), cwd=folder, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.pid = self._process.pid
+        self._stdin = cast("IO[bytes]", self._process.stdin)
+        self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._start_thread(self._collect_answers, self._process.stdout)
+        self._log_thread = self._start_thread(self._collect_log, self._process.stderr, log)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Write one message; raises ChildEndedError when nobody reads it any more."""
+        try:
+            self._stdin.write(json.dumps(message).encode() + b"\n")
+            self._stdin.flush()
+        except (BrokenPipeError, ValueError) as exc:
+            raise ChildEndedError(self._reap()) from exc
+
+    def receive(self, timeout: float | None = None) -> dict[str, Any]:
+        """Wait for one message; raises ChildEndedError or ChildSilentError, and leaves no process behind then."""
+        try:
+            line = self._answers.get(timeout=timeout)
+        except queue.Empty as exc:
+            self.kill()
+            raise ChildSilentError from exc
+        if line is None:
+            raise ChildEndedError(self._reap())
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process and whatever it started; does nothing when it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._reap()
+
+    def _reap(self) -> int:
+        # Without pipes a child is of no use even if it lives, and a dead one may leave a gpg of its own behind.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        returncode = self._process.wait()
+        self._log_thread.join(timeout=1)
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        return returncode
+
+    def _collect_answers(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            for line in pipe:
+                self._answers.put(line)
+        self._answers.put(None)
+
+    def _collect_log(self, pipe: IO[bytes], log: LineSink) -> None:
+        with pipe:
+            for line in pipe:
+                log(line.decode(errors="replace").rstrip("\n"))
+
+    def _start_thread(self, target: Callable[..., None], *arguments: Any) -> threading.Thread:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        thread.start()
+        return thread

@@ -1,0 +1,137 @@
+"""The event pump: what in AWS happens between the services, for a stack whose resources are on moto.
+
+It feeds functions from queues, runs schedules, and announces changes of secrets and parameters to the rules.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.asynchronous import AsynchronousInvoker
+from localcloud.changes import ChangeWatcher
+from localcloud.events import native_event
+from localcloud.gate import Gate, GateClosedError
+from localcloud.queues import QueuePump
+from localcloud.runtime import FunctionRuntime
+from localcloud.stack import QueueMapping, Rule, Stack
+
+Log = Callable[[str, str], None]  # (logical id, line)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Set how fast the pump goes, in seconds; `schedule` replaces the rate of every schedule."""
+
+    schedule: float | None = None
+    change_poll: float = 0.5
+    retry_delays: tuple[float, ...] = (1.0, 2.0)
+    workers: int = 2
+
+
+class Pump:
+    """Move events to functions until closed; `runtimes` by function ARN."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        runtimes: Mapping[str, FunctionRuntime],
+        client: Callable[[str], Any],
+        log: Log,
+        pace: Pace,
+    ) -> None:
+        self._stack, self._runtimes, self._log, self._pace = stack, runtimes, log, pace
+        self._gate = Gate()
+        self._asynchronous = AsynchronousInvoker(self._gate, pace.retry_delays)
+        self._changes = ChangeWatcher(stack, client("secretsmanager"), client("ssm"), self.publish)
+        self._queues = [self._queue_pump(mapping, client("sqs")) for mapping in stack.mappings]
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to pump."""
+        for mapping, queue in zip(self._stack.mappings, self._queues, strict=True):
+            self._threads += queue.start(min(mapping.max_concurrency, self._pace.workers))
+        self._start_thread(self._watch_changes)
+        for rule in self._stack.rules:
+            if rule.rate is not None:
+                self._start_thread(self._run_schedule, rule, self._pace.schedule or rule.rate)
+
+    def publish(self, event: Mapping[str, Any]) -> None:
+        """Invoke the functions of every rule of the default bus that matches the event."""
+        for rule in self._stack.rules:
+            if rule.pattern and rule.pattern.matches(event):
+                self._invoke_targets(rule, event)
+
+    def pause(self, timeout: float) -> None:
+        """Begin nothing new and wait for what is in flight; raises TimeoutError when that takes longer."""
+        if not self._gate.pause(timeout):
+            raise TimeoutError(f"The functions were still at work after {timeout:g} s.")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._gate.resume()
+
+    def wait_until_idle(self, timeout: float) -> None:
+        """Wait until no change, message or invocation is outstanding; raises TimeoutError, naming what still is."""
+        deadline = time.monotonic() + timeout
+        while outstanding := self._outstanding():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"After {timeout:g} s there are still {' and '.join(outstanding)}.")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Begin nothing any more; the runtimes, closed next, end what is in flight."""
+        self._gate.close()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the pump's threads after the runtimes are closed."""
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _outstanding(self) -> list[str]:
+        # This order: a change may start an invocation, and an invocation may fill a queue, but not the other way round.
+        self._changes.look()
+        if self._asynchronous.pending:
+            return [f"{self._asynchronous.pending} asynchronous invocations"]
+        counts = ((queue.queue_url.rsplit("/", 1)[-1], queue.outstanding()) for queue in self._queues)
+        return [f"{count} messages in {name}" for name, count in counts if count]
+
+    def _queue_pump(self, mapping: QueueMapping, sqs: Any) -> QueuePump:
+        runtime = self._runtimes[mapping.function_arn]
+        logical_id = runtime.function.logical_id
+        return QueuePump(mapping, runtime, sqs, self._gate, lambda line: self._log(logical_id, line))
+
+    def _invoke_targets(self, rule: Rule, event: Mapping[str, Any]) -> None:
+        for arn in rule.function_arns:
+            runtime = self._runtimes[arn]
+            self._log(runtime.function.logical_id, f"[PUMP] {event['detail-type']} by {rule.logical_id}")
+            self._asynchronous.submit(runtime, event)
+
+    def _watch_changes(self) -> None:
+        while not self._gate.wait_closed(self._pace.change_poll):
+            try:
+                with self._gate.passage():
+                    self._changes.look()
+            except GateClosedError:
+                return
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the next look may succeed
+                if not self._gate.wait_closed(1.0):
+                    self._log("LocalCloud", f"[PUMP] looking for changes failed: {exc}")
+
+    def _run_schedule(self, rule: Rule, seconds: float) -> None:
+        account, region = self._stack.account_id, self._stack.region
+        while not self._gate.wait_closed(seconds):
+            try:
+                with self._gate.passage():
+                    self._invoke_targets(
+                        rule, native_event(account, region, "aws.events", "Scheduled Event", {}, [rule.arn])
+                    )
+            except GateClosedError:
+                return
+
+    def _start_thread(self, target: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()

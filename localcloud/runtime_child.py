@@ -1,0 +1,102 @@
+"""Run one Lambda handler: events come in and answers go out as JSON lines, apart from what the handler prints.
+
+Started as a script with the function's own path, so it imports nothing but the standard library. Input, a line each:
+`{"event":..,"requestId":..,"arn":..,"remainingMs":..}`. Output: one `{"ready": true}` or `{"error":..}` after the
+import, then `{"payload":..}` or `{"error":..}` for each event. It ends when its input ends, even inside a handler.
+"""
+
+import importlib
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+Handler = Callable[[Any, "Context"], Any]
+
+
+class Context:
+    """Tell a handler about its invocation, as Lambda's own context object does."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = "$LATEST"
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.aws_request_id: str = request["requestId"]
+        self.invoked_function_arn: str = request["arn"]
+        self.identity = None
+        self.client_context = None
+        self._deadline = time.monotonic() + request["remainingMs"] / 1000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Give the time until Lambda would end this invocation."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+def main(handler_name: str) -> None:
+    """Serve events until the parent closes the pipe."""
+    # dup gives descriptors that the handler's own child processes do not inherit.
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    # Lambda's runtime, too, has a handler on the root logger, at the level of the function's LoggingConfig.
+    logging.basicConfig(level=os.environ["AWS_LAMBDA_LOG_LEVEL"], stream=sys.stderr)
+    # At INFO it says of each client where it found the local cloud's endpoint and credentials.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests, inbox), daemon=True).start()
+    handler = _import_handler(handler_name, answers)
+    _answer(answers, {"ready": True})
+    while True:
+        _answer(answers, _invoke(handler, json.loads(inbox.get())))
+
+
+def _read(requests: Any, inbox: "queue.SimpleQueue[bytes]") -> None:
+    for line in requests:
+        inbox.put(line)
+    # The parent is gone or wants us gone: take down whatever the handler started (gpg) as well.
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _import_handler(name: str, answers: Any) -> Handler:
+    module, _, attribute = name.rpartition(".")
+    try:
+        handler: Handler = getattr(importlib.import_module(module), attribute)
+    except BaseException as exc:
+        _answer(answers, {"error": _error(exc)})
+        raise
+    return handler
+
+
+def _invoke(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer = {"payload": handler(request["event"], Context(request))}
+        json.dumps(answer)
+    except Exception as exc:  # noqa: BLE001 - whatever a handler raises is its answer
+        traceback.print_exc()
+        return {"error": _error(exc)}
+    return answer
+
+
+def _error(exc: BaseException) -> dict[str, Any]:
+    trace = traceback.format_list(traceback.extract_tb(exc.__traceback__))
+    return {"errorType": type(exc).__name__, "errorMessage": str(exc), "stackTrace": trace}
+
+
+def _answer(answers: Any, message: dict[str, Any]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,87 @@
+"""What the template declares, once resolved: plain records that the event pump and the runtime work from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localcloud.events import Pattern
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Name a resource (`LogicalId`) or a part of one (`LogicalId.Property`) that does not exist here, and say why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Created:
+    """Name a resource that exists here."""
+
+    logical_id: str
+    type: str
+    ref: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced)."""
+
+    logical_id: str
+    name: str
+    arn: str
+    code: Path
+    handler: str
+    timeout: float
+    memory: int
+    environment: Mapping[str, str]
+    log_level: str
+    layers: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class QueueMapping:
+    """Describe an event source mapping from a queue to a function; `window` in seconds."""
+
+    logical_id: str
+    queue_arn: str
+    function_arn: str
+    batch_size: int
+    window: float
+    reports_item_failures: bool
+    max_concurrency: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Describe a rule of the default bus that invokes functions: by pattern, or every `rate` seconds."""
+
+    logical_id: str
+    arn: str
+    pattern: Pattern | None
+    rate: float | None
+    function_arns: tuple[str, ...]
+
+
+@dataclass
+class Stack:
+    """Collect everything that came out of one template."""
+
+    name: str
+    region: str
+    account_id: str
+    created: list[Created] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    functions: dict[str, Function] = field(default_factory=dict)
+    mappings: list[QueueMapping] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    def arn(self, service: str, resource: str) -> str:
+        """Write an ARN of this stack's account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def leave_out(self, what: str, why: str) -> None:
+        """Note something that the template declares and that does not exist here."""
+        self.left_out.append(LeftOut(what, why))

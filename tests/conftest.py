@@ -1,0 +1,13 @@
+"""What all tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import keys
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_keys_left_behind() -> Iterator[None]:
+    yield
+    keys.clean_up()

@@ -1,0 +1,202 @@
+"""The house rules of the translated template: each takes the template, and raises AssertionError when broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Template = dict[str, Any]
+Resource = dict[str, Any]
+
+OUTPUTS = {
+    "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "EncryptQueueUrl",
+    "EncryptDeadLetterQueueUrl",
+}  # fmt: skip
+PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
+ENCRYPT_ON_LANDING = {
+    "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
+}  # fmt: skip
+SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging"}
+# Creating and uploading parts of a multipart upload takes no condition; its completion does.
+UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def of_type(template: Template, kind: str) -> dict[str, Resource]:
+    """Return the resources of a type by logical id; a rule about none of them would hold for nothing."""
+    found = {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
+    assert found, f"the template has no {kind}"
+    return found
+
+
+def properties(template: Template, name: str) -> Resource:
+    found: Resource = template["Resources"][name]["Properties"]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def referred(value: Any) -> set[str]:
+    """Name the resources that a value refers to, by Ref, GetAtt or Sub, however deep."""
+    if isinstance(value, list):
+        return set().union(*(referred(each) for each in value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    if "Fn::Sub" in value:
+        return {part.split("}")[0].split(".")[0] for part in as_list(value["Fn::Sub"])[0].split("${")[1:]}
+    if "Ref" in value or "Fn::GetAtt" in value:
+        return {as_list(value.get("Ref") or value["Fn::GetAtt"])[0]}
+    return referred(list(value.values()))
+
+
+def bucket_denials(template: Template, bucket: str) -> Iterator[Resource]:
+    """Yield the statements that deny everybody something on a bucket."""
+    for policy in of_type(template, "AWS::S3::BucketPolicy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            everybody = (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+            if everybody and policy["Properties"]["Bucket"] == {"Ref": bucket}:
+                yield statement
+
+
+def role_statements(template: Template, role: str) -> list[Resource]:
+    policies = properties(template, role).get("Policies", [])
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def lifecycle_rules(template: Template, bucket: str) -> list[Resource]:
+    rules: list[Resource] = properties(template, bucket)["LifecycleConfiguration"]["Rules"]
+    return [rule for rule in rules if rule["Status"] == "Enabled"]
+
+
+def actions_on(template: Template, role: str, target: str) -> set[str]:
+    statements = [each for each in role_statements(template, role) if target in referred(each["Resource"])]
+    return {action for statement in statements for action in as_list(statement["Action"])}
+
+
+def queue_waits_six_timeouts(template: Template) -> None:
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        (queue,) = referred(mapping["Properties"]["EventSourceArn"])
+        (function,) = referred(mapping["Properties"]["FunctionName"])
+        timeout = properties(template, function)["Timeout"]
+        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout, queue
+
+
+def buckets_are_private(template: Template) -> None:
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        assert bucket["Properties"].get("PublicAccessBlockConfiguration") == PRIVATE, name
+
+
+def buckets_are_encrypted_with_the_stack_key(template: Template) -> None:
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        default = rule["ServerSideEncryptionByDefault"]
+        assert default["SSEAlgorithm"] == "aws:kms", name
+        assert referred(default["KMSMasterKeyID"]) == {"StackKey"}, name
+        assert rule["BucketKeyEnabled"] is True, name
+
+
+def buckets_abort_incomplete_uploads(template: Template) -> None:
+    for name in of_type(template, "AWS::S3::Bucket"):
+        days = [rule.get("AbortIncompleteMultipartUpload") for rule in lifecycle_rules(template, name)]
+        assert {"DaysAfterInitiation": 1} in days, name
+
+
+def buckets_take_tls_only(template: Template) -> None:
+    for name in of_type(template, "AWS::S3::Bucket"):
+        denials = [each for each in bucket_denials(template, name) if each["Condition"] == TLS_MISSING]
+        covered = [(each["Action"], each["Resource"]) for each in denials]
+        whole = [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
+        assert covered == [("s3:*", whole)], name
+
+
+def data_outlives_the_stack(template: Template) -> None:
+    kinds = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
+    for name, resource in [pair for kind in kinds for pair in of_type(template, kind).items()]:
+        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
+
+
+def landing_never_expires(template: Template) -> None:
+    members = {member for rule in lifecycle_rules(template, "LandingBucket") for member in rule}
+    assert members <= {"Id", "Status", "AbortIncompleteMultipartUpload"}
+
+
+def sftp_expires_by_parameter(template: Template) -> None:
+    days = [rule["ExpirationInDays"] for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
+    assert days == [{"Ref": "SftpRetentionDays"}]
+
+
+def outputs_refuse_unconditional_writes(template: Template) -> None:
+    for name in ("SftpBucket", "ArchiveBucket"):
+        denials = [each for each in bucket_denials(template, name) if each["Condition"] == UNCONDITIONAL]
+        covered = [(each["Action"], each["Resource"]) for each in denials]
+        assert covered == [("s3:PutObject", {"Fn::Sub": f"${{{name}.Arn}}/*"})], name
+
+
+def functions_have_a_role_and_a_log_group(template: Template) -> None:
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        (role,) = referred(function["Properties"]["Role"])
+        (group,) = referred(function["Properties"]["LoggingConfig"]["LogGroup"])
+        assert role in of_type(template, "AWS::IAM::Role"), name
+        assert referred(properties(template, group)["KmsKeyId"]) == {"StackKey"}, name
+        assert "RetentionInDays" in properties(template, group), name
+
+
+def alarms_on(template: Template, queue: str, metric: str) -> list[Resource]:
+    alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    return [each for each in alarms if each["MetricName"] == metric and queue in referred(each["Dimensions"])]
+
+
+def dead_letter_queues(template: Template) -> set[str]:
+    queues = of_type(template, "AWS::SQS::Queue").values()
+    redriven = [each["Properties"].get("RedrivePolicy", {}).get("deadLetterTargetArn") for each in queues]
+    rules = of_type(template, "AWS::Events::Rule").values()
+    given_up = [target.get("DeadLetterConfig") for rule in rules for target in rule["Properties"]["Targets"]]
+    return referred([*redriven, *given_up])
+
+
+def dead_letters_raise_an_alarm(template: Template) -> None:
+    queues = dead_letter_queues(template)
+    assert queues >= {"EncryptDeadLetterQueue", "AuditDeadLetterQueue"}
+    for queue in queues:
+        (alarm,) = alarms_on(template, queue, "ApproximateNumberOfMessagesVisible")
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold"), queue
+
+
+def an_old_queue_raises_an_alarm(template: Template) -> None:
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        (queue,) = referred(mapping["Properties"]["EventSourceArn"])
+        assert alarms_on(template, queue, "ApproximateAgeOfOldestMessage"), queue
+
+
+def outputs_are_the_public_seven(template: Template) -> None:
+    assert set(template["Outputs"]) == OUTPUTS
+
+
+def roles_name_what_they_may(template: Template) -> None:
+    """No wildcard action, no wildcard resource, no managed policy; a `*` inside an ARN is allowed."""
+    for role in of_type(template, "AWS::IAM::Role"):
+        assert "ManagedPolicyArns" not in properties(template, role), role
+        for statement in role_statements(template, role):
+            assert statement["Effect"] == "Allow", role
+            assert not {"NotAction", "NotResource"} & set(statement), role
+            assert not [action for action in as_list(statement["Action"]) if "*" in action], role
+            assert "*" not in as_list(statement["Resource"]), role
+
+
+def encrypt_may_do_no_more_on_landing(template: Template) -> None:
+    assert actions_on(template, "EncryptRecordingRole", "LandingBucket") == ENCRYPT_ON_LANDING
+
+
+def sweep_reads_no_recording(template: Template) -> None:
+    """Landed files stay shut; at the outputs it may look (HEAD), and has no right to the key that opens them."""
+    assert actions_on(template, "SweepLandingRole", "LandingBucket") == SWEEP_ON_LANDING
+    for output in ("SftpBucket", "ArchiveBucket"):
+        assert actions_on(template, "SweepLandingRole", output) <= {"s3:ListBucket", "s3:GetObject"}, output
+    assert not actions_on(template, "SweepLandingRole", "StackKey")
+
+
+def audit_is_locked_by_parameter(template: Template) -> None:
+    lock = properties(template, "AuditBucket")["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert lock == {"Mode": {"Ref": "AuditLockMode"}, "Days": {"Ref": "AuditRetentionDays"}}

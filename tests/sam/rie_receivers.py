@@ -1,0 +1,70 @@
+"""Tenants with a private key of their own, who open what was sealed to them with openssl or gpg."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+Command = list[str | Path]
+
+
+class Receiver(Protocol):
+    """Holds a private key; gives its public key away."""
+
+    @property
+    def public_key(self) -> str: ...
+
+    def open(self, sealed: bytes) -> bytes: ...
+
+
+def run(command: Command, data: bytes = b"") -> bytes:
+    ran = subprocess.run(command, input=data, capture_output=True)
+    assert ran.returncode == 0, f"{command[0]} failed: {ran.stderr.decode(errors='replace')}"
+    return ran.stdout
+
+
+class CmsReceiver:
+    """Has an RSA certificate, and opens with openssl."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key, self._certificate = folder / "key.pem", folder / "certificate.pem"
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=Tenant"]
+        run([*request, "-keyout", self._key, "-out", self._certificate])
+
+    @property
+    def public_key(self) -> str:
+        return self._certificate.read_text()
+
+    def open(self, sealed: bytes) -> bytes:
+        command = ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER"]
+        return run([*command, "-inkey", self._key, "-recip", self._certificate], sealed)
+
+
+class OpenPgpReceiver:
+    """Has a key in a GnuPG home of its own, and opens with gpg."""
+
+    def __init__(self, home: Path) -> None:
+        self._gpg: Command = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--passphrase", ""]
+        key = ["Tenant <tenant@example.org>", "future-default", "default", "30d"]
+        run([*self._gpg, "--quick-generate-key", *key])
+
+    @property
+    def public_key(self) -> str:
+        return run([*self._gpg, "--armor", "--export"]).decode()
+
+    def open(self, sealed: bytes) -> bytes:
+        return run([*self._gpg, "--decrypt"], sealed)
+
+
+@contextmanager
+def openpgp_receiver() -> Iterator[OpenPgpReceiver]:
+    """Make a receiver whose home has a short name, for gpg's socket paths end at 108 characters."""
+    with tempfile.TemporaryDirectory(prefix="g", ignore_cleanup_errors=True) as home:
+        try:
+            yield OpenPgpReceiver(Path(home))
+        finally:
+            subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], capture_output=True)

@@ -1,0 +1,136 @@
+"""`make build`: which Python it takes, what it refuses, and what its output looks like."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import rie
+
+SAM_PYTHON = rie.ROOT / ".venv-sam/bin/python"
+SHIM = "#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n"
+WORKING = "#!/bin/sh\necho 3.13\n"
+UNCHECKED, CHECKED = 1, 3
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def find_python(path: list[Path], home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.pathsep.join(map(str, path)), "HOME": str(home)}
+    command: list[str | Path] = [sys.executable, rie.ROOT / "tools/runtime_python.py"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def build(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [SAM_PYTHON, rie.ROOT / "tools/build.py", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def bytecode_flags(source: Path) -> int:
+    """Read a .pyc's flags: 1 hash-based and unchecked, 3 hash-based and checked (PEP 552)."""
+    cached = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+    assert cached.exists(), f"{source.name} has not been byte-compiled: run `make build`."
+    return int.from_bytes(cached.read_bytes()[4:8], "little")
+
+
+def test_python_is_found_on_path(tmp_path: Path) -> None:
+    python = script(tmp_path / "bin/python3.13", WORKING)
+    assert find_python([tmp_path / "bin"], tmp_path).stdout.strip() == str(python)
+
+
+def test_a_shim_that_does_not_run_is_passed_over_for_the_newest_of_pyenv(tmp_path: Path) -> None:
+    script(tmp_path / "shims/python3.13", SHIM)
+    script(tmp_path / ".pyenv/versions/3.13.9/bin/python3.13", WORKING)
+    newest = script(tmp_path / ".pyenv/versions/3.13.11/bin/python3.13", WORKING)
+
+    assert find_python([tmp_path / "shims"], tmp_path).stdout.strip() == str(newest)
+
+
+def test_pyenv_is_asked_where_its_versions_are(tmp_path: Path) -> None:
+    script(tmp_path / "shims/pyenv", f"#!/bin/sh\necho {tmp_path}/elsewhere\n")
+    python = script(tmp_path / "elsewhere/versions/3.13.1/bin/python3.13", WORKING)
+
+    assert find_python([tmp_path / "shims"], tmp_path).stdout.strip() == str(python)
+
+
+def test_a_machine_without_a_working_python_is_told_what_to_do(tmp_path: Path) -> None:
+    script(tmp_path / "shims/python3.13", SHIM)
+
+    refused = find_python([tmp_path / "shims"], tmp_path)
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "No python3.13 runs on this machine" in refused.stderr
+    assert "install Python 3.13" in refused.stderr
+
+
+def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
+    project(tmp_path)
+    refused = build(tmp_path, "--config-env", "nope")
+    assert refused.returncode == 1
+    assert "use one of default, dev, staging, prod" in refused.stderr
+
+
+def test_a_stack_deployed_for_another_architecture_than_built_is_refused(tmp_path: Path) -> None:
+    config = project(tmp_path) / "samconfig.toml"
+    guided = '[dev.deploy.parameters]\nparameter_overrides = "LogLevel=\\"INFO\\" Architecture=\\"arm64\\""'
+    config.write_text(config.read_text().replace("[dev.deploy.parameters]", guided))
+
+    refused = build(tmp_path, "--config-env", "dev")
+
+    assert refused.returncode == 1
+    assert "builds dev for x86_64 and deploys it as arm64" in refused.stderr
+
+
+def test_source_that_does_not_compile_stops_the_build(tmp_path: Path) -> None:
+    (project(tmp_path) / "layers/callseal/python/broken.py").write_text("def f(:\n")
+
+    refused = build(tmp_path)
+
+    assert refused.returncode == 1
+    assert "does not compile with Python 3.13" in refused.stderr
+
+
+def test_a_function_too_big_for_lambda_stops_the_build(tmp_path: Path) -> None:
+    with (project(tmp_path) / "layers/callseal/ballast").open("wb") as sparse:
+        sparse.truncate(262_144_000)
+
+    refused = build(tmp_path)
+
+    assert refused.returncode == 1
+    assert "Lambda takes 250 MB at most" in refused.stderr
+
+
+def test_the_build_output_has_the_layout_that_lambda_wants() -> None:
+    dependencies = rie.dependencies()
+
+    assert {"boto3", "cryptography", "gnupg.py"} <= {each.name for each in dependencies.iterdir()}
+    assert not (dependencies / "python").exists()
+    assert (rie.ROOT / "layers/callseal/python/callseal/__init__.py").exists()
+
+
+def test_bytecode_is_shipped_and_never_hides_an_edited_source() -> None:
+    assert bytecode_flags(rie.ROOT / "layers/callseal/python/callseal/__init__.py") == CHECKED
+    assert bytecode_flags(rie.BUILD / "DependenciesLayer/python/gnupg.py") == UNCHECKED
+
+
+def project(folder: Path) -> Path:
+    """Copy what a build needs, small: no libraries, one line of code."""
+    assert SAM_PYTHON.exists(), "There is no .venv-sam: run `make .venv-sam/.done`."
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(rie.ROOT / name, folder)
+    for name in ("layers/callseal/python/callseal", "functions/encrypt_recording", "functions/sweep_landing"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "app.py").write_text("X = 1\n")
+    shutil.copytree(rie.ROOT / "layers/gnupg", folder / "layers/gnupg")
+    (folder / "layers/dependencies").mkdir()
+    (folder / "layers/dependencies/requirements.txt").touch()
+    return folder

@@ -1,0 +1,118 @@
+"""What `sam build` has made seals recordings under Lambda's own runtime: function, layers and the layer's gpg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import rie
+from house_rules import Template
+from rie_cloud import Cloud, moto_cloud, sqs_record
+from rie_receivers import CmsReceiver, OpenPgpReceiver, Receiver, openpgp_receiver
+
+FUNCTION = "EncryptRecordingFunction"
+RECORDING = (rie.ROOT / "tests/samples/4711000000000001_1.wav").read_bytes()
+METADATA = (rie.ROOT / "tests/samples/4711000000000001_1.xml").read_bytes()
+NOTHING_FAILED: dict[str, list[str]] = {"batchItemFailures": []}
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with moto_cloud() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def function(
+    cloud: Cloud, template: Template, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[rie.RunningFunction]:
+    folder = rie.built_function(FUNCTION, rie.ROOT / "functions/encrypt_recording")
+    with rie.running(folder, tmp_path_factory.mktemp("rie"), variables(cloud, template)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cms_tenant(tmp_path_factory: pytest.TempPathFactory) -> CmsReceiver:
+    return CmsReceiver(tmp_path_factory.mktemp("cms"))
+
+
+@pytest.fixture(scope="module")
+def openpgp_tenant() -> Iterator[OpenPgpReceiver]:
+    with openpgp_receiver() as receiver:
+        yield receiver
+
+
+def variables(cloud: Cloud, template: Template) -> dict[str, str]:
+    """Give the function the variables that template.yaml gives it, no more and no fewer."""
+    declared: dict[str, Any] = template["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"]
+    constant = {name: value for name, value in declared.items() if isinstance(value, str)}
+    values = {**constant, **cloud.environment(), "LOG_LEVEL": "INFO", "GPG_BINARY": str(rie.gpg_layer() / "bin/gpg")}
+    missing = set(declared) - set(values)
+    assert not missing, f"template.yaml sets {missing}, which tests/sam/rie_cloud.py gives no value."
+    return {name: values[name] for name in declared}
+
+
+def seal(
+    cloud: Cloud, function: rie.RunningFunction, tenant: str, receiver: Receiver, key: str, content: bytes
+) -> None:
+    """Give a tenant who wants everything sealed a landed file, and let the function handle it."""
+    cloud.add_tenant(tenant, {"deliver_to_archive": True, "archive_formats": ["wav"]}, receiver.public_key)
+    landed = cloud.land(key, content)
+    assert function.invoke(landed.as_sqs_event()) == NOTHING_FAILED, function.log.read_text()
+
+
+def assert_delivered(cloud: Cloud, key: str, suffix: str, kind: str, receiver: Receiver, content: bytes) -> None:
+    for bucket in ("sftp", "archive"):
+        sealed, metadata = cloud.fetch(bucket, key + suffix)
+        assert receiver.open(sealed) == content
+        assert content[:64] not in sealed
+        assert metadata["callseal-sealed"] == kind
+    assert key not in cloud.keys("landing")
+    (event,) = cloud.audit_events(key)
+    assert event["detail-type"] == "RecordingDelivered"
+    assert {output["destination"] for output in event["detail"]["outputs"]} == {"sftp", "archive"}
+
+
+def test_a_recording_is_sealed_when_the_tenant_has_a_certificate(
+    cloud: Cloud, function: rie.RunningFunction, cms_tenant: CmsReceiver
+) -> None:
+    key = "cms-tenant/2026/11/4711000000000001_1.wav"
+    seal(cloud, function, "cms-tenant", cms_tenant, key, RECORDING)
+    assert_delivered(cloud, key, ".p7m", "cms", cms_tenant, RECORDING)
+
+
+def test_a_recording_is_sealed_by_the_layers_gpg_when_the_tenant_has_an_openpgp_key(
+    cloud: Cloud, function: rie.RunningFunction, openpgp_tenant: OpenPgpReceiver
+) -> None:
+    key = "pgp-tenant/2026/11/4711000000000001_1.wav"
+    seal(cloud, function, "pgp-tenant", openpgp_tenant, key, RECORDING)
+    assert_delivered(cloud, key, ".pgp", "openpgp", openpgp_tenant, RECORDING)
+
+
+def test_metadata_is_sealed_like_its_recording(
+    cloud: Cloud, function: rie.RunningFunction, openpgp_tenant: OpenPgpReceiver
+) -> None:
+    key = "xml-tenant/4711000000000001_1.xml"
+    seal(cloud, function, "xml-tenant", openpgp_tenant, key, METADATA)
+    assert_delivered(cloud, key, ".pgp", "openpgp", openpgp_tenant, METADATA)
+
+
+def test_a_recording_is_held_and_nothing_delivered_when_the_tenant_has_no_key(
+    cloud: Cloud, function: rie.RunningFunction
+) -> None:
+    cloud.add_tenant("keyless", {"deliver_to_archive": True, "archive_formats": ["wav"]}, None)
+    landed = cloud.land("keyless/1_1.wav", RECORDING)
+
+    assert function.invoke(landed.as_sqs_event()) == NOTHING_FAILED
+
+    assert landed.key in cloud.keys("landing")
+    assert not [key for bucket in ("sftp", "archive") for key in cloud.keys(bucket) if key.startswith("keyless/")]
+    (event,) = cloud.audit_events(landed.key)
+    assert (event["detail-type"], event["detail"]["reason"]) == ("RecordingHeld", "KeyMissing")
+
+
+def test_a_message_that_is_no_notification_fails_alone(cloud: Cloud, function: rie.RunningFunction) -> None:
+    record = sqs_record('{"not": "a notification"}')
+    failed = {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert function.invoke({"Records": [record]}) == failed

@@ -1,0 +1,123 @@
+"""template.yaml: valid for SAM, clean for cfn-lint as written and as translated, and within the house rules.
+
+Each house rule is also shown a template in which it is broken, and has to say so.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import house_rules as rules
+import pytest
+from rie import ROOT
+
+Rule = Callable[[rules.Template], None]
+EVERY_RULE: list[Rule] = [
+    rule for rule in vars(rules).values() if inspect.isfunction(rule) and rule.__annotations__["return"] == "None"
+]
+
+BUCKET = ["Resources", "LandingBucket", "Properties"]
+LANDING_RULES = [*BUCKET, "LifecycleConfiguration", "Rules"]
+SFTP_POLICY = ["Resources", "SftpBucketPolicy", "Properties", "PolicyDocument", "Statement"]
+ENCRYPT = ["Resources", "EncryptRecordingFunction", "Properties"]
+ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+ENCRYPTION: list[Any] = [*BUCKET, "BucketEncryption", "ServerSideEncryptionConfiguration", 0]
+OTHER_KEY = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "other"}
+LOG_GROUP = ["Resources", "SweepLandingLogGroup", "Properties"]
+EXPIRED = {"Id": "Old", "Status": "Enabled", "ExpirationInDays": 365}
+BROKEN: list[tuple[Rule, list[Any], Any]] = [
+    (rules.queue_waits_six_timeouts, [*ENCRYPT, "Timeout"], 901),
+    (rules.buckets_are_private, [*BUCKET, "PublicAccessBlockConfiguration", "BlockPublicPolicy"], False),
+    (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "BucketKeyEnabled"], False),
+    (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "ServerSideEncryptionByDefault"], OTHER_KEY),
+    (rules.buckets_abort_incomplete_uploads, [*LANDING_RULES, 0, "Status"], "Disabled"),
+    (rules.buckets_take_tls_only, [*SFTP_POLICY, 0, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.buckets_take_tls_only, [*SFTP_POLICY, 0, "Effect"], "Allow"),
+    (rules.data_outlives_the_stack, ["Resources", "LandingBucket", "DeletionPolicy"], "Delete"),
+    (rules.landing_never_expires, LANDING_RULES, [EXPIRED]),
+    (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], 1, "ExpirationInDays"], 7),
+    (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], 1, "Status"], "Disabled"),
+    (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Condition", "Null"], {"s3:if-none-match": "false"}),
+    (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Principal"], {"AWS": "nobody"}),
+    (rules.functions_have_a_role_and_a_log_group, [*ENCRYPT, "Role"], {"Ref": "AuditBus"}),
+    (rules.functions_have_a_role_and_a_log_group, [*LOG_GROUP, "KmsKeyId"], "other"),
+    (rules.dead_letters_raise_an_alarm, ["Resources", "AuditDeadLetterAlarm", "Properties", "Dimensions"], []),
+    (rules.dead_letters_raise_an_alarm, ["Resources", "EncryptDeadLetterAlarm", "Properties", "Threshold"], 5),
+    (rules.an_old_queue_raises_an_alarm, ["Resources", "EncryptQueueAgeAlarm", "Properties", "MetricName"], "Other"),
+    (rules.outputs_are_the_public_seven, ["Outputs", "An8th"], {"Value": "x"}),
+    (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
+    (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
+    (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
+    (rules.encrypt_may_do_no_more_on_landing, [*ENCRYPT_ROLE, 1, "Action"], ["s3:PutObject"]),
+    (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::Sub": "${LandingBucket.Arn}/*"}),
+    (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Action"], ["s3:GetObject", "s3:DeleteObject"]),
+    (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::GetAtt": ["StackKey", "Arn"]}),
+    (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
+     {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
+]  # fmt: skip
+
+
+def run(*command: str | Path) -> None:
+    """Run a checker, and show what it says where it is not content."""
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, f"{ran.stdout}{ran.stderr}"
+
+
+def cfn_lint(template: Path) -> None:
+    run(Path(sys.executable).parent / "cfn-lint", "--regions", "eu-north-1", "--template", template)
+
+
+@pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
+def test_sam_finds_the_template_valid(environment: str) -> None:
+    sam = ROOT / ".venv-sam/bin/sam"
+    assert sam.exists(), "There is no sam command in .venv-sam: run `make .venv-sam/.done`."
+    run(sam, "validate", "--lint", "--config-env", environment)
+
+
+def test_cfn_lint_finds_the_template_as_written_clean() -> None:
+    cfn_lint(ROOT / "template.yaml")
+
+
+def test_cfn_lint_finds_the_translated_template_clean(template: rules.Template, tmp_path: Path) -> None:
+    translated = tmp_path / "template.json"
+    translated.write_text(json.dumps(template, indent=1))
+    cfn_lint(translated)
+
+
+def test_each_function_has_its_handler(template: rules.Template) -> None:
+    for name, function in rules.of_type(template, "AWS::Lambda::Function").items():
+        module, handler = function["Properties"]["Handler"].split(".")
+        source = ROOT / function["Properties"]["Code"]["S3Key"] / f"{module}.py"
+        assert source.exists(), f"{name} has no {source.relative_to(ROOT)}, and sam build would not notice."
+        assert f"def {handler}(" in source.read_text(), name
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: rule.__name__)
+def test_the_template_keeps_the_house_rule(rule: Rule, template: rules.Template) -> None:
+    rule(template)
+
+
+@pytest.mark.parametrize(("rule", "path", "value"), BROKEN, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_house_rule_notices_when_it_is_broken(
+    rule: Rule, path: list[str | int], value: Any, template: rules.Template
+) -> None:
+    broken = copy.deepcopy(template)
+    place: Any = broken
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+
+    with pytest.raises((AssertionError, ValueError, KeyError)):
+        rule(broken)
+
+
+def test_every_house_rule_has_been_shown_a_broken_template() -> None:
+    assert {rule for rule, _, _ in BROKEN} == set(EVERY_RULE)

@@ -1,0 +1,17 @@
+"""The functions' handlers, loaded from their folders as Lambda loads them."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(folder: str) -> ModuleType:
+    """Load a fresh copy of functions/<folder>/app.py: a new execution environment."""
+    spec = importlib.util.spec_from_file_location(f"app_{folder}", ROOT / "functions" / folder / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

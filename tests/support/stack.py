@@ -1,0 +1,159 @@
+"""A stack in moto, in process: of what template.yaml makes, as much as the functions touch, and ways to look at it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote_plus
+
+import boto3
+from moto import mock_aws
+
+REGION = "eu-north-1"
+STACK = "callseal-test"
+LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
+
+
+@dataclass
+class Stack:
+    """Clients and names of a stack that lives in this process."""
+
+    s3: Any
+    sqs: Any
+    ssm: Any
+    secrets: Any
+    events: Any
+    environment: dict[str, str]
+    queue_url: str
+    audit_queue_url: str
+    _audit: list[dict[str, Any]] = field(default_factory=list)
+
+    def tenant(self, name: str, key: str | None = None, settings: Mapping[str, Any] | str | None = None) -> None:
+        """Take on a tenant, or change it, as an operator does: a secret with the key's text, a parameter with JSON."""
+        if key is not None:
+            self.put_key(name, key)
+        text = settings if isinstance(settings, str) else json.dumps(settings or {})
+        self.ssm.put_parameter(Name=f"/{STACK}/tenants/{name}/settings", Value=text, Type="String", Overwrite=True)
+
+    def put_key(self, name: str, text: str) -> None:
+        """Paste a key."""
+        secret = f"{STACK}/tenants/{name}/public-key"
+        try:
+            self.secrets.put_secret_value(SecretId=secret, SecretString=text)
+        except self.secrets.exceptions.ResourceNotFoundException:
+            self.secrets.create_secret(Name=secret, SecretString=text)
+
+    def land(self, key: str, data: bytes) -> dict[str, Any]:
+        """Land a file; gives the S3 notification that announces it."""
+        etag = self.s3.put_object(Bucket=LANDING, Key=key, Body=data)["ETag"].strip('"')
+        return notification(key, etag, len(data))
+
+    def objects(self, bucket: str) -> dict[str, bytes]:
+        """Give everything that stands in a bucket."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        found = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return {key: self.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in found}
+
+    def metadata(self, bucket: str, key: str) -> dict[str, str]:
+        """Give an object's metadata."""
+        return dict(self.s3.head_object(Bucket=bucket, Key=key)["Metadata"])
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Give a landed object's tags."""
+        return {tag["Key"]: tag["Value"] for tag in self.s3.get_object_tagging(Bucket=LANDING, Key=key)["TagSet"]}
+
+    def unfinished_uploads(self, bucket: str) -> list[Any]:
+        """List the multipart uploads that were neither completed nor aborted."""
+        return list(self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Give all events that the audit bus has taken so far, in their order: the EventBridge envelopes."""
+        while messages := self.sqs.receive_message(QueueUrl=self.audit_queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            self._audit += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=self.audit_queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return self._audit
+
+    def audit_details(self, detail_type: str) -> list[dict[str, Any]]:
+        """Give the details of the audit events of one type."""
+        return [event["detail"] for event in self.audit() if event["detail-type"] == detail_type]
+
+
+def notification(key: str, etag: str, size: int) -> dict[str, Any]:
+    """Write an S3 notification as S3 does, with the key encoded like a form."""
+    thing = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag, "sequencer": "0055AED6DCD90281E5"}
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventName": "ObjectCreated:Put",
+        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": LANDING}, "object": thing},
+    }
+    return {"Records": [record]}
+
+
+def sqs_event(*bodies: Mapping[str, Any] | str, receives: int = 1) -> dict[str, Any]:
+    """Wrap notifications as Lambda's SQS batch; the message ids are m0, m1, ..."""
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"handle-{number}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{STACK}-encrypt",
+                "awsRegion": REGION,
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def failures(answer: Mapping[str, Any]) -> list[str]:
+    """List the message ids that a batch's answer gives back."""
+    return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+
+
+@contextmanager
+def stack() -> Iterator[Stack]:
+    """Make a fresh stack in moto; the environment is set as the function's would be."""
+    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
+    with patch.dict("os.environ", credentials), mock_aws():
+        made = _make()
+        with patch.dict("os.environ", made.environment):
+            yield made
+
+
+def _make() -> Stack:
+    session = boto3.session.Session()
+    s3, sqs, events = session.client("s3"), session.client("sqs"), session.client("events")
+    for bucket in (LANDING, SFTP, ARCHIVE):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    queue_url = sqs.create_queue(QueueName=f"{STACK}-encrypt")["QueueUrl"]
+    audit_url = sqs.create_queue(QueueName="audit")["QueueUrl"]
+    audit_arn = sqs.get_queue_attributes(QueueUrl=audit_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus = f"{STACK}-audit"
+    events.create_event_bus(Name=bus)
+    events.put_rule(Name="audit", EventBusName=bus, EventPattern='{"source": ["callseal"]}')
+    events.put_targets(Rule="audit", EventBusName=bus, Targets=[{"Id": "queue", "Arn": audit_arn}])
+    environment = {
+        "TENANTS_PREFIX": f"{STACK}/tenants",
+        "LANDING_BUCKET": LANDING,
+        "SFTP_BUCKET": SFTP,
+        "ARCHIVE_BUCKET": ARCHIVE,
+        "ENCRYPT_QUEUE_URL": queue_url,
+        "AUDIT_BUS": bus,
+        "GPG_BINARY": "gpg",
+        "POWERTOOLS_SERVICE_NAME": "callseal",
+    }
+    return Stack(
+        s3, sqs, session.client("ssm"), session.client("secretsmanager"), events, environment, queue_url, audit_url
+    )

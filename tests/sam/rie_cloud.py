@@ -66,6 +66,21 @@ def sqs_record(body: str) -> dict[str, Any]:
     }
 
 
+def label_updated(tenant: str) -> dict[str, Any]:
+    """Write the event by which Secrets Manager tells of a tenant's new key."""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Secret Label Updated",
+        "source": "aws.secretsmanager",
+        "account": "123456789012",
+        "time": "2026-11-23T09:00:00Z",
+        "region": REGION,
+        "resources": [],
+        "detail": {"name": f"{STACK}/tenants/{tenant}/public-key", "labelUpdated": "AWSCURRENT", "versionId": "1"},
+    }
+
+
 @dataclass(frozen=True)
 class Cloud:
     """A moto server with the stack's resources; `audit_queue` gets a copy of each event on the audit bus."""
@@ -93,8 +108,11 @@ class Cloud:
         name = f"/{STACK}/tenants/{tenant}/settings"
         self.client("ssm").put_parameter(Name=name, Type="String", Value=json.dumps(settings))
         if public_key is not None:
-            secret = f"{STACK}/tenants/{tenant}/public-key"
-            self.client("secretsmanager").create_secret(Name=secret, SecretString=public_key)
+            self.add_key(tenant, public_key)
+
+    def add_key(self, tenant: str, public_key: str) -> None:
+        secret = f"{STACK}/tenants/{tenant}/public-key"
+        self.client("secretsmanager").create_secret(Name=secret, SecretString=public_key)
 
     def land(self, key: str, content: bytes) -> Landed:
         put = self.client("s3").put_object(Bucket=BUCKETS["landing"], Key=key, Body=content)
@@ -108,6 +126,11 @@ class Cloud:
         """Return an object's content and its metadata."""
         got = self.client("s3").get_object(Bucket=BUCKETS[bucket], Key=key)
         return got["Body"].read(), got["Metadata"]
+
+    def put_back(self) -> str:
+        """Return what the encrypt queue holds, as one text."""
+        received = self.client("sqs").receive_message(QueueUrl=self.encrypt_queue, MaxNumberOfMessages=10)
+        return "".join(message["Body"] for message in received.get("Messages", []))
 
     def audit_events(self, key: str) -> list[dict[str, Any]]:
         """Return what has been audited about a landing key."""

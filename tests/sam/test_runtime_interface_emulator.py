@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import rie
 from house_rules import Template
-from rie_cloud import Cloud, moto_cloud, sqs_record
+from rie_cloud import Cloud, label_updated, moto_cloud, sqs_record
 from rie_receivers import CmsReceiver, OpenPgpReceiver, Receiver, openpgp_receiver
 
-FUNCTION = "EncryptRecordingFunction"
 RECORDING = (rie.ROOT / "tests/samples/4711000000000001_1.wav").read_bytes()
 METADATA = (rie.ROOT / "tests/samples/4711000000000001_1.xml").read_bytes()
 NOTHING_FAILED: dict[str, list[str]] = {"batchItemFailures": []}
@@ -27,8 +27,15 @@ def cloud() -> Iterator[Cloud]:
 def function(
     cloud: Cloud, template: Template, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[rie.RunningFunction]:
-    folder = rie.built_function(FUNCTION, rie.ROOT / "functions/encrypt_recording")
-    with rie.running(folder, tmp_path_factory.mktemp("rie"), variables(cloud, template)) as running:
+    folder = rie.built_function("EncryptRecordingFunction", rie.ROOT / "functions/encrypt_recording")
+    with rie.running(folder, tmp_path_factory.mktemp("rie"), variables(folder.name, cloud, template)) as running:
+        yield running
+
+
+@pytest.fixture
+def sweep(cloud: Cloud, template: Template, tmp_path: Path) -> Iterator[rie.RunningFunction]:
+    folder = rie.built_function("SweepLandingFunction", rie.ROOT / "functions/sweep_landing")
+    with rie.running(folder, tmp_path, variables(folder.name, cloud, template)) as running:
         yield running
 
 
@@ -43,14 +50,14 @@ def openpgp_tenant() -> Iterator[OpenPgpReceiver]:
         yield receiver
 
 
-def variables(cloud: Cloud, template: Template) -> dict[str, str]:
-    """Give the function the variables that template.yaml gives it, no more and no fewer."""
-    declared: dict[str, Any] = template["Resources"][FUNCTION]["Properties"]["Environment"]["Variables"]
-    constant = {name: value for name, value in declared.items() if isinstance(value, str)}
+def variables(name: str, cloud: Cloud, template: Template) -> dict[str, str]:
+    """Give a function the variables that template.yaml gives it, no more and no fewer."""
+    declared: dict[str, Any] = template["Resources"][name]["Properties"]["Environment"]["Variables"]
+    constant = {variable: value for variable, value in declared.items() if isinstance(value, str)}
     values = {**constant, **cloud.environment(), "LOG_LEVEL": "INFO", "GPG_BINARY": str(rie.gpg_layer() / "bin/gpg")}
     missing = set(declared) - set(values)
     assert not missing, f"template.yaml sets {missing}, which tests/sam/rie_cloud.py gives no value."
-    return {name: values[name] for name in declared}
+    return {variable: values[variable] for variable in declared}
 
 
 def seal(
@@ -110,6 +117,21 @@ def test_a_recording_is_held_and_nothing_delivered_when_the_tenant_has_no_key(
     assert not [key for bucket in ("sftp", "archive") for key in cloud.keys(bucket) if key.startswith("keyless/")]
     (event,) = cloud.audit_events(landed.key)
     assert (event["detail-type"], event["detail"]["reason"]) == ("RecordingHeld", "KeyMissing")
+
+
+def test_a_held_recording_goes_back_to_the_queue_when_its_tenant_sends_a_key(
+    cloud: Cloud, function: rie.RunningFunction, sweep: rie.RunningFunction, cms_tenant: CmsReceiver
+) -> None:
+    cloud.add_tenant("late-key", {}, None)
+    landed = cloud.land("late-key/1_1.wav", RECORDING)
+    function.invoke(landed.as_sqs_event())
+    sweep.invoke(label_updated("late-key"))
+    assert landed.key not in cloud.put_back()
+
+    cloud.add_key("late-key", cms_tenant.public_key)
+    sweep.invoke(label_updated("late-key"))
+
+    assert landed.key in cloud.put_back()
 
 
 def test_a_message_that_is_no_notification_fails_alone(cloud: Cloud, function: rie.RunningFunction) -> None:

@@ -25,3 +25,9 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
 	$(PYTHON) -m venv .venv-sam
 	$(SAM_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
 	@touch $@
+
+demo: setup ## the main job, from nothing, on the local cloud, and out again
+	@$(BIN)/python -m localcloud.demo
+
+local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/outputs.json
+	@$(BIN)/python -m localcloud

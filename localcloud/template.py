@@ -40,6 +40,8 @@ def _translate(source: Template, region: str, parameters: dict[str, str]) -> Tem
     # No managed policies: SAM would ask IAM for them.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     translated: Template = undo_mark_unicode_str_in_template(translator.translate(source, parameters))
+    # They go nowhere, but unpublished ones make samtranslator warn on the terminal.
+    translator.metrics.publish()
     return translated
 
 

@@ -58,6 +58,8 @@ def sam_build(environment: str, python: Path) -> None:
         "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
         "PYTHON": "python3",
     }
+    # The Makefile's leads to this source tree, where neither sam nor its pip has anything to look for.
+    variables.pop("PYTHONPATH", None)
     sam = Path(sys.executable).parent / "sam"
     if subprocess.run([sam, "build", "--config-env", environment], env=variables).returncode:
         raise BuildError("sam build failed; its own message above says why.")

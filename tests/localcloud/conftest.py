@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import LocalCloud
-from tests.localcloud.support import Site
+from tests.localcloud.support import Site, empty
 
 
 @pytest.fixture
@@ -26,11 +26,10 @@ def shared_cloud(shared_site: Site) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture
-def cloud(shared_cloud: LocalCloud, shared_site: Site) -> Iterator[LocalCloud]:
+def cloud(shared_cloud: LocalCloud, shared_site: Site) -> LocalCloud:
     """Give the module's cloud with empty queues and an empty journal."""
-    shared_cloud.pause()
-    for url in shared_cloud.outputs.values():
-        shared_cloud.client("sqs").purge_queue(QueueUrl=url)
-    shared_site.forget()
     shared_cloud.resume()
-    yield shared_cloud
+    shared_cloud.wait_until_idle()
+    empty(shared_cloud, shared_cloud.outputs["DeadUrl"])
+    shared_site.forget()
+    return shared_cloud

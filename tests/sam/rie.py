@@ -129,6 +129,8 @@ def lambda_environment(function: Path, work: Path, variables: Mapping[str, str])
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_LOG_LEVEL": "INFO",
         "LD_LIBRARY_PATH": str(gpg_layer() / "lib"),
         "PATH": str(work / "no-commands-here"),
         "PYTHONPATH": python_path(function),

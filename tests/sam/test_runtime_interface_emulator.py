@@ -134,6 +134,25 @@ def test_a_held_recording_goes_back_to_the_queue_when_its_tenant_sends_a_key(
     assert landed.key in cloud.put_back()
 
 
+def test_no_log_level_that_the_template_allows_shows_a_key_or_a_credential(
+    cloud: Cloud, template: Template, cms_tenant: CmsReceiver, tmp_path: Path
+) -> None:
+    folder = rie.built_function("EncryptRecordingFunction", rie.ROOT / "functions/encrypt_recording")
+    for level in template["Parameters"]["LogLevel"]["AllowedValues"]:
+        # Lambda's ApplicationLogLevel sets the root logger, and with it botocore's.
+        levels = {"LOG_LEVEL": level, "AWS_LAMBDA_LOG_LEVEL": level}
+        with rie.running(folder, tmp_path, variables(folder.name, cloud, template) | levels) as function:
+            seal(cloud, function, f"at-{level.lower()}", cms_tenant, f"at-{level.lower()}/1_1.xml", METADATA)
+            log = function.log.read_text()
+        secrets = [
+            "Authorization",
+            "SecretString",
+            *cms_tenant.public_key.splitlines(),
+            *METADATA.decode().splitlines(),
+        ]
+        assert not [secret for secret in secrets if secret in log], f"LogLevel {level}"
+
+
 def test_a_message_that_is_no_notification_fails_alone(cloud: Cloud, function: rie.RunningFunction) -> None:
     record = sqs_record('{"not": "a notification"}')
     failed = {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}

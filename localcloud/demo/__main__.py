@@ -1,0 +1,250 @@
+"""The story that `make demo` tells; exit code 0 says that everything came out right, 1 that anything did not."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from localcloud.cloud import PROJECT, LocalCloud
+from localcloud.demo.operator import Operator
+from localcloud.demo.screen import Screen
+from localcloud.demo.tenants import OpeningError, OpenPgpTenant, Tenant, X509Tenant
+from localcloud.errors import LocalCloudError
+
+SAMPLES = PROJECT / "tests" / "samples"
+FILES = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".wav", ".mp3", ".xml"))
+PATIENCE_SECONDS = 60
+BOTH: dict[str, object] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
+
+
+class DemoFailedError(Exception):
+    """Something did not come out as it should."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A delivered file as its tenant found it: how it was opened, and whether it is what was recorded."""
+
+    name: str
+    size: int
+    tool: str
+    command: str
+    same: bool
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """Its cells in the table."""
+        return (self.name, self.size, self.tool, "yes" if self.same else "NO")
+
+
+class Demo:
+    """The demo: one cloud, its tenants, and what was found out so far."""
+
+    def __init__(self, cloud: LocalCloud, screen: Screen, folder: Path) -> None:
+        self.cloud, self.screen, self.operator = cloud, screen, Operator(cloud)
+        only_sftp, plain = {**BOTH, "only_encrypt_sftp": True}, {**BOTH, "encrypt": False}
+        self.nordlys = X509Tenant("nordlys", folder, BOTH, "everything sealed, to SFTP and archive")
+        self.fjordbank = OpenPgpTenant("fjordbank", folder, only_sftp, "'Only encrypt recordings to FTP'")
+        self.kystradio = Tenant("kystradio", folder, plain, "no encryption at all")
+        self.brattvik = X509Tenant("brattvik", folder, {}, "its certificate ran out yesterday")
+        self.good = (self.nordlys, self.fjordbank, self.kystradio)
+        self.tenants = (*self.good, self.brattvik)
+        self.checks: list[tuple[str, int, int]] = []
+
+    def tell(self) -> bool:
+        """Tell the whole story; gives whether everything came out right."""
+        self.take_on_tenants()
+        self.land()
+        self.show_arrivals()
+        self.open_deliveries()
+        self.mend_broken_key()
+        self.show_audit()
+        return self.sum_up()
+
+    # ---- chapters --------------------------------------------------------------------------------------------------
+
+    def take_on_tenants(self) -> None:
+        """Take on four tenants, as an operator does."""
+        self.screen.chapter(
+            "Four tenants are taken on",
+            "Each sends its PUBLIC key; an operator pastes it into Secrets Manager, and the settings into Parameter "
+            "Store. The private halves never leave the tenants.",
+        )
+        with self.screen.waiting("The tenants make their keys"):
+            for tenant in self.good:
+                self.operator.take_on(tenant, tenant.public_key())
+            self.operator.take_on(self.brattvik, self.brattvik.certificate(valid_for=timedelta(days=-1)))
+        rows = [(tenant.name, tenant.key_kind, tenant.about, tenant.settings_text) for tenant in self.tenants]
+        self.screen.table(("tenant", "key", "what it wants", "settings"), rows)
+
+    def land(self) -> None:
+        """Drop the recordings and their XML."""
+        self.screen.chapter(
+            "Calls end, and the platform drops recordings and metadata into the landing bucket",
+            "From here on nobody does anything: the bucket announces each file, and a function takes it on.",
+        )
+        for tenant in self.tenants:
+            for path in FILES:
+                self.operator.land(tenant, path)
+        self.screen.table(("file", "bytes"), [(f"<tenant>/{path.name}", path.stat().st_size) for path in FILES])
+        with self.screen.waiting("Callseal seals and delivers"):
+            self.cloud.wait_until_idle(PATIENCE_SECONDS)
+
+    def show_arrivals(self) -> None:
+        """Show what stands where."""
+        self.screen.chapter("What arrived where")
+        rows = []
+        for tenant in self.tenants:
+            found = [self._states(f"{tenant.name}/{path.name}") for path in FILES]
+            self._check(f"{tenant.name}: every file is where its settings say, and nowhere else",
+                        (row[1:] == self._wanted(tenant) for row in found))  # fmt: skip
+            rows += found
+        self.screen.table(("landed file", "SFTP (the tenant fetches)", "archive", "landing (still owed)"), rows)
+
+    def open_deliveries(self) -> None:
+        """Open everything with the tenants' own tools and compare it with what was recorded."""
+        self.screen.chapter(
+            "The tenants open what they got, with their own tools",
+            "Stock openssl and gpg, under the tenants' private keys; the bytes are compared with what was recorded.",
+        )
+        self._open_all(self.good, ("Sftp", "Archive"))
+
+    def mend_broken_key(self) -> None:
+        """Show what is held, mend it as an operator does, and see it delivered."""
+        name = self.brattvik.name
+        self.screen.chapter(f"And {name}, whose certificate has run out? Held: not lost, not sent in the clear")
+        held = self.operator.held(self.brattvik)
+        self.screen.say(f"Why: {held[0]['message']}" if held else "No audit event says why.")
+        expired = {detail["source"]["key"] for detail in held if detail["reason"] == "KeyExpired"}
+        self._check(f"{name}: held, with the true reason in the audit trail",
+                    (f"{name}/{path.name}" in expired for path in FILES))  # fmt: skip
+        self.screen.say("The operator pastes the successor that the tenant sends. That is all there is to do.")
+        started = monotonic()
+        self.operator.paste(self.brattvik, self.brattvik.public_key())
+        with self.screen.waiting("Callseal notices the new key and takes the held files up again"):
+            self._wait_for_empty_landing(name)
+        self.screen.say(f"Delivered {monotonic() - started:.1f} s after the key was put right.")
+        self._open_all((self.brattvik,), ("Sftp",))
+
+    def show_audit(self) -> None:
+        """Show the audit trail."""
+        self.screen.chapter("The audit trail", f"From the log group {self.cloud.outputs['AuditLogGroupName']}.")
+        events = self.operator.audit()
+        columns = ("time", "event", "landed file", "outputs", "sealed to (fingerprint)", "reason")
+        self.screen.table(columns, [_audit_row(event) for event in events])
+        delivered = {e["detail"]["source"]["key"] for e in events if e["detail-type"] == "RecordingDelivered"}
+        landed = [f"{tenant.name}/{path.name}" for tenant in self.tenants for path in FILES]
+        self._check("the audit trail accounts for every recording and its XML", (key in delivered for key in landed))
+
+    def sum_up(self) -> bool:
+        """Sum up; gives whether everything came out right."""
+        self.screen.chapter("Summary")
+        self._check("the landing bucket is empty: nothing is owed", [not list(self.operator.keys("Landing"))])
+        self._check("the dead-letter queue is empty", [self.operator.dead_letters() == 0])
+        rows = [(what, right, of, "yes" if right == of and of else "NO") for what, right, of in self.checks]
+        self.screen.table(("what was checked", "right", "of", "all right"), rows)
+        return all(right == of and of for _, right, of in self.checks)
+
+    # ---- what the chapters are made of -------------------------------------------------------------------------------
+
+    def _check(self, what: str, results: Iterable[bool]) -> None:
+        found = list(results)
+        self.checks.append((what, sum(found), len(found)))
+
+    def _states(self, file: str) -> tuple[str, ...]:
+        return (file, *(self.operator.state(bucket, file) for bucket in ("Sftp", "Archive", "Landing")))
+
+    def _wanted(self, tenant: Tenant) -> tuple[str, str, str]:
+        """Tell what DESIGN's truth table asks for: SFTP, archive, landing."""
+        return {
+            self.nordlys: ("sealed .p7m", "sealed .p7m", "-"),
+            self.fjordbank: ("sealed .pgp", "plain", "-"),
+            self.kystradio: ("plain", "plain", "-"),
+            self.brattvik: ("-", "-", "held KeyExpired"),
+        }[tenant]
+
+    def _open_all(self, tenants: Iterable[Tenant], buckets: Iterable[str]) -> None:
+        rows: list[tuple[object, ...]] = []
+        commands: dict[str, str] = {}
+        for tenant, bucket in [(tenant, bucket) for tenant in tenants for bucket in buckets]:
+            found = [self._open_one(tenant, bucket, path) for path in FILES]
+            place = "SFTP" if bucket == "Sftp" else "archive"
+            self._check(f"{tenant.name}: opened from {place}, byte for byte what was recorded",
+                        (one.same for one in found))  # fmt: skip
+            rows += [(tenant.name, place, *one.row) for one in found]
+            commands.update({one.tool: one.command for one in reversed(found) if one.command})
+        for command in commands.values():
+            self.screen.say(f"$ {command}")
+        self.screen.table(("tenant", "from", "file", "bytes", "opened with", "same bytes"), rows)
+
+    def _open_one(self, tenant: Tenant, bucket: str, path: Path) -> Found:
+        key = next(self.operator.keys(bucket, f"{tenant.name}/{path.name}"), None)
+        if key is None:
+            return Found(path.name, 0, "it is not there", "", same=False)
+        stored, name = self.operator.fetch(bucket, key), key.rpartition("/")[2]
+        if name == path.name:
+            return Found(name, len(stored), "(plain)", "", same=stored == path.read_bytes())
+        opened = tenant.open(name, stored)
+        return Found(name, len(stored), opened.tool, opened.command, same=opened.data == path.read_bytes())
+
+    def _wait_for_empty_landing(self, tenant: str) -> None:
+        deadline = monotonic() + PATIENCE_SECONDS
+        while list(self.operator.keys("Landing", f"{tenant}/")):
+            if monotonic() > deadline:
+                raise DemoFailedError(f"After {PATIENCE_SECONDS} s the files of {tenant} are still held.")
+            sleep(0.1)
+        self.cloud.wait_until_idle(PATIENCE_SECONDS)
+
+
+def _audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
+    detail = event["detail"]
+    outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
+    recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"
+    time = detail["time"][11:19]
+    return (time, event["detail-type"], detail["source"]["key"], outputs, recipients, detail["reason"] or "-")
+
+
+def main() -> int:
+    """Run the demo; gives the exit code."""
+    screen, started = Screen(), monotonic()
+    screen.title(
+        "Callseal seals call recordings to their tenant's own public key the moment they land.",
+        "This is the whole system on this one machine: template.yaml on an emulated AWS, its functions as processes.",
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix="cs-") as folder:
+            right = _run(screen, Path(folder))
+    except (DemoFailedError, OpeningError, LocalCloudError, TimeoutError) as exc:
+        screen.warn(f"The demo failed: {exc}")
+        return 1
+    except Exception as exc:  # noqa: BLE001  # a demo ends with a sentence, whatever happens
+        screen.warn(f"The demo failed, in a way that nobody foresaw: {type(exc).__name__}: {exc}")
+        return 1
+    if not right:
+        screen.warn("Not everything came out right: see the rows that say NO.")
+        return 1
+    screen.say(f"Everything came out right, in {monotonic() - started:.0f} s. Next: README.md.")
+    return 0
+
+
+def _run(screen: Screen, folder: Path) -> bool:
+    screen.say("The local cloud starts: it reads template.yaml and makes what it describes.")
+    with LocalCloud(state_dir=folder / "state") as cloud:
+        cloud.prewarm()
+        screen.say(
+            f"{len(cloud.created)} resources made; what only AWS has is left out by name (`make local` lists it)."
+        )
+        demo = Demo(cloud, screen, folder)
+        with closing(demo.fjordbank):
+            return demo.tell()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What the platform and its operator do and see, with plain boto3 and DESIGN's public interface alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from localcloud.cloud import LocalCloud
+from localcloud.demo.tenants import Tenant
+
+
+class Operator:
+    """Takes tenants on, drops files, and looks into buckets, tags, audit trail and queues."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.cloud = cloud
+        self._s3, self._secrets = cloud.client("s3"), cloud.client("secretsmanager")
+        self._ssm, self._logs, self._sqs = cloud.client("ssm"), cloud.client("logs"), cloud.client("sqs")
+        self._buckets = {name: cloud.outputs[f"{name}BucketName"] for name in ("Landing", "Sftp", "Archive")}
+
+    def take_on(self, tenant: Tenant, key: str | None) -> None:
+        """Paste a tenant's key into a new secret, and its settings into a parameter."""
+        if key:
+            self._secrets.create_secret(Name=self._secret(tenant), SecretString=key)
+        name = f"/{self.cloud.stack_name}/tenants/{tenant.name}/settings"
+        self._ssm.put_parameter(Name=name, Value=tenant.settings_text, Type="String")
+
+    def paste(self, tenant: Tenant, key: str) -> None:
+        """Paste another key over the one that is there."""
+        self._secrets.put_secret_value(SecretId=self._secret(tenant), SecretString=key)
+
+    def land(self, tenant: Tenant, path: Path) -> None:
+        """Drop a file, as the platform does when a call has ended."""
+        self._s3.upload_file(str(path), self._buckets["Landing"], f"{tenant.name}/{path.name}")
+
+    def keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
+        """List the keys in a bucket (`Landing`, `Sftp`, `Archive`)."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._buckets[bucket], Prefix=prefix)
+        return (item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def fetch(self, bucket: str, key: str) -> bytes:
+        """Fetch an object."""
+        data: bytes = self._s3.get_object(Bucket=self._buckets[bucket], Key=key)["Body"].read()
+        return data
+
+    def state(self, bucket: str, file: str) -> str:
+        """Describe what stands in a bucket for a landed file."""
+        keys = list(self.keys(bucket, file))
+        if not keys:
+            return "-"
+        if bucket == "Landing":
+            return self._held_state(file)
+        return ", ".join("plain" if key == file else f"sealed {key.removeprefix(file)}" for key in keys)
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Give the audit trail in the order of its times."""
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.cloud.outputs["AuditLogGroupName"]
+        )
+        events = [json.loads(entry["message"]) for page in pages for entry in page["events"]]
+        return sorted(events, key=lambda event: str(event["detail"]["time"]))
+
+    def held(self, tenant: Tenant) -> list[Mapping[str, Any]]:
+        """Give the details of a tenant's RecordingHeld events, one a file."""
+        details = [event["detail"] for event in self.audit() if event["detail-type"] == "RecordingHeld"]
+        return list({detail["source"]["key"]: detail for detail in details if detail["tenant"] == tenant.name}.values())
+
+    def dead_letters(self) -> int:
+        """Count the messages in the dead-letter queue."""
+        url, name = self.cloud.outputs["EncryptDeadLetterQueueUrl"], "ApproximateNumberOfMessages"
+        return int(self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+    def _held_state(self, file: str) -> str:
+        tags = self._s3.get_object_tagging(Bucket=self._buckets["Landing"], Key=file)["TagSet"]
+        values = {tag["Key"]: tag["Value"] for tag in tags}
+        return f"{values.get('callseal-state', 'waiting')} {values.get('callseal-reason', '')}".strip()
+
+    def _secret(self, tenant: Tenant) -> str:
+        return f"{self.cloud.stack_name}/tenants/{tenant.name}/public-key"

@@ -1,0 +1,144 @@
+"""Whatever the local cloud does not know fails in a sentence that names it; nothing is dropped in silence."""
+
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud, TemplateError
+from tests.localcloud.support import TEMPLATE, Site, with_properties
+
+
+def rule(**properties: Any) -> dict[str, Any]:
+    return {"Rule": {"Type": "AWS::Events::Rule", "Properties": properties}}
+
+
+def bucket(**properties: Any) -> dict[str, Any]:
+    return {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties}}
+
+
+@pytest.mark.parametrize(
+    ("resources", "sentence"),
+    [
+        ({"T": {"Type": "AWS::DynamoDB::Table", "Properties": {}}}, "type AWS::DynamoDB::Table of T"),
+        (
+            {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}}},
+            r"property FifoQueue of Q \(AWS::SQS::Queue\)",
+        ),
+        (
+            {"Q": {"Type": "AWS::SQS::Queue", "CreationPolicy": {}, "Properties": {}}},
+            r"member CreationPolicy of Q \(AWS::SQS::Queue\)",
+        ),
+        (bucket(WebsiteConfiguration={}), "property WebsiteConfiguration of Bucket"),
+        (
+            bucket(LifecycleConfiguration={"Rules": [{"Status": "Enabled", "Transitions": []}]}),
+            r"property LifecycleConfiguration.Rules\[0\].Transitions of Bucket",
+        ),
+        (
+            bucket(NotificationConfiguration={"LambdaConfigurations": []}),
+            "property NotificationConfiguration.LambdaConfigurations of Bucket",
+        ),
+        ({"K": {"Type": "AWS::KMS::Key", "Properties": {"MultiRegion": True}}}, "property MultiRegion of K"),
+        ({"L": {"Type": "AWS::Logs::LogGroup", "Properties": {"Tags": []}}}, "property Tags of L"),
+        (rule(ScheduleExpression="cron(0 0 * * ? *)"), r"Rule: .* schedule cron"),
+        (rule(EventPattern={"a": [{"cidr": "::1"}]}), "Rule .*: .*operator cidr"),
+        (
+            rule(EventPattern={"source": ["x"]}, Targets=[{"Id": "T", "Arn": "arn:aws:sns:r:1:topic"}]),
+            "Rule: .* target arn:aws:sns",
+        ),
+        (
+            rule(EventPattern={"source": ["x"]}, Targets=[{"Id": "T", "Arn": "arn:aws:sqs:r:1:q", "InputPath": "$"}]),
+            r"property Targets\[0\].InputPath of Rule",
+        ),
+        (
+            {
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "A": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Fn::Transform": "x"}}},
+            },
+            r"A \(AWS::SQS::Queue\): .* intrinsic function Fn::Transform",
+        ),
+        (bucket(BucketName="No_Such_Name_Is_Legal!"), "Bucket .* refused by moto"),
+    ],
+)
+def test_unknown_thing_fails(site: Site, resources: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(TemplateError, match=sentence), site.cloud(resources):
+        pytest.fail("the local cloud started")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"CodeUri": "nowhere"}, "Worker: its folder nowhere does not exist"),
+        ({"ReservedConcurrentExecutions": 3}, "property ReservedConcurrentExecutions of Worker"),
+        ({"NoSuchProperty": 3}, "template.yaml cannot be translated: .*NoSuchProperty"),
+    ],
+)
+def test_unknown_thing_of_a_function_fails(site: Site, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(TemplateError, match=sentence), site.cloud_from(with_properties("Worker", **changes)):
+        pytest.fail("the local cloud started")
+
+
+def test_rule_of_another_bus_that_invokes_a_function_fails(site: Site) -> None:
+    target = {"Id": "T", "Arn": {"Fn::GetAtt": ["Worker", "Arn"]}}
+    properties = {"EventBusName": {"Ref": "Bus"}, "EventPattern": {"source": ["x"]}, "Targets": [target]}
+    resources = TEMPLATE["Resources"] | {
+        "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "own"}},
+        "Rule": {"Type": "AWS::Events::Rule", "Properties": properties},
+    }
+    with pytest.raises(TemplateError, match="Rule: .*default bus only"), site.cloud(resources):
+        pytest.fail("the local cloud started")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("Resources: [", "cannot be read"), ("just a text", "it has no Resources"), ("Resources: 7", "it has no Resources")],
+)
+def test_unreadable_template_fails(site: Site, text: str, sentence: str) -> None:
+    path = site.folder / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TemplateError, match=f"broken.yaml .*{sentence}"), LocalCloud(
+        state_dir=site.state, template=path
+    ):
+        pytest.fail("the local cloud started")
+
+
+def test_missing_template_fails(site: Site) -> None:
+    with pytest.raises(TemplateError, match="cannot be read"), LocalCloud(
+        state_dir=site.state, template=site.folder / "none.yaml"
+    ):
+        pytest.fail("the local cloud started")
+
+
+def test_resource_without_its_condition_is_not_created(site: Site) -> None:
+    template = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket", "Condition": "Never", "Properties": {"BucketName": "never"}},
+            "Other": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "always"}},
+        },
+        "Outputs": {"Name": {"Condition": "Never", "Value": {"Ref": "Bucket"}}},
+    }
+    with site.cloud_from(template) as cloud:
+        assert [one["Name"] for one in cloud.client("s3").list_buckets()["Buckets"]] == ["always"]
+        assert cloud.outputs == {}
+
+
+def test_only_unconditional_statements_of_a_bucket_policy_apply(site: Site) -> None:
+    deny = {"Effect": "Deny", "Principal": "*", "Resource": "arn:aws:s3:::guarded/*"}
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    statements = [
+        {**deny, "Sid": "Always", "Action": "s3:DeleteObject"},
+        {**deny, "Sid": "Sometimes", "Action": "s3:PutObject", "Condition": condition},
+    ]
+    document = {"Version": "2012-10-17", "Statement": statements}
+    policy = {"Type": "AWS::S3::BucketPolicy", "Properties": {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": document}}
+    with site.cloud({**bucket(BucketName="guarded"), "Policy": policy}) as cloud:
+        s3 = cloud.client("s3")
+        s3.put_object(Bucket="guarded", Key="k", Body=b"x")
+        with pytest.raises(s3.exceptions.ClientError, match="Forbidden"):
+            s3.delete_object(Bucket="guarded", Key="k")
+        assert [one.what for one in cloud.left_out] == ["Policy.PolicyDocument.Sometimes"]
+
+
+def test_bucket_is_created_in_us_east_1(site: Site) -> None:
+    with site.cloud(bucket(BucketName="there"), region="us-east-1") as cloud:
+        assert cloud.client("s3").get_bucket_location(Bucket="there")["LocationConstraint"] is None

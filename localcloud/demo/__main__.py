@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -218,6 +219,9 @@ def main() -> int:
         "Callseal seals call recordings to their tenant's own public key the moment they land.",
         "This is the whole system on this one machine: template.yaml on an emulated AWS, its functions as processes.",
     )
+    if not shutil.which("gpg") or not shutil.which("gpgconf"):
+        screen.warn("The demo failed: gpg is not on this machine. Install GnuPG (Debian: apt-get install gnupg).")
+        return 1
     try:
         with tempfile.TemporaryDirectory(prefix="cs-") as folder:
             right = _run(screen, Path(folder))

@@ -15,7 +15,7 @@ from localcloud.pump import Pace, Pump
 from localcloud.resources import create_resources
 from localcloud.resources.context import Context
 from localcloud.runtime import FunctionRuntime
-from localcloud.stack import Created, Function, LeftOut, Stack
+from localcloud.stack import Created, Function, LeftOut, Rule, Stack
 from localcloud.state_folder import StateFolder
 from localcloud.template import load_template
 
@@ -83,6 +83,11 @@ class LocalCloud:
     def functions(self) -> dict[str, Function]:
         """Give the functions by logical id."""
         return {logical_id: runtime.function for logical_id, runtime in self._runtimes.items()}
+
+    @property
+    def rules(self) -> list[Rule]:
+        """List the rules of the default bus that invoke functions."""
+        return list(self._stack.rules)
 
     def client(self, service: str) -> Any:
         """Give a boto3 client for the local cloud."""

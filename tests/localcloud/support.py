@@ -97,12 +97,17 @@ class Site:
 
     def cloud_from(self, template: Mapping[str, Any], pace: Pace = FAST, **options: Any) -> LocalCloud:
         """Prepare a cloud from a whole template."""
-        path = self.folder / "template.yaml"
-        path.write_text(yaml.safe_dump(json.loads(json.dumps(template))), encoding="utf-8")
+        path = self.write(template)
         environment = {"JOURNAL": str(self.journal)}
         return LocalCloud(
             "tested", state_dir=self.state, template=path, pace=pace, function_environment=environment, **options
         )
+
+    def write(self, template: Mapping[str, Any]) -> Path:
+        """Write a template beside its function's folder."""
+        path = self.folder / "template.yaml"
+        path.write_text(yaml.safe_dump(json.loads(json.dumps(template))), encoding="utf-8")
+        return path
 
     def notes(self) -> list[dict[str, Any]]:
         """Give what the function noted down, in order."""

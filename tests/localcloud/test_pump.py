@@ -200,5 +200,3 @@ def test_pause_waits_for_what_is_in_flight(cloud: LocalCloud, shared_site: Site)
         cloud.pause(0.1)
     cloud.pause()
     assert count(cloud, "WorkUrl") == 0
-
-

@@ -61,7 +61,9 @@ def test_buckets_are_as_declared(cloud: LocalCloud) -> None:
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert rule["BucketKeyEnabled"] is True
     block = s3.get_public_access_block(Bucket=landing)["PublicAccessBlockConfiguration"]
-    assert block == dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    assert block == dict.fromkeys(
+        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+    )
     (owner,) = s3.get_bucket_ownership_controls(Bucket=landing)["OwnershipControls"]["Rules"]
     assert owner == {"ObjectOwnership": "BucketOwnerEnforced"}
     assert s3.get_bucket_location(Bucket=landing)["LocationConstraint"] == "eu-north-1"

@@ -1,0 +1,195 @@
+"""Audit events: their schema, their ids, their times."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from callseal import audit
+from callseal.audit import AuditEvent, Output
+from callseal.errors import HeldError, Reason
+from callseal.landing import LandedObject
+from callseal.recipients.model import Recipient
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "audit-event.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+NOW = datetime(2026, 11, 23, 10, 11, 12, 345678, tzinfo=UTC)
+LANDED = LandedObject("landing", "acme/2026/4711_1.wav", "d41d8cd98f00b204e9800998ecf8427e", 1024, "v1")
+OUTPUT = Output("sftp", "sftp-bucket", "acme/2026/4711_1.wav.p7m", 1500, "ab" * 32, "cms")
+PLAIN = Output("archive", "archive-bucket", "acme/2026/4711_1.wav", 1024, None, "none")
+RECIPIENTS = [Recipient("A1" * 32, "x509", NOW + timedelta(days=9)), Recipient("B2" * 20, "openpgp", None)]
+# DESIGN section 3: "several reasons at once: the first in this order wins".
+IN_ORDER = """UnsupportedFile SettingsMissing SettingsInvalid NothingToDeliver KeyMissing KeyIsPrivate KeyUnreadable
+    KeyNotForEncryption KeyTooWeak KeyRevoked KeyExpired KeyNotYetValid KeyUnproven OutputConflict""".split()
+objects = st.builds(
+    LandedObject,
+    st.text(min_size=1),
+    st.text(min_size=1) | st.from_regex(r"[a-z0-9-]{1,5}/[a-z]\.wav", fullmatch=True),
+    st.text(alphabet="0123456789abcdef-", min_size=1),
+    st.integers(0, 2**50),
+    st.none() | st.text(),
+)
+
+
+def schema_of(event: AuditEvent) -> dict[str, Any]:
+    """Check an event as it arrives on the bus, and give it back."""
+    detail: dict[str, Any] = json.loads(json.dumps(event.detail))
+    VALIDATOR.validate(detail)
+    assert set(detail) == set(SCHEMA["required"])
+    return detail
+
+
+def held(reason: Reason = Reason.KEY_EXPIRED, key_version: str | None = "k1", **changes: Any) -> AuditEvent:
+    error = HeldError(reason, "It is held. Do something.")
+    error.key_version = key_version
+    return audit.held(replace(LANDED, **changes), error, [], NOW)
+
+
+def delivered(**changes: Any) -> AuditEvent:
+    return audit.delivered(replace(LANDED, **changes), [PLAIN, OUTPUT], RECIPIENTS, "k1", NOW)
+
+
+def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
+    event = delivered()
+    assert event.detail_type == "RecordingDelivered"
+    assert schema_of(event) == {
+        "schema": 1,
+        "id": event.id,
+        "time": "2026-11-23T10:11:12.345Z",
+        "tenant": "acme",
+        "source": {"bucket": "landing", "key": LANDED.key, "etag": LANDED.etag, "size": 1024},
+        "outputs": [
+            {"destination": "archive", "bucket": "archive-bucket", "key": LANDED.key, "size": 1024, "sha256": None,
+             "sealed": "none"},
+            {"destination": "sftp", "bucket": "sftp-bucket", "key": LANDED.key + ".p7m", "size": 1500,
+             "sha256": "ab" * 32, "sealed": "cms"},
+        ],
+        "recipients": [
+            {"fingerprint": "A1" * 32, "kind": "x509", "not_after": "2026-12-02T10:11:12.345Z"},
+            {"fingerprint": "B2" * 20, "kind": "openpgp", "not_after": None},
+        ],
+        "key_version": "k1",
+        "reason": None,
+        "message": None,
+    }  # fmt: skip
+
+
+def test_a_plain_delivery_names_nobody_it_was_sealed_to() -> None:
+    detail = schema_of(audit.delivered(LANDED, [PLAIN], [], None, NOW))
+    assert (detail["recipients"], detail["key_version"]) == (None, None)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_held_file_tells_reason_and_sentence(reason: Reason) -> None:
+    event = held(reason)
+    detail = schema_of(event)
+    assert event.detail_type == "RecordingHeld"
+    assert (detail["reason"], detail["message"], detail["key_version"]) == (
+        str(reason), "It is held. Do something.", "k1",
+    )  # fmt: skip
+    assert (detail["outputs"], detail["recipients"]) == (None, None)
+
+
+def test_a_conflict_tells_what_was_committed_before_it() -> None:
+    error = HeldError(Reason.OUTPUT_CONFLICT, "Another file stands there.")
+    (output,) = schema_of(audit.held(LANDED, error, [PLAIN], NOW))["outputs"]
+    assert output["destination"] == "archive"
+
+
+def test_a_release_tells_what_the_file_was_held_for() -> None:
+    event = audit.released(LANDED, "KeyExpired", "k2", NOW)
+    assert event.detail_type == "RecordingReleased"
+    assert (schema_of(event)["reason"], event.detail["key_version"]) == ("KeyExpired", "k2")
+
+
+def test_a_tag_that_is_no_reason_is_not_repeated() -> None:
+    assert schema_of(audit.released(LANDED, "<script>", None, NOW))["reason"] is None
+
+
+@pytest.mark.parametrize("key", ["x.wav", "/x.wav", "ACME/x.wav", "", "a/x.wav"])
+def test_the_tenant_is_null_where_the_key_names_none(key: str) -> None:
+    assert schema_of(held(Reason.UNSUPPORTED_FILE, None, key=key))["tenant"] is None
+
+
+@given(objects, st.sampled_from(list(Reason)), st.none() | st.text(), st.text(), st.datetimes(timezones=st.timezones()))
+def test_every_event_fits_the_schema(
+    landed: LandedObject, reason: Reason, version: str | None, sentence: str, now: datetime
+) -> None:
+    error = HeldError(reason, sentence)
+    error.key_version = version
+    if not datetime(1000, 1, 2, tzinfo=UTC) < now < datetime(9999, 12, 30, tzinfo=UTC):
+        now = NOW
+    for event in (
+        audit.delivered(landed, [OUTPUT], RECIPIENTS, version, now),
+        audit.held(landed, error, [], now),
+        audit.released(landed, str(reason), version, now),
+    ):
+        schema_of(event)
+
+
+def test_a_repeat_has_the_same_id_whatever_the_time() -> None:
+    later = NOW + timedelta(days=400)
+    assert delivered().id == audit.delivered(LANDED, [PLAIN], [], None, later).id
+    error = HeldError(Reason.KEY_MISSING, "another sentence")
+    assert held(Reason.KEY_MISSING, None).id == audit.held(LANDED, error, [PLAIN], later).id
+    assert audit.released(LANDED, "KeyMissing", "k", NOW).id == audit.released(LANDED, "KeyMissing", "k", later).id
+
+
+def test_the_id_is_the_same_in_every_process_and_release() -> None:
+    # A literal: receivers drop repeats by it, and a repeat may come from another release of this code.
+    assert delivered().id == "acae37a5d426b1a1871cbe72f4440778"
+    assert held().id == "eaa5c0a33bb88e3d3dc67157cf4be922"
+
+
+def test_anything_that_differs_has_another_id() -> None:
+    changes: list[dict[str, Any]] = [
+        {}, {"bucket": "other"}, {"key": "acme/other.wav"}, {"etag": "e2"}, {"version_id": "v2"}, {"version_id": None},
+    ]  # fmt: skip
+    events = [
+        *(delivered(**change) for change in changes),
+        *(held(reason, version, **change) for reason in Reason for version in ("k1", "k2", None) for change in changes),
+        *(audit.released(replace(LANDED, **change), str(r), v, NOW) for r in Reason for v in ("k1", None) for change in changes),
+    ]
+    assert len({event.id for event in events}) == len(events)
+
+
+@given(objects, objects)
+def test_two_objects_share_an_id_only_if_they_are_the_same(one: LandedObject, other: LandedObject) -> None:
+    def facts(landed: LandedObject) -> tuple[str, str, str | None, str | None]:
+        return landed.bucket, landed.key, landed.etag, landed.version_id
+
+    same = audit.delivered(one, [], [], None, NOW).id == audit.delivered(other, [], [], None, NOW).id
+    assert same == (facts(one) == facts(other))
+
+
+def test_a_text_that_moves_from_one_member_to_the_next_makes_another_id() -> None:
+    assert delivered(bucket="a", key="b/c").id != delivered(bucket="a/b", key="c").id
+    assert delivered(bucket='a", "b', key="c").id != delivered(bucket="a", key='b", "c').id
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (NOW, "2026-11-23T10:11:12.345Z"),
+        (datetime(2026, 11, 23, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30))), "2026-11-22T20:00:00.000Z"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00.000Z"),
+    ],
+)
+def test_times_are_rfc_3339_in_utc(moment: datetime, text: str) -> None:
+    assert audit.timestamp(moment) == text
+
+
+def test_the_reasons_are_the_schemas_and_stand_in_the_designs_order() -> None:
+    assert [str(reason) for reason in Reason] == IN_ORDER
+    assert SCHEMA["properties"]["reason"]["enum"] == [None, *IN_ORDER]
+    assert [reason.rank for reason in Reason] == list(range(len(IN_ORDER)))
+
+
+def test_the_schema_itself_is_sound() -> None:
+    Draft202012Validator.check_schema(SCHEMA)

@@ -1,0 +1,190 @@
+"""Landing keys: whose a file is and what it is, by its key alone."""
+
+import re
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from callseal.errors import HeldError, Reason
+from callseal.landing import LandedFile, parse_landing_key, tenant_of
+
+# DESIGN section 3, in its own words.
+TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+tenant_like = st.one_of(
+    st.text(),
+    st.text(alphabet="abz019-A_. ", max_size=66),
+    st.from_regex(r"[a-z0-9][a-z0-9-]{1,62}", fullmatch=True, alphabet=string.ascii_lowercase + string.digits + "-"),
+)
+keys = st.one_of(
+    st.text(),
+    st.text(alphabet="ab/.\0- wavmp3xl"),
+    st.builds("{}/{}.{}".format, tenant_like, st.text(), st.sampled_from(["wav", "mp3", "xml", "txt", "WAV", ""])),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "tenant", "kind"),
+    [
+        ("acme/4711000000000001_1.wav", "acme", "wav"),
+        ("acme/2026/11/23/4711000000000001_1.mp3", "acme", "mp3"),
+        ("acme/4711000000000001_1.xml", "acme", "xml"),
+        ("acme/LOUD.WAV", "acme", "wav"),
+        ("acme/Mixed.Mp3", "acme", "mp3"),
+        ("a1/x.wav", "a1", "wav"),
+        ("0-/x.wav", "0-", "wav"),
+        ("a" * 63 + "/x.wav", "a" * 63, "wav"),
+        ("acme/a.b.c.wav", "acme", "wav"),
+        ("acme/...wav", "acme", "wav"),
+        ("acme/..a/...b/x.wav", "acme", "wav"),
+        ("acme/other/x.wav", "acme", "wav"),
+        ("acme/space plus+and æ.wav", "acme", "wav"),
+        ("acme/录音📞.mp3", "acme", "mp3"),
+        ("acme/100%.wav", "acme", "wav"),
+        ("acme/x.wav.pgp.wav", "acme", "wav"),
+    ],
+)
+def test_a_proper_key_names_tenant_and_format(key: str, tenant: str, kind: str) -> None:
+    assert parse_landing_key(key) == LandedFile(tenant, kind)
+    assert tenant_of(key) == tenant
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "acme",
+        "x.wav",
+        "/x.wav",
+        "/acme/x.wav",
+        "a/x.wav",
+        "-acme/x.wav",
+        "Acme/x.wav",
+        "ACME/x.wav",
+        "ac_me/x.wav",
+        "ac.me/x.wav",
+        "ac me/x.wav",
+        " acme/x.wav",
+        "acme /x.wav",
+        "acme\n/x.wav",
+        "\nacme/x.wav",
+        "../x.wav",
+        "./x.wav",
+        "a" * 64 + "/x.wav",
+        # Look-alikes: Cyrillic a, full-width letters, Arabic-Indic digits, a hyphen that is none, a long s, dotless i.
+        "аcme/x.wav",
+        "ａｃｍｅ/x.wav",
+        "acme١/x.wav",
+        "ac‐me/x.wav",
+        "acmeſ/x.wav",
+        "acmı/x.wav",
+        "acme\u200b/x.wav",
+        "acme∕x.wav",
+        "acme\\x.wav",
+    ],
+)
+def test_a_key_without_a_tenant_is_unsupported(key: str) -> None:
+    assert tenant_of(key) is None
+    with pytest.raises(HeldError, match="its first folder is no tenant's name") as held:
+        parse_landing_key(key)
+    assert held.value.reason is Reason.UNSUPPORTED_FILE
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("acme/", "ends in '/'"),
+        ("acme/2026/", "ends in '/'"),
+        ("acme/x.wav/", "ends in '/'"),
+        ("acme//x.wav", "empty"),
+        ("acme/2026//x.wav", "empty"),
+        ("acme/../other/x.wav", "'..'"),
+        ("acme/../x.wav", "'..'"),
+        ("acme/..", "'..'"),
+        ("acme/./x.wav", "'.'"),
+        ("acme/x\0.wav", "control character"),
+        ("acme/x\n.wav", "control character"),
+        ("acme/\x1b[2J.wav", "control character"),
+        ("acme/x\x7f.wav", "control character"),
+        ("acme/x\x85.wav", "control character"),
+        ("acme/x.wav\n", "control character"),
+        ("acme/x", "it is none of"),
+        ("acme/wav", "it is none of"),
+        ("acme/.wav", "it is none of"),
+        ("acme/2026/.xml", "it is none of"),
+        ("acme/x.", "it is none of"),
+        ("acme/x.txt", "it is none of"),
+        ("acme/x.wav.zip", "it is none of"),
+        ("acme/x.wav.pgp", "it is none of"),
+        ("acme/x.wav.p7m", "it is none of"),
+        ("acme/x.wav ", "it is none of"),
+        ("acme/x.ｗａｖ", "it is none of"),
+        ("acme/x.wav/name", "it is none of"),
+    ],
+)
+def test_what_cannot_be_delivered_is_unsupported_and_says_why(key: str, why: str) -> None:
+    with pytest.raises(HeldError, match=re.escape(why)) as held:
+        parse_landing_key(key)
+    assert held.value.reason is Reason.UNSUPPORTED_FILE
+    assert "Land it again under <tenant>/<path>/<name>.<wav|mp3|xml>" in str(held.value)
+    # A tenant that can be named is named all the same: the audit event has it.
+    assert tenant_of(key) == "acme"
+
+
+@pytest.mark.parametrize(("letter", "octets"), [("a", 1), ("æ", 2), ("录", 3), ("📞", 4)])
+def test_a_key_may_have_1020_bytes_and_not_one_more(letter: str, octets: int) -> None:
+    def key_of(size: int) -> str:
+        room = size - len("acme/.wav")
+        return f"acme/{letter * (room // octets)}{'x' * (room % octets)}.wav"
+
+    assert len(key_of(1020).encode()) == 1020
+    assert parse_landing_key(key_of(1020)).tenant == "acme"
+    with pytest.raises(HeldError, match="over 1,020 bytes") as held:
+        parse_landing_key(key_of(1021))
+    assert held.value.reason is Reason.UNSUPPORTED_FILE
+
+
+def test_the_sentence_never_repeats_the_key() -> None:
+    with pytest.raises(HeldError) as held:
+        parse_landing_key("acme/+4915112345678/hello.txt")
+    assert "4915112345678" not in str(held.value)
+
+
+@pytest.mark.parametrize(("kind", "media_type"), [("wav", "audio/wav"), ("mp3", "audio/mpeg"), ("xml", "application/xml")])
+def test_a_format_has_its_media_type_and_only_xml_is_metadata(kind: str, media_type: str) -> None:
+    file = parse_landing_key(f"acme/x.{kind.upper()}")
+    assert file.content_type == media_type
+    assert file.is_metadata == (kind == "xml")
+
+
+@given(keys)
+@example("acme/x.wav")
+@example("acme\n/x.wav")
+def test_the_tenant_is_the_first_segment_or_nobody(key: str) -> None:
+    segments = key.split("/")
+    named = len(segments) > 1 and TENANT.fullmatch(segments[0]) is not None and segments[0].isascii()
+    assert tenant_of(key) == (segments[0] if named else None)
+
+
+@given(keys)
+@example("acme/a/x.wav")
+@example("acme/x.WAV")
+def test_a_key_is_parsed_by_the_designs_rules_or_held(key: str) -> None:
+    segments = key.split("/")
+    *stem, extension = segments[-1].split(".")
+    proper = (
+        tenant_of(key) is not None
+        and not {"", ".", ".."} & set(segments)
+        and not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in key)
+        and len(key.encode()) <= 1020
+        and ".".join(stem) != ""
+        and extension.lower() in ("wav", "mp3", "xml")
+    )
+    try:
+        assert parse_landing_key(key) == LandedFile(segments[0], extension.lower())
+        assert proper
+    except HeldError as held:
+        assert held.reason is Reason.UNSUPPORTED_FILE
+        assert not proper

@@ -1,0 +1,87 @@
+"""Routing, for every combination of settings and formats, against the design's table as a person reads it."""
+
+from itertools import product
+
+import pytest
+
+from callseal.errors import HeldError, Reason
+from callseal.landing import LandedFile
+from callseal.routing import Route, output_key, route
+from callseal.settings import TenantSettings
+
+PLAIN, SEALED = False, True
+BY_METADATA = object()
+# DESIGN section 3: encrypt, only_encrypt_sftp -> SFTP recording, archive recording, SFTP XML, archive XML.
+TABLE = {
+    (False, False): (PLAIN, PLAIN, PLAIN, PLAIN),
+    (False, True): (PLAIN, PLAIN, PLAIN, PLAIN),
+    (True, False): (SEALED, SEALED, BY_METADATA, BY_METADATA),
+    (True, True): (SEALED, PLAIN, BY_METADATA, PLAIN),
+}
+BOTH = (False, True)
+FORMATS = [(), ("mp3",), ("wav",), ("wav", "mp3")]
+ALL_SETTINGS = [
+    TenantSettings(*flags, formats, profile)
+    for *flags, formats, profile in product(*[BOTH] * 5, FORMATS, ("authenveloped-gcm", "enveloped-cbc"))
+]
+
+
+def by_the_table(settings: TenantSettings, kind: str) -> list[Route]:
+    row = TABLE[settings.encrypt, settings.only_encrypt_sftp]
+    sftp, archive = (row[2], row[3]) if kind == "xml" else (row[0], row[1])
+    cells = []
+    if settings.deliver_to_archive and (kind == "xml" or kind in settings.archive_formats):
+        cells.append(("archive", archive))
+    if settings.deliver_to_sftp:
+        cells.append(("sftp", sftp))
+    return [Route(where, settings.encrypt_metadata if cell is BY_METADATA else bool(cell)) for where, cell in cells]
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3", "xml"])
+def test_every_combination_of_settings_follows_the_table(kind: str) -> None:
+    assert len(ALL_SETTINGS) == 2**5 * 4 * 2
+    for settings in ALL_SETTINGS:
+        expected = by_the_table(settings, kind)
+        if expected:
+            assert list(route(settings, LandedFile("acme", kind))) == expected, settings
+        else:
+            with pytest.raises(HeldError) as held:
+                route(settings, LandedFile("acme", kind))
+            assert held.value.reason is Reason.NOTHING_TO_DELIVER
+
+
+def test_the_archive_comes_before_sftp() -> None:
+    routes = route(TenantSettings(deliver_to_archive=True), LandedFile("acme", "mp3"))
+    assert [way.destination for way in routes] == ["archive", "sftp"]
+
+
+def test_the_tenant_has_no_say_in_it() -> None:
+    settings = TenantSettings(deliver_to_archive=True)
+    assert route(settings, LandedFile("acme", "wav")) == route(settings, LandedFile("other", "wav"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        (TenantSettings(deliver_to_sftp=False), "mp3"),
+        (TenantSettings(deliver_to_sftp=False), "xml"),
+        (TenantSettings(deliver_to_sftp=False, deliver_to_archive=True), "wav"),
+        (TenantSettings(deliver_to_sftp=False, deliver_to_archive=True, archive_formats=()), "mp3"),
+    ],
+)
+def test_a_file_without_a_destination_is_held_and_told_what_to_do(settings: TenantSettings, kind: str) -> None:
+    with pytest.raises(HeldError, match=f"leave a {kind} file no destination. Turn deliver_to_sftp or") as held:
+        route(settings, LandedFile("acme", kind))
+    assert held.value.reason is Reason.NOTHING_TO_DELIVER
+
+
+def test_xml_goes_to_the_archive_whatever_formats_it_takes() -> None:
+    settings = TenantSettings(deliver_to_sftp=False, deliver_to_archive=True, archive_formats=())
+    assert route(settings, LandedFile("acme", "xml")) == (Route("archive", sealed=True),)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "key"), [(None, "acme/a/x.WAV"), ("cms", "acme/a/x.WAV.p7m"), ("openpgp", "acme/a/x.WAV.pgp")]
+)
+def test_an_output_bears_the_landing_key_and_its_envelopes_suffix(envelope, key: str) -> None:  # type: ignore[no-untyped-def]
+    assert output_key("acme/a/x.WAV", envelope) == key

@@ -1,0 +1,157 @@
+"""Tenants' settings: what may stand in them, and that the schema for editors says the same."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from callseal.errors import HeldError, Reason
+from callseal.settings import TenantSettings, parse_settings
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "tenant-settings.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+# DESIGN section 3, in its own words.
+DEFAULTS = {
+    "encrypt": True,
+    "deliver_to_sftp": True,
+    "deliver_to_archive": False,
+    "only_encrypt_sftp": False,
+    "encrypt_metadata": True,
+    "archive_formats": ("mp3",),
+    "cms_profile": "authenveloped-gcm",
+}
+FLAGS = ["encrypt", "deliver_to_sftp", "deliver_to_archive", "only_encrypt_sftp", "encrypt_metadata"]
+ODD = [None, 0, 1, 1.0, "", "true", "mp3", "wav", [], ["mp3"], ["wav", "mp3"], {}, True, False, "enveloped-cbc"]
+odd_values = st.sampled_from(ODD) | st.lists(st.sampled_from(["mp3", "wav", "MP3", "xml", 1, True, None]), max_size=4)
+json_values = st.recursive(
+    odd_values | st.text(max_size=5) | st.integers() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+good_members: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(FLAGS, st.booleans()),
+    "archive_formats": st.lists(st.sampled_from(["mp3", "wav"]), max_size=2, unique=True),
+    "cms_profile": st.sampled_from(["authenveloped-gcm", "enveloped-cbc"]),
+}
+near_valid = st.builds(
+    lambda good, odd: good | odd,
+    st.fixed_dictionaries({}, optional=good_members),
+    st.dictionaries(st.sampled_from([*DEFAULTS, "Encrypt", "encrypt ", "schema", ""]), json_values, max_size=1),
+)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(HeldError) as held:
+        parse_settings(text)
+    assert held.value.reason is Reason.SETTINGS_INVALID
+    assert str(held.value).startswith("The tenant's settings cannot be used: ")
+    assert str(held.value).endswith("Put them right in the parameter .../settings.")
+    return str(held.value)
+
+
+@pytest.mark.parametrize("text", ["{}", " {\n} ", "{ }\r\n"])
+def test_nothing_said_means_the_defaults(text: str) -> None:
+    assert asdict(parse_settings(text)) == DEFAULTS
+    assert parse_settings(text) == TenantSettings()
+
+
+def test_the_schema_names_the_same_members_and_defaults() -> None:
+    defaults = {name: member["default"] for name, member in SCHEMA["properties"].items()}
+    assert defaults == DEFAULTS | {"archive_formats": ["mp3"]}
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("value", [True, False])
+def test_each_flag_counts_and_touches_no_other(name: str, value: bool) -> None:
+    assert asdict(parse_settings(json.dumps({name: value}))) == DEFAULTS | {name: value}
+
+
+@pytest.mark.parametrize("value", [[], ["wav"], ["mp3"], ["wav", "mp3"], ["mp3", "wav"]])
+def test_archive_formats_are_a_set_of_recording_formats(value: list[str]) -> None:
+    assert parse_settings(json.dumps({"archive_formats": value})).archive_formats == tuple(value)
+
+
+@pytest.mark.parametrize("value", ["authenveloped-gcm", "enveloped-cbc"])
+def test_both_profiles_of_cms_can_be_chosen(value: str) -> None:
+    assert parse_settings(json.dumps({"cms_profile": value})).cms_profile == value
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("value", ["true", 1, 0, None, [], {}, "yes"])
+def test_a_flag_is_true_or_false_and_nothing_like_it(name: str, value: Any) -> None:
+    assert f"{name} must be true or false" in refusal(json.dumps({name: value}))
+
+
+@pytest.mark.parametrize("value", ["mp3", None, True, {}, ["xml"], ["MP3"], ["mp3", "mp3"], [["mp3"]], [1], [None], [{}]])
+def test_other_archive_formats_are_refused(value: Any) -> None:
+    assert "archive_formats must be a list of wav, mp3, each once at most" in refusal(json.dumps({"archive_formats": value}))
+
+
+@pytest.mark.parametrize("value", ["gcm", "", None, True, ["enveloped-cbc"], {}, "ENVELOPED-CBC"])
+def test_other_profiles_are_refused(value: Any) -> None:
+    assert "cms_profile must be one of authenveloped-gcm, enveloped-cbc" in refusal(json.dumps({"cms_profile": value}))
+
+
+@pytest.mark.parametrize("name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_key_proof", "\ud800"])
+def test_an_unknown_member_is_refused_by_name_with_the_known_ones(name: str) -> None:
+    sentence = refusal(json.dumps({name: True}))
+    assert f"there is no setting {name!r}" in sentence
+    assert all(known in sentence for known in DEFAULTS)
+
+
+def test_a_very_long_name_does_not_fill_the_sentence() -> None:
+    assert len(refusal(json.dumps({"x" * 10_000: True}))) < 500
+
+
+@pytest.mark.parametrize(
+    "text", ['{"encrypt": true, "encrypt": false}', '{"encrypt": true, "encrypt": true}', '{"a": {"b": 1, "b": 2}}']
+)
+def test_a_member_that_stands_twice_is_refused(text: str) -> None:
+    assert "stands in it twice" in refusal(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "{", "encrypt: true", "{'encrypt': true}", '{"encrypt": true,}', "\ufeff{}"])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    assert "no proper JSON" in refusal(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 10_000])
+def test_json_that_is_made_to_break_a_parser_is_refused(text: str) -> None:
+    assert "no proper JSON" in refusal(text)
+
+
+@pytest.mark.parametrize("text", ["null", "true", "[]", '"encrypt"', "17", '[{"encrypt": true}]'])
+def test_json_that_is_no_object_is_refused(text: str) -> None:
+    assert "no JSON object" in refusal(text)
+
+
+@given(near_valid | json_values)
+@example({"archive_formats": []})
+@example({"encrypt": 1})
+def test_the_parser_and_the_schema_agree(value: Any) -> None:
+    try:
+        settings = parse_settings(json.dumps(value))
+    except HeldError as held:
+        assert held.reason is Reason.SETTINGS_INVALID
+        assert not VALIDATOR.is_valid(value)
+        return
+    assert VALIDATOR.is_valid(value)
+    assert {**asdict(settings), "archive_formats": list(settings.archive_formats)} == {
+        **DEFAULTS,
+        "archive_formats": ["mp3"],
+        **value,
+    }
+
+
+@given(st.text())
+def test_arbitrary_text_gives_settings_or_is_refused(text: str) -> None:
+    try:
+        parse_settings(text)
+    except HeldError as held:
+        assert held.reason is Reason.SETTINGS_INVALID

@@ -7,8 +7,11 @@ SAM_BIN := .venv-sam/bin
 export PYTHONPATH := layers/callseal/python:.
 export SAM_CLI_TELEMETRY := 0
 
+# Which tables of samconfig.toml `build` and `deploy` take.
+ENV ?= default
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check lint build deploy bench clean
+.PHONY: help setup demo local test check lint build try-build deploy bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +24,12 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# The functions' own Python, with Lambda's runtime interface client: tests/sam run the build output with it.
+.venv-lambda/.done: requirements-lambda.txt
+	python="$$($(PYTHON) tools/runtime_python.py)" && "$$python" -m venv .venv-lambda
+	.venv-lambda/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-lambda.txt
+	@touch $@
+
 .venv-sam/.done: requirements-sam.txt
 	$(PYTHON) -m venv .venv-sam
 	$(SAM_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
@@ -31,3 +40,31 @@ demo: setup ## the main job, from nothing, on the local cloud, and out again
 
 local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/outputs.json
 	@$(BIN)/python -m localcloud
+
+test: setup .venv-sam/.done try-build ## all tests
+	$(BIN)/python -m pytest -n 2
+
+check: lint test ## everything CI runs
+
+lint: setup ## ruff and mypy; the template's own lints are among the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy layers/callseal/python/callseal localcloud tools layers/gnupg
+	$(BIN)/mypy functions/encrypt_recording/app.py
+	$(BIN)/mypy functions/sweep_landing/app.py
+
+build: .venv-sam/.done ## sam build, byte-compiled and measured (ENV=default, dev, staging, prod)
+	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)
+
+# The tests of the build output need python3.13 and a gpg that Lambda can run. Where a machine has neither, they are
+# skipped aloud (tests/sam/conftest.py); in CI they fail.
+try-build: .venv-sam/.done
+	@rm -f .aws-sam/not-built; mkdir -p .aws-sam; \
+	$(MAKE) --no-print-directory build .venv-lambda/.done > .aws-sam/build.log 2>&1 \
+	|| { tail -n 3 .aws-sam/build.log | tee .aws-sam/not-built; echo "The tests of the build output are left out."; }
+
+deploy: build ## sam deploy --guided, of the same ENV
+	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) .venv-sam .venv-lambda .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,7 +23,7 @@ TEMPLATE = {
 }
 
 
-def resolver(template: dict[str, Any] = TEMPLATE, **overrides: str) -> Resolver:
+def resolver(template: dict[str, Any] = TEMPLATE, **overrides: Any) -> Resolver:
     made = Resolver(template, {"AWS::Region": "eu-north-1", "AWS::StackName": "stack"}, overrides)
     made.learn("Bucket", "my-bucket", {"Arn": "arn:aws:s3:::my-bucket"})
     return made

@@ -1,5 +1,6 @@
 """A local cloud comes up whole, says where it is, and goes without leaving anything behind."""
 
+import functools
 import json
 import os
 import signal
@@ -158,8 +159,12 @@ def test_log_begins_anew_with_each_cloud(site: Site) -> None:
         with site.cloud() as cloud:
             cloud.invoke("Worker", {"do": "print", "answer": 7})
             log = cloud.log_path("Worker")
-            eventually(lambda path=log: "to standard output" in path.read_text(encoding="utf-8"))
+            eventually(functools.partial(says, log, "to standard output"))
     assert log.read_text(encoding="utf-8").count("to standard output") == 1
+
+
+def says(log: Path, text: str) -> bool:
+    return text in log.read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -108,7 +108,11 @@ def test_code_finds_itself_and_its_layers_but_not_the_local_cloud(bench: Bench, 
     layer = tmp_path / "python"
     layer.mkdir()
     (layer / "events.py").write_text("WHERE = 'layer'", encoding="utf-8")
-    code = "import events, sys\ndef lambda_handler(event, context):\n    return [events.WHERE, 'localcloud' in sys.modules]"
+    code = (
+        "import events, importlib.util\n"
+        "def lambda_handler(event, context):\n"
+        "    return [events.WHERE, importlib.util.find_spec('localcloud') is not None]"
+    )
     assert bench.runtime(code, layers=(layer,)).invoke({}).payload == ["layer", False]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -15,10 +16,16 @@ from tests.localcloud.support import TEMPLATE, Site, with_properties
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[MotoProcess]:
+def shared_moto() -> Iterator[MotoProcess]:
     process = MotoProcess(0, "eu-north-1", lambda line: None)
     yield process
     process.close()
+
+
+@pytest.fixture
+def moto(shared_moto: MotoProcess) -> MotoProcess:
+    urlopen(f"{shared_moto.endpoint_url}/moto-api/reset", data=b"").close()
+    return shared_moto
 
 
 def create(moto: MotoProcess, site: Site, template: Mapping[str, Any]) -> None:
@@ -106,7 +113,7 @@ def test_rule_of_another_bus_that_invokes_a_function_fails(site: Site) -> None:
         "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "own"}},
         "Rule": {"Type": "AWS::Events::Rule", "Properties": properties},
     }
-    with pytest.raises(TemplateError, match="Rule: .*default bus only"), site.cloud(resources):
+    with pytest.raises(TemplateError, match=r"Rule: .*default bus only"), site.cloud(resources):
         pytest.fail("the local cloud started")
 
 

@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 CHILD = "import time; time.sleep(600)"
 
 
-def lambda_handler(event, context):
+def lambda_handler(event: Any, context: Any) -> Any:
     records = event.get("Records", []) if isinstance(event, dict) else []
     orders = [json.loads(record["body"]) for record in records] or [event]
     note = {"event": event, "pid": os.getpid(), "at": time.time(), "context": about(context)}
@@ -31,7 +32,7 @@ def lambda_handler(event, context):
     return {"batchItemFailures": failures}
 
 
-def about(context):
+def about(context: Any) -> dict[str, Any]:
     return {
         "name": context.function_name,
         "request": context.aws_request_id,
@@ -41,7 +42,7 @@ def about(context):
     }
 
 
-def act(order, receives):
+def act(order: dict[str, Any], receives: str) -> str:
     do = order.get("do")
     if do == "fail" or (do == "fail_once" and receives == "1"):
         return "failed"

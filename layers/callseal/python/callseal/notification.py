@@ -27,20 +27,31 @@ class Message:
     body: str
 
 
-def queue_messages(event: Mapping[str, Any]) -> list[Message] | None:
-    """List the messages of a batch from SQS, or None where the event is no such batch."""
-    records = event.get("Records")
-    if not isinstance(records, list) or not records or any(r.get("eventSource") != "aws:sqs" for r in records):
+def queue_messages(event: object) -> list[Message] | None:
+    """List the messages of a batch from SQS, or None where the event is no such batch.
+
+    Raises UnreadableNotificationError for a batch that SQS would not send: without ids there is no partial answer.
+    """
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(records, list) or not records or not all(_is_from_queue(record) for record in records):
         return None
-    return [
-        Message(
-            id=record["messageId"],
-            receipt_handle=record.get("receiptHandle", ""),
-            receives=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
-            body=record["body"],
-        )
-        for record in records
-    ]
+    try:
+        return [_message(record) for record in records]
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+        raise UnreadableNotificationError("A message of the batch has no id or body, or an odd count of receives.") from exc
+
+
+def _is_from_queue(record: object) -> bool:
+    return isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs"
+
+
+def _message(record: Mapping[str, Any]) -> Message:
+    return Message(
+        id=_text(record["messageId"]),
+        receipt_handle=record.get("receiptHandle", ""),
+        receives=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+        body=record["body"],
+    )
 
 
 def parse_body(body: str) -> tuple[LandedObject, ...]:

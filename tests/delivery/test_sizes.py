@@ -1,0 +1,99 @@
+"""Files of all sizes arrive byte for byte; what fits one part is one PutObject, and nothing unfinished stays behind."""
+
+from types import ModuleType
+
+import pytest
+
+from tests.support.families import FAMILIES
+from tests.support.network import Network
+from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_event
+
+PART = 8 * 1024**2
+MIB = 1024**2
+WAYS = {
+    "gcm": ("x509", {"cms_profile": "authenveloped-gcm"}),
+    "cbc": ("x509", {"cms_profile": "enveloped-cbc"}),
+    "openpgp": ("openpgp", {}),
+}
+
+
+def recording(size: int) -> bytes:
+    """Bytes that do not repeat with any block or part."""
+    pattern = b"".join(number.to_bytes(3, "big") for number in range(65_521))
+    return (pattern * (size // len(pattern) + 1))[:size]
+
+
+def envelope_bytes(cloud: Stack, encrypt_recording: ModuleType, suffix: str, near: int) -> int:
+    """Tell how many bytes longer than its content a sealed file of about that size is."""
+    encrypt_recording.lambda_handler(sqs_event(cloud.land("acme/probe.wav", recording(near))), None)
+    return int(cloud.s3.head_object(Bucket=SFTP, Key=f"acme/probe.wav{suffix}")["ContentLength"]) - near
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 255, 256, 65_535, 65_536])
+def test_small_file_is_one_put(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, way: str, size: int
+) -> None:
+    family, settings = WAYS[way]
+    tenant = FAMILIES[family].make("tenant")
+    cloud.tenant("acme", tenant.public_text, {**settings, "deliver_to_archive": True, "archive_formats": ["wav"]})
+    event = sqs_event(cloud.land("acme/4711_1.wav", recording(size)))
+
+    assert failures(encrypt_recording.lambda_handler(event, None)) == []
+
+    for bucket in (ARCHIVE, SFTP):
+        ((key, sealed),) = cloud.objects(bucket).items()
+        assert key == "acme/4711_1.wav" + FAMILIES[family].suffix
+        assert tenant.open(sealed) == recording(size)
+    assert len(network.asked("PutObject")) == 1
+    assert not network.asked("CreateMultipartUpload")
+    (detail,) = cloud.audit_details("RecordingDelivered")
+    assert detail["source"]["size"] == size
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+@pytest.mark.parametrize("which", ["plain size", "sealed size"])
+def test_around_the_part_size(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, way: str, extra: int, which: str
+) -> None:
+    family, settings = WAYS[way]
+    tenant, suffix = FAMILIES[family].make("tenant"), FAMILIES[family].suffix
+    cloud.tenant("acme", tenant.public_text, settings)
+    size = PART + extra
+    if which == "sealed size":
+        size -= envelope_bytes(cloud, encrypt_recording, suffix, PART - 4096)
+    network.requests.clear()
+    event = sqs_event(cloud.land("acme/4711_1.wav", recording(size)))
+
+    assert failures(encrypt_recording.lambda_handler(event, None)) == []
+
+    stored = cloud.s3.get_object(Bucket=SFTP, Key=f"acme/4711_1.wav{suffix}")
+    sealed = stored["Body"].read()
+    assert tenant.open(sealed) == recording(size)
+    if which == "sealed size" and way != "cbc":  # its padding moves in steps of 16
+        assert len(sealed) == PART + extra
+    parts = 1 if len(sealed) <= PART else 2
+    assert (len(network.asked("PutObject")), len(network.asked("UploadPart"))) == ((1, 0) if parts == 1 else (0, 2))
+    assert stored["ETag"].endswith('-2"') == (parts == 2)
+    assert cloud.unfinished_uploads(SFTP) == []
+    assert cloud.objects(LANDING) == {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hundred_mebibytes(cloud: Stack, network: Network, encrypt_recording: ModuleType, way: str) -> None:
+    family, settings = WAYS[way]
+    tenant, suffix = FAMILIES[family].make("tenant"), FAMILIES[family].suffix
+    cloud.tenant("acme", tenant.public_text, settings)
+    data = recording(100 * MIB)
+    event = sqs_event(cloud.land("acme/4711_1.wav", data))
+
+    assert failures(encrypt_recording.lambda_handler(event, None)) == []
+
+    stored = cloud.s3.get_object(Bucket=SFTP, Key=f"acme/4711_1.wav{suffix}")
+    assert stored["ETag"].endswith('-13"')
+    assert tenant.open(stored["Body"].read()) == data
+    assert [len(network.asked(name)) for name in ("UploadPart", "CompleteMultipartUpload", "PutObject")] == [13, 1, 0]
+    assert cloud.unfinished_uploads(SFTP) == []
+    (detail,) = cloud.audit_details("RecordingDelivered")
+    assert detail["outputs"][0]["size"] == stored["ContentLength"]

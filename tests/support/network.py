@@ -1,0 +1,202 @@
+"""The network between the functions and moto: faults to order, what was asked, and what S3 does and moto does not.
+
+Only the functions' own clients go through it (`callseal.wiring.Session` is replaced by `Network.session`); the tests'
+clients talk to moto directly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from boto3.session import Session
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError, ConnectionClosedError
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
+
+from tests.support.stack import ARCHIVE, SFTP
+
+# What the output buckets' policies refuse without If-None-Match (template.yaml, NeverOverwrite).
+WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
+# Stands in every error that is made up here, as S3 names the key in its own; it must never turn up in a log.
+FOREIGN_WORDS = "words of AWS about acme/+46701234567"
+
+
+class Crash(BaseException):
+    """The execution environment is gone: it ends here, and none of its later requests goes out."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One attempt of a request; bucket and key for S3 alone."""
+
+    operation: str
+    bucket: str
+    key: str
+    headers: dict[str, str]
+    body: bytes
+    raw: AWSPreparedRequest
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of a JSON body."""
+        return dict(json.loads(self.body))
+
+
+Action = Callable[[Request], AWSResponse | None]
+
+
+@dataclass
+class _Rule:
+    operation: str
+    bucket: str | None
+    action: Action
+    after: bool
+    skip: int
+    times: int | None
+
+    def fits(self, request: Request) -> bool:
+        return self.operation == request.operation and self.bucket in (None, request.bucket)
+
+
+@dataclass
+class Network:
+    """Carries requests to moto, one at a time, so that a condition and its write are one step as they are in S3."""
+
+    s3: Any
+    requests: list[Request] = field(default_factory=list)
+    _rules: list[_Rule] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+    _rules_lock: Lock = field(default_factory=Lock)
+
+    def session(self) -> Session:
+        """Give what stands in for boto3's Session: a new execution environment on this network."""
+        session, crashed = Session(), [False]
+
+        def send(request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
+            if crashed[0]:
+                raise Crash
+            try:
+                return self._carry(_request(event_name, request), event_name)
+            except Crash:
+                crashed[0] = True
+                raise
+
+        session.events.unregister("before-send", botocore_stubber)
+        session.events.register("before-send", send)
+        return session
+
+    def before(self, operation: str, action: Action, *, bucket: str | None = None, skip: int = 0,
+               times: int | None = 1) -> None:  # fmt: skip
+        """Do something before such a request goes out, `times` times (None for ever); it may answer it itself."""
+        self._rules.append(_Rule(operation, bucket, action, False, skip, times))
+
+    def after(self, operation: str, action: Action, *, bucket: str | None = None, skip: int = 0,
+              times: int | None = 1) -> None:  # fmt: skip
+        """Do something after such a request was carried out; it may replace the answer."""
+        self._rules.append(_Rule(operation, bucket, action, True, skip, times))
+
+    def fail(self, operation: str, status: int, code: str, *, bucket: str | None = None, skip: int = 0,
+             times: int | None = 1) -> None:  # fmt: skip
+        """Answer with an error, without carrying the request out."""
+        self.before(operation, lambda request: refusal(request, status, code), bucket=bucket, skip=skip, times=times)
+
+    def cut(self, operation: str, *, bucket: str | None = None, times: int | None = 1, after: bool = False) -> None:
+        """Lose the connection before the request arrives, or `after` it was carried out: the answer is lost."""
+        (self.after if after else self.before)(operation, _lose, bucket=bucket, times=times)
+
+    def crash(self, when: str, operation: str, bucket: str | None = None) -> None:
+        """End the execution environment right `before` or right `after` such a request."""
+        (self.after if when == "after" else self.before)(operation, _crash, bucket=bucket)
+
+    def mend(self) -> None:
+        """Let everything through again."""
+        self._rules.clear()
+
+    def asked(self, operation: str, bucket: str | None = None) -> list[Request]:
+        """List the attempts of one kind so far."""
+        return [one for one in self.requests if one.operation == operation and bucket in (None, one.bucket)]
+
+    def _carry(self, request: Request, event_name: str) -> AWSResponse | None:
+        self.requests.append(request)
+        if answer := self._apply(request, after=False):
+            return answer
+        with self._lock:
+            answer = self._as_s3_does(request) or botocore_stubber(event_name, request.raw)
+        return self._apply(request, after=True) or answer
+
+    def _apply(self, request: Request, *, after: bool) -> AWSResponse | None:
+        with self._rules_lock:
+            action = next((rule.action for rule in self._rules if rule.after == after and _due(rule, request)), None)
+        return action(request) if action else None
+
+    def _as_s3_does(self, request: Request) -> AWSResponse | None:
+        """Answer where moto would let through what S3, or a bucket's policy, refuses."""
+        if request.bucket in (SFTP, ARCHIVE):
+            if request.operation in WRITES and request.headers.get("If-None-Match") != "*":
+                return refusal(request, 403, "AccessDenied")
+            if request.operation == "CopyObject" and self._etag(request.bucket, request.key):
+                return refusal(request, 412, "PreconditionFailed")
+        if wanted := request.headers.get("x-amz-copy-source-if-match"):
+            bucket, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
+            if self._etag(bucket, key) not in (None, wanted):
+                return refusal(request, 412, "PreconditionFailed")
+        return None
+
+    def _etag(self, bucket: str, key: str) -> str | None:
+        try:
+            return str(self.s3.head_object(Bucket=bucket, Key=key)["ETag"])
+        except ClientError:
+            return None
+
+
+def refusal(request: Request, status: int, code: str) -> AWSResponse:
+    """Write an error as AWS does: S3 in XML, the others in JSON; a HEAD has no body."""
+    if request.bucket:
+        body = f"<Error><Code>{code}</Code><Message>{FOREIGN_WORDS}</Message></Error>"
+    else:
+        body = json.dumps({"__type": code, "message": FOREIGN_WORDS})
+    return answer(request, status, b"" if request.raw.method == "HEAD" else body.encode())
+
+
+def answer(request: Request, status: int, body: bytes) -> AWSResponse:
+    """Answer a request."""
+    headers: Any = {"content-length": str(len(body)), "x-amz-request-id": "0"}
+    return AWSResponse(request.raw.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+
+
+def _request(event_name: str, raw: AWSPreparedRequest) -> Request:
+    _, service, operation = event_name.split(".")
+    url = urlsplit(raw.url)
+    bucket = (url.hostname or "").partition(".")[0] if service == "s3" else ""
+    headers = {name: _text(value) for name, value in raw.headers.items()}
+    body = raw.body if isinstance(raw.body, bytes) else b""
+    return Request(operation, bucket, unquote(url.path.removeprefix("/")) if bucket else "", headers, body, raw)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _due(rule: _Rule, request: Request) -> bool:
+    if not rule.fits(request) or rule.times == 0:
+        return False
+    if rule.skip:
+        rule.skip -= 1
+        return False
+    if rule.times:
+        rule.times -= 1
+    return True
+
+
+def _lose(request: Request) -> AWSResponse | None:
+    raise ConnectionClosedError(endpoint_url=str(request.raw.url))
+
+
+def _crash(_: Request) -> AWSResponse | None:
+    raise Crash

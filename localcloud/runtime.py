@@ -45,7 +45,8 @@ class FunctionRuntime:
                 with self._child() as child:
                     return self._exchange(child, event, request_id)
             except _FailedError as exc:
-                self._log(f"[ERROR] {exc.error['errorType']} {exc.error['errorMessage']}")
+                if not self._closed:
+                    self._log(f"[ERROR] {exc.error['errorType']} {exc.error['errorMessage']}")
                 return Result(error=exc.error)
 
     def prewarm(self) -> None:

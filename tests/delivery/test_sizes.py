@@ -6,10 +6,10 @@ import pytest
 
 from tests.support.families import FAMILIES
 from tests.support.network import Network
+from tests.support.recordings import MIB, land_large, recording
 from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_event
 
 PART = 8 * 1024**2
-MIB = 1024**2
 WAYS = {
     "gcm": ("x509", {"cms_profile": "authenveloped-gcm"}),
     "cbc": ("x509", {"cms_profile": "enveloped-cbc"}),
@@ -17,20 +17,20 @@ WAYS = {
 }
 
 
-def recording(size: int) -> bytes:
-    """Bytes that do not repeat with any block or part."""
-    pattern = b"".join(number.to_bytes(3, "big") for number in range(65_521))
-    return (pattern * (size // len(pattern) + 1))[:size]
-
-
-def envelope_bytes(cloud: Stack, encrypt_recording: ModuleType, suffix: str, near: int) -> int:
-    """Tell how many bytes longer than its content a sealed file of about that size is."""
-    encrypt_recording.lambda_handler(sqs_event(cloud.land("acme/probe.wav", recording(near))), None)
-    return int(cloud.s3.head_object(Bucket=SFTP, Key=f"acme/probe.wav{suffix}")["ContentLength"]) - near
+def envelope_bytes(cloud: Stack, encrypt_recording: ModuleType, suffix: str, size: int) -> int:
+    """Tell how many bytes longer a sealed file of about that size is than its content."""
+    overhead = 0
+    for attempt in range(3):  # OpenPGP's lengths take one, two or five bytes, so the first answer may be a little off
+        plain = size - overhead
+        event = sqs_event(cloud.land(f"acme/probe{attempt}.wav", recording(plain)))
+        encrypt_recording.lambda_handler(event, None)
+        head = cloud.s3.head_object(Bucket=SFTP, Key=f"acme/probe{attempt}.wav{suffix}")
+        overhead = head["ContentLength"] - plain
+    return overhead
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 255, 256, 65_535, 65_536])
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 65_535, 65_536])
 def test_small_file_is_one_put(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, way: str, size: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_around_the_part_size(
     cloud.tenant("acme", tenant.public_text, settings)
     size = PART + extra
     if which == "sealed size":
-        size -= envelope_bytes(cloud, encrypt_recording, suffix, PART - 4096)
+        size -= envelope_bytes(cloud, encrypt_recording, suffix, size)
     network.requests.clear()
     event = sqs_event(cloud.land("acme/4711_1.wav", recording(size)))
 
@@ -86,7 +86,7 @@ def test_hundred_mebibytes(cloud: Stack, network: Network, encrypt_recording: Mo
     tenant, suffix = FAMILIES[family].make("tenant"), FAMILIES[family].suffix
     cloud.tenant("acme", tenant.public_text, settings)
     data = recording(100 * MIB)
-    event = sqs_event(cloud.land("acme/4711_1.wav", data))
+    event = sqs_event(land_large(cloud, "acme/4711_1.wav", data))
 
     assert failures(encrypt_recording.lambda_handler(event, None)) == []
 

@@ -101,7 +101,7 @@ def test_override_replaces_the_default() -> None:
         ({"Level": "LOUD"}, "one of INFO, DEBUG"),
     ],
 )
-def test_override_fails_beyond_its_limits(overrides: dict[str, str], sentence: str) -> None:
+def test_override_fails_beyond_its_limits(overrides: dict[str, Any], sentence: str) -> None:
     with pytest.raises(TemplateError, match=sentence):
         resolver(**overrides)
 

@@ -181,9 +181,11 @@ def foreground(state: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_foreground_ends_well_on_a_signal(tmp_path: Path, number: int) -> None:
     with foreground(tmp_path) as process:
-        eventually((tmp_path / "outputs.json").exists)
+        said = read_until_ready(process)
+        assert (tmp_path / "outputs.json").exists()
         process.send_signal(number)
-        said, complained = process.communicate(timeout=20)
+        rest, complained = process.communicate(timeout=20)
+    said += rest
     assert process.returncode == 0
     assert complained == ""
     for part in ("LandingBucket  AWS::S3::Bucket", "SftpBucketPolicy.PolicyDocument.TlsOnly: moto applies a Deny"):
@@ -192,6 +194,16 @@ def test_foreground_ends_well_on_a_signal(tmp_path: Path, number: int) -> None:
     assert said.endswith("The local cloud has ended.\n")
     assert "\x1b" not in said, "plain text where there is no terminal"
     assert not (tmp_path / "outputs.json").exists()
+
+
+def read_until_ready(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    said = ""
+    while "Ready at http://127.0.0.1:" not in said:
+        line = process.stdout.readline()
+        assert line, f"it ended early, saying {said}"
+        said += line
+    return said
 
 
 def test_foreground_ends_well_on_a_signal_while_it_starts(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 
 def announce_landings(cloud: Stack) -> None:
     """Let the landing bucket announce what lands, as template.yaml has it; S3's s3:TestEvent is thrown away."""
-    arn = cloud.sqs.get_queue_attributes(QueueUrl=cloud.queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = cloud.sqs.get_queue_attributes(QueueUrl=cloud.queue_url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     cloud.s3.put_bucket_notification_configuration(
         Bucket=LANDING,
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},

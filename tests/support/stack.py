@@ -6,16 +6,21 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote_plus
 
 import boto3
+from botocore.loaders import create_loader
 from moto import mock_aws
 
 REGION = "eu-north-1"
 STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
+
+# The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
+_one_loader = cache(create_loader)
 
 
 @dataclass
@@ -126,7 +131,7 @@ def failures(answer: Mapping[str, Any]) -> list[str]:
 def stack() -> Iterator[Stack]:
     """Make a fresh stack in moto; the environment is set as the function's would be."""
     credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
-    with patch.dict("os.environ", credentials), mock_aws():
+    with patch.dict("os.environ", credentials), patch("botocore.session.create_loader", _one_loader), mock_aws():
         made = _make()
         with patch.dict("os.environ", made.environment):
             yield made

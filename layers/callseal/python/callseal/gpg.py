@@ -128,8 +128,8 @@ class _Feed:
         try:
             return self._read(size)
         except Exception as exc:
+            self.error = exc  # before the kill: Gpg.seal may return from it at once
             self._process.kill()
-            self.error = exc
             raise
 
     def _read(self, size: int) -> bytes:

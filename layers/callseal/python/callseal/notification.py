@@ -38,7 +38,7 @@ def queue_messages(event: object) -> list[Message] | None:
     try:
         return [_message(record) for record in records]
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
-        raise UnreadableNotificationError("A message of the batch has no id or body, or an odd count of receives.") from exc
+        raise UnreadableNotificationError("A message of the batch has no id or no body, or odd attributes.") from exc
 
 
 def _is_from_queue(record: object) -> bool:

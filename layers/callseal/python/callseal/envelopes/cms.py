@@ -65,10 +65,15 @@ def seal(source: Source, size: int, recipients: Iterable[CmsRecipient], profile:
     """Seal exactly `size` bytes of the source to every recipient, under one random key that is used once.
 
     `profile` is `authenveloped-gcm` or `enveloped-cbc` (unauthenticated: for receivers without RFC 5083).
-    Raises TransientError where the source has fewer or more bytes: nothing that was written so far may be kept.
+    Raises TransientError where the source has fewer or more bytes: nothing that was written so far may be kept;
+    ValueError without any recipient (nobody could open it) or for another profile.
     """
-    key = os.urandom(32)
-    writer = _GcmWriter(key, recipients, size) if profile == "authenveloped-gcm" else _CbcWriter(key, recipients, size)
+    members = list(recipients)
+    if not members:
+        raise ValueError("no recipient")
+    if profile not in _WRITERS:
+        raise ValueError(f"no profile {profile!r}")
+    writer = _WRITERS[profile](os.urandom(32), members, size)
     sink(writer.head())
     for chunk in _encrypted(source, size, writer):
         if writer.indefinite:
@@ -176,7 +181,7 @@ class _GcmWriter(_Writer):
     content_type = AUTH_ENVELOPED_DATA
     version = 0
 
-    def __init__(self, key: bytes, recipients: Iterable[CmsRecipient], size: int) -> None:
+    def __init__(self, key: bytes, members: list[CmsRecipient], size: int) -> None:
         if size > MAX_GCM_BYTES:
             raise HeldError(
                 Reason.UNSUPPORTED_FILE,
@@ -186,7 +191,7 @@ class _GcmWriter(_Writer):
         nonce = os.urandom(12)
         self.context = Cipher(AES256(key), GCM(nonce)).encryptor()
         algorithm = der.sequence(AES256_GCM, der.sequence(der.octets(nonce), der.integer(TAG_BYTES)))
-        infos = [wrap_key(key, recipient, oaep=True) for recipient in recipients]
+        infos = [wrap_key(key, member, oaep=True) for member in members]
         super().__init__(infos, algorithm, size, len(der.header(der.OCTET_STRING, TAG_BYTES)) + TAG_BYTES)
 
     def padding(self) -> bytes:
@@ -204,8 +209,8 @@ class _CbcWriter(_Writer):
 
     content_type = ENVELOPED_DATA
 
-    def __init__(self, key: bytes, recipients: Iterable[CmsRecipient], size: int) -> None:
-        members, iv = list(recipients), os.urandom(BLOCK_BYTES)
+    def __init__(self, key: bytes, members: list[CmsRecipient], size: int) -> None:
+        iv = os.urandom(BLOCK_BYTES)
         # RFC 5652, 6.1: 0 where every recipient is a KeyTransRecipientInfo by issuer and serial, else 2.
         self.version = 2 if any(isinstance(m.public_key, ec.EllipticCurvePublicKey) for m in members) else 0
         self.context: CipherContext = Cipher(AES256(key), CBC(iv)).encryptor()
@@ -221,3 +226,6 @@ class _CbcWriter(_Writer):
         """End the message; nothing authenticates it."""
         self.context.finalize()
         return self._tail(b"")
+
+
+_WRITERS: dict[str, type[_GcmWriter | _CbcWriter]] = {"authenveloped-gcm": _GcmWriter, "enveloped-cbc": _CbcWriter}

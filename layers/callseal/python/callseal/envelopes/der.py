@@ -76,12 +76,11 @@ def split(data: bytes) -> list[Element]:
     """Take the elements apart that stand one after the other; raises ValueError where they do not fill the data."""
     elements, position = [], 0
     while position < len(data):
-        start, tag, length = position, data[position], data[position + 1]
-        position += 2
-        if length >= 0x80:
-            count = length & 0x7F
-            length = int.from_bytes(data[position : position + count])
-            position += count
+        start, tag = position, data[position]
+        first = int.from_bytes(data[position + 1 : position + 2])
+        count = first & 0x7F if first >= 0x80 else 0
+        position += 2 + count
+        length = int.from_bytes(data[position - count : position]) if count else first
         if position + length > len(data):
             raise ValueError("an element is longer than what it stands in")
         elements.append(Element(tag, data[position : position + length], data[start : position + length]))

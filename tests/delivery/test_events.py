@@ -1,0 +1,165 @@
+"""The sample events of events/: what becomes of each."""
+
+import json
+import re
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+import yaml
+
+from tests.support.clock import Clock
+from tests.support.functions import ROOT
+from tests.support.keys import x509_tenant
+from tests.support.queueing import pump, waiting
+from tests.support.stack import LANDING, SFTP, STACK, Stack, failures
+
+EVENTS = ROOT / "events"
+SAMPLES = ROOT / "tests/samples"
+BUCKET = "callseal-local-landing-123456789012-eu-north-1"
+FOLDER = "acme/2026/11/"
+ODD_KEY = "acme/space plus+and æ.wav"
+# Keys that each event announces, and those that are delivered.
+WAV, XML = FOLDER + "4711000000000001_1.wav", FOLDER + "4711000000000001_1.xml"
+MP3, XML_2 = FOLDER + "4711000000000002_1.mp3", FOLDER + "4711000000000002_1.xml"
+
+
+def load(name: str) -> dict[str, Any]:
+    """Load an event, moved to the tests' stack."""
+    text = (EVENTS / f"{name}.json").read_text()
+    return dict(json.loads(text.replace(BUCKET, LANDING).replace("callseal-local/", f"{STACK}/")))
+
+
+def put_samples(cloud: Stack) -> dict[str, bytes]:
+    cloud.tenant("acme", x509_tenant().public_text)
+    files = {FOLDER + path.name: path.read_bytes() for path in SAMPLES.glob("4711*")}
+    for key, data in files.items():
+        cloud.land(key, data)
+    return files
+
+
+def delivered(cloud: Stack) -> dict[str, bytes]:
+    """Give what the tenant finds, opened, under its landing key."""
+    return {key.removesuffix(".p7m"): x509_tenant().open(sealed) for key, sealed in cloud.objects(SFTP).items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("s3-in-sqs", [WAV]), ("s3-bare", [WAV]), ("s3-in-sqs-several", [WAV, XML, MP3, XML_2])],
+)
+def test_announced_files_are_delivered(cloud: Stack, encrypt_recording: ModuleType, name: str, keys: list[str]) -> None:
+    files = put_samples(cloud)
+
+    assert failures(encrypt_recording.lambda_handler(load(name), None)) == []
+
+    assert delivered(cloud) == {key: files[key] for key in keys}
+    assert set(cloud.objects(LANDING)) == set(files) - set(keys)
+
+
+def test_odd_key_is_decoded_once(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    cloud.land(ODD_KEY, b"said")
+
+    assert failures(encrypt_recording.lambda_handler(load("s3-in-sqs-odd-key"), None)) == []
+
+    assert delivered(cloud) == {ODD_KEY: b"said"}
+
+
+def test_test_event_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    assert failures(encrypt_recording.lambda_handler(load("s3-test-event"), None)) == []
+    assert cloud.audit() == []
+
+
+def test_multipart_object_is_delivered(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    silence = bytes(12_582_912)
+    cloud.s3.upload_fileobj(BytesIO(silence), LANDING, FOLDER + "silence.wav")
+
+    assert failures(encrypt_recording.lambda_handler(load("s3-in-sqs-multipart"), None)) == []
+
+    assert delivered(cloud) == {FOLDER + "silence.wav": silence}
+
+
+def test_multipart_event_is_acknowledged_when_another_object_stands_there(
+    cloud: Stack, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    cloud.land(FOLDER + "silence.wav", b"newer, and announced by an event of its own")
+
+    assert failures(encrypt_recording.lambda_handler(load("s3-in-sqs-multipart"), None)) == []
+
+    assert cloud.objects(SFTP) == {}
+    assert list(cloud.objects(LANDING)) == [FOLDER + "silence.wav"]
+
+
+def test_one_bad_message_fails_alone(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    files, event = put_samples(cloud), load("s3-in-sqs-one-bad")
+
+    failed = failures(encrypt_recording.lambda_handler(event, None))
+
+    assert failed == [event["Records"][1]["messageId"]]
+    assert delivered(cloud) == {key: files[key] for key in (WAV, MP3)}
+
+
+@pytest.mark.parametrize(("name", "put_back"), [("secret-changed", 4), ("settings-changed", 4), ("schedule", 5)])
+def test_sweep_events_put_back_what_is_owed(
+    cloud: Stack,
+    clock: Clock,
+    sweep_landing: ModuleType,
+    encrypt_recording: ModuleType,
+    name: str,
+    put_back: int,
+) -> None:
+    files = put_samples(cloud)
+    cloud.land("other/1.wav", b"of another tenant")
+    clock.pass_by(minutes=2)
+
+    assert sweep_landing.lambda_handler(load(name), None) == {"put_back": put_back}
+
+    assert waiting(cloud) == put_back
+    pump(cloud, encrypt_recording.lambda_handler)
+    assert delivered(cloud) == files
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("s3-*.json")), ids=lambda path: path.stem)
+def test_s3_events_are_whole_and_fit_the_stack(path: Path) -> None:
+    """Every record has all members of https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html."""
+    assert path.stem in (EVENTS / "README.md").read_text()
+    event = json.loads(path.read_text())
+    bodies = [json.loads(one["body"]) for one in event["Records"] if "body" in one] or [event]
+    for body in bodies:
+        if body.get("Event") == "s3:TestEvent":
+            assert body["Bucket"] == BUCKET
+            continue
+        for record in body["Records"]:
+            assert {"eventVersion", "eventSource", "awsRegion", "eventTime", "eventName", "userIdentity",
+                    "requestParameters", "responseElements", "s3"} == set(record)  # fmt: skip
+            assert record["s3"]["bucket"]["name"] == BUCKET
+            key = unquote_plus(record["s3"]["object"].get("key", ""))
+            sample = SAMPLES / key.rpartition("/")[2]
+            if sample.is_file():
+                assert record["s3"]["object"]["size"] == sample.stat().st_size
+
+
+def test_env_json_has_every_variable_that_the_template_declares() -> None:
+    class Loader(yaml.SafeLoader):
+        """Reads CloudFormation's short forms as nothing."""
+
+    Loader.add_multi_constructor("!", lambda *_: None)
+    template = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+    declared = set(template["Globals"]["Function"]["Environment"]["Variables"])
+    environments = json.loads((EVENTS / "env.json").read_text())
+
+    named = {name for name, it in template["Resources"].items() if it["Type"] == "AWS::Serverless::Function"}
+    assert set(environments) == named
+    for name, variables in environments.items():
+        own = template["Resources"][name]["Properties"].get("Environment", {}).get("Variables", {})
+        assert set(variables) == declared | set(own)
+        assert all(isinstance(value, str) and value for value in variables.values())
+        assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:5000"
+        buckets = {variables[f"{which}_BUCKET"] for which in ("LANDING", "SFTP", "ARCHIVE")}
+        assert len(buckets) == 3
+        assert all(re.fullmatch(r"callseal-local-(landing|sftp|archive)-\d{12}-eu-north-1", name) for name in buckets)

@@ -1,0 +1,164 @@
+"""The shape of the code, as docs/architecture.md draws it: read from its syntax, so nothing needs to run."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LAYER = ROOT / "layers" / "callseal" / "python"
+CORE = ("errors", "landing", "notification", "settings", "routing", "audit", "openpgp_packets", "gpg", "envelopes", "recipients")
+USE_CASES = ("planning", "commit", "delivery", "sweep", "batch", "wiring")
+AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}
+MAX_MODULE_LINES, MAX_FUNCTION_LINES = 250, 40
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(LAYER).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(LAYER.rglob("*.py"))}
+FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
+OURS = sorted(
+    path
+    for folder in ("layers", "functions", "localcloud")
+    for path in (ROOT / folder).rglob("*.py")
+    if ".aws-sam" not in path.parts
+)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def is_for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def nodes(node: ast.AST, *, at_import: bool = False, types: bool = True) -> Iterator[ast.AST]:
+    """Walk a syntax tree: all of it, or what runs when it is imported; with or without what is for types only."""
+    for child in ast.iter_child_nodes(node):
+        if not types and is_for_types_only(child):
+            continue
+        if at_import and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from (part for outer in function_surroundings(child) for part in ast.walk(outer))
+            continue
+        yield child
+        yield from nodes(child, at_import=at_import, types=types)
+
+
+def function_surroundings(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.expr]:
+    """What of a function runs already at its definition."""
+    defaults = [*function.args.defaults, *(default for default in function.args.kw_defaults if default)]
+    return [*getattr(function, "decorator_list", []), *defaults]
+
+
+def imports(path: Path, *, types: bool = True) -> set[str]:
+    """Name the modules that a file imports, anywhere in it; `from a import b` gives a.b where that is a module."""
+    found = set()
+    for node in nodes(tree(path), types=types):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            source = node.module or ""
+            found |= {f"{source}.{a.name}" if f"{source}.{a.name}" in MODULES else source for a in node.names}
+    return found
+
+
+def inside(name: str, *parts: str) -> bool:
+    return any(name == f"callseal.{part}" or name.startswith(f"callseal.{part}.") for part in parts)
+
+
+CORE_MODULES = [name for name in MODULES if inside(name, *CORE)]
+AWS_MODULES = [name for name in MODULES if inside(name, "aws")]
+
+
+def test_every_module_has_its_place() -> None:
+    placed = {name for name in MODULES if inside(name, *CORE, *USE_CASES, "aws")} | {"callseal"}
+    assert set(MODULES) == placed
+    assert CORE_MODULES and AWS_MODULES and FUNCTIONS
+
+
+@pytest.mark.parametrize("name", CORE_MODULES)
+def test_the_core_knows_nothing_of_aws_nor_of_the_use_cases(name: str) -> None:
+    found = imports(MODULES[name])
+    assert not {one for one in found if one.split(".")[0] in AWS_LIBRARIES or one.startswith("mypy_boto3")}
+    assert not {one for one in found if inside(one, "aws", *USE_CASES)}
+
+
+@pytest.mark.parametrize("name", AWS_MODULES)
+def test_an_aws_module_knows_no_use_case(name: str) -> None:
+    assert not {one for one in imports(MODULES[name]) if inside(one, *USE_CASES)}
+
+
+def test_errors_know_nobody() -> None:
+    assert not {one for one in imports(MODULES["callseal.errors"]) if one.startswith("callseal")}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nobody_knows_the_functions_or_the_local_cloud(name: str) -> None:
+    assert not {one for one in imports(MODULES[name]) if one.split(".")[0] in ("functions", "app", "localcloud", "tests")}
+
+
+@pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
+def test_a_function_imports_callseal_powertools_and_the_standard_library_alone(path: Path) -> None:
+    allowed = {"callseal", "aws_lambda_powertools"} | sys.stdlib_module_names
+    assert {one.split(".")[0] for one in imports(path)} <= allowed
+
+
+def test_the_local_cloud_is_not_known_inside_the_functions() -> None:
+    for path in FUNCTIONS:
+        assert "localcloud" not in path.read_text()
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    # A package is not counted as an import of its own members: Python loads it before them in any case.
+    graph = {
+        name: {one for one in imports(path, types=False) if one in MODULES and not name.startswith(f"{one}.")}
+        for name, path in MODULES.items()
+    }
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    assert set(order) == set(MODULES)
+
+
+@pytest.mark.parametrize("path", [*MODULES.values(), *FUNCTIONS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_read_or_made_at_import(path: Path) -> None:
+    forbidden = ("environ", "getenv", "Session", "client", "resource", "now", "utcnow", "time", "monotonic", "urandom", "open")
+    for node in nodes(tree(path), at_import=True):
+        if isinstance(node, ast.Attribute):
+            assert node.attr != "environ", f"{path.name}:{node.lineno} reads the environment at import"
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func).rpartition(".")[2]
+            assert called not in forbidden, f"{path.name}:{node.lineno} calls {called} at import"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_only_functions_read_the_environment(name: str) -> None:
+    assert "environ" not in {node.attr for node in nodes(tree(MODULES[name])) if isinstance(node, ast.Attribute)}
+    assert "os.environ" not in MODULES[name].read_text()
+    assert "getenv" not in MODULES[name].read_text()
+
+
+def test_the_core_loads_without_any_aws_library() -> None:
+    script = f"import sys, {', '.join(CORE_MODULES)}; print(sorted(set(sys.modules) & {AWS_LIBRARIES!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=LAYER, env={"PYTHONPATH": str(LAYER)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_MODULE_LINES
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.body[0].lineno + 1
+            assert length <= MAX_FUNCTION_LINES, f"{node.name} has a body of {length} lines"

@@ -63,6 +63,9 @@ try-build: .venv-sam/.done
 	$(MAKE) --no-print-directory build .venv-lambda/.done > .aws-sam/build.log 2>&1 \
 	|| { tail -n 3 .aws-sam/build.log | tee .aws-sam/not-built; echo "The tests of the build output are left out."; }
 
+bench: setup try-build ## measure against the peers; ROWS="name ..." for some of it
+	@$(BIN)/python -m benchmarks $(ROWS)
+
 deploy: build ## sam deploy --guided, of the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
 

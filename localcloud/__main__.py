@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,7 +14,8 @@ from rich.text import Text
 from localcloud.cloud import DEFAULT_REGION, DEFAULT_STACK_NAME, LocalCloud
 from localcloud.errors import LocalCloudError
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_SECONDS = 0.2
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -21,11 +23,29 @@ class _Ended(BaseException):
     """Say that a signal ended the local cloud, at whatever point of its life."""
 
 
+class _Ending:
+    """Take the signals that end the local cloud; the first one counts."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        for number in _SIGNALS:
+            # nohup ignores SIGHUP on purpose; a script's `&` ignores SIGINT by habit, and would leave no way but TERM.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._begin)
+
+    def _begin(self, _number: int, _frame: FrameType | None) -> None:
+        # Cleaning up takes a moment; a second Ctrl-C must not leave it half done.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        # The exception can get lost where Python ignores exceptions (a destructor), the mark cannot.
+        self.begun = True
+        raise _Ended
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; gives the exit code: 0, or 1 after a fault told in one sentence."""
     options = _parser().parse_args(arguments)
-    for number in _ENDING:
-        signal.signal(number, _end)
+    ending = _Ending()
     cloud = LocalCloud(
         stack_name=options.stack_name,
         region=options.region,
@@ -37,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with cloud:
             _show_start(cloud)
-            while True:
-                signal.pause()
+            # No signal.pause(): it would sleep through a signal that came just before it.
+            while not ending.begun:
+                time.sleep(_LOOK_SECONDS)
+            raise _Ended
     except _Ended:
         _say("The local cloud has ended.")
     except LocalCloudError as exc:
@@ -63,13 +85,6 @@ def _assignment(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    # Cleaning up takes a moment; a second Ctrl-C must not leave it half done.
-    for ending in _ENDING:
-        signal.signal(ending, signal.SIG_IGN)
-    raise _Ended
 
 
 def _show_start(cloud: LocalCloud) -> None:

@@ -89,7 +89,7 @@ def clean_up() -> None:
 @cache
 def x509_tenant(algorithm: str = "rsa2048", name: str = "tenant", *extra: str) -> X509Tenant:
     """Make a self-signed certificate; `extra` are more arguments for `openssl req`, `-days` among them."""
-    base = _folder() / f"x509-{algorithm}-{name}-{abs(hash(extra))}"
+    base = Path(tempfile.mkdtemp(prefix="x509-", dir=_folder())) / "tenant"
     private_key, certificate = base.with_suffix(".key"), base.with_suffix(".crt")
     days = () if "-days" in extra or "-not_after" in extra else ("-days", "30")
     run(tool("openssl"), "req", "-x509", "-nodes", "-newkey", *OPENSSL_ALGORITHMS[algorithm], "-subj", f"/CN={name}",
@@ -110,9 +110,7 @@ def openpgp_tenant(algorithm: str = "rsa2048", name: str = "tenant", expires: st
 
 def gpg_home(name: str) -> Path:
     """Make an empty GnuPG home."""
-    home = _folder() / f"gpg-{abs(hash(name)):x}"
-    home.mkdir(mode=0o700)
-    return home
+    return Path(tempfile.mkdtemp(prefix=f"gpg-{abs(hash(name)) % 1000}-", dir=_folder()))
 
 
 def gpg(home: Path, *arguments: str | Path, data: bytes | None = None) -> bytes:

@@ -12,7 +12,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "callseal" / "python"
-CORE = ("errors", "landing", "notification", "settings", "routing", "audit", "openpgp_packets", "gpg", "envelopes", "recipients")
+CORE = (
+    "errors",
+    "landing",
+    "notification",
+    "settings",
+    "routing",
+    "audit",
+    "openpgp_packets",
+    "gpg",
+    "envelopes",
+    "recipients",
+)
 USE_CASES = ("planning", "commit", "delivery", "sweep", "batch", "wiring")
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 250, 40
@@ -105,7 +116,9 @@ def test_errors_know_nobody() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_nobody_knows_the_functions_or_the_local_cloud(name: str) -> None:
-    assert not {one for one in imports(MODULES[name]) if one.split(".")[0] in ("functions", "app", "localcloud", "tests")}
+    assert not {
+        one for one in imports(MODULES[name]) if one.split(".")[0] in ("functions", "app", "localcloud", "tests")
+    }
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
@@ -131,7 +144,19 @@ def test_no_module_imports_in_a_circle() -> None:
 
 @pytest.mark.parametrize("path", [*MODULES.values(), *FUNCTIONS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_read_or_made_at_import(path: Path) -> None:
-    forbidden = ("environ", "getenv", "Session", "client", "resource", "now", "utcnow", "time", "monotonic", "urandom", "open")
+    forbidden = (
+        "environ",
+        "getenv",
+        "Session",
+        "client",
+        "resource",
+        "now",
+        "utcnow",
+        "time",
+        "monotonic",
+        "urandom",
+        "open",
+    )
     for node in nodes(tree(path), at_import=True):
         if isinstance(node, ast.Attribute):
             assert node.attr != "environ", f"{path.name}:{node.lineno} reads the environment at import"
@@ -150,7 +175,12 @@ def test_only_functions_read_the_environment(name: str) -> None:
 def test_the_core_loads_without_any_aws_library() -> None:
     script = f"import sys, {', '.join(CORE_MODULES)}; print(sorted(set(sys.modules) & {AWS_LIBRARIES!r}))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=LAYER, env={"PYTHONPATH": str(LAYER)}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=LAYER,
+        env={"PYTHONPATH": str(LAYER)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[]"
 

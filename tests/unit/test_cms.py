@@ -144,12 +144,17 @@ def test_rsa_recipients_of_the_old_profile_get_pkcs1() -> None:
     assert info.chosen["key_encryption_algorithm"]["algorithm"].native == "rsaes_pkcs1v15"
 
 
-@pytest.mark.parametrize(("members", "scheme"), [("p256", "1.3.132.1.11.1"), ("p384", "1.3.132.1.11.2"), ("p521", "1.3.132.1.11.3")])
+@pytest.mark.parametrize(
+    ("members", "scheme"), [("p256", "1.3.132.1.11.1"), ("p384", "1.3.132.1.11.2"), ("p521", "1.3.132.1.11.3")]
+)
 def test_ec_recipients_get_ecdh_with_a_hash_as_strong_as_the_curve_and_aes256_wrap(members: str, scheme: str) -> None:
     (info,) = parse(seal(b"x", members, GCM))["content"]["recipient_infos"]
     algorithm = info.chosen["key_encryption_algorithm"]
     assert algorithm["algorithm"].dotted == scheme
-    assert asn1.KeyEncryptionAlgorithm.load(algorithm["parameters"].dump())["algorithm"].dotted == "2.16.840.1.101.3.4.1.45"
+    assert (
+        asn1.KeyEncryptionAlgorithm.load(algorithm["parameters"].dump())["algorithm"].dotted
+        == "2.16.840.1.101.3.4.1.45"
+    )
     assert info.chosen["ukm"].native is None
     (key,) = info.chosen["recipient_encrypted_keys"]
     assert len(key["encrypted_key"].native) == 40

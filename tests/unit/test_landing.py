@@ -1,5 +1,7 @@
 """Landing keys: whose a file is and what it is, by its key alone."""
 
+
+
 import re
 import string
 
@@ -152,7 +154,9 @@ def test_the_sentence_never_repeats_the_key() -> None:
     assert "4915112345678" not in str(held.value)
 
 
-@pytest.mark.parametrize(("kind", "media_type"), [("wav", "audio/wav"), ("mp3", "audio/mpeg"), ("xml", "application/xml")])
+@pytest.mark.parametrize(
+    ("kind", "media_type"), [("wav", "audio/wav"), ("mp3", "audio/mpeg"), ("xml", "application/xml")]
+)
 def test_a_format_has_its_media_type_and_only_xml_is_metadata(kind: str, media_type: str) -> None:
     file = parse_landing_key(f"acme/x.{kind.upper()}")
     assert file.content_type == media_type

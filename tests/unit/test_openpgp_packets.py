@@ -47,7 +47,15 @@ def test_a_key_has_the_packets_that_gpg_lists(algorithm: str) -> None:
 def test_a_message_has_the_packets_that_gpg_lists_up_to_the_sealed_one() -> None:
     tenant = openpgp_tenant("cv25519")
     message = gpg(
-        tenant.home, "-r", tenant.fingerprint, "-r", tenant.fingerprint, "--trust-model", "always", "--encrypt", data=b"x"
+        tenant.home,
+        "-r",
+        tenant.fingerprint,
+        "-r",
+        tenant.fingerprint,
+        "--trust-model",
+        "always",
+        "--encrypt",
+        data=b"x",
     )
     assert list(packet_tags(message)) == tags_by_gpg(tenant, message)[:2] == [1, 18]
 
@@ -56,7 +64,8 @@ def test_a_message_has_the_packets_that_gpg_lists_up_to_the_sealed_one() -> None
 def test_packets_of_both_formats_are_taken_apart(parts: list[tuple[int, bytes, bool]]) -> None:
     wanted = [(tag & 15 if old else tag, body) for tag, body, old in parts]
     data = b"".join(
-        (old_header if old else new_header)(tag, len(body)) + body for (tag, body), (_, _, old) in zip(wanted, parts, strict=True)
+        (old_header if old else new_header)(tag, len(body)) + body
+        for (tag, body), (_, _, old) in zip(wanted, parts, strict=True)
     )
     assert [tuple(packet) for packet in packets(data)] == wanted
 

@@ -88,9 +88,13 @@ def test_a_flag_is_true_or_false_and_nothing_like_it(name: str, value: Any) -> N
     assert f"{name} must be true or false" in refusal(json.dumps({name: value}))
 
 
-@pytest.mark.parametrize("value", ["mp3", None, True, {}, ["xml"], ["MP3"], ["mp3", "mp3"], [["mp3"]], [1], [None], [{}]])
+@pytest.mark.parametrize(
+    "value", ["mp3", None, True, {}, ["xml"], ["MP3"], ["mp3", "mp3"], [["mp3"]], [1], [None], [{}]]
+)
 def test_other_archive_formats_are_refused(value: Any) -> None:
-    assert "archive_formats must be a list of wav, mp3, each once at most" in refusal(json.dumps({"archive_formats": value}))
+    assert "archive_formats must be a list of wav, mp3, each once at most" in refusal(
+        json.dumps({"archive_formats": value})
+    )
 
 
 @pytest.mark.parametrize("value", ["gcm", "", None, True, ["enveloped-cbc"], {}, "ENVELOPED-CBC"])
@@ -98,7 +102,9 @@ def test_other_profiles_are_refused(value: Any) -> None:
     assert "cms_profile must be one of authenveloped-gcm, enveloped-cbc" in refusal(json.dumps({"cms_profile": value}))
 
 
-@pytest.mark.parametrize("name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_key_proof", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_key_proof", "\ud800"]
+)
 def test_an_unknown_member_is_refused_by_name_with_the_known_ones(name: str) -> None:
     sentence = refusal(json.dumps({name: True}))
     assert f"there is no setting {name!r}" in sentence

@@ -55,11 +55,21 @@ class Delivery:
             if landed.etag is None or landed.size is None:
                 landed = self._landing.find(landed)
             try:
-                return self._deliver(landed)
+                return self._deliver_as_of_now(landed)
             except HeldError as held:
                 return self._hold(landed, held)
         except SourceGoneError:
             return Outcome("gone")
+
+    def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:
+        """Deliver; a conflict where remembered settings, or a remembered key, led to is not the last word."""
+        started = self._clock()
+        try:
+            return self._deliver(landed)
+        except OutputConflictError:
+            if not self._planner.forget(landed, before=started):
+                raise
+            return self._deliver(landed)
 
     def _deliver(self, landed: LandedObject) -> Outcome:
         plan = self._planner.plan(landed)

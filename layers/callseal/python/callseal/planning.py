@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from callseal.aws.output_buckets import Address, Label
 from callseal.aws.tenants import Clock, KeyVersion, Tenants
 from callseal.errors import HeldError
-from callseal.landing import LandedFile, LandedObject, parse_landing_key
+from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.routing import Destination, Route, output_key, route
 from callseal.settings import TenantSettings
 
@@ -57,6 +58,11 @@ class Planner:
             if not self._tenants.forget(file.tenant, before=started):
                 raise
             return self._plan(landed, file)
+
+    def forget(self, landed: LandedObject, before: datetime) -> bool:
+        """Forget what was remembered of a file's tenant before a moment; tells whether there was anything."""
+        tenant = tenant_of(landed.key)
+        return tenant is not None and self._tenants.forget(tenant, before=before)
 
     def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
         settings = self._tenants.settings(file.tenant)

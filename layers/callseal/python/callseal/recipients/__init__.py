@@ -75,7 +75,10 @@ def _family(blocks: list[Block]) -> str:
     for label in sorted(labels - CERTIFICATE_LABELS - {OPENPGP_LABEL}):
         raise unreadable(_WRONG_BLOCKS.get(label, f"a block of it is a '{label}'. Paste certificates or PGP keys only"))
     if len(blocks) > MAX_RECIPIENTS:
-        raise unreadable(f"it has {len(blocks)} blocks, and a file is sealed to {MAX_RECIPIENTS} recipients at most")
+        raise unreadable(
+            f"it has {len(blocks)} blocks, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the tenant "
+            "whose they must be"
+        )
     return "openpgp" if OPENPGP_LABEL in labels else "x509"
 
 

@@ -24,12 +24,12 @@ _SIZED = {RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL}
 
 def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients:
     """Judge armoured keys; raises HeldError with the first reason in order, of whichever key it is."""
-    keyring, primaries = b"", 0
-    for number, block in enumerate(blocks, start=1):
-        data, count = _load(block, number)
-        keyring, primaries = keyring + data, primaries + count
+    keyring, primaries = _load_all(blocks)
     if primaries > MAX_RECIPIENTS:
-        raise _unreadable(f"it has {primaries} keys, and a file is sealed to {MAX_RECIPIENTS} recipients at most")
+        raise _unreadable(
+            f"it has {primaries} keys, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the tenant "
+            "whose they must be"
+        )
     listing = gpg.list_keys(keyring)
     if len(listing) != primaries:
         raise _unreadable(f"gpg reads only {len(listing)} of its {primaries} keys. Ask the tenant to export them again")
@@ -50,6 +50,20 @@ def _unreadable(why: str) -> HeldError:
     return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
 
 
+def _load_all(blocks: Iterable[Block]) -> tuple[bytes, int]:
+    """Decode all blocks to one keyring, and count the primary keys in it."""
+    keyring, primaries, refusals = b"", 0, []
+    for number, block in enumerate(blocks, start=1):
+        try:
+            data, count = _load(block, number)
+            keyring, primaries = keyring + data, primaries + count
+        except HeldError as refusal:
+            refusals.append(refusal)
+    if refusals:
+        raise min(refusals, key=lambda refusal: refusal.reason.rank)
+    return keyring, primaries
+
+
 def _load(block: Block, number: int) -> tuple[bytes, int]:
     """Decode one block, and count the primary keys in it."""
     try:
@@ -63,7 +77,7 @@ def _load(block: Block, number: int) -> tuple[bytes, int]:
         raise private_key()
     versions = [packet.body[0] if packet.body else 0 for packet in found if packet.tag == PUBLIC_KEY]
     if not versions or found[0].tag != PUBLIC_KEY:
-        raise _unreadable(f"PGP block {number} holds no public key")
+        raise _unreadable(f"PGP block {number} holds no public key. Ask for it again (gpg --armor --export)")
     if odd := [version for version in versions if version != 4]:
         raise _unreadable(f"PGP block {number} has a key of version {odd[0]}. Ask the tenant for a version 4 key")
     return data, len(versions)
@@ -99,7 +113,8 @@ def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
 def _check_primary(key: dict[str, Any], now: datetime, fingerprint: str) -> None:
     if key["trust"] == "r":
         raise _refuse(Reason.KEY_REVOKED, fingerprint, "is revoked. Ask the tenant for its successor")
-    if key["trust"] == "i":
+    # A key made in the future is signed in the future, which gpg takes for a bad signature.
+    if key["trust"] == "i" and not _early(key, now):
         raise _refuse(Reason.KEY_UNREADABLE, fingerprint, "has no valid self-signature. Ask for a new export")
     if _over(key, now):
         raise _refuse(Reason.KEY_EXPIRED, fingerprint, "has run out. Ask for its prolongation or its successor")

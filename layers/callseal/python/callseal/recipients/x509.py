@@ -41,7 +41,7 @@ def _load(block: Block, number: int) -> x509.Certificate:
         # Parsed only when asked for: ask now, where a fault is still the key's.
         _ = (certificate.extensions, certificate.not_valid_after_utc, certificate.not_valid_before_utc)
         return certificate
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
         raise HeldError(
             Reason.KEY_UNREADABLE,
             f"The tenant's key cannot be read: certificate {number} is damaged or no X.509 certificate. Ask the tenant "

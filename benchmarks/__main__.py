@@ -1,0 +1,68 @@
+"""`make bench`: measure everything, print a table, write results.json and plot.svg; `make bench ROWS="name ..."` for some."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import envelopes, function
+from benchmarks.measure import Row
+from benchmarks.plot import svg
+from tests.support.keys import clean_up
+
+HERE = Path(__file__).resolve().parent
+MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
+    "cms_gcm_vs_raw": envelopes.cms_gcm_vs_raw,
+    "cms_gcm_vs_openssl": lambda: envelopes.cms_vs_openssl(
+        "cms_gcm_vs_openssl", "authenveloped-gcm", "-aes-256-gcm", ">= 1.5"
+    ),
+    "cms_cbc_vs_openssl": lambda: envelopes.cms_vs_openssl(
+        "cms_cbc_vs_openssl", "enveloped-cbc", "-aes-256-cbc", ">= 1.1"
+    ),
+    "pgp_vs_gpg": envelopes.pgp_vs_gpg,
+    "small_cms_ms": envelopes.small_cms_ms,
+    "small_pgp_vs_gpg": envelopes.small_pgp_vs_gpg,
+    "function_vs_passthrough": function.function_vs_passthrough,
+    "small_recordings_vs_passthrough": function.small_recordings_vs_passthrough,
+    "two_destinations_vs_one": function.two_destinations_vs_one,
+    "batch_vs_one_by_one": function.batch_vs_one_by_one,
+    "memory": function.memory,
+    "cold_start_vs_boto3": function.cold_start_vs_boto3,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Measure what was asked for; gives 0 whether goals are met or not: a benchmark reports."""
+    console, rows = Console(), []
+    for name in names or MEASUREMENTS:
+        with console.status(f"measuring {name}"):
+            result = MEASUREMENTS[name]()
+        rows += result if isinstance(result, list) else [result]
+        for row in result if isinstance(result, list) else [result]:
+            console.print(f"{row.name}: {row.ratio:g} ({row.goal}, {'met' if row.met else 'NOT met'})", highlight=False)
+    clean_up()
+    show(console, rows)
+    if not names:
+        (HERE / "results.json").write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
+        (HERE / "plot.svg").write_text(svg(rows))
+    return 0
+
+
+def show(console: Console, rows: Sequence[Row]) -> None:
+    """Print the table."""
+    table = Table()
+    for column in ("name", "ours", "peer", "unit", "ratio", "goal", "met", "what"):
+        table.add_column(column, justify="right" if column in ("ours", "peer", "ratio") else "left")
+    for row in rows:
+        met = "[green]yes[/]" if row.met else "[bold red]NO[/]"
+        table.add_row(row.name, f"{row.ours:g}", f"{row.peer:g}", row.unit, f"{row.ratio:g}", row.goal, met, row.note)
+    (console if console.is_terminal else Console(width=200)).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""A null AWS: as much of S3, Secrets Manager, SSM and EventBridge as the function calls, answered from memory at once.
+
+It keeps nothing: what is written is counted and dropped, what is read is made up. A landing key names its own size,
+`<tenant>/<size>-<anything>.wav`. Outputs are never there. It runs as a process of its own, so that it takes nothing
+from the process that is measured: `python -m benchmarks.null_aws` prints its port.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+BLOCK = memoryview(os.urandom(1024 * 1024))
+ETAG = "0123456789abcdef0123456789abcdef"
+SIZE = re.compile(r"/(\d+)-[^/]*$")
+
+
+class Request(NamedTuple):
+    """A request whose body has been read and dropped."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+    @property
+    def size(self) -> int | None:
+        """The size of the landed object that the path names."""
+        found = SIZE.search(unquote(self.path.partition("?")[0]))
+        return int(found[1]) if found and self.path.startswith("/landing/") else None
+
+
+def serve(connection: socket.socket, key: str, settings: str) -> None:
+    """Answer the requests of one connection until it ends."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    scratch, reader = memoryview(bytearray(1024 * 1024)), connection.makefile("rb", buffering=64 * 1024)
+    with connection, reader:
+        while request := read_request(connection, reader, scratch):
+            answer(connection, request, key, settings)
+
+
+def read_request(connection: socket.socket, reader: object, scratch: memoryview) -> Request | None:
+    """Read a request's head, and its body without keeping it."""
+    line = reader.readline().decode()  # type: ignore[attr-defined]
+    if not line:
+        return None
+    headers = {}
+    while header := reader.readline().decode().strip():  # type: ignore[attr-defined]
+        name, _, value = header.partition(":")
+        headers[name.lower()] = value.strip()
+    if headers.get("expect"):
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    missing = int(headers.get("content-length", 0))
+    while missing:
+        missing -= reader.readinto(scratch[: min(missing, len(scratch))])  # type: ignore[attr-defined]
+    method, path, _ = line.split(" ")
+    return Request(method, path, headers)
+
+
+def answer(connection: socket.socket, request: Request, key: str, settings: str) -> None:
+    """Answer a request."""
+    target = request.headers.get("x-amz-target", "")
+    if target:
+        send(connection, 200, json.dumps(service_answer(target, key, settings)).encode(), "application/x-amz-json-1.1")
+    elif request.method in ("GET", "HEAD"):
+        send_object(connection, request)
+    elif request.method == "DELETE":
+        send(connection, 204)
+    else:
+        send(connection, 200, xml_answer(request), "application/xml")
+
+
+def service_answer(target: str, key: str, settings: str) -> dict[str, object]:
+    """Answer for Secrets Manager, SSM and EventBridge."""
+    return {
+        "secretsmanager.GetSecretValue": {"SecretString": key, "VersionId": "v1", "Name": "key"},
+        "AmazonSSM.GetParameter": {"Parameter": {"Name": "settings", "Value": settings, "Version": 1}},
+        "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "e1"}]},
+    }[target]
+
+
+def xml_answer(request: Request) -> bytes:
+    """Answer for S3's writes."""
+    if request.path.endswith("?uploads"):
+        return b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
+    if request.method == "POST":
+        return f'<CompleteMultipartUploadResult><ETag>"{ETAG}-2"</ETag></CompleteMultipartUploadResult>'.encode()
+    if "x-amz-copy-source" in request.headers:
+        return f'<CopyObjectResult><ETag>"{ETAG}"</ETag></CopyObjectResult>'.encode()
+    return b""
+
+
+def send_object(connection: socket.socket, request: Request) -> None:
+    """Send a landed object's made-up bytes, or say that it is not there."""
+    size = request.size
+    if size is None:
+        send(connection, 404)
+        return
+    send_head(connection, 200, size, "audio/wav")
+    if request.method == "GET":
+        for start in range(0, size, len(BLOCK)):
+            connection.sendall(BLOCK[: min(len(BLOCK), size - start)])
+
+
+def send(connection: socket.socket, status: int, body: bytes = b"", content_type: str = "text/plain") -> None:
+    """Send a whole answer."""
+    send_head(connection, status, len(body), content_type, body)
+
+
+def send_head(connection: socket.socket, status: int, size: int, content_type: str, body: bytes = b"") -> None:
+    """Send an answer's head, and a small body in the same packet."""
+    head = (
+        f'HTTP/1.1 {status} x\r\nContent-Length: {size}\r\nContent-Type: {content_type}\r\nETag: "{ETAG}"\r\n'
+        "Last-Modified: Mon, 23 Nov 2026 00:00:00 GMT\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body)
+
+
+def main() -> None:
+    """Serve until the parent closes our standard input; arguments: the file with the key, the settings."""
+    key, settings = Path(sys.argv[1]).read_text(), sys.argv[2]
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    print(listener.getsockname()[1], flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve, args=(connection, key, settings), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

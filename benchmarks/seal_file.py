@@ -1,0 +1,24 @@
+"""A whole process of ours that seals one file: `python -m benchmarks.seal_file cms <certificate> <file> <profile>`.
+
+Prints nothing; what is sealed goes to /dev/null, as the peer's does.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from callseal.envelopes import cms
+from callseal.recipients import CmsRecipients, judge
+
+
+def main() -> None:
+    """Seal the file."""
+    _, certificate, file, profile = sys.argv[1:]
+    recipients = judge(Path(certificate).read_text(), datetime.now(UTC), lambda: None)  # type: ignore[arg-type,return-value]
+    assert isinstance(recipients, CmsRecipients)
+    with open(file, "rb", buffering=0) as source, open("/dev/null", "wb", buffering=0) as sink:
+        cms.seal(source, Path(file).stat().st_size, recipients.members, profile, sink.write)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What is measured against the null AWS: our whole function, and a plain pass-through of the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support import functions
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKERS = 10
+ETAG = "0123456789abcdef0123456789abcdef"
+Handler = Callable[[Mapping[str, Any]], object]
+
+
+@contextmanager
+def null_aws(key: str, settings: Mapping[str, object]) -> Iterator[None]:
+    """Run the null AWS, and set the environment as the function's is."""
+    with tempfile.NamedTemporaryFile("w", suffix=".key") as file:
+        file.write(key)
+        file.flush()
+        command = [sys.executable, "-m", "benchmarks.null_aws", file.name, json.dumps(settings)]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as process:
+            port = process.stdout.readline().decode().strip()  # type: ignore[union-attr]
+            os.environ.update(environment(f"http://127.0.0.1:{port}"))
+            yield
+            process.kill()
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    """Name what template.yaml names."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-north-1", "TENANTS_PREFIX": "bench/tenants", "LANDING_BUCKET": "landing",
+        "SFTP_BUCKET": "sftp", "ARCHIVE_BUCKET": "archive", "ENCRYPT_QUEUE_URL": f"{endpoint}/queue",
+        "AUDIT_BUS": "bench", "GPG_BINARY": "gpg", "LOG_LEVEL": "ERROR", "POWERTOOLS_SERVICE_NAME": "callseal",
+    }  # fmt: skip
+
+
+def batch(size: int, count: int = 1) -> dict[str, Any]:
+    """Write an SQS batch that announces `count` landed files of `size` bytes."""
+    return {"Records": [_message(f"acme/{size}-{number}.wav", size, number) for number in range(count)]}
+
+
+def _message(key: str, size: int, number: int) -> dict[str, Any]:
+    thing = {"key": key, "size": size, "eTag": ETAG}
+    record = {
+        "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "landing"}, "object": thing}
+    }  # fmt: skip
+    return {
+        "messageId": str(number),
+        "receiptHandle": "h",
+        "eventSource": "aws:sqs",
+        "body": json.dumps({"Records": [record]}),
+    }
+
+
+def our_function() -> Handler:
+    """Give our handler, as Lambda would call it; it fails where a record fails."""
+    module = functions.load("encrypt_recording")
+
+    def handle(event: Mapping[str, Any]) -> None:
+        failed = module.lambda_handler(event, None)["batchItemFailures"]
+        assert not failed, failed
+
+    return handle
+
+
+def pass_through() -> Handler:
+    """Give a handler that copies each landed file to one bucket with plain boto3, as many at once as ours."""
+    import boto3
+    from boto3.s3.transfer import TransferConfig
+    from botocore.config import Config
+
+    s3 = boto3.client("s3", config=Config(max_pool_connections=32))
+    part = 8 * 1024**2
+    config = TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=4)
+    executor = ThreadPoolExecutor(WORKERS)
+
+    def copy(message: Mapping[str, Any]) -> None:
+        thing = json.loads(message["body"])["Records"][0]["s3"]["object"]
+        body = s3.get_object(Bucket="landing", Key=thing["key"])["Body"]
+        if thing["size"] > part:
+            s3.upload_fileobj(body, "sftp", thing["key"], Config=config)
+        else:
+            s3.put_object(Bucket="sftp", Key=thing["key"], Body=body.read())
+
+    return lambda event: list(executor.map(copy, event["Records"]))
+
+
+def peak_mb() -> float:
+    """Tell this process's peak resident memory in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def main() -> None:
+    """Print the peak of handling files in a fresh process: family, size in bytes, how many."""
+    from tests.support.keys import clean_up, openpgp_tenant, x509_tenant
+
+    family, size, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    key = (x509_tenant() if family == "x509" else openpgp_tenant()).public_text
+    with null_aws(key, {}):
+        our_function()(batch(size, count))
+    clean_up()
+    print(json.dumps({"peak_mb": peak_mb()}))
+
+
+if __name__ == "__main__":
+    main()

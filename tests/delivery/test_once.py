@@ -1,0 +1,485 @@
+"""Once: whatever is repeated, crashes, comes out of order or at the same time, the first commit is what there is."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from threading import Barrier
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.support import functions
+from tests.support.families import FAMILIES
+from tests.support.keys import OpenPgpTenant, X509Tenant
+from tests.support.network import Crash, Network, Request
+from tests.support.recordings import MIB, land_large, recording
+from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_event
+
+KEY = "acme/4711_1.wav"
+BOTH = {"deliver_to_archive": True, "archive_formats": ["wav"]}
+MIXED = {**BOTH, "only_encrypt_sftp": True}
+PLAIN = {**BOTH, "encrypt": False}
+DATA = b"RIFF what was said"
+STRANGER = b"of somebody else"
+# Every request that changes something on the way of a small file to both buckets, in order.
+STEPS = [
+    ("GetObject", LANDING),
+    ("PutObject", ARCHIVE),
+    ("CopyObject", SFTP),
+    ("PutEvents", None),
+    ("DeleteObject", LANDING),
+]
+
+
+def tenant(family: str = "x509", name: str = "tenant") -> X509Tenant | OpenPgpTenant:
+    return FAMILIES[family].make(name)
+
+
+def handle(module: ModuleType, *notifications: dict[str, Any]) -> None:
+    """Hand messages to a function; each must be acknowledged."""
+    assert failures(module.lambda_handler(sqs_event(*notifications), None)) == []
+
+
+def handle_again(*notifications: dict[str, Any]) -> None:
+    """Hand messages to a new execution environment."""
+    handle(functions.load("encrypt_recording"), *notifications)
+
+
+def stored(cloud: Stack) -> dict[str, dict[str, bytes]]:
+    return {bucket: cloud.objects(bucket) for bucket in (ARCHIVE, SFTP)}
+
+
+def delivered_once(cloud: Stack) -> dict[str, Any]:
+    """See that all delivered events tell the same, and that they tell the truth; gives the first one's detail."""
+    first, *others = cloud.audit_details("RecordingDelivered")
+    for other in others:
+        assert {**other, "time": first["time"]} == first
+    for output in first["outputs"]:
+        data = cloud.objects(output["bucket"])[output["key"]]
+        metadata = cloud.metadata(output["bucket"], output["key"])
+        assert output["size"] == len(data)
+        assert output["sealed"] == metadata["callseal-sealed"]
+        assert output["sha256"] == (None if output["sealed"] == "none" else sha256(data).hexdigest())
+        assert metadata["callseal-source-etag"] == first["source"]["etag"]
+        if output["sealed"] != "none":
+            told = [recipient["fingerprint"] for recipient in first["recipients"]]
+            assert metadata["callseal-recipients"] == ",".join(told)
+    return first
+
+
+# ---- repeats --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
+def test_repeat_of_a_delivery_changes_nothing(
+    cloud: Stack, encrypt_recording: ModuleType, family: str, settings: dict[str, Any]
+) -> None:
+    cloud.tenant("acme", tenant(family).public_text, settings)
+    landed = cloud.land(KEY, DATA)
+    handle(encrypt_recording, landed)
+    before, times = stored(cloud), landing_times(cloud)
+    assert delivered_once(cloud)["recipients"] is None or settings is not PLAIN
+
+    handle(encrypt_recording, landed, landed)
+    handle_again(landed)
+
+    assert stored(cloud) == before
+    assert landing_times(cloud) == times
+    assert [event["detail-type"] for event in cloud.audit()] == ["RecordingDelivered"]
+
+
+def landing_times(cloud: Stack) -> dict[str, Any]:
+    """Tell when each output was written."""
+    return {
+        item["Key"] + bucket: item["LastModified"]
+        for bucket in (ARCHIVE, SFTP)
+        for item in cloud.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    }
+
+
+def test_repeat_without_etag_of_something_delivered_is_acknowledged(
+    cloud: Stack, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = cloud.land(KEY, DATA)
+    handle(encrypt_recording, landed)
+    del landed["Records"][0]["s3"]["object"]["eTag"], landed["Records"][0]["s3"]["object"]["size"]
+
+    handle(encrypt_recording, landed)
+
+    assert len(cloud.audit()) == 1
+
+
+def test_repeat_is_acknowledged_when_key_and_settings_are_gone(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = cloud.land(KEY, DATA)
+    handle(encrypt_recording, landed)
+    cloud.ssm.delete_parameter(Name="/callseal-test/tenants/acme/settings")
+
+    handle_again(landed)
+
+    assert [event["detail-type"] for event in cloud.audit()] == ["RecordingDelivered"]
+
+
+def test_same_bytes_landed_again_are_a_repeat(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """The same landing key and the same etag (moto's is a hash of the bytes; under KMS S3's is not)."""
+    cloud.tenant("acme", tenant().public_text, BOTH)
+    handle(encrypt_recording, cloud.land(KEY, DATA))
+    before = stored(cloud)
+
+    handle(encrypt_recording, cloud.land(KEY, DATA))
+
+    assert stored(cloud) == before
+    assert cloud.objects(LANDING) == {}
+    assert len(cloud.audit()) == 2
+    delivered_once(cloud)
+
+
+# ---- crashes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("operation", "bucket"), STEPS, ids=lambda value: str(value))
+def test_crash_at_each_step_is_healed_by_the_repeat(
+    cloud: Stack,
+    network: Network,
+    encrypt_recording: ModuleType,
+    family: str,
+    when: str,
+    operation: str,
+    bucket: str | None,
+) -> None:
+    cloud.tenant("acme", tenant(family).public_text, BOTH)
+    landed = cloud.land(KEY, DATA)
+    network.crash(when, operation, bucket)
+
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    at_crash = stored(cloud)
+    purged = (operation, when) == ("DeleteObject", "after")
+    assert (cloud.objects(LANDING) == {}) == purged
+    assert bool(cloud.audit()) == (operation == "DeleteObject" or (operation, when) == ("PutEvents", "after"))
+    handle_again(landed)
+
+    for name, objects in at_crash.items():  # what was committed stays as it is
+        assert objects.items() <= cloud.objects(name).items()
+    archived, fetched = (list(objects.values()) for objects in stored(cloud).values())
+    assert archived == fetched
+    assert [tenant(family).open(sealed) for sealed in fetched] == [DATA]
+    assert cloud.objects(LANDING) == {}
+    delivered_once(cloud)
+
+
+@pytest.mark.parametrize(
+    ("when", "operation"),
+    [
+        ("after", "CreateMultipartUpload"),
+        ("before", "UploadPart"),
+        ("after", "UploadPart"),
+        ("before", "CompleteMultipartUpload"),
+        ("after", "CompleteMultipartUpload"),
+    ],
+)
+def test_crash_in_a_large_upload_is_healed_by_the_repeat(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, when: str, operation: str
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    data = recording(20 * MIB)
+    landed = land_large(cloud, KEY, data)
+    network.crash(when, operation, SFTP)
+
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    assert bool(cloud.objects(SFTP)) == ((when, operation) == ("after", "CompleteMultipartUpload"))
+    assert list(cloud.objects(LANDING)) == [KEY]
+    handle_again(landed)
+
+    assert tenant().open(cloud.objects(SFTP)[f"{KEY}.p7m"]) == data
+    assert cloud.objects(LANDING) == {}
+    delivered_once(cloud)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rotation_between_crash_and_repeat_leaves_the_first_commit(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, family: str
+) -> None:
+    old, new = tenant(family), tenant(family, "successor")
+    cloud.tenant("acme", old.public_text, BOTH)
+    landed = cloud.land(KEY, DATA)
+    network.crash("after", "PutObject", ARCHIVE)
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    ((name, sealed),) = cloud.objects(ARCHIVE).items()
+    fingerprints = cloud.metadata(ARCHIVE, name)["callseal-recipients"].split(",")
+    cloud.put_key("acme", new.public_text)
+
+    handle_again(landed)
+
+    assert stored(cloud) == {ARCHIVE: {name: sealed}, SFTP: {name: sealed}}
+    assert old.open(sealed) == DATA
+    assert cloud.metadata(SFTP, name)["callseal-recipients"].split(",") == fingerprints
+    detail = delivered_once(cloud)
+    assert [recipient["fingerprint"] for recipient in detail["recipients"]] == fingerprints
+    assert detail["key_version"] is None  # not known any more, and certainly not the new one
+
+
+def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    members = [tenant(name="tenant"), tenant(name="successor")]
+    cloud.tenant("acme", "".join(member.public_text for member in members))
+
+    handle(encrypt_recording, cloud.land(KEY, DATA))
+
+    assert [member.open(cloud.objects(SFTP)[f"{KEY}.p7m"]) for member in members] == [DATA, DATA]
+    assert len(delivered_once(cloud)["recipients"]) == 2
+
+
+# ---- at the same time -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("settings", [BOTH, MIXED], ids=["both", "mixed"])
+@pytest.mark.parametrize(
+    ("operation", "bucket"), [("PutObject", None), ("CopyObject", None), ("PutEvents", None), ("DeleteObject", None)]
+)
+@pytest.mark.parametrize("where", ["one batch", "two environments"])
+def test_duplicates_at_the_same_time(
+    cloud: Stack,
+    network: Network,
+    encrypt_recording: ModuleType,
+    family: str,
+    settings: dict[str, Any],
+    operation: str,
+    bucket: str | None,
+    where: str,
+) -> None:
+    """Both workers have come to the same request before either goes on."""
+    cloud.tenant("acme", tenant(family).public_text, settings)
+    landed = cloud.land(KEY, DATA)
+    meet = Barrier(2)
+
+    def wait(_: Request) -> None:
+        meet.wait(timeout=20)
+
+    network.before(operation, wait, bucket=bucket, times=2)
+    if where == "one batch":
+        handle(encrypt_recording, landed, landed)
+    else:
+        with ThreadPoolExecutor(2) as workers:
+            list(
+                workers.map(
+                    lambda module: handle(module, landed), [encrypt_recording, functions.load("encrypt_recording")]
+                )
+            )
+
+    suffix = FAMILIES[family].suffix
+    archive_key = KEY if settings is MIXED else KEY + suffix
+    assert {bucket: list(objects) for bucket, objects in stored(cloud).items()} == {
+        ARCHIVE: [archive_key], SFTP: [KEY + suffix]
+    }  # fmt: skip
+    assert tenant(family).open(cloud.objects(SFTP)[KEY + suffix]) == DATA
+    if settings is BOTH:
+        assert cloud.objects(ARCHIVE) == cloud.objects(SFTP)
+    assert cloud.objects(LANDING) == {}
+    delivered_once(cloud)
+
+
+def test_large_duplicates_at_the_same_time(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    data = recording(20 * MIB)
+    landed = land_large(cloud, KEY, data)
+    meet = Barrier(2)
+
+    def wait(_: Request) -> None:
+        meet.wait(timeout=20)
+
+    network.before("CompleteMultipartUpload", wait, times=2)
+    handle(encrypt_recording, landed, landed)
+
+    assert tenant().open(cloud.objects(SFTP)[f"{KEY}.p7m"]) == data
+    assert cloud.unfinished_uploads(SFTP) == []
+    delivered_once(cloud)
+
+
+# ---- out of order ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0, 1)])
+@pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
+def test_overwritten_before_it_was_read_only_the_newest_is_delivered(
+    cloud: Stack, encrypt_recording: ModuleType, order: tuple[int, ...], settings: dict[str, Any]
+) -> None:
+    cloud.tenant("acme", tenant().public_text, settings)
+    landed = [cloud.land(KEY, b"first"), cloud.land(KEY, b"second, and longer")]
+
+    for number in order:
+        handle(encrypt_recording, landed[number])
+
+    (sealed,) = cloud.objects(SFTP).values()
+    assert (sealed if settings is PLAIN else tenant().open(sealed)) == b"second, and longer"
+    assert cloud.objects(LANDING) == {}
+    assert [event["detail-type"] for event in cloud.audit()] == ["RecordingDelivered"]
+    delivered_once(cloud)
+
+
+def test_late_event_of_a_first_file_leaves_a_new_one_alone(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    first = cloud.land(KEY, DATA)
+    handle(encrypt_recording, first)
+    cloud.land(KEY, b"landed later, and not announced yet")
+
+    handle(encrypt_recording, first)
+
+    assert cloud.objects(LANDING) == {KEY: b"landed later, and not announced yet"}
+    assert cloud.tags(KEY) == {}
+    assert len(cloud.audit()) == 1
+
+
+@pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
+def test_new_file_landed_during_the_delivery_is_not_purged(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
+) -> None:
+    cloud.tenant("acme", tenant().public_text, settings)
+    network.before("DeleteObject", lambda _: cloud.land(KEY, STRANGER) and None)
+
+    handle(encrypt_recording, cloud.land(KEY, DATA))
+
+    assert cloud.objects(LANDING) == {KEY: STRANGER}
+    delivered_once(cloud)
+
+
+@pytest.mark.parametrize("settings", [BOTH, PLAIN], ids=["sealed", "plain"])
+def test_overwritten_while_it_is_read_nothing_is_delivered(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
+) -> None:
+    """Between the look at the outputs and the read, or the copy."""
+    cloud.tenant("acme", tenant().public_text, settings)
+    landed = cloud.land(KEY, DATA)
+    operation = "CopyObject" if settings is PLAIN else "GetObject"
+    network.before(operation, lambda _: cloud.land(KEY, STRANGER) and None)
+
+    handle(encrypt_recording, landed)
+
+    assert stored(cloud) == {ARCHIVE: {}, SFTP: {}}
+    assert cloud.objects(LANDING) == {KEY: STRANGER}
+
+
+# ---- conflicts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
+@pytest.mark.parametrize("bucket", [ARCHIVE, SFTP])
+@pytest.mark.parametrize("metadata", [{}, {"callseal-source-etag": "0" * 32, "callseal-sealed": "none"}])
+def test_stranger_at_an_output_holds_the_file(
+    cloud: Stack,
+    encrypt_recording: ModuleType,
+    family: str,
+    settings: dict[str, Any],
+    bucket: str,
+    metadata: dict[str, str],
+) -> None:
+    cloud.tenant("acme", tenant(family).public_text, settings)
+    plain = settings is PLAIN or (settings is MIXED and bucket == ARCHIVE)
+    name = KEY if plain else KEY + FAMILIES[family].suffix
+    cloud.s3.put_object(Bucket=bucket, Key=name, Body=STRANGER, Metadata=metadata)
+    landed = cloud.land(KEY, DATA)
+
+    handle(encrypt_recording, landed)
+
+    assert stored(cloud) == {ARCHIVE: {}, SFTP: {}, bucket: {name: STRANGER}}
+    assert cloud.tags(KEY)["callseal-reason"] == "OutputConflict"
+    (detail,) = cloud.audit_details("RecordingHeld")
+    assert (detail["reason"], detail["outputs"]) == ("OutputConflict", None)
+    assert bucket in detail["message"]
+
+    cloud.s3.delete_object(Bucket=bucket, Key=name)
+    handle(encrypt_recording, landed)
+    assert cloud.objects(LANDING) == {}
+    delivered_once(cloud)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
+def test_stranger_at_sftp_after_the_archive_copy_was_committed(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, family: str, settings: dict[str, Any]
+) -> None:
+    cloud.tenant("acme", tenant(family).public_text, settings)
+    sftp_key = KEY if settings is PLAIN else KEY + FAMILIES[family].suffix
+
+    def intrude(_: Request) -> None:
+        cloud.s3.put_object(Bucket=SFTP, Key=sftp_key, Body=STRANGER)
+
+    network.before("PutObject" if settings is MIXED else "CopyObject", intrude, bucket=SFTP)
+    landed = cloud.land(KEY, DATA)
+    handle(encrypt_recording, landed)
+
+    archived = cloud.objects(ARCHIVE)
+    ((archive_key, data),) = archived.items()
+    assert cloud.objects(SFTP) == {sftp_key: STRANGER}
+    assert cloud.tags(KEY)["callseal-reason"] == "OutputConflict"
+    assert cloud.audit_details("RecordingDelivered") == []
+    (detail,) = cloud.audit_details("RecordingHeld")
+    sealed = "none" if settings in (MIXED, PLAIN) else FAMILIES[family].envelope
+    assert detail["outputs"] == [
+        {
+            "destination": "archive",
+            "bucket": ARCHIVE,
+            "key": archive_key,
+            "size": len(data),
+            "sha256": None if sealed == "none" else sha256(data).hexdigest(),
+            "sealed": sealed,
+        }
+    ]
+
+    handle_again(landed)  # held still: the same event, and the archive copy is left as it is
+    assert [one["id"] for one in cloud.audit_details("RecordingHeld")] == [detail["id"]] * 2
+    cloud.s3.delete_object(Bucket=SFTP, Key=sftp_key)
+    handle_again(landed)
+    assert cloud.objects(ARCHIVE) == archived
+    assert settings is MIXED or cloud.objects(SFTP)[sftp_key] == data
+    delivered_once(cloud)
+
+
+def test_new_content_under_a_delivered_name_is_a_conflict(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text, BOTH)
+    handle(encrypt_recording, cloud.land(KEY, DATA))
+    before = stored(cloud)
+
+    handle(encrypt_recording, cloud.land(KEY, b"another call under the same name"))
+
+    assert stored(cloud) == before
+    assert cloud.tags(KEY)["callseal-reason"] == "OutputConflict"
+
+
+def test_archive_copy_that_vanishes_before_its_second_copy_is_made_again(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    """The landed file is still there: that is no repeat of something delivered, and must not be acknowledged as one."""
+    cloud.tenant("acme", tenant().public_text, BOTH)
+    landed = cloud.land(KEY, DATA)
+    network.before("CopyObject", lambda _: cloud.s3.delete_object(Bucket=ARCHIVE, Key=f"{KEY}.p7m") and None)
+
+    answer = encrypt_recording.lambda_handler(sqs_event(landed), None)
+
+    assert failures(answer) == ["m0"]
+    handle(encrypt_recording, landed)
+    assert cloud.objects(ARCHIVE) == cloud.objects(SFTP) != {}
+    delivered_once(cloud)
+
+
+def test_ids_differ_by_what_happened_to_what(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", None, {"encrypt": False})
+    cloud.tenant("beta", None, {"encrypt": False})
+    keys = [KEY, "acme/4711_2.wav", "beta/4711_1.wav"]
+
+    handle(encrypt_recording, *(cloud.land(key, DATA) for key in keys))
+    cloud.s3.delete_object(Bucket=SFTP, Key=KEY)
+    handle(encrypt_recording, cloud.land(KEY, b"other bytes"))
+    handle(encrypt_recording, cloud.land(KEY, b"held: a conflict"))
+
+    ids = [event["detail"]["id"] for event in cloud.audit()]
+    assert len(ids) == len(set(ids)) == 5

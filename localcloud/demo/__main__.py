@@ -25,10 +25,6 @@ PATIENCE_SECONDS = 60
 BOTH: dict[str, object] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
 
 
-class DemoFailedError(Exception):
-    """Something did not come out as it should."""
-
-
 @dataclass(frozen=True)
 class Found:
     """A delivered file as its tenant found it: how it was opened, and whether it is what was recorded."""
@@ -199,7 +195,7 @@ class Demo:
         deadline = monotonic() + PATIENCE_SECONDS
         while list(self.operator.keys("Landing", f"{tenant}/")):
             if monotonic() > deadline:
-                raise DemoFailedError(f"After {PATIENCE_SECONDS} s the files of {tenant} are still held.")
+                raise TimeoutError(f"After {PATIENCE_SECONDS} s the files of {tenant} are still held.")
             sleep(0.1)
         self.cloud.wait_until_idle(PATIENCE_SECONDS)
 
@@ -225,7 +221,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="cs-") as folder:
             right = _run(screen, Path(folder))
-    except (DemoFailedError, OpeningError, LocalCloudError, TimeoutError) as exc:
+    except (OpeningError, LocalCloudError, TimeoutError) as exc:
         screen.warn(f"The demo failed: {exc}")
         return 1
     except Exception as exc:  # noqa: BLE001  # a demo ends with a sentence, whatever happens

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from callseal.aws.calls import CONFIG
 from tests.support import functions
 from tests.support.clock import Clock
 from tests.support.network import Network
@@ -28,8 +29,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def network(cloud: Stack, monkeypatch: pytest.MonkeyPatch) -> Network:
     network = Network(cloud.s3)
     monkeypatch.setattr("callseal.wiring.Session", network.session)
-    # What one request that fails leads to is the question here; that the SDK would try it again is not.
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    # What one request that fails leads to is the question here, not that the SDK would try it again. By the Config, for
+    # botocore writes what AWS_MAX_ATTEMPTS says into it for good.
+    monkeypatch.setitem(CONFIG.retries, "total_max_attempts", 1)  # type: ignore[attr-defined]
     return network
 
 

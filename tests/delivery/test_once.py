@@ -188,7 +188,7 @@ def test_crash_in_a_large_upload_is_healed_by_the_repeat(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, when: str, operation: str
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
-    data = recording(20 * MIB)
+    data = recording(17 * MIB)
     landed = land_large(cloud, KEY, data)
     network.crash(when, operation, SFTP)
 
@@ -289,7 +289,7 @@ def test_duplicates_at_the_same_time(
 
 def test_large_duplicates_at_the_same_time(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
-    data = recording(20 * MIB)
+    data = recording(17 * MIB)
     landed = land_large(cloud, KEY, data)
     meet = Barrier(2)
 

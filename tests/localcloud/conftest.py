@@ -22,6 +22,8 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def shared_cloud(shared_site: Site) -> Iterator[LocalCloud]:
     with shared_site.cloud() as cloud:
+        # A process that starts slowly on a busy machine must not outlast the queue's visibility timeout of 1 s.
+        cloud.prewarm()
         yield cloud
 
 

@@ -151,7 +151,9 @@ def test_timeout_kills_the_process_and_its_children(bench: Bench) -> None:
 
 
 def child_of(bench: Bench) -> int:
-    return int(json.loads(bench.journal.read_text(encoding="utf-8").splitlines()[0])["child"])
+    """Give the process id that the function noted down; 0 as long as it has not."""
+    lines = bench.journal.read_text(encoding="utf-8").splitlines() if bench.journal.exists() else []
+    return int(json.loads(lines[0])["child"]) if lines else 0
 
 
 def test_crash_is_a_failed_invocation_and_the_next_starts_anew(bench: Bench) -> None:
@@ -168,7 +170,7 @@ def test_kill_is_a_failed_invocation_and_takes_children_along(bench: Bench) -> N
     order = {"do": "start_child", "seconds": 60}
     thread = threading.Thread(target=lambda: results.append(runtime.invoke(order)))
     thread.start()
-    child = eventually(lambda: bench.journal.exists() and child_of(bench))
+    child = eventually(lambda: child_of(bench))
     os.kill(runtime.pids()[0], signal.SIGKILL)
     thread.join(10)
     assert "signal: SIGKILL" in error_of(results[0])[1]
@@ -208,7 +210,7 @@ def test_close_ends_what_is_in_flight(bench: Bench) -> None:
     order = {"do": "start_child", "seconds": 60}
     thread = threading.Thread(target=lambda: results.append(runtime.invoke(order)))
     thread.start()
-    child = eventually(lambda: bench.journal.exists() and child_of(bench))
+    child = eventually(lambda: child_of(bench))
     runtime.close()
     thread.join(10)
     assert results[0].error is not None

@@ -221,6 +221,14 @@ def test_a_source_that_is_shorter_or_longer_than_told_is_never_kept(told: int, b
 
 
 @both_profiles
+def test_of_a_source_that_goes_on_nothing_beyond_the_told_size_is_sealed(profile: str) -> None:
+    sealed = bytearray()
+    with pytest.raises(TransientError, match=r"broke off or grew"):
+        cms.seal(Endless(100 * CHUNK), CHUNK, recipients("p256"), profile, sealed.extend)
+    assert len(sealed) < CHUNK + 2000
+
+
+@both_profiles
 def test_what_a_source_raises_comes_out(profile: str) -> None:
     def break_off() -> None:
         raise TransientError("The connection broke off.")

@@ -1,7 +1,5 @@
 """Landing keys: whose a file is and what it is, by its key alone."""
 
-
-
 import re
 import string
 

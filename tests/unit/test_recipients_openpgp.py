@@ -384,6 +384,14 @@ def test_a_key_whose_own_signature_is_damaged_is_unreadable() -> None:
 def test_a_key_without_any_name_is_held() -> None:
     (primary, *_) = packets_of(good().data)
     assert_held(armour(LABEL, primary[1]), Reason.KEY_UNREADABLE)
+    assert_held(Key().add().text + armour(LABEL, primary[1]), Reason.KEY_UNREADABLE)
+
+
+def test_a_key_that_gpg_does_not_even_list_holds_the_good_one_beside_it() -> None:
+    # given: a packet that frames well and says nothing, where a primary key ought to be
+    data = b"\xc6\x06\x04" + bytes(5)
+    assert_held(armour(LABEL, data), Reason.KEY_UNREADABLE)
+    assert_held(good().text + armour(LABEL, data), Reason.KEY_UNREADABLE, "gpg reads only 0 of its 2 keys")
 
 
 def test_a_subkey_that_its_key_did_not_sign_is_not_sealed_to() -> None:

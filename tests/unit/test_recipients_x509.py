@@ -1,5 +1,6 @@
 """Judging what X.509 tenants send, and what gets pasted in its place: real keys by openssl, and damaged ones."""
 
+import base64
 import re
 import subprocess
 import sys
@@ -106,8 +107,8 @@ def test_a_montgomery_curve_is_too_weak(algorithm: str, folder: Path) -> None:
     openssl("genpkey", "-algorithm", algorithm, "-out", key)
     openssl("pkey", "-in", key, "-pubout", "-out", public)
     csr = openssl("req", "-new", "-key", ca.private_key, "-subj", "/CN=x")
-    openssl("x509", "-req", "-force_pubkey", public, "-CA", ca.certificate, "-CAkey", ca.private_key, "-set_serial", "7",
-            "-days", "9", "-out", certificate, data=csr)  # fmt: skip
+    openssl("x509", "-req", "-force_pubkey", public, "-CA", ca.certificate, "-CAkey", ca.private_key,
+            "-set_serial", "7", "-days", "9", "-out", certificate, data=csr)  # fmt: skip
     assert_held(certificate.read_text(), Reason.KEY_TOO_WEAK, fingerprint(certificate), "P-256, P-384, P-521")
 
 
@@ -157,8 +158,8 @@ def test_an_old_certificate_of_version_1_and_one_by_an_authority_are_opened(fold
     ca, leaf = x509_tenant("p256", "Ça Authority"), x509_tenant("rsa2048")
     csr = openssl("req", "-new", "-key", leaf.private_key, "-utf8", "-subj", "/C=DE/O=Ünï+OU=x/CN=leaf")
     certificate = folder / "leaf.crt"
-    openssl("x509", "-req", "-CA", ca.certificate, "-CAkey", ca.private_key, "-set_serial", "0xF" + "0" * 38, "-days", "9",
-            "-out", certificate, data=csr)  # fmt: skip
+    openssl("x509", "-req", "-CA", ca.certificate, "-CAkey", ca.private_key, "-set_serial", "0xF" + "0" * 38,
+            "-days", "9", "-out", certificate, data=csr)  # fmt: skip
     tenant = X509Tenant(certificate, leaf.private_key)
     assert x509_of(tenant.public_text).version is x509.Version.v1
 
@@ -285,6 +286,13 @@ def test_a_certificate_with_a_piece_missing_or_a_letter_too_many_is_damaged() ->
     ):
         assert_held(damaged, Reason.KEY_UNREADABLE, "certificate 1 is damaged")
         assert_held(good().public_text + damaged, Reason.KEY_UNREADABLE, "certificate 2 is damaged")
+
+
+def test_a_modulus_that_nothing_can_be_sealed_to_is_unreadable() -> None:
+    changed = dearmour(good().public_text)
+    modulus = x509_of(good().public_text).public_key().public_numbers().n.to_bytes(256)  # type: ignore[union-attr]
+    even = changed.replace(modulus, modulus[:-1] + bytes([modulus[-1] ^ 1]))
+    assert_held(armour("CERTIFICATE", even), Reason.KEY_UNREADABLE, "a public key that cannot be used")
 
 
 def test_bytes_after_the_certificate_are_damage() -> None:
@@ -449,3 +457,19 @@ def test_no_gpg_is_started_for_a_certificate() -> None:
         [sys.executable, "-c", script], input=good().public_text, cwd=layer, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_private_key_in_a_certificates_frame_is_private() -> None:
+    tenant = x509_tenant()
+    body = base64.b64encode(run("openssl", "pkey", "-in", tenant.private_key, "-outform", "DER")).decode()
+
+    text = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+
+    assert_held(text, Reason.KEY_IS_PRIVATE)
+
+
+@pytest.mark.parametrize("dashes", ["----", "\N{EM DASH}", "- - - - -", "-----  "])
+def test_a_second_block_with_damaged_markers_is_no_prose(dashes: str) -> None:
+    good = x509_tenant().public_text
+
+    assert_held(good + good.replace("-----", dashes), Reason.KEY_UNREADABLE, "BEGIN or END line")

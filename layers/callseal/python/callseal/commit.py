@@ -10,7 +10,7 @@ from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.output_buckets import Address, OutputBuckets, StoredObject
 from callseal.aws.upload import PART_BYTES
 from callseal.envelopes import Sink, Source, cms
-from callseal.errors import HeldError, OutputExistsError, Reason, TransientError
+from callseal.errors import HeldError, OutputExistsError, Reason, SourceGoneError, TransientError
 from callseal.planning import Plan
 from callseal.recipients import GpgFactory
 from callseal.recipients.model import CmsRecipients
@@ -114,7 +114,10 @@ class Committer:
     ) -> StoredObject:
         """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""
         self._refuse_occupied(address)
-        stored = self._outputs.copy(first, address, replace(plan.label(way), recipients=first.recipients))
+        try:
+            stored = self._outputs.copy(first, address, replace(plan.label(way), recipients=first.recipients))
+        except SourceGoneError as exc:  # not the landed file: that one is still owed
+            raise TransientError("A sealed output is gone before its second copy was made.") from exc
         if first.address in progress.hashes:
             progress.hashes[address] = progress.hashes[first.address]
         return stored

@@ -12,7 +12,11 @@ from callseal.errors import HeldError, Reason
 
 _MARKER = re.compile(r"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]{0,62})-----")
 # Wider than the markers that we accept: a private key must be recognised even where its frame is damaged.
-_PRIVATE = re.compile(r"-\s*BEGIN[A-Z0-9 ]*\bPRIVATE\s+KEY|PuTTY-User-Key-File-\d|Private-Lines:", re.IGNORECASE)
+_PRIVATE = re.compile(
+    r"[-\u2010-\u2015]\s*BEGIN[A-Z0-9 ]*\b(PRIVATE|SECRET)\s+KEY|PuTTY-User-Key-File-\d|Private-Lines:", re.IGNORECASE
+)
+# A marker whose dashes were lost or made typographic on the way: its block must not pass for prose.
+_LIKE_A_MARKER = re.compile(r"[-\u2010-\u2015]\s*(?:BEGIN|END)\s+[A-Z0-9 ]*(?:CERTIFICATE|PUBLIC KEY)")
 _ARMOUR_HEADER = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9-]*: ")
 _CRC24_INIT, _CRC24_POLYNOMIAL = 0xB704CE, 0x1864CFB
 
@@ -43,6 +47,12 @@ def refuse_private_keys(text: str) -> None:
 def find_blocks(text: str) -> list[Block]:
     """List the blocks of a text; raises HeldError `KeyUnreadable` where one begins or ends alone."""
     blocks, markers = [], list(_MARKER.finditer(text))
+    if len(_LIKE_A_MARKER.findall(text)) > len([m for m in markers if _LIKE_A_MARKER.match(m[0], 4)]):
+        raise HeldError(
+            Reason.KEY_UNREADABLE,
+            "The tenant's key cannot be read: a BEGIN or END line of it is damaged (it has five plain hyphens on "
+            "each side). Paste it from the original text file, not from a document or mail.",
+        )
     for begin, end in zip(markers[::2], [*markers[1::2], None], strict=False):
         if end is None or begin[1] != "BEGIN" or end[1] != "END" or begin[2] != end[2]:
             raise HeldError(

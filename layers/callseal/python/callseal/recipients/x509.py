@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from callseal.envelopes import der
 from callseal.envelopes.cms import wrap_key
 from callseal.errors import HeldError, Reason
-from callseal.recipients.blocks import Block, decode_pem
+from callseal.recipients.blocks import Block, decode_pem, private_key
 from callseal.recipients.model import CmsRecipient, CmsRecipients
 
 MIN_RSA_BITS = 2048
@@ -37,7 +37,9 @@ def judge(blocks: Iterable[Block], now: datetime) -> CmsRecipients:
 
 def _load(block: Block, number: int) -> x509.Certificate:
     try:
-        certificate = x509.load_der_x509_certificate(decode_pem(block.body))
+        data = decode_pem(block.body)
+        _refuse_private_key(data)
+        certificate = x509.load_der_x509_certificate(data)
         # Parsed only when asked for: ask now, where a fault is still the key's.
         _ = (certificate.extensions, certificate.not_valid_after_utc, certificate.not_valid_before_utc)
         return certificate
@@ -47,6 +49,13 @@ def _load(block: Block, number: int) -> x509.Certificate:
             f"The tenant's key cannot be read: certificate {number} is damaged or no X.509 certificate. Ask the tenant "
             "for it again, in PEM form, and paste all of it.",
         ) from exc
+
+
+def _refuse_private_key(data: bytes) -> None:
+    """See through a private key in a certificate's frame. PKCS#8 and PKCS#1 begin alike: SEQUENCE { INTEGER version."""
+    outer = der.split(data)
+    if outer and outer[0].content[:1] == bytes((der.INTEGER,)):
+        raise private_key()
 
 
 def _recipient(certificate: x509.Certificate, now: datetime) -> CmsRecipient:

@@ -30,7 +30,7 @@ def main(port: int) -> None:
     """Serve on 127.0.0.1 and announce the port as one JSON line on standard output."""
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _lock_queues()
+    lock_queues()
     try:
         server = make_server(
             "127.0.0.1",
@@ -84,7 +84,8 @@ def _read_body(environ: dict[str, Any]) -> bytes | None:
     return body if len(body) == int(length) else None
 
 
-def _lock_queues() -> None:
+def lock_queues() -> None:
+    """Let deletes and receives take the lock of their queue."""
     delete, receive = Queue.delete_message, SQSBackend.receive_message
 
     @functools.wraps(delete)

@@ -72,8 +72,7 @@ class JsonChild:
 
     def kill(self) -> None:
         """End the process and whatever it started; does nothing when it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
         self._reap()
 
     def _reap(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.sweep import Sweep, prefix_of_change
+from callseal.sweep import Sweep, SweepIncompleteError, prefix_of_change
 from callseal.wiring import now, wire
 
 
@@ -21,4 +21,6 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
     sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now)
     counts = dict(sweep.run(prefix_of_change(event, os.environ["TENANTS_PREFIX"])))
     Logger().info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
+    if failed := counts.get("failed"):
+        raise SweepIncompleteError(f"{failed} of {sum(counts.values())} files could not be swept.")
     return counts

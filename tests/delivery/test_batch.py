@@ -185,7 +185,7 @@ def test_bare_notification_raises_when_something_failed(
     event = {"Records": [one["Records"][0] for one in land(cloud, "1", "2")]}
     network.fail("CopyObject", 503, "SlowDown")
 
-    with pytest.raises(BatchFailedError, match="^1 of 2 files were not handled; invoke again"):
+    with pytest.raises(BatchFailedError, match=r"^1 of 2 files"):
         encrypt_recording.lambda_handler(event, None)
     encrypt_recording.lambda_handler(event, None)
 

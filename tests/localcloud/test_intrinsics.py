@@ -46,6 +46,7 @@ def resolver(template: dict[str, Any] = TEMPLATE, **overrides: Any) -> Resolver:
         ({"Fn::Select": ["1", {"Ref": "Zones"}]}, "b"),
         ({"Fn::Split": [":", {"Fn::GetAtt": ["Bucket", "Arn"]}]}, ["arn", "aws", "s3", "", "", "my-bucket"]),
         ({"Fn::If": ["HasTopic", {"Ref": "Nothing"}, "without"]}, "without"),
+        ({"Ref": "AWS::NoValue"}, None),
         ({"a": {"Ref": "AWS::NoValue"}, "b": [1, {"Fn::If": ["HasTopic", 2, {"Ref": "AWS::NoValue"}]}]}, {"b": [1]}),
     ],
 )

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -141,7 +142,9 @@ def test_timeout_kills_the_process_and_its_children(bench: Bench) -> None:
     runtime = bench.runtime(timeout=1.0)
     runtime.prewarm()
     pids = runtime.pids()
+    began = time.monotonic()
     kind, message = error_of(runtime.invoke({"do": "start_child", "seconds": 60}))
+    assert 1.0 <= time.monotonic() - began < 10
     assert kind == "Sandbox.Timedout"
     assert "Task timed out after 1.00 seconds" in message
     child = child_of(bench)

@@ -16,12 +16,16 @@ from callseal.aws.landing_bucket import LandingBucket, ListedObject
 from callseal.aws.queue import EncryptQueue
 from callseal.aws.tenants import Clock
 from callseal.commit import Committer
-from callseal.errors import HeldError, SourceGoneError
+from callseal.errors import CallsealError, HeldError, SourceGoneError
 from callseal.landing import LandedObject, tenant_of
 from callseal.planning import Planner
 
 # Longer than a delivery takes as a rule; a repeat does no harm where one takes longer.
 OVERDUE = timedelta(minutes=1)
+
+
+class SweepIncompleteError(CallsealError):
+    """Some files could not be swept; Lambda invokes the sweep again, and the next one looks at them anyway."""
 
 
 def prefix_of_change(event: Mapping[str, Any], tenants_prefix: str) -> str:
@@ -51,16 +55,22 @@ class Sweep:
         self._queue, self._bus, self._clock = queue, bus, clock
 
     def run(self, prefix: str = "") -> Counter[str]:
-        """Sweep what lies under a prefix; counts what was `released`, `put_back`, is still `held`, or `young`."""
-        return Counter(self._sweep(listed) for listed in self._landing.list(prefix))
+        """Sweep what lies under a prefix; counts what was `released`, `put_back`, `held` still, `young`, `failed`."""
+        return Counter(self._try(listed) for listed in self._landing.list(prefix))
 
-    def _sweep(self, listed: ListedObject) -> str:
+    def _try(self, listed: ListedObject) -> str:
+        """Sweep one file; its trouble, a tenant's key that cannot be fetched for one, is not the others'."""
         try:
-            reason = self._landing.held_reason(listed.landed)
-            if reason is not None:
-                return self._release(listed.landed, reason)
+            return self._sweep(listed)
         except SourceGoneError:
             return "gone"
+        except Exception:  # noqa: BLE001  # counted, and told by SweepIncompleteError once the others are done
+            return "failed"
+
+    def _sweep(self, listed: ListedObject) -> str:
+        reason = self._landing.held_reason(listed.landed)
+        if reason is not None:
+            return self._release(listed.landed, reason)
         if self._clock() - listed.landed_at < OVERDUE:
             return "young"
         self._queue.put_back(listed.landed)

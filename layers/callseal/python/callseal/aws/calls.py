@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ from callseal.errors import CallsealError, TransientError
 
 if TYPE_CHECKING:
     from boto3.session import Session
+
+# Their DEBUG logs repeat requests and answers whole: landing keys, which may hold a caller's number, and tenants' keys.
+for _name in ("boto3", "botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 # A pool for ten records at once with the parts of their uploads; SDK retries are for hiccups, SQS's for the rest.
 CONFIG = Config(max_pool_connections=32, connect_timeout=5, read_timeout=60, retries={"mode": "standard"})

@@ -54,7 +54,8 @@ def _load(block: Block, number: int) -> x509.Certificate:
 def _refuse_private_key(data: bytes) -> None:
     """See through a private key in a certificate's frame. PKCS#8 and PKCS#1 begin alike: SEQUENCE { INTEGER version."""
     outer = der.split(data)
-    if outer and outer[0].content[:1] == bytes((der.INTEGER,)):
+    elements = der.split(outer[0].content) if outer else []
+    if len(elements) > 1 and elements[0].tag == der.INTEGER:
         raise private_key()
 
 

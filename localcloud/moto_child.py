@@ -19,7 +19,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.sqs.models import Queue, SQSBackend
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -30,21 +30,21 @@ def main(port: int) -> None:
     """Serve on 127.0.0.1 and announce the port as one JSON line on standard output."""
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    lock_queues()
     try:
-        server = make_server(
-            "127.0.0.1",
-            port,
-            one_at_a_time(DomainDispatcherApplication(create_backend_app)),
-            threaded=True,
-            request_handler=MotoRequestHandler,
-        )
+        server = bind(port)
     except (OSError, SystemExit):
         print(json.dumps({"error": f"port {port} of 127.0.0.1 cannot be used"}), file=announce, flush=True)
         raise SystemExit(1) from None
     threading.Thread(target=_end_with_parent, daemon=True).start()
     print(json.dumps({"port": server.server_port}), file=announce, flush=True)
     server.serve_forever()
+
+
+def bind(port: int) -> BaseWSGIServer:
+    """Make moto's server, repaired and bound to its port, but not serving yet."""
+    _lock_queues()
+    app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
 
 
 def one_at_a_time(app: WsgiApp) -> WsgiApp:
@@ -84,8 +84,7 @@ def _read_body(environ: dict[str, Any]) -> bytes | None:
     return body if len(body) == int(length) else None
 
 
-def lock_queues() -> None:
-    """Let deletes and receives take the lock of their queue."""
+def _lock_queues() -> None:
     delete, receive = Queue.delete_message, SQSBackend.receive_message
 
     @functools.wraps(delete)

@@ -51,8 +51,8 @@ def test_one_conditional_write_wins(moto: MotoProcess) -> None:
 # Many switches between threads bring out in a second what a busy queue meets once a day.
 HAMMER = """
 import sys, threading
-from localcloud.moto_child import lock_queues
-lock_queues()
+from localcloud.moto_child import bind
+bind(0).server_close()
 from moto.sqs.models import sqs_backends
 sys.setswitchinterval(1e-6)
 backend = sqs_backends["123456789012"]["eu-north-1"]
@@ -102,6 +102,7 @@ def test_long_poll_keeps_nobody_out(moto: MotoProcess) -> None:
     url = sqs.create_queue(QueueName="slow")["QueueUrl"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
+        time.sleep(0.5)
         sqs.send_message(QueueUrl=url, MessageBody="here")
         assert waiting.result(timeout=10)["Messages"][0]["Body"] == "here"
 

@@ -11,7 +11,9 @@ import fcntl
 import logging
 import os
 import shutil
+import sys
 import tempfile
+import termios
 import threading
 import time
 import weakref
@@ -70,6 +72,7 @@ class Gpg:
         that was written so far may be kept then.
         """
         process = self._process(keyring)
+        process.wide = size > CHUNK_BYTES
         feed = _Feed(source, size, process)
         process.on_data = drain = _Drain(sink, process)
         error: Exception | None = None
@@ -104,11 +107,12 @@ class _Process(gnupg.GPG):
 
     buffer_size = CHUNK_BYTES
     running: Popen[bytes] | None = None
+    wide = False  # whether the message is worth wide pipes, which take a moment to make
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> Popen[bytes]:
         process: Popen[bytes] = super()._open_subprocess(args, passphrase)
         self.running = process
-        if process.stdin and process.stdout and all([_widen(process.stdin), _widen(process.stdout)]):
+        if self.wide and process.stdin and process.stdout and _widen(process.stdin) and _widen(process.stdout):
             process.stdout = cast("IO[bytes]", _Output(process.stdout))
         return process
 
@@ -130,15 +134,16 @@ class _Output:
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
-        self._flowing = False
 
     def read(self, size: int) -> bytes:
-        if self._flowing:
+        if self._waiting() < size // 2:
             time.sleep(_NAP_SECONDS)
-        data = os.read(self._pipe.fileno(), size)
-        # What fills the buffer has more behind it: no nap then, and none at the start or the end of a message.
-        self._flowing = CHUNK_BYTES // 4 <= len(data) < size
-        return data
+        return os.read(self._pipe.fileno(), size)
+
+    def _waiting(self) -> int:
+        """Tell how many bytes are in the pipe."""
+        count = fcntl.ioctl(self._pipe, termios.FIONREAD, bytes(4))
+        return int.from_bytes(count, sys.byteorder)
 
     def close(self) -> None:
         self._pipe.close()

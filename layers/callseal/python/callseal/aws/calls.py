@@ -21,7 +21,14 @@ for _name in ("boto3", "botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 # A pool for ten records at once with the parts of their uploads; SDK retries are for hiccups, SQS's for the rest.
-CONFIG = Config(max_pool_connections=32, connect_timeout=5, read_timeout=60, retries={"mode": "standard"})
+CONFIG = Config(
+    # Writing botocore's own user agent anew takes an eighth of a request's time.
+    user_agent="callseal",
+    max_pool_connections=32,
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard"},
+)
 
 
 def client(session: Session, service: str) -> Any:

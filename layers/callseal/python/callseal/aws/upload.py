@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from hashlib import sha256
-from threading import BoundedSemaphore
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -84,9 +84,11 @@ class Upload:
         self._executor = executor
         self._target = target
         self._part_bytes = max(PART_BYTES, -(-expected_size // (MAX_PARTS - 100)))
-        self._part = bytearray()
+        # A few buffers go round: one is filled while the others are sent. Waiting for a free one is what bounds memory.
+        self._free: SimpleQueue[bytearray] = SimpleQueue()
+        self._buffers = 0
+        self._part, self._filled = self._buffer(), 0
         self._multipart: MultipartUpload | None = None
-        self._under_way = BoundedSemaphore(PARTS_UNDER_WAY)
         self._sending: list[Future[None]] = []
         # Hashing goes on beside sealing and sending; one thread keeps the parts in order.
         self._hashing: ThreadPoolExecutor | None = None
@@ -119,12 +121,14 @@ class Upload:
         view = memoryview(data)
         self.size += len(view)
         while view:
-            room = self._part_bytes - len(self._part)
-            self._part += view[:room]
-            view = view[room:]
-            # The last part is sent by the commit; so a file of one part never becomes a multipart upload.
-            if view:
+            # Only now: the last part is sent by the commit, so a file of one part never becomes a multipart upload.
+            if self._filled == self._part_bytes:
                 self._send()
+                self._part, self._filled = self._buffer(), 0
+            count = min(self._part_bytes - self._filled, len(view))
+            self._part[self._filled : self._filled + count] = view[:count]
+            self._filled += count
+            view = view[count:]
 
     def commit(self) -> str:
         """Make the object visible and give its etag; raises OutputExistsError where another one came first."""
@@ -140,18 +144,23 @@ class Upload:
         return etag
 
     def _put(self) -> str:
-        self._digest.update(self._part)
-        body: Any = self._part  # the SDK takes a bytearray, its types do not say so
+        body: Any = self._part[: self._filled]  # the SDK takes a bytearray, its types do not say so
+        self._digest.update(body)
         with calling("Uploading the output", on_412=OutputExistsError):
             return self._s3.put_object(**self._target, Body=body, IfNoneMatch="*")["ETag"]
 
+    def _buffer(self) -> bytearray:
+        if self._buffers <= PARTS_UNDER_WAY:
+            self._buffers += 1
+            return bytearray(self._part_bytes)
+        return self._free.get()
+
     def _send(self) -> None:
-        part, self._part = self._part, bytearray()
         if self._multipart is None:
             self._multipart = MultipartUpload(self._s3, self._target)
             self._hashing = ThreadPoolExecutor(1, "hash")
         self._raise_first_failure()
-        self._under_way.acquire()
+        part = self._part if self._filled == self._part_bytes else self._part[: self._filled]
         hashed = self._hashing.submit(self._digest.update, part) if self._hashing else None
         number = self._multipart.number()
         self._sending.append(self._executor.submit(self._send_part, self._multipart, number, part, hashed))
@@ -162,7 +171,7 @@ class Upload:
             if hashed:
                 hashed.result()
         finally:
-            self._under_way.release()
+            self._free.put(part)
 
     def _raise_first_failure(self) -> None:
         done = [future for future in self._sending if future.done()]

@@ -1,4 +1,4 @@
-"""`make bench`: measure everything, print a table, write results.json and plot.svg; `make bench ROWS="name ..."` for some."""
+"""`make bench`: measure everything, print a table, write results.json and plot.svg. `ROWS="name ..."` measures some."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One result. `ours` and `peer` are in `unit`; `ratio` is what the goal is about, which reads `<= 1.3` or `>= 0.9`."""
+    """One result. `ours` and `peer` are in `unit`; `ratio` is what the goal is about: `<= 1.3`, or `>= 0.9`."""
 
     name: str
     ours: float

@@ -8,6 +8,8 @@ from html import escape
 from benchmarks.measure import Row
 
 LEFT, WIDTH, STEP = 260, 360, 26
+FONT = 'font-family="sans-serif" font-size="13"'
+LEGEND = "a shorter bar is better for goals with &lt;=, a longer one for goals with &gt;="
 GOOD, BAD = "#2a7f4f", "#b3382c"
 
 
@@ -16,14 +18,12 @@ def svg(rows: Sequence[Row]) -> str:
     height = STEP * len(rows) + 60
     middle = LEFT + WIDTH / 2
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 220}" height="{height}" '
-        'font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 220}" height="{height}" {FONT}>',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="{middle}" y="20" text-anchor="middle" fill="#444">goal</text>',
         *(_bar(number, row) for number, row in enumerate(rows)),
         f'<line x1="{middle}" y1="26" x2="{middle}" y2="{height - 30}" stroke="#444" stroke-dasharray="4 3"/>',
-        f'<text x="{LEFT}" y="{height - 10}" fill="#666" font-size="11">for "at most" goals a shorter bar is better, '
-        'for "at least" goals a longer one</text>',
+        f'<text x="{LEFT}" y="{height - 10}" fill="#666" font-size="11">{LEGEND}</text>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

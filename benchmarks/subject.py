@@ -59,9 +59,8 @@ def batch(size: int, count: int = 1) -> dict[str, Any]:
 
 def _message(key: str, size: int, number: int) -> dict[str, Any]:
     thing = {"key": key, "size": size, "eTag": ETAG}
-    record = {
-        "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "landing"}, "object": thing}
-    }  # fmt: skip
+    s3 = {"bucket": {"name": "landing"}, "object": thing}
+    record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}
     return {
         "messageId": str(number),
         "receiptHandle": "h",

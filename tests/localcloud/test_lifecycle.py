@@ -16,10 +16,12 @@ import pytest
 
 from localcloud import InvocationError, LocalCloud, StartError
 from localcloud.errors import FunctionNotFoundError
+from localcloud.state_folder import StateFolder
 from tests.localcloud.support import PROJECT, Site, eventually, is_running
 
 HOLDER = """
 import sys, pathlib, time
+from localcloud.state_folder import StateFolder
 from tests.localcloud.support import Site
 site = Site(pathlib.Path(sys.argv[1]))
 with site.cloud() as cloud:
@@ -45,6 +47,12 @@ def test_outputs_file_lives_as_long_as_the_cloud(site: Site) -> None:
         }  # fmt: skip
         assert set(cloud.outputs) == {"WorkUrl", "DeadUrl"}
     assert not (site.state / "outputs.json").exists()
+
+
+def test_stale_outputs_file_is_gone_while_the_cloud_starts(tmp_path: Path) -> None:
+    (tmp_path / "outputs.json").write_text("stale", encoding="utf-8")
+    with StateFolder(tmp_path).taken():
+        assert not (tmp_path / "outputs.json").exists()
 
 
 def test_stale_outputs_file_goes_even_when_the_start_fails(site: Site) -> None:

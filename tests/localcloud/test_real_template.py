@@ -39,7 +39,11 @@ def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None
     for bucket in ("Landing", "Sftp", "Archive", "Audit"):
         expected.add(f"{bucket}BucketPolicy.PolicyDocument.TlsOnly")
     expected |= {f"{bucket}BucketPolicy.PolicyDocument.NeverOverwrite" for bucket in ("Sftp", "Archive")}
-    expected |= {"LandingBucketPolicy.PolicyDocument.KmsOnly", "AuditRule.Targets[1].Id=LockedBucket"}
+    expected |= {
+        "LandingBucketPolicy.PolicyDocument.KmsOnly",
+        "AuditRule.Targets[1].Id=LockedBucket",
+        "AuditRule.Targets[0].DeadLetterConfig",
+    }
     names = {one.what for one in cloud.left_out}
     assert expected <= names
     assert any(name.startswith("GnupgLayer") for name in names)

@@ -105,7 +105,10 @@ def cold_start_vs_boto3() -> Row:
         bare = Path(folder) / "bare"
         bare.mkdir()
         (bare / "app.py").write_text(BARE_HANDLER)
-        variables = {**environment(os.environ["AWS_ENDPOINT_URL"]), "GPG_BINARY": str(rie.gpg_layer() / "bin" / "gpg")}
+        variables = {
+            **environment(os.environ["AWS_ENDPOINT_URL"], Path(os.environ["AWS_CA_BUNDLE"])),
+            "GPG_BINARY": str(rie.gpg_layer() / "bin" / "gpg"),
+        }
 
         def first_call(function: Path) -> float:
             with rie.running(function, Path(folder), variables) as running:

@@ -11,11 +11,13 @@ import json
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 BLOCK = memoryview(os.urandom(1024 * 1024))
@@ -39,29 +41,37 @@ class Request(NamedTuple):
 
 def serve(connection: socket.socket, key: str, settings: str) -> None:
     """Answer the requests of one connection until it ends."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     scratch, reader = memoryview(bytearray(1024 * 1024)), connection.makefile("rb", buffering=64 * 1024)
     with connection, reader:
         while request := read_request(connection, reader, scratch):
             answer(connection, request, key, settings)
 
 
-def read_request(connection: socket.socket, reader: object, scratch: memoryview) -> Request | None:
+def read_request(connection: socket.socket, reader: Any, scratch: memoryview) -> Request | None:
     """Read a request's head, and its body without keeping it."""
-    line = reader.readline().decode()  # type: ignore[attr-defined]
+    line = reader.readline().decode()
     if not line:
         return None
     headers = {}
-    while header := reader.readline().decode().strip():  # type: ignore[attr-defined]
+    while header := reader.readline().decode().strip():
         name, _, value = header.partition(":")
         headers[name.lower()] = value.strip()
     if headers.get("expect"):
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    missing = int(headers.get("content-length", 0))
-    while missing:
-        missing -= reader.readinto(scratch[: min(missing, len(scratch))])  # type: ignore[attr-defined]
+    if headers.get("transfer-encoding") == "chunked":
+        while size := int(reader.readline(), 16):
+            drop(reader, size + 2, scratch)
+        reader.readline()
+    else:
+        drop(reader, int(headers.get("content-length", 0)), scratch)
     method, path, _ = line.split(" ")
     return Request(method, path, headers)
+
+
+def drop(reader: Any, missing: int, scratch: memoryview) -> None:
+    """Read bytes and forget them."""
+    while missing:
+        missing -= reader.readinto(scratch[: min(missing, len(scratch))])
 
 
 def answer(connection: socket.socket, request: Request, key: str, settings: str) -> None:
@@ -82,6 +92,7 @@ def service_answer(target: str, key: str, settings: str) -> dict[str, object]:
     return {
         "secretsmanager.GetSecretValue": {"SecretString": key, "VersionId": "v1", "Name": "key"},
         "AmazonSSM.GetParameter": {"Parameter": {"Name": "settings", "Value": settings, "Version": 1}},
+        "AmazonSQS.ChangeMessageVisibility": {},
         "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "e1"}]},
     }[target]
 
@@ -123,15 +134,26 @@ def send_head(connection: socket.socket, status: int, size: int, content_type: s
     connection.sendall(head.encode() + body)
 
 
+def accept(connection: socket.socket, tls: ssl.SSLContext, key: str, settings: str) -> None:
+    """Begin TLS, as S3 does and as the buckets' policies ask, and serve."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError):  # the client went away
+        serve(tls.wrap_socket(connection, server_side=True), key, settings)
+
+
 def main() -> None:
-    """Serve until the parent closes our standard input; arguments: the file with the key, the settings."""
-    key, settings = Path(sys.argv[1]).read_text(), sys.argv[2]
+    """Serve until the parent closes our standard input; arguments: the files with certificate and key, the tenant's
+    key, and its settings.
+    """
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[1], sys.argv[2])
+    key, settings = Path(sys.argv[3]).read_text(), sys.argv[4]
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=serve, args=(connection, key, settings), daemon=True).start()
+        threading.Thread(target=accept, args=(connection, tls, key, settings), daemon=True).start()
 
 
 if __name__ == "__main__":

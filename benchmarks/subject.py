@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import functions
+from tests.support.keys import clean_up, openpgp_tenant, x509_tenant
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 10
@@ -28,7 +29,9 @@ def null_aws(key: str, settings: Mapping[str, object]) -> Iterator[None]:
     with tempfile.NamedTemporaryFile("w", suffix=".key") as file:
         file.write(key)
         file.flush()
-        command = [sys.executable, "-m", "benchmarks.null_aws", file.name, json.dumps(settings)]
+        server = x509_tenant("p256", "null-aws", "-addext", "subjectAltName=IP:127.0.0.1")
+        command = [sys.executable, "-m", "benchmarks.null_aws", str(server.certificate), str(server.private_key),
+                   file.name, json.dumps(settings)]  # fmt: skip
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -37,19 +40,31 @@ def null_aws(key: str, settings: Mapping[str, object]) -> Iterator[None]:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         ) as process:
             port = process.stdout.readline().decode().strip()  # type: ignore[union-attr]
-            os.environ.update(environment(f"http://127.0.0.1:{port}"))
-            yield
-            process.kill()
+            os.environ.update(environment(f"https://127.0.0.1:{port}", server.certificate))
+            try:
+                yield
+            finally:
+                process.kill()
 
 
-def environment(endpoint: str) -> dict[str, str]:
+def environment(endpoint: str, trusted: Path) -> dict[str, str]:
     """Name what template.yaml names."""
     return {
-        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "eu-north-1", "TENANTS_PREFIX": "bench/tenants", "LANDING_BUCKET": "landing",
-        "SFTP_BUCKET": "sftp", "ARCHIVE_BUCKET": "archive", "ENCRYPT_QUEUE_URL": f"{endpoint}/queue",
-        "AUDIT_BUS": "bench", "GPG_BINARY": "gpg", "LOG_LEVEL": "ERROR", "POWERTOOLS_SERVICE_NAME": "callseal",
-    }  # fmt: skip
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_CA_BUNDLE": str(trusted),
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "TENANTS_PREFIX": "bench/tenants",
+        "LANDING_BUCKET": "landing",
+        "SFTP_BUCKET": "sftp",
+        "ARCHIVE_BUCKET": "archive",
+        "ENCRYPT_QUEUE_URL": f"{endpoint}/queue",
+        "AUDIT_BUS": "bench",
+        "GPG_BINARY": "gpg",
+        "LOG_LEVEL": "ERROR",
+        "POWERTOOLS_SERVICE_NAME": "callseal",
+    }
 
 
 def batch(size: int, count: int = 1) -> dict[str, Any]:
@@ -109,8 +124,6 @@ def peak_mb() -> float:
 
 def main() -> None:
     """Print the peak of handling files in a fresh process: family, size in bytes, how many."""
-    from tests.support.keys import clean_up, openpgp_tenant, x509_tenant
-
     family, size, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     key = (x509_tenant() if family == "x509" else openpgp_tenant()).public_text
     with null_aws(key, {}):

@@ -6,6 +6,8 @@ so few under way at once that memory stays flat whatever the size.
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64encode
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from hashlib import sha256
 from queue import SimpleQueue
@@ -24,6 +26,14 @@ PARTS_UNDER_WAY = 2
 MAX_PARTS = 10_000
 
 
+def crc32(data: bytes | bytearray) -> str:
+    """Give the checksum that S3 compares with what arrived.
+
+    Given beforehand, the SDK sends the bytes as they are; left to itself it would wrap them into chunks of 16 KiB.
+    """
+    return b64encode(zlib.crc32(data).to_bytes(4)).decode()
+
+
 class MultipartUpload:
     """A multipart upload's requests; the parts may be sent in any order, from several threads."""
 
@@ -31,9 +41,9 @@ class MultipartUpload:
         """Create the upload of `target`: Bucket, Key, ContentType and Metadata."""
         self._s3 = s3
         with calling("Beginning the upload"):
-            answer = s3.create_multipart_upload(**target)
+            answer = s3.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
         self._address: Any = {"Bucket": target["Bucket"], "Key": target["Key"], "UploadId": answer["UploadId"]}
-        self._etags: dict[int, str] = {}
+        self._parts: dict[int, Any] = {}
         self._count = 0
 
     def number(self) -> int:
@@ -43,20 +53,23 @@ class MultipartUpload:
 
     def send_part(self, number: int, data: Any) -> None:
         """Send a part."""
+        checksum = crc32(data)
         with calling("Uploading a part"):
-            answer = self._s3.upload_part(**self._address, PartNumber=number, Body=data)
-        self._etags[number] = answer["ETag"]
+            answer = self._s3.upload_part(**self._address, PartNumber=number, Body=data, ChecksumCRC32=checksum)
+        self._parts[number] = {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
 
     def copy_part(self, source: dict[str, Any], byte_range: str) -> None:
         """Copy a range of another object as the next part, on the server side."""
         number = self.number()
         with calling("Copying a part"):
             answer = self._s3.upload_part_copy(**self._address, **source, PartNumber=number, CopySourceRange=byte_range)
-        self._etags[number] = answer["CopyPartResult"]["ETag"]
+        copied = {name: value for name, value in answer["CopyPartResult"].items() if name in ("ETag", "ChecksumCRC32")}
+        self._parts[number] = {"PartNumber": number, **copied}
 
     def complete(self) -> str:
         """Make the object of its parts, if nothing stands there yet; gives its etag."""
-        parts: Any = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._etags.items())]
+        # S3 asks for the checksum of each part again, the emulator does not.
+        parts: Any = [self._parts[number] for number in sorted(self._parts)]
         with calling("Completing the upload", on_412=OutputExistsError):
             answer = self._s3.complete_multipart_upload(
                 **self._address, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
@@ -147,7 +160,8 @@ class Upload:
         body: Any = self._part[: self._filled]  # the SDK takes a bytearray, its types do not say so
         self._digest.update(body)
         with calling("Uploading the output", on_412=OutputExistsError):
-            return self._s3.put_object(**self._target, Body=body, IfNoneMatch="*")["ETag"]
+            answer = self._s3.put_object(**self._target, Body=body, ChecksumCRC32=crc32(body), IfNoneMatch="*")
+        return answer["ETag"]
 
     def _buffer(self) -> bytearray:
         if self._buffers <= PARTS_UNDER_WAY:

@@ -11,7 +11,7 @@ export SAM_CLI_TELEMETRY := 0
 ENV ?= default
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check lint build try-build deploy bench clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ test: setup .venv-sam/.done try-build ## all tests
 	$(BIN)/python -m pytest -n 2
 
 check: lint test ## everything CI runs
+
+docs: setup ## write docs/interoperability.md anew from what the tests see
+	$(BIN)/python -m tests.interop.page
 
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check

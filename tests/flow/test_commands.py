@@ -106,6 +106,9 @@ aws("s3").download_file(out["SftpBucketName"], "acme/call_1.wav.p7m", "call_1.wa
     assert not (tmp_path / ".local" / "outputs.json").exists()
 
 
-@pytest.mark.parametrize("target", ["help", "setup", "demo", "local", "test", "check", "build", "deploy", "clean"])
+TARGETS = ("help", "setup", "demo", "local", "test", "check", "docs", "bench", "build", "deploy", "clean")
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_make_knows_the_target(target: str) -> None:
     subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True)

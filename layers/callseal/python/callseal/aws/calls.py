@@ -28,7 +28,7 @@ CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
     retries={"mode": "standard"},
-    # TLS and a CRC-32 guard the bytes on their way, as by default; told the CRC-32 beforehand, the SDK would hash twice.
+    # TLS and a CRC-32 guard the bytes on their way, as by default; given the CRC-32, the SDK would hash once more.
     s3={"payload_signing_enabled": False},
 )
 

@@ -26,12 +26,41 @@ PARTS_UNDER_WAY = 2
 MAX_PARTS = 10_000
 
 
-def crc32(data: bytes | bytearray) -> str:
-    """Give the checksum that S3 compares with what arrived.
+# A CRC-32 over the whole object, whatever its parts; parts sent with one need it said at the beginning:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+FULL_CRC32: Any = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
+
+
+def crc32(data: bytes | bytearray, before: int = 0) -> str:
+    """Give the checksum that S3 compares with what arrived, of bytes that follow others of the checksum `before`.
 
     Given beforehand, the SDK sends the bytes as they are; left to itself it would wrap them into chunks of 16 KiB.
     """
-    return b64encode(zlib.crc32(data).to_bytes(4)).decode()
+    return b64encode(zlib.crc32(data, before).to_bytes(4)).decode()
+
+
+class Digest:
+    """What is said of all bytes that were written: their SHA-256 for the audit, their CRC-32 for S3."""
+
+    def __init__(self) -> None:
+        """Begin with no bytes."""
+        self._sha256 = sha256()
+        self._crc32 = 0
+
+    def update(self, data: bytes | bytearray) -> None:
+        """Add bytes."""
+        self._sha256.update(data)
+        self._crc32 = zlib.crc32(data, self._crc32)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 in lower-case hex."""
+        return self._sha256.hexdigest()
+
+    @property
+    def crc32(self) -> str:
+        """The CRC-32 as S3 takes it."""
+        return crc32(b"", self._crc32)
 
 
 class MultipartUpload:
@@ -41,7 +70,7 @@ class MultipartUpload:
         """Create the upload of `target`: Bucket, Key, ContentType and Metadata."""
         self._s3 = s3
         with calling("Beginning the upload"):
-            answer = s3.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
+            answer = s3.create_multipart_upload(**target, **FULL_CRC32)
         self._address: Any = {"Bucket": target["Bucket"], "Key": target["Key"], "UploadId": answer["UploadId"]}
         self._parts: dict[int, Any] = {}
         self._count = 0
@@ -66,13 +95,14 @@ class MultipartUpload:
         copied = {name: value for name, value in answer["CopyPartResult"].items() if name in ("ETag", "ChecksumCRC32")}
         self._parts[number] = {"PartNumber": number, **copied}
 
-    def complete(self) -> str:
-        """Make the object of its parts, if nothing stands there yet; gives its etag."""
+    def complete(self, checksum: str | None = None) -> str:
+        """Make the object of its parts, if nothing stands there yet and its checksum fits; gives its etag."""
         # S3 asks for the checksum of each part again, the emulator does not.
+        whole: Any = {"ChecksumType": "FULL_OBJECT"} | ({"ChecksumCRC32": checksum} if checksum else {})
         parts: Any = [self._parts[number] for number in sorted(self._parts)]
         with calling("Completing the upload", on_412=OutputExistsError):
             answer = self._s3.complete_multipart_upload(
-                **self._address, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+                **self._address, **whole, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
         return answer["ETag"]
 
@@ -105,13 +135,13 @@ class Upload:
         self._sending: list[Future[None]] = []
         # Hashing goes on beside sealing and sending; one thread keeps the parts in order.
         self._hashing: ThreadPoolExecutor | None = None
-        self._digest = sha256()
+        self._digest = Digest()
         self.size = 0
 
     @property
     def sha256(self) -> str:
         """The hash of all that was written."""
-        return self._digest.hexdigest()
+        return self._digest.sha256
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -152,7 +182,7 @@ class Upload:
             future.result()
         if self._hashing:
             self._hashing.shutdown()
-        etag = self._multipart.complete()
+        etag = self._multipart.complete(self._digest.crc32)
         self._multipart = None
         return etag
 
@@ -160,7 +190,7 @@ class Upload:
         body: Any = self._part[: self._filled]  # the SDK takes a bytearray, its types do not say so
         self._digest.update(body)
         with calling("Uploading the output", on_412=OutputExistsError):
-            answer = self._s3.put_object(**self._target, Body=body, ChecksumCRC32=crc32(body), IfNoneMatch="*")
+            answer = self._s3.put_object(**self._target, Body=body, ChecksumCRC32=self._digest.crc32, IfNoneMatch="*")
         return answer["ETag"]
 
     def _buffer(self) -> bytearray:

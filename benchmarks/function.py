@@ -15,6 +15,8 @@ from benchmarks.subject import ROOT, batch, environment, null_aws, our_function,
 from tests.support.keys import x509_tenant
 
 GIB, SMALL, MANY = 1024**3, 500_000, 1000
+# Less than S3 takes. The other rows are over services that answer at once, where only our own work shows.
+LATENCY_SECONDS = 0.005
 BOTH = {"deliver_to_archive": True, "archive_formats": ["wav"]}
 BARE_HANDLER = """
 import json
@@ -63,10 +65,10 @@ def two_destinations_vs_one() -> Row:
 def batch_vs_one_by_one() -> Row:
     """1,000 files of 500 KB in batches of 10 against one file an invocation."""
     tens, ones = [batch(SMALL, 10)] * (MANY // 10), [batch(SMALL)] * MANY
-    with null_aws(x509_tenant().public_text, {}):
+    with null_aws(x509_tenant().public_text, {}, LATENCY_SECONDS):
         ours = our_function()
         times = take_turns(lambda: [ours(event) for event in tens], lambda: [ours(event) for event in ones])
-    note = "1,000 x 500 KB; a service that answers at once hides what waiting at the same time saves"
+    note = f"1,000 x 500 KB over services that take {LATENCY_SECONDS * 1e3:g} ms to answer: what waiting at once saves"
     return duration("batch_vs_one_by_one", times, "<= 1.0", note)
 
 

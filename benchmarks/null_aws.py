@@ -14,6 +14,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from urllib.parse import unquote
 
 BLOCK = memoryview(os.urandom(1024 * 1024))
 ETAG = "0123456789abcdef0123456789abcdef"
+DELAY_SECONDS = 0.0
 SIZE = re.compile(r"/(\d+)-[^/]*$")
 
 
@@ -76,6 +78,7 @@ def drop(reader: Any, missing: int, scratch: memoryview) -> None:
 
 def answer(connection: socket.socket, request: Request, key: str, settings: str) -> None:
     """Answer a request."""
+    time.sleep(DELAY_SECONDS)
     target = request.headers.get("x-amz-target", "")
     if target:
         send(connection, 200, json.dumps(service_answer(target, key, settings)).encode(), "application/x-amz-json-1.1")
@@ -142,9 +145,12 @@ def accept(connection: socket.socket, tls: ssl.SSLContext, key: str, settings: s
 
 
 def main() -> None:
-    """Serve until the parent closes our standard input; arguments: the files with certificate and key, the tenant's
-    key, and its settings.
+    """Serve until the parent closes our standard input.
+
+    Arguments: the files with certificate and key, with the tenant's key, its settings, and how long an answer takes.
     """
+    global DELAY_SECONDS  # a setting of the process, made once
+    DELAY_SECONDS = float(sys.argv[5]) if len(sys.argv) > 5 else 0
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(sys.argv[1], sys.argv[2])
     key, settings = Path(sys.argv[3]).read_text(), sys.argv[4]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,14 +23,14 @@ Handler = Callable[[Mapping[str, Any]], object]
 
 
 @contextmanager
-def null_aws(key: str, settings: Mapping[str, object]) -> Iterator[None]:
+def null_aws(key: str, settings: Mapping[str, object], delay_seconds: float = 0) -> Iterator[None]:
     """Run the null AWS, and set the environment as the function's is."""
     with tempfile.NamedTemporaryFile("w", suffix=".key") as file:
         file.write(key)
         file.flush()
         server = x509_tenant("p256", "null-aws", "-addext", "subjectAltName=IP:127.0.0.1")
         command = [sys.executable, "-m", "benchmarks.null_aws", str(server.certificate), str(server.private_key),
-                   file.name, json.dumps(settings)]  # fmt: skip
+                   file.name, json.dumps(settings), str(delay_seconds)]  # fmt: skip
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -118,8 +117,9 @@ def pass_through() -> Handler:
 
 
 def peak_mb() -> float:
-    """Tell this process's peak resident memory in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """Tell this process's peak resident memory in MB (VmHWM; ru_maxrss would begin with the parent's)."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def main() -> None:

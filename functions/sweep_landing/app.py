@@ -17,10 +17,10 @@ from callseal.wiring import now, wire
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """Sweep the tenant whose key or settings changed, or all of landing; counts what became of the files."""
     # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
-    parts = wire(os.environ)
-    sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now)
+    parts, log = wire(os.environ), Logger()
+    sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now, log)
     counts = dict(sweep.run(prefix_of_change(event, os.environ["TENANTS_PREFIX"])))
-    Logger().info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
+    log.info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
     if failed := counts.get("failed"):
         raise SweepIncompleteError(f"{failed} of {sum(counts.values())} files could not be swept.")
     return counts

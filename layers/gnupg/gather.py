@@ -17,6 +17,7 @@ from pathlib import Path
 from notices import copy_notices
 
 OLDEST_GPG = (2, 2)
+FIRST_WITH_AEAD = (2, 3)
 AMAZON_LINUX_2023_GLIBC = (2, 34)
 # A binary that says GLIBC_ABI_DT_RELR is refused by every loader before 2.36, whatever its other symbols ask for.
 GLIBC_WITH_ABI_MARKERS = (2, 36)
@@ -24,7 +25,7 @@ ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 GLIBC_LIBRARY = re.compile(
     r"(ld-linux.*|lib(anl|c|c_malloc_debug|dl|m|mvec|nss_\w+|pthread|resolv|rt|thread_db|util))\.so[.\d]*"
 )
-BUILD_ON_DEBIAN_12 = "build on a machine with glibc 2.34 to 2.36 and gpg 2.2 or newer, such as Debian 12"
+BUILD_ON_DEBIAN_12 = "build on a machine with glibc 2.34 to 2.36 and gpg 2.2, such as Debian 12"
 
 Version = tuple[int, int]
 
@@ -57,6 +58,11 @@ def check_version(gpg: Path, **environment: str) -> str:
         raise RefusedError(f"{gpg} --version does not answer as gpg does ({ran.stderr.strip()}): install gnupg (gpg).")
     if (int(version[2]), int(version[3])) < OLDEST_GPG:
         raise RefusedError(f"{gpg} is version {version[1]}, and Callseal needs 2.2 or newer: install a newer gnupg.")
+    if (int(version[2]), int(version[3])) >= FIRST_WITH_AEAD:
+        raise RefusedError(
+            f"{gpg} is version {version[1]}, which seals to keys that advertise AEAD in a format (packet 20) that most"
+            f" readers refuse, and has no option against it: {BUILD_ON_DEBIAN_12}."
+        )
     return version[1]
 
 

@@ -20,6 +20,9 @@ from cryptography.x509.oid import NameOID
 
 from localcloud.demo.reader import open_cms
 
+# What gpg 2.2 makes by itself; newer ones would add OCB, whose packets other readers refuse (docs/decisions.md).
+_PREFERENCES = ("--default-preference-list", "AES256 AES192 AES SHA512 SHA384 SHA256 ZLIB BZIP2 ZIP Uncompressed")
+
 
 class OpeningError(Exception):
     """A tenant could not open what it was sent."""
@@ -117,7 +120,7 @@ class OpenPgpTenant(Tenant):
     def public_key(self) -> str:
         """Make a key with an encryption subkey, in a GnuPG home of its own."""
         name = f"{self.name} call recordings"
-        self._gpg("--passphrase", "", "--quick-generate-key", name, "rsa3072", "sign", "1y")
+        self._gpg(*_PREFERENCES, "--passphrase", "", "--quick-generate-key", name, "rsa3072", "sign", "1y")
         listing = self._gpg("--with-colons", "--list-keys", name)
         fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
         self._gpg("--passphrase", "", "--quick-add-key", fingerprint, "rsa3072", "encr", "1y")

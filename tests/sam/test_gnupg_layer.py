@@ -91,9 +91,20 @@ def test_it_is_refused_when_gpg_is_too_old(tmp_path: Path, version: str) -> None
     assert_refused(refused, tmp_path / "layer", f"is version {version}", "install a newer gnupg")
 
 
+@pytest.mark.parametrize("version", ["2.3.0", "2.4.7", "2.5.12", "3.0.0"])
+def test_it_is_refused_when_gpg_would_write_aead_packets(tmp_path: Path, version: str) -> None:
+    newer = tmp_path / "gpg"
+    newer.write_text(f"#!/bin/sh\necho 'gpg (GnuPG) {version}'\n")
+    newer.chmod(0o755)
+
+    refused = gather(tmp_path / "layer", newer)
+
+    assert_refused(refused, tmp_path / "layer", f"is version {version}", "packet 20", "Debian 12")
+
+
 def test_it_is_refused_when_gpg_is_a_wrapper_script(tmp_path: Path) -> None:
     wrapper = tmp_path / "gpg"
-    wrapper.write_text("#!/bin/sh\necho 'gpg (GnuPG) 2.4.4'\n")
+    wrapper.write_text("#!/bin/sh\necho 'gpg (GnuPG) 2.2.40'\n")
     wrapper.chmod(0o755)
 
     assert_refused(gather(tmp_path / "layer", wrapper), tmp_path / "layer", str(wrapper))

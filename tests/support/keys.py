@@ -23,6 +23,10 @@ OPENSSL_ALGORITHMS = {
 }
 
 
+# What gpg 2.2 makes by itself; newer ones would add OCB, whose packets other readers refuse.
+PREFERENCES = ("--default-preference-list", "AES256 AES192 AES SHA512 SHA384 SHA256 ZLIB BZIP2 ZIP Uncompressed")
+
+
 def tool(name: str) -> str:
     """Find a program that the tests talk to; where it is missing, CI fails, and elsewhere the skip is counted."""
     path = shutil.which(name)
@@ -102,7 +106,7 @@ def openpgp_tenant(algorithm: str = "rsa2048", name: str = "tenant", expires: st
     """Make an OpenPGP key: `rsa2048` for RSA with an encryption subkey, `cv25519` for ed25519/cv25519."""
     home = gpg_home(f"{algorithm}-{name}-{expires}")
     primary, subkey = ("ed25519", "cv25519") if algorithm == "cv25519" else (algorithm, algorithm)
-    gpg(home, "--quick-generate-key", f"{name} <{name}@example.invalid>", primary, "sign", expires)
+    gpg(home, *PREFERENCES, "--quick-generate-key", f"{name} <{name}@example.invalid>", primary, "sign", expires)
     fingerprint = fingerprint_of(home)
     gpg(home, "--quick-add-key", fingerprint, subkey, "encr", expires)
     return OpenPgpTenant(gpg(home, "--armor", "--export", fingerprint).decode(), home, fingerprint)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "callseal" / "python"
 CORE = (
     "errors",
+    "log",
     "landing",
     "notification",
     "settings",

@@ -9,24 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from traceback import extract_tb
-from typing import Any, Protocol
+from typing import Any
 
 from callseal.aws.queue import EncryptQueue
 from callseal.delivery import Delivery, Outcome
 from callseal.errors import CallsealError, TransientError, UnreadableNotificationError
 from callseal.landing import LandedObject
+from callseal.log import Log, describe
 from callseal.notification import Message, parse_body, parse_notification, queue_messages
-
-
-class Log(Protocol):
-    """As much of a structured logger as is used here."""
-
-    def info(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Log a fact."""
-
-    def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Log what will be tried again."""
 
 
 class BatchFailedError(CallsealError):
@@ -78,7 +68,7 @@ class Batch:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
             outcome = self._delivery.deliver(landed)
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
-            self._log.warning("record failed", extra={"message_id": message_id, **_describe(exc)})
+            self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
             return False
         self._log.info(f"recording {outcome.state}", extra={"message_id": message_id, **_facts(outcome, landed)})
         return True
@@ -92,11 +82,3 @@ def _facts(outcome: Outcome, landed: LandedObject) -> dict[str, object]:
         "reason": outcome.reason,
         "size": landed.size,
     }
-
-
-def _describe(exc: Exception) -> dict[str, object]:
-    """Say where it failed; only our own sentences are repeated, for others' may quote what they were given."""
-    trace = extract_tb(exc.__traceback__)[-6:]
-    frames = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in trace]
-    why = str(exc) if isinstance(exc, CallsealError) else ""
-    return {"error": type(exc).__name__, "why": why, "trace": frames}

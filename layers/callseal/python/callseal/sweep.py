@@ -18,6 +18,7 @@ from callseal.aws.tenants import Clock
 from callseal.commit import Committer
 from callseal.errors import CallsealError, HeldError, SourceGoneError
 from callseal.landing import LandedObject, tenant_of
+from callseal.log import Log, describe
 from callseal.planning import Planner
 
 # Longer than a delivery takes as a rule; a repeat does no harm where one takes longer.
@@ -49,10 +50,11 @@ class Sweep:
         queue: EncryptQueue,
         bus: AuditBus,
         clock: Clock,
+        log: Log,
     ) -> None:
         """Take what it works with."""
         self._landing, self._planner, self._committer = landing, planner, committer
-        self._queue, self._bus, self._clock = queue, bus, clock
+        self._queue, self._bus, self._clock, self._log = queue, bus, clock, log
 
     def run(self, prefix: str = "") -> Counter[str]:
         """Sweep what lies under a prefix; counts what was `released`, `put_back`, `held` still, `young`, `failed`."""
@@ -64,7 +66,8 @@ class Sweep:
             return self._sweep(listed)
         except SourceGoneError:
             return "gone"
-        except Exception:  # noqa: BLE001  # counted, and told by SweepIncompleteError once the others are done
+        except Exception as exc:  # noqa: BLE001  # told by SweepIncompleteError too, once the others are done
+            self._log.warning("file not swept", extra={"tenant": tenant_of(listed.landed.key), **describe(exc)})
             return "failed"
 
     def _sweep(self, listed: ListedObject) -> str:

@@ -55,5 +55,5 @@ def _check(head: bytes) -> None:
     if message != SEIPD:
         raise AeadPacketError(
             f"gpg wrote a packet of type {message} where SEIPDv1 ({SEIPD}) is wanted, which many readers refuse. "
-            "Use a gpg 2.2, as layers/gnupg gathers it."
+            "A gpg from 2.3 does so for keys that advertise AEAD: use a gpg 2.2, as layers/gnupg gathers it."
         )

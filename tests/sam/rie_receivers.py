@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from tests.support.keys import tool
+
 Command = list[str | Path]
 
 
@@ -32,7 +34,8 @@ class CmsReceiver:
 
     def __init__(self, folder: Path) -> None:
         self._key, self._certificate = folder / "key.pem", folder / "certificate.pem"
-        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=Tenant"]
+        request = [tool("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"]
+        request += ["-subj", "/CN=Tenant"]
         run([*request, "-keyout", self._key, "-out", self._certificate])
 
     @property
@@ -40,7 +43,7 @@ class CmsReceiver:
         return self._certificate.read_text()
 
     def open(self, sealed: bytes) -> bytes:
-        command = ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER"]
+        command = [tool("openssl"), "cms", "-decrypt", "-binary", "-inform", "DER"]
         return run([*command, "-inkey", self._key, "-recip", self._certificate], sealed)
 
 

@@ -461,7 +461,7 @@ def test_no_gpg_is_started_for_a_certificate() -> None:
 
 def test_a_private_key_in_a_certificates_frame_is_private() -> None:
     tenant = x509_tenant()
-    body = base64.b64encode(run("openssl", "pkey", "-in", tenant.private_key, "-outform", "DER")).decode()
+    body = base64.b64encode(run(tool("openssl"), "pkey", "-in", tenant.private_key, "-outform", "DER")).decode()
 
     text = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,7 +61,9 @@ def test_demo_tells_the_whole_story_and_ends_well() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert "Everything came out right" in done.stdout
     assert "\x1b[" not in done.stdout, "colours where there is no terminal"
-    for word in ("nordlys", "fjordbank", "kystradio", "held KeyExpired", "openssl cms -decrypt", "RecordingReleased"):
+    # Where a machine has no openssl, the demo says with what it opened instead.
+    cms_reader = "openssl cms -decrypt" if shutil.which("openssl") else "asn1crypto"
+    for word in ("nordlys", "fjordbank", "kystradio", "held KeyExpired", cms_reader, "RecordingReleased"):
         assert word in done.stdout
 
 

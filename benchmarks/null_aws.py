@@ -28,11 +28,12 @@ SIZE = re.compile(r"/(\d+)-[^/]*$")
 
 
 class Request(NamedTuple):
-    """A request whose body has been read and dropped."""
+    """A request; its body has been read, and dropped unless it is one for a JSON service."""
 
     method: str
     path: str
     headers: Mapping[str, str]
+    body: bytes
 
     @property
     def size(self) -> int | None:
@@ -60,14 +61,17 @@ def read_request(connection: socket.socket, reader: Any, scratch: memoryview) ->
         headers[name.lower()] = value.strip()
     if headers.get("expect"):
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    if headers.get("transfer-encoding") == "chunked":
+    body = b""
+    if "x-amz-target" in headers:
+        body = reader.read(int(headers["content-length"]))
+    elif headers.get("transfer-encoding") == "chunked":
         while size := int(reader.readline(), 16):
             drop(reader, size + 2, scratch)
         reader.readline()
     else:
         drop(reader, int(headers.get("content-length", 0)), scratch)
     method, path, _ = line.split(" ")
-    return Request(method, path, headers)
+    return Request(method, path, headers, body)
 
 
 def drop(reader: Any, missing: int, scratch: memoryview) -> None:
@@ -81,7 +85,8 @@ def answer(connection: socket.socket, request: Request, key: str, settings: str)
     time.sleep(DELAY_SECONDS)
     target = request.headers.get("x-amz-target", "")
     if target:
-        send(connection, 200, json.dumps(service_answer(target, key, settings)).encode(), "application/x-amz-json-1.1")
+        answers = service_answer(target, key, settings, request.body)
+        send(connection, 200, json.dumps(answers).encode(), "application/x-amz-json-1.1")
     elif request.method in ("GET", "HEAD"):
         send_object(connection, request)
     elif request.method == "DELETE":
@@ -90,13 +95,14 @@ def answer(connection: socket.socket, request: Request, key: str, settings: str)
         send(connection, 200, xml_answer(request), "application/xml")
 
 
-def service_answer(target: str, key: str, settings: str) -> dict[str, object]:
+def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[str, object]:
     """Answer for Secrets Manager, SSM and EventBridge."""
+    entries = [{"EventId": "e1"}] * len(json.loads(body).get("Entries", []))
     return {
         "secretsmanager.GetSecretValue": {"SecretString": key, "VersionId": "v1", "Name": "key"},
         "AmazonSSM.GetParameter": {"Parameter": {"Name": "settings", "Value": settings, "Version": 1}},
         "AmazonSQS.ChangeMessageVisibility": {},
-        "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "e1"}]},
+        "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": entries},
     }[target]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from built import Artifact, artifacts
 from runtime_python import RuntimePythonMissingError, runtime_python
 from sizes import report
+from trim_sdk import trim
 
 BUILD = Path(".aws-sam/build")
 OWN_PACKAGE = Artifact("CallsealLayer", "layer", Path("layers/callseal"))
@@ -87,6 +88,8 @@ def build(environment: str) -> int:
     byte_compile(OWN_PACKAGE, python, "checked-hash")
     sam_build(environment, python)
     made = artifacts(BUILD / "template.yaml")
+    for data in BUILD.glob("*/python/botocore/data"):
+        trim(data)
     for artifact in made:
         if artifact.folder.is_relative_to(BUILD):
             byte_compile(artifact, python, "unchecked-hash")

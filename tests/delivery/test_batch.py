@@ -7,17 +7,19 @@ import logging
 from collections.abc import Iterator
 from io import StringIO
 from threading import Barrier
+from time import sleep
 from types import ModuleType
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.logging import Logger
+from botocore.awsrequest import AWSResponse
 
 from callseal.batch import BatchFailedError
 from callseal.errors import UnreadableNotificationError
 from tests.support.families import FAMILIES
 from tests.support.keys import x509_tenant
-from tests.support.network import FOREIGN_WORDS, Network, Request
+from tests.support.network import FOREIGN_WORDS, Network, Request, answer
 from tests.support.stack import LANDING, SFTP, Stack, failures, notification, sqs_event
 
 PLAIN = {"encrypt": False}
@@ -299,3 +301,50 @@ def test_audit_tells_no_content_and_no_key_material(cloud: Stack, encrypt_record
     text = json.dumps(cloud.audit())
     assert SAID.decode() not in text
     assert not [line for line in private.splitlines() if line in text]
+
+
+# ---- what is asked of AWS -------------------------------------------------------------------------------------------
+
+
+def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    """The conditional put tells what a look would; each request that is left out is a tenth of a small file's time."""
+    cloud.tenant("acme", x509_tenant().public_text)
+    (landed,) = land(cloud, "4711_1")
+    encrypt_recording.lambda_handler(sqs_event(landed), None)
+    asked = [one.operation for one in network.requests if one.operation not in ("GetParameter", "GetSecretValue")]
+    assert asked == ["GetObject", "PutObject", "PutEvents", "DeleteObject"]
+
+
+def test_events_that_wait_go_out_together(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    """While one PutEvents is under way, the other nine files come to theirs: one more call takes them all."""
+    cloud.tenant("acme", None, PLAIN)
+    landed = land(cloud, *(f"4711_{number}" for number in range(10)))
+    committed = Barrier(10)
+    network.after("CopyObject", lambda _: committed.wait(timeout=20) and None, times=10)
+
+    def under_way(_: Request) -> None:
+        sleep(0.5)
+
+    network.before("PutEvents", under_way)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
+
+    assert len(network.asked("PutEvents")) == 2
+    assert len(cloud.audit_details("RecordingDelivered")) == 10
+    assert cloud.objects(LANDING) == {}
+
+
+def test_event_that_is_refused_fails_its_own_record_alone(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callseal.aws.bus.PAUSE_SECONDS", 0)
+    cloud.tenant("acme", None, PLAIN)
+    landed = land(cloud, *(f"4711_{number}" for number in range(5)))
+
+    def refuse_third(request: Request) -> AWSResponse:
+        entries = [json.loads(entry["Detail"])["source"]["key"] for entry in request.members["Entries"]]
+        told = [{"ErrorCode": "InternalFailure"} if "4711_2" in key else {"EventId": "e"} for key in entries]
+        return answer(request, 200, json.dumps({"FailedEntryCount": 1, "Entries": told}).encode())
+
+    network.before("PutEvents", refuse_third, times=None)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == ["m2"]
+    assert list(cloud.objects(LANDING)) == ["acme/4711_2.wav"]

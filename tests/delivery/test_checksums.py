@@ -18,7 +18,7 @@ def crc(data: bytes) -> str:
     return b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
 
 
-def upload(cloud: Stack, data: bytes, step: int) -> list[tuple[str, dict[str, Any]]]:
+def upload(cloud: Stack, data: bytes, step: int, expected: int | None = None) -> list[tuple[str, dict[str, Any]]]:
     """Upload in pieces of `step` bytes; gives what was asked of S3, in its order."""
     asked: list[tuple[str, dict[str, Any]]] = []
 
@@ -29,7 +29,8 @@ def upload(cloud: Stack, data: bytes, step: int) -> list[tuple[str, dict[str, An
 
     cloud.s3.meta.events.register("provide-client-params.s3.*", record)
     target = {"Bucket": ARCHIVE, "Key": KEY, "ContentType": "application/pkcs7-mime", "Metadata": {}}
-    with ThreadPoolExecutor(2) as executor, Upload(cloud.s3, executor, target, len(data)) as going:
+    expected = len(data) if expected is None else expected
+    with ThreadPoolExecutor(2) as executor, Upload(cloud.s3, executor, target, expected) as going:
         for start in range(0, len(data), step):
             going.write(data[start : start + step])
         going.commit()
@@ -62,4 +63,12 @@ def test_parts_and_the_whole_tell_their_checksums(cloud: Stack, size: int) -> No
     assert repeated == {part["PartNumber"]: part["ChecksumCRC32"] for part in parts}
     assert (completed["ChecksumType"], completed["ChecksumCRC32"]) == ("FULL_OBJECT", crc(data))
     assert completed["IfNoneMatch"] == "*"
+    assert cloud.objects(ARCHIVE) == {KEY: data}
+
+
+@pytest.mark.parametrize("size", [100_000, PART_BYTES, PART_BYTES + 1])
+def test_what_grows_beyond_the_expected_size_arrives_all_the_same(cloud: Stack, size: int) -> None:
+    data = Random(3).randbytes(size)
+    asked = upload(cloud, data, 30_000, expected=0)
+    assert len(asked) == (1 if size <= PART_BYTES else 4)
     assert cloud.objects(ARCHIVE) == {KEY: data}

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import rie
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from tools import trim_sdk
 
 SAM_PYTHON = rie.ROOT / ".venv-sam/bin/python"
 SHIM = "#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n"
@@ -115,6 +122,42 @@ def test_the_build_output_has_the_layout_that_lambda_wants() -> None:
     assert {"boto3", "cryptography", "gnupg.py"} <= {each.name for each in dependencies.iterdir()}
     assert not (dependencies / "python").exists()
     assert (rie.ROOT / "layers/callseal/python/callseal/__init__.py").exists()
+
+
+def test_the_sdk_is_left_with_the_operations_that_the_functions_call() -> None:
+    """Seen by the functions' own Python, with a client of each service made of the trimmed models."""
+    program = (
+        "import boto3, json; s = boto3.session.Session('x', 'x', region_name='eu-north-1')\n"
+        "offered = {n: sorted(s.client(n).meta.method_to_api_mapping.values()) for n in s.get_available_services()}\n"
+        "print(json.dumps(offered))"
+    )
+    environment = {"PYTHONPATH": str(rie.dependencies())}
+    run = subprocess.run([rie.runtime(), "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(run.stdout) == {service: sorted(names) for service, names in trim_sdk.OPERATIONS.items()}
+
+
+def test_a_trimmed_model_keeps_every_shape_that_an_operation_reaches() -> None:
+    whole = Loader().load_service_model("s3", "service-2")
+    left = ServiceModel(trim_sdk.trimmed(whole, trim_sdk.OPERATIONS["s3"]), "s3")
+    assert len(left.shape_names) < len(whole["shapes"]) / 3
+    for name in left.operation_names:
+        ours, theirs = left.operation_model(name), ServiceModel(whole, "s3").operation_model(name)
+        assert members(ours.input_shape) == members(theirs.input_shape)
+        assert members(ours.output_shape) == members(theirs.output_shape)
+        assert [error.name for error in ours.error_shapes] == [error.name for error in theirs.error_shapes]
+
+
+def test_an_operation_that_the_service_does_not_have_stops_the_build() -> None:
+    with pytest.raises(KeyError, match="PutObjects"):
+        trim_sdk.trimmed(Loader().load_service_model("s3", "service-2"), frozenset({"PutObjects"}))
+
+
+def members(shape: Any) -> Any:
+    """Write a shape out: what can be sent or received, and where in the request or answer it stands."""
+    if shape is None:
+        return None
+    inside = {name: members(one) for name, one in getattr(shape, "members", {}).items()}
+    return shape.type_name, sorted(shape.serialization), inside, members(getattr(shape, "member", None))
 
 
 def test_bytecode_is_shipped_and_never_hides_an_edited_source() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from callseal.aws.output_buckets import Address, Label
 from callseal.aws.tenants import Clock, KeyVersion, Tenants
+from callseal.aws.upload import PART_BYTES
 from callseal.errors import HeldError
 from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.routing import Destination, Route, output_key, route
@@ -26,6 +27,11 @@ class Plan:
     routes: tuple[Route, ...]
     key: KeyVersion | None
     buckets: Mapping[Destination, str]
+
+    @property
+    def is_one_put(self) -> bool:
+        """Whether all there is to write is one sealed output that is small enough for a single request."""
+        return len(self.routes) == 1 and self.routes[0].sealed and (self.landed.size or 0) <= PART_BYTES // 2
 
     def address(self, way: Route) -> Address:
         """Name the output of a route."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 * 1024**2
 PARTS_UNDER_WAY = 2
+# What a sealed file is longer than its plain one, at most, as far as the first buffer's size is concerned.
+ENVELOPE_BYTES = 64 * 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS = 10_000
 
@@ -130,7 +132,8 @@ class Upload:
         # A few buffers go round: one is filled while the others are sent. Waiting for a free one is what bounds memory.
         self._free: SimpleQueue[bytearray] = SimpleQueue()
         self._buffers = 0
-        self._part, self._filled = self._buffer(), 0
+        # A small file's buffer is no larger than it needs: clearing 8 MiB takes as long as sealing 500 KB.
+        self._part, self._filled = self._buffer(expected_size + ENVELOPE_BYTES), 0
         self._multipart: MultipartUpload | None = None
         self._sending: list[Future[None]] = []
         # Hashing goes on beside sealing and sending; one thread keeps the parts in order.
@@ -169,6 +172,8 @@ class Upload:
                 self._send()
                 self._part, self._filled = self._buffer(), 0
             count = min(self._part_bytes - self._filled, len(view))
+            if self._filled + count > len(self._part):
+                self._part.extend(bytes(self._part_bytes - len(self._part)))
             self._part[self._filled : self._filled + count] = view[:count]
             self._filled += count
             view = view[count:]
@@ -187,16 +192,17 @@ class Upload:
         return etag
 
     def _put(self) -> str:
-        body: Any = self._part[: self._filled]  # the SDK takes a bytearray, its types do not say so
+        del self._part[self._filled :]
+        body: Any = self._part  # the SDK takes a bytearray, its types do not say so
         self._digest.update(body)
         with calling("Uploading the output", on_412=OutputExistsError):
             answer = self._s3.put_object(**self._target, Body=body, ChecksumCRC32=self._digest.crc32, IfNoneMatch="*")
         return answer["ETag"]
 
-    def _buffer(self) -> bytearray:
+    def _buffer(self, size: int | None = None) -> bytearray:
         if self._buffers <= PARTS_UNDER_WAY:
             self._buffers += 1
-            return bytearray(self._part_bytes)
+            return bytearray(min(size or self._part_bytes, self._part_bytes))
         return self._free.get()
 
     def _send(self) -> None:

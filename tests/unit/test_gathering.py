@@ -1,0 +1,70 @@
+"""Requests of several threads that go out as one."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from callseal.aws.gathering import Gathering
+
+
+def test_everybody_gets_the_answer_to_their_own_item() -> None:
+    def send(items: Sequence[int]) -> list[Exception | None]:
+        return [ValueError(str(item)) if item % 3 == 0 else None for item in items]
+
+    def put(item: int) -> str:
+        try:
+            gathering.put(item)
+        except ValueError as exc:
+            return str(exc)
+        return "taken"
+
+    gathering = Gathering(send, 4)
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(put, range(2000)))
+    assert answers == [str(item) if item % 3 == 0 else "taken" for item in range(2000)]
+
+
+def test_what_comes_while_a_call_is_under_way_goes_out_with_the_next() -> None:
+    calls: list[list[int]] = []
+    begun, go_on = Event(), Event()
+
+    def send(items: Sequence[int]) -> list[None]:
+        calls.append(sorted(items))
+        begun.set()
+        go_on.wait(10)
+        return [None] * len(items)
+
+    gathering = Gathering(send, 4)
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(gathering.put, 0)
+        assert begun.wait(10)
+        others = [threads.submit(gathering.put, item) for item in range(1, 7)]
+        while len(gathering._waiting) < 6:
+            pass
+        go_on.set()
+        for future in (first, *others):
+            future.result(10)
+    assert [len(call) for call in calls] == [1, 4, 2]
+    assert sorted(item for call in calls for item in call) == list(range(7))
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseException) -> None:
+    def send(items: Sequence[int]) -> list[None]:
+        if 1 in items:
+            raise error
+        return [None] * len(items)
+
+    gathering = Gathering(send, 10)
+    with pytest.raises(type(error)):
+        gathering.put(1)
+    gathering.put(2)
+
+
+def test_an_answer_that_does_not_fit_the_items_takes_none_of_them() -> None:
+    """Half an answer must never count as a whole one."""
+    gathering = Gathering(lambda items: [], 10)
+    with pytest.raises(ValueError, match="shorter"):
+        gathering.put(1)

@@ -35,8 +35,8 @@ OPERATIONS: dict[str, frozenset[str]] = {
         }
     ),
     "secretsmanager": frozenset({"GetSecretValue"}),
-    "sqs": frozenset({"ChangeMessageVisibility", "SendMessage"}),
-    "ssm": frozenset({"GetParameter"}),
+    "sqs": frozenset({"ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"}),
+    "ssm": frozenset({"GetParameter", "PutParameter"}),
 }
 MODEL = "service-2.json"
 UNUSED = ("examples-", "waiters-")

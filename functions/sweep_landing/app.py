@@ -19,7 +19,12 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
     # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
     parts, log = wire(os.environ), Logger()
     sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now, log)
-    counts = dict(sweep.run(prefix_of_change(event, os.environ["TENANTS_PREFIX"])))
+    if prefix := prefix_of_change(event, os.environ["TENANTS_PREFIX"]):
+        swept = sweep.tenant(prefix)
+    else:
+        swept = sweep.all(parts.position)
+        parts.meter.put(swept.samples())
+    counts = dict(swept.counts)
     log.info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
     if failed := counts.get("failed"):
         raise SweepIncompleteError(f"{failed} of {sum(counts.values())} files could not be swept.")

@@ -25,6 +25,7 @@ LEFT_OUT_TYPES = {
     "AWS::CloudWatch::Alarm": LeftOutType(
         "nothing here measures metrics", "AlarmName", lambda name: ("cloudwatch", f"alarm:{name}")
     ),
+    "AWS::CloudWatch::Dashboard": LeftOutType("nothing here measures metrics", "DashboardName"),
     "AWS::IAM::Role": LeftOutType(
         "nothing here enforces IAM: every credential may do everything",
         "RoleName",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from threading import Barrier
 from time import sleep
@@ -19,8 +20,9 @@ from callseal.batch import BatchFailedError
 from callseal.errors import UnreadableNotificationError
 from tests.support.families import FAMILIES
 from tests.support.keys import x509_tenant
+from tests.support.metrics import emitted
 from tests.support.network import FOREIGN_WORDS, Network, Request, answer
-from tests.support.stack import LANDING, SFTP, Stack, failures, notification, sqs_event
+from tests.support.stack import LANDING, SFTP, STACK, Stack, failures, notification, sqs_event
 
 PLAIN = {"encrypt": False}
 CALLER = "+46701234567"
@@ -348,3 +350,39 @@ def test_event_that_is_refused_fails_its_own_record_alone(
     network.before("PutEvents", refuse_third, times=None)
     assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == ["m2"]
     assert list(cloud.objects(LANDING)) == ["acme/4711_2.wav"]
+
+
+# ---- metrics --------------------------------------------------------------------------------------------------------
+
+
+def test_metrics_of_a_batch(cloud: Stack, encrypt_recording: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    cloud.tenant("plain", None, PLAIN)
+    landed = [
+        *land(cloud, "1", "2", "3"),
+        cloud.land("plain/4.wav", SAID),
+        *(cloud.land(f"none/{n}.wav", SAID) for n in "56"),
+    ]
+    landed[0]["Records"][0]["eventTime"] = (datetime.now(UTC) - timedelta(seconds=90)).isoformat()
+    landed[1]["Records"][0]["eventTime"] = "no time"
+    capsys.readouterr()
+
+    encrypt_recording.lambda_handler(sqs_event(*landed, "no notification"), None)
+
+    whole, by_reason = emitted(capsys)
+    assert whole["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Callseal"
+    assert [whole["_aws"]["CloudWatchMetrics"][0]["Dimensions"], whole["Stack"]] == [[["Stack"]], STACK]
+    assert sum(whole["RecordingsDelivered"]) == 4
+    assert sum(whole["RecordingsHeld"]) == 2
+    assert sum(whole["BytesSealed"]) == 3 * len(SAID)
+    (seconds,) = whole["SecondsToDelivery"]
+    assert 90 <= seconds < 120
+    assert by_reason["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stack", "Reason"]]
+    assert (by_reason["Stack"], by_reason["Reason"], sum(by_reason["RecordingsHeld"])) == (STACK, "SettingsMissing", 2)
+
+
+def test_batch_without_files_writes_no_metrics(
+    encrypt_recording: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encrypt_recording.lambda_handler(sqs_event("no notification"), None)
+    assert emitted(capsys) == []

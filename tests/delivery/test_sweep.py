@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from callseal.notification import parse_body
 from callseal.sweep import SweepIncompleteError
 from tests.delivery.test_events import load
 from tests.support.clock import Clock
 from tests.support.families import FAMILIES
-from tests.support.network import Network
+from tests.support.metrics import emitted
+from tests.support.network import Network, Request
 from tests.support.queueing import pump, receive, waiting
 from tests.support.stack import ARCHIVE, LANDING, SFTP, STACK, Stack, failures, sqs_event
 
@@ -121,7 +124,7 @@ def test_held_file_whose_cause_stays_is_left(
     for key in (KEY, "acme/call.flac", "Bad/1.wav"):
         hold(cloud, encrypt_recording, key)
     events = len(cloud.audit())
-    clock.pass_by(days=100)
+    clock.pass_by(hours=23)
 
     assert sweep(sweep_landing) == {"held": 3}
 
@@ -139,6 +142,190 @@ def test_tag_that_somebody_else_wrote_is_not_repeated(cloud: Stack, sweep_landin
     assert sweep(sweep_landing) == {"released": 1}
 
     assert [detail["reason"] for detail in cloud.audit_details("RecordingReleased")] == [None]
+
+
+@pytest.mark.parametrize(
+    ("ages", "told"),
+    [
+        ([0.99], []),
+        ([1, 1.1, 2.99], [1]),
+        ([0.5, 1.5, 3, 5.9, 6, 6.1, 100], [1, 3, 6]),
+        ([3.5, 4], [3]),  # the sweep was out for days: what is past is not told any more
+        ([100, 101], [6]),
+    ],
+)
+def test_file_held_for_too_long_is_told_of_once_at_each_age(
+    cloud: Stack,
+    clock: Clock,
+    sweep_landing: ModuleType,
+    encrypt_recording: ModuleType,
+    ages: list[float],
+    told: list[int],
+) -> None:
+    cloud.tenant("acme", "no key")
+    hold(cloud, encrypt_recording)
+    landed_at = cloud.s3.head_object(Bucket=LANDING, Key=KEY)["LastModified"]
+    for age in ages:
+        clock.put_to(landed_at + timedelta(days=age, seconds=1))
+        for _ in range(2):
+            assert sweep(sweep_landing) == {"held": 1}
+
+    details = cloud.audit_details("RecordingHeldTooLong")
+    assert [f"over {days} day" in detail["message"] for days, detail in zip(told, details, strict=True)] == [
+        True for _ in told
+    ]
+    assert len({detail["id"] for detail in details}) == len(told)
+    assert {detail["reason"] for detail in details} <= {"KeyUnreadable"}
+    assert {"callseal-state": "held", "callseal-reason": "KeyUnreadable"}.items() <= cloud.tags(KEY).items()
+
+
+def test_complaint_that_the_audit_does_not_take_is_made_by_the_next_sweep(
+    cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", "no key")
+    hold(cloud, encrypt_recording)
+    clock.pass_by(days=2)
+    network.fail("PutEvents", 500, "InternalFailure")
+    with pytest.raises(SweepIncompleteError):
+        sweep(sweep_landing)
+    assert "callseal-held-days" not in cloud.tags(KEY)
+
+    assert sweep(sweep_landing) == {"held": 1}
+    assert len(cloud.audit_details("RecordingHeldTooLong")) == 1
+
+
+def test_tags_of_the_platform_stay_as_far_as_there_is_room(
+    cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", "no key")
+    landed = cloud.land(KEY, DATA)
+    theirs = [{"Key": f"t{number}", "Value": "x"} for number in range(10)]
+    cloud.s3.put_object_tagging(Bucket=LANDING, Key=KEY, Tagging={"TagSet": theirs})
+    encrypt_recording.lambda_handler(sqs_event(landed), None)
+    backwards = [{"Key": key, "Value": value} for key, value in reversed(cloud.tags(KEY).items())]
+    cloud.s3.put_object_tagging(Bucket=LANDING, Key=KEY, Tagging={"TagSet": backwards})
+    clock.pass_by(days=2)
+    sweep(sweep_landing)
+
+    tags = cloud.tags(KEY)
+    assert len(tags) == 10
+    ours = {"callseal-state": "held", "callseal-reason": "KeyUnreadable", "callseal-held-days": "1"}
+    assert tags.items() >= ours.items()
+
+
+@pytest.mark.parametrize("event", ["secret-changed", "settings-changed"])
+def test_change_of_a_tenant_puts_back_what_may_be_held_for_the_old_value(
+    cloud: Stack, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType, event: str
+) -> None:
+    """The key is mended while a function, which has read the old one, is about to hold a file."""
+    cloud.tenant("acme", "no key")
+    landed = cloud.land(KEY, DATA)
+
+    def mend(_: Request) -> None:
+        cloud.put_key("acme", good_key())
+        assert sweep(sweep_landing, event) == {"put_back": 1}
+
+    network.before("PutEvents", mend)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(landed), None)) == []
+    assert cloud.tags(KEY)["callseal-state"] == "held"
+
+    pump(cloud, encrypt_recording.lambda_handler)
+    assert_delivered(cloud, KEY)
+
+
+# ---- so much at a time ----------------------------------------------------------------------------------------------
+
+
+def test_run_that_has_no_time_left_is_taken_up_by_the_next(
+    cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")
+    keys = sorted(f"acme/æ {{{{ssm:x}}}} {number:02}.wav" for number in range(12))
+    for key in keys:
+        cloud.land(key, DATA)
+    clock.pass_by(minutes=2)
+    # Every request of the sweep takes a minute: a page of five is more than there is time for.
+    network.after("GetObjectTagging", lambda _: clock.pass_by(minutes=1), times=None)
+
+    counts = [sweep(sweep_landing)]
+    position = cloud.ssm.get_parameter(Name=f"/{STACK}/sweep/position")["Parameter"]["Value"]
+    assert "{" not in position  # SSM refuses two of them
+    counts += [sweep(sweep_landing) for _ in range(3)]
+
+    assert counts == [{"put_back": 5}, {"put_back": 5}, {"put_back": 2}, {"put_back": 5}]
+    bodies = [record["body"] for _ in range(3) for record in receive(cloud)["Records"]]
+    swept = [parse_body(body)[0].key for body in bodies]
+    assert sorted(swept) == sorted(keys + keys[:5])
+
+
+def test_queue_that_has_enough_to_do_is_not_given_more(
+    cloud: Stack,
+    clock: Clock,
+    sweep_landing: ModuleType,
+    encrypt_recording: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else each sweep would put the whole backlog on the queue once more, and bury it."""
+    monkeypatch.setattr("callseal.sweep.ENOUGH_WAITING", 3)
+    cloud.tenant("acme", good_key())
+    hold(cloud, encrypt_recording, "bad/held.wav")
+    cloud.tenant("bad", good_key())
+    keys = [f"acme/{number}.wav" for number in range(4)]
+    for key in keys:
+        cloud.land(key, DATA)
+    clock.pass_by(minutes=2)
+
+    first = sweep(sweep_landing)
+    assert first.pop("put_back", 0) + first.pop("released", 0) == 3
+    assert first == {"waiting": 2}
+    assert sweep(sweep_landing) == {"waiting": 5}
+    assert waiting(cloud) == 3
+    released = len(cloud.audit_details("RecordingReleased"))
+
+    pump(cloud, encrypt_recording.lambda_handler)
+    sweep(sweep_landing)
+    pump(cloud, encrypt_recording.lambda_handler)
+    assert_delivered(cloud, "bad/held.wav", *keys)
+    assert released <= 1 == len(cloud.audit_details("RecordingReleased"))
+
+
+def test_tenants_held_files_share_what_a_run_reads_of_it(
+    cloud: Stack, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
+) -> None:
+    """SSM answers 40 calls a second: ten thousand held files must not ask it ten thousand times."""
+    cloud.tenant("acme", "no key")
+    for number in range(40):
+        hold(cloud, encrypt_recording, f"acme/{number}.wav")
+    network.requests.clear()
+
+    assert sweep(sweep_landing) == {"held": 40}
+
+    # One more is the sweep's own position; threads that begin at once may each ask once.
+    assert len(network.asked("GetParameter")) <= 17
+    assert len(network.asked("GetSecretValue")) <= 16
+
+
+def test_metrics_of_a_sweep(
+    cloud: Stack,
+    clock: Clock,
+    sweep_landing: ModuleType,
+    encrypt_recording: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cloud.tenant("acme", "no key")
+    hold(cloud, encrypt_recording)
+    clock.pass_by(hours=2)
+    cloud.land("acme/owed.wav", DATA)
+    capsys.readouterr()
+
+    sweep(sweep_landing)
+    (metrics,) = emitted(capsys)
+    assert (metrics["HeldFiles"], metrics["OwedFiles"], metrics["Stack"]) == ([1.0], [1.0], STACK)
+    assert 7200 <= metrics["OldestHeldAge"][0] < 7260
+    assert 7200 <= metrics["OldestOwedAge"][0] < 7260
+
+    sweep(sweep_landing, "secret-changed")  # a part of landing is no picture of the whole
+    assert emitted(capsys) == []
 
 
 @pytest.mark.parametrize("event", ["secret-changed", "settings-changed"])

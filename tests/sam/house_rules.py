@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 Template = dict[str, Any]
@@ -16,10 +19,13 @@ PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls
 ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
-SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging"}
+SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
 # Creating and uploading parts of a multipart upload takes no condition; its completion does.
 UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
+STACK_NAME = {"Ref": "AWS::StackName"}
+NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+RUNBOOK = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
 
 def of_type(template: Template, kind: str) -> dict[str, Resource]:
@@ -168,6 +174,92 @@ def an_old_queue_raises_an_alarm(template: Template) -> None:
     for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
         (queue,) = referred(mapping["Properties"]["EventSourceArn"])
         assert alarms_on(template, queue, "ApproximateAgeOfOldestMessage"), queue
+
+
+def functions_that_break_or_are_refused_raise_an_alarm(template: Template) -> None:
+    for name in of_type(template, "AWS::Lambda::Function"):
+        for metric in ("Errors", "Throttles"):
+            (alarm,) = alarms_on(template, name, metric)
+            assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold"), (name, metric)
+
+
+def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
+    """A private key pasted; held for a day; owed for half an hour; slow; and no sweep, which is no news at all."""
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    ours = [each["Properties"] for each in alarms if each["Properties"]["Namespace"] == "Callseal"]
+    assert {
+        (one["MetricName"], one.get("Statistic") or one["ExtendedStatistic"], one["Threshold"]) for one in ours
+    } == {
+        ("RecordingsHeld", "Sum", 0),
+        ("OldestHeldAge", "Maximum", 24 * 3600),
+        ("OldestOwedAge", "Maximum", 30 * 60),
+        ("SecondsToDelivery", "p99", 15 * 60),
+        ("HeldFiles", "SampleCount", 1),
+    }
+    by_metric = {one["MetricName"]: one for one in ours}
+    assert {"Name": "Reason", "Value": "KeyIsPrivate"} in by_metric["RecordingsHeld"]["Dimensions"]
+    silent = by_metric["HeldFiles"]
+    assert silent["Period"] * silent["EvaluationPeriods"] == 15 * 60
+    assert (silent["ComparisonOperator"], silent["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+
+
+def alarms_notify_and_name_a_section_of_the_runbook(template: Template) -> None:
+    headings = set(re.findall(r"^##+ (.*)$", RUNBOOK.read_text(), re.MULTILINE))
+    table = set(re.findall(r"`\.\.\.(-[a-z-]+)`", RUNBOOK.read_text()))
+    alarms = {name: each["Properties"] for name, each in of_type(template, "AWS::CloudWatch::Alarm").items()}
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == NOTIFIES, name
+        (section,) = re.findall(r'; see docs/operations\.md, "(.*)"\.$', alarm["AlarmDescription"])
+        assert section in headings, f"{name}: docs/operations.md has no section {section}"
+    assert {alarm["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}") for alarm in alarms.values()} == table
+
+
+def alarms_watch_metrics_that_are_emitted(template: Template) -> None:
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Properties"]["Dimensions"]}
+        _is_emitted(name, alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"], dimensions, STACK_NAME)
+
+
+def the_dashboard_shows_metrics_that_are_emitted(template: Template) -> None:
+    shown = set()
+    for widget in _widgets(template):
+        for row in widget["properties"].get("metrics", []):
+            names = [each for each in row if isinstance(each, str)]
+            if names:
+                dimensions = dict(zip(names[2::2], names[3::2], strict=True))
+                _is_emitted("Dashboard", *names[:2], dimensions, "${AWS::StackName}")
+                shown.add(names[1])
+    assert shown >= set(_metrics().UNITS)
+
+
+def the_dashboard_shows_every_alarm(template: Template) -> None:
+    (shown,) = (set(widget["properties"]["alarms"]) for widget in _widgets(template) if widget["type"] == "alarm")
+    assert shown == {f"${{{name}.Arn}}" for name in of_type(template, "AWS::CloudWatch::Alarm")}
+
+
+def _widgets(template: Template) -> list[Resource]:
+    body: list[Resource] = json.loads(properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"])["widgets"]
+    return body
+
+
+def _is_emitted(where: str, namespace: str, metric: str, dimensions: Resource, stack: Any) -> None:
+    """A metric of ours is one that the code emits, with these very dimensions; AWS's own are not our business."""
+    if namespace.startswith("AWS/"):
+        return
+    from callseal.errors import Reason
+
+    metrics = _metrics()
+    assert (namespace, dimensions["Stack"]) == (metrics.NAMESPACE, stack), where
+    assert metric in metrics.UNITS, f"{where}: no code emits {metric}"
+    if "Reason" in dimensions:
+        assert (metric, dimensions["Reason"] in list(Reason)) == ("RecordingsHeld", True), where
+    assert set(dimensions) <= {"Stack", "Reason"}, where
+
+
+def _metrics() -> Any:
+    from callseal import metrics
+
+    return metrics
 
 
 def outputs_are_the_public_seven(template: Template) -> None:

@@ -96,7 +96,9 @@ class Cloud:
         """Give the values of the variables that template.yaml sets from its resources."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
+            "STACK_NAME": STACK,
             "TENANTS_PREFIX": f"{STACK}/tenants",
+            "SWEEP_POSITION": f"/{STACK}/sweep/position",
             "LANDING_BUCKET": BUCKETS["landing"],
             "SFTP_BUCKET": BUCKETS["sftp"],
             "ARCHIVE_BUCKET": BUCKETS["archive"],

@@ -20,7 +20,9 @@ from rie import ROOT
 
 Rule = Callable[[rules.Template], None]
 EVERY_RULE: list[Rule] = [
-    rule for rule in vars(rules).values() if inspect.isfunction(rule) and rule.__annotations__["return"] == "None"
+    rule
+    for name, rule in vars(rules).items()
+    if inspect.isfunction(rule) and rule.__annotations__["return"] == "None" and not name.startswith("_")
 ]
 
 BUCKET = ["Resources", "LandingBucket", "Properties"]
@@ -33,6 +35,19 @@ ENCRYPTION: list[Any] = [*BUCKET, "BucketEncryption", "ServerSideEncryptionConfi
 OTHER_KEY = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "other"}
 LOG_GROUP = ["Resources", "SweepLandingLogGroup", "Properties"]
 EXPIRED = {"Id": "Old", "Status": "Enabled", "ExpirationInDays": 365}
+DASHBOARD = ["Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"]
+STACK_DIMENSION = {"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}
+
+
+def alarm(name: str) -> list[str]:
+    return ["Resources", f"{name}Alarm", "Properties"]
+
+
+def widgets(kind: str, namespace: str, metric: str) -> str:
+    row = [namespace, metric, "Stack", "${AWS::StackName}"]
+    return json.dumps({"widgets": [{"type": kind, "properties": {"metrics": [row]}}]})
+
+
 BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.queue_waits_six_timeouts, [*ENCRYPT, "Timeout"], 901),
     (rules.buckets_are_private, [*BUCKET, "PublicAccessBlockConfiguration", "BlockPublicPolicy"], False),
@@ -52,6 +67,25 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.dead_letters_raise_an_alarm, ["Resources", "AuditDeadLetterAlarm", "Properties", "Dimensions"], []),
     (rules.dead_letters_raise_an_alarm, ["Resources", "EncryptDeadLetterAlarm", "Properties", "Threshold"], 5),
     (rules.an_old_queue_raises_an_alarm, ["Resources", "EncryptQueueAgeAlarm", "Properties", "MetricName"], "Other"),
+    (rules.functions_that_break_or_are_refused_raise_an_alarm, [*alarm("SweepLandingThrottles"), "Threshold"], 5),
+    (rules.functions_that_break_or_are_refused_raise_an_alarm, [*alarm("EncryptRecordingErrors"), "Dimensions"], []),
+    (rules.what_the_functions_measure_raises_an_alarm, [*alarm("HeldTooLong"), "Threshold"], 86401),
+    (rules.what_the_functions_measure_raises_an_alarm, [*alarm("PrivateKeyPasted"), "Dimensions"], [STACK_DIMENSION]),
+    (rules.what_the_functions_measure_raises_an_alarm, [*alarm("SweepLandingSilent"), "TreatMissingData"], "missing"),
+    (rules.alarms_notify_and_name_a_section_of_the_runbook, [*alarm("OwedTooLong"), "AlarmDescription"],
+     'See docs; see docs/operations.md, "No such section".'),
+    (rules.alarms_notify_and_name_a_section_of_the_runbook, [*alarm("OwedTooLong"), "AlarmActions"], []),
+    (rules.alarms_notify_and_name_a_section_of_the_runbook, [*alarm("OwedTooLong"), "AlarmName"],
+     {"Fn::Sub": "${AWS::StackName}-not-in-the-table"}),
+    (rules.alarms_watch_metrics_that_are_emitted, [*alarm("OwedTooLong"), "MetricName"], "OldestOwed"),
+    (rules.alarms_watch_metrics_that_are_emitted, [*alarm("OwedTooLong"), "Namespace"], "callseal"),
+    (rules.alarms_watch_metrics_that_are_emitted, [*alarm("PrivateKeyPasted"), "Dimensions", 1, "Value"], "Private"),
+    (rules.alarms_watch_metrics_that_are_emitted, [*alarm("HeldTooLong"), "Dimensions"],
+     [STACK_DIMENSION, {"Name": "Reason", "Value": "KeyIsPrivate"}]),
+    (rules.the_dashboard_shows_metrics_that_are_emitted, DASHBOARD, widgets("metric", "Callseal", "HeldFile")),
+    (rules.the_dashboard_shows_metrics_that_are_emitted, DASHBOARD, widgets("metric", "Callseal", "HeldFiles")),
+    (rules.the_dashboard_shows_every_alarm, DASHBOARD,
+     '{"widgets": [{"type": "alarm", "properties": {"alarms": []}}]}'),
     (rules.outputs_are_the_public_seven, ["Outputs", "An8th"], {"Value": "x"}),
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),

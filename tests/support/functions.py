@@ -5,11 +5,12 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULE_PREFIX = "app_"
 
 
 def load(folder: str) -> ModuleType:
     """Load a fresh copy of functions/<folder>/app.py: a new execution environment."""
-    spec = importlib.util.spec_from_file_location(f"app_{folder}", ROOT / "functions" / folder / "app.py")
+    spec = importlib.util.spec_from_file_location(f"{MODULE_PREFIX}{folder}", ROOT / "functions" / folder / "app.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -7,6 +7,7 @@ clients talk to moto directly.
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -19,6 +20,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
+from tests.permissions import calls
+from tests.support.functions import MODULE_PREFIX
 from tests.support.stack import ARCHIVE, SFTP
 
 # What the output buckets' policies refuse without If-None-Match (template.yaml, NeverOverwrite).
@@ -76,13 +79,15 @@ class Network:
 
     def session(self) -> Session:
         """Give what stands in for boto3's Session: a new execution environment on this network."""
-        session, crashed = Session(), [False]
+        session, crashed, function = Session(), [False], _asking_function()
 
         def send(request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
             if crashed[0]:
                 raise Crash
             try:
-                return self._carry(_request(event_name, request), event_name)
+                asked = _request(event_name, request)
+                _note(function, event_name, asked)
+                return self._carry(asked, event_name)
             except Crash:
                 crashed[0] = True
                 raise
@@ -177,6 +182,19 @@ def _request(event_name: str, raw: AWSPreparedRequest) -> Request:
     headers = {name: _text(value) for name, value in raw.headers.items()}
     body = raw.body if isinstance(raw.body, bytes) else b""
     return Request(operation, bucket, unquote(url.path.removeprefix("/")) if bucket else "", headers, body, raw)
+
+
+def _asking_function() -> str:
+    """Name the function whose handler wires itself up right now."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None))
+    return next((name.removeprefix(MODULE_PREFIX) for name in modules if name.startswith(MODULE_PREFIX)), "")
+
+
+def _note(function: str, event_name: str, request: Request) -> None:
+    """Note the call: at the end of the tests, the function's role is judged by it (tests/permissions)."""
+    _, service, operation = event_name.split(".")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    calls.note(function, service, operation, str(request.raw.url), headers, request.body)
 
 
 def _text(value: object) -> str:

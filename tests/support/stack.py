@@ -163,7 +163,9 @@ def _make() -> Stack:
     events.put_rule(Name="audit", EventBusName=bus, EventPattern='{"source": ["callseal"]}')
     events.put_targets(Rule="audit", EventBusName=bus, Targets=[{"Id": "queue", "Arn": audit_arn}])
     environment = {
+        "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
+        "SWEEP_POSITION": f"/{STACK}/sweep/position",
         "LANDING_BUCKET": LANDING,
         "SFTP_BUCKET": SFTP,
         "ARCHIVE_BUCKET": ARCHIVE,

@@ -15,6 +15,7 @@ LAYER = ROOT / "layers" / "callseal" / "python"
 CORE = (
     "errors",
     "log",
+    "metrics",
     "landing",
     "notification",
     "settings",

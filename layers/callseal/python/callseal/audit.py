@@ -74,7 +74,7 @@ def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now:
             "reason": error.reason.value,
             "message": str(error),
         },
-        by_reason=True,
+        by=(error.reason.value, error.key_version),
     )
 
 
@@ -84,9 +84,23 @@ def released(landed: LandedObject, reason: str, key_version: str | None, now: da
         "RecordingReleased",
         landed,
         now,
-        # The reason was a tag, which anybody with access to the bucket could have written.
-        {"key_version": key_version, "reason": reason if reason in set(Reason) else None},
-        by_reason=True,
+        {"key_version": key_version, "reason": _known(reason)},
+        by=(_known(reason), key_version),
+    )
+
+
+def held_too_long(landed: LandedObject, reason: str, days: int, now: datetime) -> AuditEvent:
+    """Tell that a file has lain in landing for so many days and is still held: somebody must act."""
+    return _event(
+        "RecordingHeldTooLong",
+        landed,
+        now,
+        {
+            "reason": _known(reason),
+            "message": f"The file has been in landing for over {days} day{'s' if days > 1 else ''} and is still held. "
+            "Its RecordingHeld event says what is wrong and what to do.",
+        },
+        by=(days,),
     )
 
 
@@ -100,14 +114,17 @@ def _recipient(recipient: Recipient) -> dict[str, Any]:
     return {"fingerprint": recipient.fingerprint, "kind": recipient.kind, "not_after": not_after}
 
 
+def _known(reason: str) -> str | None:
+    """Give a reason that a tag names: anybody with access to the bucket could have written something else there."""
+    return reason if reason in set(Reason) else None
+
+
 def _event(
-    detail_type: str, landed: LandedObject, now: datetime, members: dict[str, Any], *, by_reason: bool = False
+    detail_type: str, landed: LandedObject, now: datetime, members: dict[str, Any], by: Sequence[object] = ()
 ) -> AuditEvent:
-    """Build an event. Its id is made of what happened and to which object, so a repeat of it has the same."""
+    """Build an event. Its id is made of what happened (`by` what, or why), and to which object: repeats share it."""
     source = {"bucket": landed.bucket, "key": landed.key, "etag": landed.etag, "size": landed.size}
-    happened = [detail_type, landed.bucket, landed.key, landed.etag, landed.version_id]
-    if by_reason:
-        happened += [members["reason"], members["key_version"]]
+    happened = [detail_type, landed.bucket, landed.key, landed.etag, landed.version_id, *by]
     detail: dict[str, Any] = {
         "schema": SCHEMA,
         "id": sha256(json.dumps(happened).encode()).hexdigest()[:32],

@@ -6,16 +6,18 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from callseal.aws.meter import Meter
 from callseal.aws.queue import EncryptQueue
 from callseal.delivery import Delivery, Outcome
 from callseal.errors import CallsealError, TransientError, UnreadableNotificationError
 from callseal.landing import LandedObject
 from callseal.log import Log, describe
+from callseal.metrics import Sample
 from callseal.notification import Message, parse_body, parse_notification, queue_messages
 
 
@@ -26,9 +28,12 @@ class BatchFailedError(CallsealError):
 class Batch:
     """Handles an invocation: messages of the encrypt queue, or a bare S3 notification."""
 
-    def __init__(self, delivery: Delivery, queue: EncryptQueue, landing_bucket: str, workers: int, log: Log) -> None:
+    def __init__(
+        self, delivery: Delivery, queue: EncryptQueue, landing_bucket: str, workers: int, log: Log, meter: Meter
+    ) -> None:
         """Take what it works with; `workers` is how many records are worked on at once."""
-        self._delivery, self._queue, self._landing_bucket, self._log = delivery, queue, landing_bucket, log
+        self._delivery, self._queue, self._landing_bucket = delivery, queue, landing_bucket
+        self._log, self._meter = log, meter
         self._executor = ThreadPoolExecutor(workers, "record")
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,39 +44,51 @@ class Batch:
         messages = queue_messages(event)
         if messages is None:
             return self._handle_bare(event)
-        failed = [message.id for message, ok in self._executor.map(self._handle_message, messages) if not ok]
+        tried = list(self._executor.map(self._handle_message, messages))
+        self._meter.put(_samples(outcome for outcomes in tried for outcome in outcomes))
+        failed = [message.id for message, outcomes in zip(messages, tried, strict=True) if None in outcomes]
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
     def _handle_bare(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        done = list(self._executor.map(self._try, parse_notification(event)))
-        if not all(done):
-            raise BatchFailedError(f"{done.count(False)} of {len(done)} files were not handled; invoke again.")
+        tried = list(self._executor.map(self._try, parse_notification(event)))
+        self._meter.put(_samples(tried))
+        if None in tried:
+            raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files were not handled; invoke again.")
         return {"batchItemFailures": []}
 
-    def _handle_message(self, message: Message) -> tuple[Message, bool]:
+    def _handle_message(self, message: Message) -> list[Outcome | None]:
+        """Handle the files of a message, all of them, whatever becomes of the first; None stands for a failure."""
         try:
-            landed = parse_body(message.body)
+            outcomes = [self._try(one, message.id) for one in parse_body(message.body)]
         except UnreadableNotificationError as exc:
             self._log.warning("message unreadable", extra={"message_id": message.id, "why": str(exc)})
-            ok = False
-        else:
-            tried = [self._try(one, message.id) for one in landed]  # all of them, whatever becomes of the first
-            ok = all(tried)
-        if not ok:
+            outcomes = [None]
+        if None in outcomes:
             with suppress(TransientError):  # then it comes back later, by the queue's own timeout
                 self._queue.retry_soon(message)
-        return message, ok
+        return outcomes
 
-    def _try(self, landed: LandedObject, message_id: str | None = None) -> bool:
+    def _try(self, landed: LandedObject, message_id: str | None = None) -> Outcome | None:
         try:
             if landed.bucket != self._landing_bucket:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
             outcome = self._delivery.deliver(landed)
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
             self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
-            return False
+            return None
         self._log.info(f"recording {outcome.state}", extra={"message_id": message_id, **_facts(outcome, landed)})
-        return True
+        return outcome
+
+
+def _samples(outcomes: Iterable[Outcome | None]) -> Iterator[Sample]:
+    for outcome in outcomes:
+        if outcome and outcome.state == "held":
+            yield Sample("RecordingsHeld", 1, outcome.reason)
+        elif outcome and outcome.state == "delivered":
+            yield Sample("RecordingsDelivered", 1)
+            yield Sample("BytesSealed", outcome.bytes_sealed)
+            if outcome.seconds is not None:
+                yield Sample("SecondsToDelivery", max(0.0, outcome.seconds))
 
 
 def _facts(outcome: Outcome, landed: LandedObject) -> dict[str, object]:

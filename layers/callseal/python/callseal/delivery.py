@@ -37,6 +37,9 @@ class Outcome:
     tenant: str | None = None
     event_id: str | None = None
     reason: Reason | None = None
+    # When delivered: how many plain bytes were sealed, and how long it took from landing, as far as that is known.
+    bytes_sealed: int = 0
+    seconds: float | None = None
 
 
 class Delivery:
@@ -84,7 +87,13 @@ class Delivery:
         self._bus.put(event)
         with suppress(SourceGoneError):  # another worker was first, or a new file of this name landed meanwhile
             self._landing.purge(landed)
-        return Outcome("delivered", plan.file.tenant, event.id)
+        return self._delivered(plan, event.id)
+
+    def _delivered(self, plan: Plan, event_id: str) -> Outcome:
+        landed = plan.landed
+        sealed = landed.size or 0 if any(way.sealed for way in plan.routes) else 0
+        seconds = (self._clock() - landed.landed_at).total_seconds() if landed.landed_at else None
+        return Outcome("delivered", plan.file.tenant, event_id, bytes_sealed=sealed, seconds=seconds)
 
     def _delivered_event(self, plan: Plan, progress: Progress) -> audit.AuditEvent:
         outputs = self._outputs(plan.routes, progress)

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from callseal.errors import HeldError, Reason
 
@@ -22,6 +23,8 @@ class LandedObject:
     etag: str | None = None
     size: int | None = None
     version_id: str | None = None
+    # For the metrics alone: it says nothing of which object is meant.
+    landed_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

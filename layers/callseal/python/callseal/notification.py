@@ -8,6 +8,7 @@ object may be announced more than once; neither is an error.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -88,6 +89,7 @@ def _landed_object(record: Any) -> LandedObject:
             etag=_text(etag).strip('"') if etag else None,
             size=None if size is None else _size(size),
             version_id=_text(version_id) if version_id else None,
+            landed_at=_moment(record.get("eventTime")),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise UnreadableNotificationError(
@@ -108,3 +110,11 @@ def _size(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError("not a size in bytes")
     return value
+
+
+def _moment(value: object) -> datetime | None:
+    """Read an RFC 3339 time in UTC; what is none is left out, for nothing but a metric rests on it."""
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

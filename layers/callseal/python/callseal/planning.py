@@ -55,9 +55,9 @@ class Planner:
         """Take the tenants, and the names of the output buckets."""
         self._tenants, self._buckets, self._clock = tenants, buckets, clock
 
-    def plan(self, landed: LandedObject) -> Plan:
-        """Plan a file; raises HeldError. A verdict to hold rests on what is true now, not on what is remembered."""
-        file, started = parse_landing_key(landed.key), self._clock()
+    def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
+        """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
+        file, started = parse_landing_key(landed.key), since or self._clock()
         try:
             return self._plan(landed, file)
         except HeldError:

@@ -12,8 +12,10 @@ from boto3.session import Session
 from callseal.aws.bus import AuditBus
 from callseal.aws.calls import client
 from callseal.aws.landing_bucket import LandingBucket
+from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
 from callseal.aws.queue import EncryptQueue
+from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
 from callseal.commit import Committer
 from callseal.planning import Planner
@@ -31,6 +33,8 @@ class Parts:
     bus: AuditBus
     planner: Planner
     committer: Committer
+    position: SweepPosition
+    meter: Meter
 
 
 def wire(env: Mapping[str, str]) -> Parts:
@@ -48,6 +52,8 @@ def wire(env: Mapping[str, str]) -> Parts:
         bus=AuditBus(client(session, "events"), env["AUDIT_BUS"]),
         planner=Planner(tenants, {"archive": env["ARCHIVE_BUCKET"], "sftp": env["SFTP_BUCKET"]}, now),
         committer=Committer(landing, outputs, gpg),
+        position=SweepPosition(ssm, env["SWEEP_POSITION"]),
+        meter=Meter(env["STACK_NAME"]),
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
@@ -15,7 +14,7 @@ from callseal.landing import LandedObject
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-STATE_TAG, REASON_TAG, HELD = "callseal-state", "callseal-reason", "held"
+STATE_TAG, REASON_TAG, DAYS_TAG, HELD = "callseal-state", "callseal-reason", "callseal-held-days", "held"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
 
@@ -40,11 +39,11 @@ class LandedBody:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedObject:
-    """An object of the landing bucket as a listing shows it, and when it landed."""
+class Held:
+    """What the tags of a held object say: its reason, and the age in days that was last complained of."""
 
-    landed: LandedObject
-    landed_at: datetime
+    reason: str
+    days: int
 
 
 class LandingBucket:
@@ -59,7 +58,8 @@ class LandingBucket:
         """Look whether the object is still there, and complete what its notification left out."""
         with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
             head = self._s3.head_object(**self._address(landed), **self._if_match(landed))
-        return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"])
+        landed_at = landed.landed_at or head["LastModified"]
+        return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
@@ -78,26 +78,44 @@ class LandingBucket:
 
     def tag_held(self, landed: LandedObject, reason: Reason) -> None:
         """Tag the object as held; the platform's own tags stay as far as S3's limit of ten lets them."""
-        others = [tag for tag in self._tags(landed).items() if tag[0] not in (STATE_TAG, REASON_TAG)]
-        tags = {STATE_TAG: HELD, REASON_TAG: reason.value, **dict(others[: MAX_TAGS - 2])}
+        self._tag(landed, {STATE_TAG: HELD, REASON_TAG: reason.value})
+
+    def tag_days(self, landed: LandedObject, days: int) -> None:
+        """Remember with a held object the age in days that has been complained of."""
+        self._tag(landed, {DAYS_TAG: str(days)})
+
+    def held(self, landed: LandedObject) -> Held | None:
+        """Tell what the object is held for, or None where it is not."""
+        tags = self._tags(landed)
+        if tags.get(STATE_TAG) != HELD:
+            return None
+        days = tags.get(DAYS_TAG, "")
+        return Held(tags.get(REASON_TAG, ""), int(days) if days.isascii() and days.isdigit() else 0)
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Sequence[LandedObject]]:
+        """List what lies in the bucket under a prefix and after a key, page by page of up to 1,000."""
+        with calling("Listing the landing bucket"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                yield [self._listed(item) for item in page.get("Contents", [])]
+
+    def _listed(self, item: Any) -> LandedObject:
+        etag = item["ETag"].strip('"')
+        return LandedObject(self.name, item["Key"], etag, item["Size"], landed_at=item["LastModified"])
+
+    def _tag(self, landed: LandedObject, ours: dict[str, str]) -> None:
+        before = self._tags(landed)
+        kept = {name: value for name, value in before.items() if name in (STATE_TAG, REASON_TAG, DAYS_TAG)}
+        ours = kept | ours
+        others = [tag for tag in before.items() if tag[0] not in ours]
+        tags = {**ours, **dict(others[: MAX_TAGS - len(ours)])}
         with calling("Tagging the held file", on_404=SourceGoneError):
             self._s3.put_object_tagging(
                 **self._address(landed),
                 Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
             )
-
-    def held_reason(self, landed: LandedObject) -> str | None:
-        """Tell the reason that the object is tagged with, or None where it is not held."""
-        tags = self._tags(landed)
-        return tags.get(REASON_TAG, "") if tags.get(STATE_TAG) == HELD else None
-
-    def list(self, prefix: str = "") -> Iterator[ListedObject]:
-        """List what lies in the bucket, page by page."""
-        with calling("Listing the landing bucket"):
-            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-                for item in page.get("Contents", []):
-                    landed = LandedObject(self.name, item["Key"], item["ETag"].strip('"'), item["Size"])
-                    yield ListedObject(landed, item["LastModified"])
 
     def _tags(self, landed: LandedObject) -> dict[str, str]:
         with calling("Reading the landed file's tags", on_404=SourceGoneError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from callseal.aws.calls import calling
@@ -33,10 +33,18 @@ class EncryptQueue:
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
             "eventName": "ObjectCreated:PutBack",
+            "eventTime": landed.landed_at.isoformat() if landed.landed_at else None,
             "s3": {"bucket": {"name": landed.bucket}, "object": thing},
         }
         with calling("Putting a file back to the queue"):
             self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps({"Records": [record]}))
+
+    def backlog(self) -> int:
+        """Tell about how many messages wait or are under way."""
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        with calling("Looking at the queue's length"):
+            attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
 
     def retry_soon(self, message: Message) -> None:
         """Let a failed message come back after 5 s, 20 s, 80 s, ... instead of the queue's long visibility timeout."""

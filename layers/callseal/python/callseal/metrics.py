@@ -1,0 +1,27 @@
+"""The metrics: their names, and what they are measured in. docs/operations.md says what each is good for."""
+
+from dataclasses import dataclass
+
+from callseal.errors import Reason
+
+NAMESPACE = "Callseal"
+# In CloudWatch's own words for units.
+UNITS = {
+    "RecordingsDelivered": "Count",
+    "RecordingsHeld": "Count",
+    "BytesSealed": "Bytes",
+    "SecondsToDelivery": "Seconds",
+    "HeldFiles": "Count",
+    "OldestHeldAge": "Seconds",
+    "OwedFiles": "Count",
+    "OldestOwedAge": "Seconds",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a metric; of RecordingsHeld, with the reason as a dimension."""
+
+    name: str
+    value: float
+    reason: Reason | None = None

@@ -1,0 +1,371 @@
+"""A loopback proxy in front of moto's server that breaks what it is told to break, on real connections.
+
+It also makes up for what S3 and the output buckets' policies do and moto does not (as tests/support/network.py does in
+process), and carries out the writes of one S3 key one at a time, so that such a look and its write are one step.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BufferedIOBase
+from itertools import count
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Event, Lock, Thread
+from typing import Any, BinaryIO, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+# Stands in every error that is made up here, with the key that AWS's own name too; it must never turn up in a log.
+FOREIGN_WORDS = "words of AWS about"
+WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
+# S3's operations by method and the first of these members of the query; "" is a key without any, "/" a bucket.
+_S3: Mapping[str, Mapping[str, str]] = {
+    "GET": {"tagging": "GetObjectTagging", "uploads": "ListMultipartUploads", "uploadId": "ListParts",
+            "list-type": "ListObjectsV2", "": "GetObject", "/": "ListObjects"},
+    "HEAD": {"": "HeadObject", "/": "HeadBucket"},
+    "PUT": {"tagging": "PutObjectTagging", "partNumber": "UploadPart", "": "PutObject", "/": "CreateBucket"},
+    "POST": {"uploads": "CreateMultipartUpload", "uploadId": "CompleteMultipartUpload", "delete": "DeleteObjects"},
+    "DELETE": {"tagging": "DeleteObjectTagging", "uploadId": "AbortMultipartUpload", "": "DeleteObject",
+               "/": "DeleteBucket"},
+}  # fmt: skip
+Reader = BinaryIO | BufferedIOBase
+_COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrives; `number` counts from 1, bucket and key are for S3 alone, header names lower-case."""
+
+    number: int
+    service: str
+    operation: str
+    bucket: str
+    key: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of a JSON body."""
+        return dict(json.loads(self.body))
+
+
+class Fault:
+    """What befalls one request."""
+
+
+@dataclass(frozen=True)
+class Refuse(Fault):
+    """Answered with an error in the service's own form, not carried out."""
+
+    status: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Hang(Fault):
+    """No answer for so long, then the connection is closed; not carried out."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CutBefore(Fault):
+    """The connection is closed without an answer; not carried out."""
+
+
+@dataclass(frozen=True)
+class CutAfter(Fault):
+    """Carried out, then the connection is closed without an answer."""
+
+
+@dataclass(frozen=True)
+class BreakBody(Fault):
+    """Carried out; the answer ends half-way through its body (where it has none, in its first line)."""
+
+
+@dataclass(frozen=True)
+class Twice(Fault):
+    """Carried out twice; the second answer is returned."""
+
+
+@dataclass(frozen=True)
+class Late(Fault):
+    """Carried out at once, answered after so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    head: bytes
+    body: bytes
+
+
+class FaultProxy:
+    """Serves on a free port of 127.0.0.1 while the context lasts.
+
+    `decide` names the fault of each request; `before` and `after` (with the status) are called around each time that it
+    is carried out, in the thread of its connection and outside of any lock. What they raise closes the connection.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        decide: Callable[[Seen], Fault | None],
+        *,
+        before: Callable[[Seen], None] | None = None,
+        after: Callable[[Seen, int], None] | None = None,
+        output_buckets: Collection[str] = (),
+    ) -> None:
+        url = urlsplit(upstream)
+        self.upstream = (url.hostname or "127.0.0.1", url.port or 80)
+        self.decide, self.before, self.after = decide, before, after
+        self.output_buckets = frozenset(output_buckets)
+        self.closing = Event()
+        self.connections: set[socket.socket] = set()
+        self._numbers = count(1)
+        self._key_locks = [Lock() for _ in range(64)]
+        proxy = self
+
+        class Handler(_Connection):
+            def setup(self) -> None:
+                self.proxy = proxy
+                super().setup()
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.endpoint_url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def see(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Seen:
+        """Tell what a request is."""
+        service = _service(headers)
+        bucket, key, operation = "", "", headers.get("x-amz-target", "").rpartition(".")[2]
+        if service == "s3":
+            bucket, _, key = unquote(urlsplit(path).path).lstrip("/").partition("/")
+            operation = _s3_operation(method, path, headers, bool(key))
+        return Seen(next(self._numbers), service, operation, bucket, key, method, path, headers, body)
+
+    def key_lock(self, seen: Seen) -> Lock:
+        """Give the lock under which the writes of a key are carried out."""
+        return self._key_locks[hash((seen.bucket, seen.key)) % len(self._key_locks)]
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that are gone are what this is for."""
+
+
+class _Connection(StreamRequestHandler):
+    """A client's connection, and the one upstream that goes with it."""
+
+    disable_nagle_algorithm = True
+    proxy: FaultProxy
+
+    def setup(self) -> None:
+        super().setup()
+        self.proxy.connections.add(self.connection)
+        self._upstream: tuple[socket.socket, BinaryIO] | None = None
+
+    def finish(self) -> None:
+        self.proxy.connections.discard(self.connection)
+        self._hang_up()
+        with suppress(OSError):
+            super().finish()
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            while not self.proxy.closing.is_set() and self._serve_one():
+                pass
+
+    def _serve_one(self) -> bool:
+        """Serve a request; tells whether the connection goes on."""
+        request = self.rfile.readline(65536).decode("latin-1").split()
+        if len(request) != 3:
+            return False
+        method, path, _ = request
+        raw = _read_headers(self.rfile)
+        headers = {name.lower(): value for name, value in raw}
+        if headers.get("expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        seen = self.proxy.see(method, path, headers, _read_body(self.rfile, headers))
+        fault = self.proxy.decide(seen)
+        answer = self._answer(seen, raw, fault)
+        return answer is not None and self._send(answer, fault)
+
+    def _answer(self, seen: Seen, raw: list[tuple[str, str]], fault: Fault | None) -> _Answer | None:
+        match fault:
+            case Refuse(status, code):
+                return _refusal(seen, status, code)
+            case Hang(seconds):
+                self._wait(seconds)
+                return None
+            case CutBefore():
+                return None
+            case Twice():
+                self._carry_out(seen, raw)
+        answer = self._carry_out(seen, raw)
+        return None if isinstance(fault, CutAfter) else answer
+
+    def _send(self, answer: _Answer, fault: Fault | None) -> bool:
+        whole = answer.head + answer.body
+        if isinstance(fault, BreakBody):
+            # Not further on in the head: Python's http.client takes a head that ends early for a whole one.
+            self.wfile.write(whole[: len(answer.head) + len(answer.body) // 2 if answer.body else len("HTTP/1.1")])
+            return False
+        if isinstance(fault, Late):
+            self._wait(fault.seconds)
+        self.wfile.write(whole)
+        return True
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, but no longer than the client does."""
+        select.select([self.connection], [], [], seconds)
+
+    def _carry_out(self, seen: Seen, raw: list[tuple[str, str]]) -> _Answer:
+        if self.proxy.before:
+            self.proxy.before(seen)
+        with self.proxy.key_lock(seen):
+            answer = self._as_s3_does(seen) or self._ask(seen.method, seen.path, raw, seen.body)
+        if self.proxy.after:
+            self.proxy.after(seen, answer.status)
+        return answer
+
+    def _as_s3_does(self, seen: Seen) -> _Answer | None:
+        """Answer where moto would let through what S3, or a bucket's policy, refuses."""
+        if seen.service == "s3" and seen.bucket in self.proxy.output_buckets:
+            if seen.operation in WRITES and seen.headers.get("if-none-match") != "*":
+                return _refusal(seen, 403, "AccessDenied")
+            if seen.operation == "CopyObject" and self._etag(seen, urlsplit(seen.path).path):
+                return _refusal(seen, 412, "PreconditionFailed")
+        if wanted := seen.headers.get("x-amz-copy-source-if-match"):
+            source = "/" + seen.headers["x-amz-copy-source"].lstrip("/").partition("?")[0]
+            if self._etag(seen, source) not in (None, wanted.strip('"')):
+                return _refusal(seen, 412, "PreconditionFailed")
+        return None
+
+    def _etag(self, seen: Seen, path: str) -> str | None:
+        raw = [("Host", seen.headers["host"]), ("Authorization", seen.headers["authorization"])]
+        answer = self._ask("HEAD", path, raw, b"")
+        lines = answer.head.decode("latin-1").split("\r\n") if answer.status == 200 else []
+        return next((line[5:].strip(' "') for line in lines if line.lower().startswith("etag:")), None)
+
+    def _ask(self, method: str, path: str, raw: list[tuple[str, str]], body: bytes) -> _Answer:
+        hop = {"expect", "transfer-encoding", "content-length", "connection"}
+        headers = [(name, value) for name, value in raw if name.lower() not in hop]
+        if body or method in ("PUT", "POST"):
+            headers.append(("Content-Length", str(len(body))))
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+        data = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+        reused = self._upstream is not None
+        try:
+            return self._exchange(method, data)
+        except (OSError, EOFError):
+            self._hang_up()
+            if not reused:
+                raise
+            return self._exchange(method, data)  # the server had closed an idle connection
+
+    def _exchange(self, method: str, data: bytes) -> _Answer:
+        if self._upstream is None:
+            connection = socket.create_connection(self.proxy.upstream)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._upstream = connection, connection.makefile("rb")
+        connection, reader = self._upstream
+        connection.sendall(data)
+        status_line = reader.readline()
+        if not status_line:
+            raise EOFError
+        status, raw = int(status_line.split()[1]), _read_headers(reader)
+        headers = {name.lower(): value for name, value in raw}
+        empty = method == "HEAD" or status in (204, 304)
+        to_the_end = "content-length" not in headers and "transfer-encoding" not in headers
+        body = b"" if empty else reader.read() if to_the_end else _read_body(reader, headers)
+        if headers.get("connection", "").lower() == "close" or (to_the_end and not empty):
+            self._hang_up()
+        kept = [one for one in raw if one[0].lower() not in ("transfer-encoding", "connection")]
+        if not empty and "content-length" not in headers:
+            kept.append(("Content-Length", str(len(body))))
+        return _Answer(status, _head(status_line.strip().decode("latin-1").partition(" ")[2], kept), body)
+
+    def _hang_up(self) -> None:
+        if self._upstream:
+            self._upstream[1].close()
+            self._upstream[0].close()
+            self._upstream = None
+
+
+def _read_headers(reader: Reader) -> list[tuple[str, str]]:
+    headers = []
+    while (line := reader.readline(65536)) not in (b"\r\n", b"\n", b""):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers.append((name, value.strip()))
+    return headers
+
+
+def _read_body(reader: Reader, headers: Mapping[str, str]) -> bytes:
+    if headers.get("transfer-encoding", "").lower() != "chunked":
+        return _read_exactly(reader, int(headers.get("content-length") or 0))
+    chunks = []
+    while size := int(reader.readline(65536).partition(b";")[0], 16):
+        chunks.append(_read_exactly(reader, size))
+        reader.readline()
+    _read_headers(reader)  # trailers
+    return b"".join(chunks)
+
+
+def _read_exactly(reader: Reader, size: int) -> bytes:
+    data = reader.read(size) if size else b""
+    if len(data) < size:
+        raise ConnectionError("the message broke off")
+    return data
+
+
+def _service(headers: Mapping[str, str]) -> str:
+    """Read the service from the credential scope: Credential=<id>/<date>/<region>/<service>/aws4_request."""
+    scope = headers.get("authorization", "").partition("Credential=")[2].partition(",")[0].split("/")
+    return scope[-2] if len(scope) >= 5 else "s3"
+
+
+def _s3_operation(method: str, path: str, headers: Mapping[str, str], has_key: bool) -> str:
+    known, query = _S3.get(method, {}), parse_qs(urlsplit(path).query, keep_blank_values=True)
+    operation = next((name for member, name in known.items() if member in query), known.get("" if has_key else "/", ""))
+    return _COPIES.get(operation, operation) if "x-amz-copy-source" in headers else operation
+
+
+def _refusal(seen: Seen, status: int, code: str) -> _Answer:
+    message = f"{FOREIGN_WORDS} {seen.bucket}/{seen.key}"
+    if seen.service == "s3":
+        kind, text = "application/xml", f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    else:
+        kind, text = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
+    body = b"" if seen.method == "HEAD" else text.encode()
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("x-amz-request-id", "0")]
+    return _Answer(status, _head(f"{status} {code}", headers), body)
+
+
+def _head(status: str, headers: list[tuple[str, str]]) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", ""]).encode(
+        "latin-1"
+    )

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support import keys
 
+pytest_plugins = ["tests.permissions.plugin"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_keys_left_behind() -> Iterator[None]:

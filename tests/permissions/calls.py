@@ -1,0 +1,86 @@
+"""What the functions ask of AWS while the tests run, as far as it decides which permission a call needs.
+
+`tests/support/network.py` notes every request of a function here; `plugin.py` gives the verdict once all tests ran.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree as ET
+
+# Of the headers of S3 those that change what a request needs.
+_S3_HEADERS = {"if-match": "if_match", "x-amz-checksum-mode": "checksum_mode", "x-amz-tagging": "tagging"}
+_S3_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function's request: whose, of which service in botocore's words, and what decides about permissions."""
+
+    function: str
+    service: str
+    operation: str
+    facts: frozenset[tuple[str, str]]
+
+    def __getitem__(self, name: str) -> str:
+        """Give a fact, "" where the request does not have it."""
+        return dict(self.facts).get(name, "")
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{name}={value!r}" for name, value in sorted(self.facts))
+        return f"{self.function}: {self.service}.{self.operation}({facts})"
+
+
+NOTED: set[Call] = set()
+
+
+def call(function: str, service: str, operation: str, **facts: str) -> Call:
+    """Make a call."""
+    return Call(function, service, operation, frozenset((name, value) for name, value in facts.items() if value))
+
+
+def note(function: str, service: str, operation: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Remember a request of a function."""
+    facts = _of_s3(url, headers, body) if service == "s3" else _of_json(service, json.loads(body))
+    NOTED.update(call(function, service, operation, **each) for each in facts)
+
+
+def dumps(calls: set[Call]) -> str:
+    """Write calls, for a worker of pytest-xdist to hand them over."""
+    return json.dumps([[one.function, one.service, one.operation, sorted(one.facts)] for one in calls])
+
+
+def loads(text: str) -> set[Call]:
+    """Read what `dumps` wrote."""
+    return {Call(*names, frozenset((name, value) for name, value in facts)) for *names, facts in json.loads(text)}
+
+
+def _of_s3(url: str, headers: Mapping[str, str], body: bytes) -> Iterator[dict[str, str]]:
+    """Tell bucket, key and conditions; a batch of deletions is one call for each key."""
+    address = urlsplit(url)
+    query = parse_qs(address.query, keep_blank_values=True)
+    facts = {ours: headers[name] for name, ours in _S3_HEADERS.items() if name in headers}
+    facts |= {"bucket": (address.hostname or "").partition(".")[0], "key": unquote(address.path.removeprefix("/"))}
+    facts["version"] = "".join(query.get("versionId", []))
+    source, _, version = headers.get("x-amz-copy-source", "").partition("?versionId=")
+    facts |= {"source": unquote(source).lstrip("/"), "source_version": version}
+    if "delete" not in query:
+        yield facts
+        return
+    for each in ET.fromstring(body).iter(f"{_S3_XML}Object"):
+        of_object = {name: each.findtext(f"{_S3_XML}{name}") or "" for name in ("Key", "VersionId", "ETag")}
+        yield facts | {"key": of_object["Key"], "version": of_object["VersionId"], "if_match": of_object["ETag"]}
+
+
+def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Tell what is asked for by name; a batch of events is one call for each of its busses and sources."""
+    if service == "eventbridge":
+        yield from ({"name": each["EventBusName"], "source": each["Source"]} for each in members["Entries"])
+    elif service == "sqs":
+        yield {"name": members["QueueUrl"].rpartition("/")[2]}
+    else:
+        yield {"name": members["SecretId" if service == "secrets-manager" else "Name"]}

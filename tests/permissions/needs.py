@@ -1,0 +1,166 @@
+"""Which permissions a call needs, by AWS's own reference.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+An operation that is not here is an error: look it up and add it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tests.permissions.calls import Call
+
+# Lambda itself works with a function's role, too: it takes messages for an event source mapping, and writes the log.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html; the log group is the template's, so
+# logs:CreateLogGroup is not needed.
+OF_EVENT_SOURCES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+OF_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+@dataclass(frozen=True)
+class Need:
+    """An action on a resource, with what IAM knows of the request (condition keys in lower case)."""
+
+    action: str
+    resource: str
+    context: frozenset[tuple[str, str]] = frozenset()
+
+    def __str__(self) -> str:
+        context = ", ".join(f"{key}={value}" for key, value in sorted(self.context))
+        return f"{self.action} on {self.resource}{f' ({context})' if context else ''}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the calls go: a partition's region and account, and the KMS key that each bucket is encrypted with."""
+
+    region: str
+    account: str
+    keys: Mapping[str, str]
+
+    def arn(self, service: str, resource: str) -> str:
+        """Write an ARN of this region and account."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+def needs_of(call: Call, place: Place) -> list[Need]:
+    """List what a call needs; raises LookupError for an operation that nobody has looked up."""
+    if call.service == "s3" and call.operation in _OF_S3:
+        return list(_OF_S3[call.operation](call, place))
+    name = call["name"]
+    match call.service, call.operation:
+        case "sqs", "SendMessage" | "SendMessageBatch":
+            return [Need("sqs:SendMessage", place.arn("sqs", name))]
+        case "sqs", "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch":
+            return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
+        case "sqs", "GetQueueAttributes":
+            return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
+        case "secrets-manager", "GetSecretValue":
+            # Secrets Manager adds a hyphen and six characters of its own to the name.
+            return [Need("secretsmanager:GetSecretValue", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]
+        case "ssm", "GetParameter" | "PutParameter":
+            return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
+        case "eventbridge", "PutEvents":
+            source = frozenset({("events:source", call["source"])})
+            return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), source)]
+    raise LookupError(f"Which permissions does {call.service}.{call.operation} need? Look it up, and add it here.")
+
+
+def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
+    yield _listing(call["bucket"])
+
+
+def _looking(call: Call, place: Place) -> Iterator[Need]:
+    yield from _reading(call["bucket"], call["key"], bool(call["version"]))
+    # Without the checksum, S3 answers from what it knows of an object, which is not encrypted.
+    if call["checksum_mode"]:
+        yield from _with_key(place, call["bucket"], "kms:Decrypt")
+
+
+def _getting(call: Call, place: Place) -> Iterator[Need]:
+    yield from _reading(call["bucket"], call["key"], bool(call["version"]))
+    yield from _with_key(place, call["bucket"], "kms:Decrypt")
+
+
+def _beginning_upload(call: Call, place: Place) -> Iterator[Need]:
+    yield from _writing(call, place)
+    yield from _with_key(place, call["bucket"], "kms:Decrypt")
+
+
+def _going_on_with_upload(call: Call, place: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObject")
+    yield from _from_source(call, place)
+    yield from _with_key(place, call["bucket"], "kms:Decrypt")
+
+
+def _aborting_upload(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:AbortMultipartUpload")
+
+
+def _deleting(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:DeleteObjectVersion" if call["version"] else "s3:DeleteObject")
+    if call["if_match"] not in ("", "*"):
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+        yield _on(call["bucket"], call["key"], "s3:GetObject")
+
+
+def _tagging(call: Call, _: Place) -> Iterator[Need]:
+    what = "ObjectVersionTagging" if call["version"] else "ObjectTagging"
+    yield _on(call["bucket"], call["key"], f"s3:{call.operation.removesuffix('ObjectTagging')}{what}")
+
+
+def _writing(call: Call, place: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObject")
+    if call["tagging"]:
+        yield _on(call["bucket"], call["key"], "s3:PutObjectTagging")
+    yield from _from_source(call, place)
+    yield from _with_key(place, call["bucket"], "kms:GenerateDataKey")
+
+
+def _from_source(call: Call, place: Place) -> Iterator[Need]:
+    """What a copy needs where it comes from; its source's tags do not travel (TaggingDirective REPLACE)."""
+    if source := call["source"]:
+        bucket, _, key = source.partition("/")
+        yield from _reading(bucket, key, bool(call["source_version"]))
+        yield from _with_key(place, bucket, "kms:Decrypt")
+
+
+def _reading(bucket: str, key: str, versioned: bool) -> Iterator[Need]:
+    yield _on(bucket, key, "s3:GetObjectVersion" if versioned else "s3:GetObject")
+    # Without it S3 answers 403 where the object is not there, and the functions rely on the 404.
+    yield _listing(bucket)
+
+
+def _on(bucket: str, key: str, action: str) -> Need:
+    return Need(action, f"arn:aws:s3:::{bucket}/{key}")
+
+
+def _listing(bucket: str) -> Need:
+    return Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+
+
+def _with_key(place: Place, bucket: str, action: str) -> Iterator[Need]:
+    """What S3 does with the bucket's KMS key on the caller's behalf."""
+    if arn := place.keys.get(bucket):
+        yield Need(action, arn, frozenset({("kms:viaservice", f"s3.{place.region}.amazonaws.com")}))
+
+
+_OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
+    "AbortMultipartUpload": _aborting_upload,
+    "CompleteMultipartUpload": _going_on_with_upload,
+    "CopyObject": _writing,
+    "CreateMultipartUpload": _beginning_upload,
+    "DeleteObject": _deleting,
+    "DeleteObjects": _deleting,
+    "GetObject": _getting,
+    "GetObjectTagging": _tagging,
+    "HeadObject": _looking,
+    "ListObjectsV2": _listing_bucket,
+    "PutObject": _writing,
+    "PutObjectTagging": _tagging,
+    "UploadPart": _going_on_with_upload,
+    "UploadPartCopy": _going_on_with_upload,
+}

@@ -1,0 +1,142 @@
+"""The translated template's roles and policies with every name filled in, as tests/support/stack.py names things."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from localcloud.intrinsics import Resolver, creation_order
+from localcloud.template import load_template
+from tests.permissions.calls import Call
+from tests.permissions.needs import OF_EVENT_SOURCES, OF_LOGS, Need, Place, needs_of
+from tests.permissions.policy import Role, permissions_of
+from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+# The test stack has bucket names of its own; all other names are the template's.
+BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE}
+FUNCTIONS = {"encrypt_recording": "EncryptRecordingFunction", "sweep_landing": "SweepLandingFunction"}
+# By type: the property that names a resource, and its ARN.
+_ARNS = {
+    "AWS::Events::EventBus": ("Name", "events", "event-bus/{}"),
+    "AWS::Events::Rule": ("Name", "events", "rule/{}"),
+    "AWS::IAM::Role": ("RoleName", "iam", "role/{}"),
+    "AWS::KMS::Key": ("", "kms", "key/{}"),
+    "AWS::KinesisFirehose::DeliveryStream": ("DeliveryStreamName", "firehose", "deliverystream/{}"),
+    "AWS::Lambda::Function": ("FunctionName", "lambda", "function:{}"),
+    "AWS::Logs::LogGroup": ("LogGroupName", "logs", "log-group:{}:*"),
+    "AWS::SQS::Queue": ("QueueName", "sqs", "{}"),
+}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The template's resources, resolved."""
+
+    place: Place
+    resources: Mapping[str, Mapping[str, Any]]
+
+    def role(self, function: str) -> Role:
+        """Give the role of a function, by its folder's name."""
+        # Fn::GetAtt of a role, which has no other attribute.
+        name = self._properties(FUNCTIONS[function])["Role"].rpartition("/")[2]
+        statements = [
+            statement
+            for each in self._properties(name)["Policies"]
+            for statement in each["PolicyDocument"]["Statement"]
+        ]
+        return Role(name, tuple(one for statement in statements for one in permissions_of(statement)))
+
+    def needs_of_lambda(self, function: str) -> set[Need]:
+        """List what Lambda itself does with the function's role."""
+        mine = FUNCTIONS[function]
+        mappings = [one["Properties"] for one in self._of_type("AWS::Lambda::EventSourceMapping").values()]
+        name = self._properties(mine)["FunctionName"]
+        queues = [one["EventSourceArn"] for one in mappings if one["FunctionName"] == name]
+        taking = {Need(action, queue) for action in OF_EVENT_SOURCES for queue in queues}
+        group = self._properties(mine)["LoggingConfig"]["LogGroup"]
+        stream = self.place.arn("logs", f"log-group:{group}:log-stream:2026/11/24/[$LATEST]0123")
+        return taking | {Need(action, stream) for action in OF_LOGS}
+
+    def policies(self) -> Iterator[tuple[str, Any]]:
+        """Give every policy document of the template, by the path to it."""
+        for name, resource in self.resources.items():
+            yield from _documents(name, resource.get("Properties", {}))
+
+    def is_versioned(self, bucket: str) -> bool:
+        """Tell whether a bucket, by its name in the tests, keeps versions."""
+        (name,) = (logical for logical, ours in BUCKETS.items() if ours == bucket)
+        return "VersioningConfiguration" in self._properties(name)
+
+    def needs_of(self, call: Call) -> list[Need]:
+        """List what a call needs; nothing where it names a version of a bucket that has none.
+
+        Notifications with a version id are taken all the same, but this template's landing bucket sends none: the
+        rights to versions are due the day that it keeps them.
+        """
+        source = call["source"].partition("/")[0]
+        named = [(call["bucket"], call["version"]), (source, call["source_version"])]
+        if any(version and not self.is_versioned(bucket) for bucket, version in named):
+            return []
+        return needs_of(call, self.place)
+
+    def _of_type(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        return {name: one for name, one in self.resources.items() if one["Type"] == kind}
+
+    def _properties(self, name: str) -> Any:
+        return self.resources[name]["Properties"]
+
+
+@cache
+def deployed(template: Path = TEMPLATE) -> Deployed:
+    """Resolve the template."""
+    return resolve(load_template(template, REGION))
+
+
+def resolve(translated: Mapping[str, Any]) -> Deployed:
+    """Fill in the names of a translated template."""
+    place = Place(REGION, DEFAULT_ACCOUNT_ID, {})
+    pseudo = {"StackName": STACK, "Region": REGION, "AccountId": place.account, "Partition": "aws"}
+    resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, {})
+    declared, resources = translated["Resources"], {}
+    for name in creation_order(declared):
+        resources[name] = declared[name] | {"Properties": resolver.resolve(declared[name].get("Properties", {}))}
+        resolver.learn(name, *_reference(name, resources[name], place))
+    keys = {BUCKETS[name]: _key(resources[name]) for name in BUCKETS}
+    return Deployed(Place(place.region, place.account, keys), resources)
+
+
+def _reference(name: str, resource: Mapping[str, Any], place: Place) -> tuple[str, dict[str, str]]:
+    """Tell what Ref and Fn::GetAtt of a resource give."""
+    kind = resource["Type"]
+    if kind == "AWS::S3::Bucket":
+        bucket = BUCKETS.get(name) or resource["Properties"]["BucketName"]
+        return bucket, {"Arn": f"arn:aws:s3:::{bucket}"}
+    naming, service, form = _ARNS.get(kind, ("", "other", "{}"))
+    own = resource["Properties"].get(naming, name)
+    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own}
+
+
+def _key(bucket: Mapping[str, Any]) -> str:
+    (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    return str(rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID", ""))
+
+
+def _documents(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Find the policy documents in a value, however deep; one of CloudWatch Logs is a text."""
+    if isinstance(value, str) and value.startswith("{") and '"Statement"' in value:
+        value = json.loads(value)
+    if isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _documents(f"{path}[{number}]", each)
+    elif isinstance(value, dict) and "Statement" in value:
+        yield path, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _documents(f"{path}.{name}", each)

@@ -1,0 +1,158 @@
+"""What the functions' roles reach, and above all what they do not, by the translated template."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.permissions.calls import Call, call
+from tests.permissions.needs import Need
+from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
+from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
+
+ENCRYPT, SWEEP = FUNCTIONS
+BOTH = (ENCRYPT, SWEEP)
+WAV = "acme/2026/1_1.wav"
+AT_REST = frozenset({("kms:viaservice", f"s3.{REGION}.amazonaws.com")})
+
+
+def s3(operation: str, bucket: str, **facts: str) -> tuple[str, str, dict[str, str]]:
+    return "s3", operation, {"bucket": bucket, "key": WAV, **facts}
+
+
+def secret(name: str) -> tuple[str, str, dict[str, str]]:
+    return "secrets-manager", "GetSecretValue", {"name": name}
+
+
+def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
+    return "ssm", operation, {"name": name}
+
+
+def put_events(bus: str, source: str) -> tuple[str, str, dict[str, str]]:
+    return "eventbridge", "PutEvents", {"name": bus, "source": source}
+
+
+def allowed(stack: Deployed, asked: Call) -> bool:
+    role = stack.role(asked.function)
+    return all(role.allows(need) for need in stack.needs_of(asked))
+
+
+# Who may not do what. Everything that is not granted is refused; these are the ones that would hurt. The action itself
+# must be refused: that it would break off later, for want of the key for one, does not count.
+UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
+    # Secrets: nothing but public keys.
+    "a tenant's SFTP keys": (BOTH, secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's secret of another name": (BOTH, secret(f"{STACK}/tenants/acme/public-key-private")),
+    "a secret of the stack outside tenants/": (BOTH, secret(f"{STACK}/database")),
+    "another stack's tenant": (BOTH, secret(f"{STACK}-prod/tenants/acme/public-key")),
+    "a secret of the account": (BOTH, secret("database")),
+    # Settings: read, never written, and nothing beside them.
+    "a parameter outside tenants/": (BOTH, parameter(f"/{STACK}/database-password")),
+    "a tenant's parameter of another name": (BOTH, parameter(f"/{STACK}/tenants/acme/password")),
+    "another stack's settings": (BOTH, parameter("/other/tenants/acme/settings")),
+    "changing a tenant's settings": (BOTH, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
+    "the sweep's position": ((ENCRYPT,), parameter(f"/{STACK}/sweep/position")),
+    # Landing: recordings are there to be read by one function, and written by none.
+    "writing into landing": (BOTH, s3("PutObject", LANDING)),
+    "copying into landing": (BOTH, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
+    "uploading into landing": (BOTH, s3("CreateMultipartUpload", LANDING)),
+    "reading what landed": ((SWEEP,), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP,), s3("HeadObject", LANDING)),
+    "deleting what landed": ((SWEEP,), s3("DeleteObject", LANDING)),
+    # Outputs: written once by one function, deleted by none.
+    "deleting from SFTP": (BOTH, s3("DeleteObject", SFTP)),
+    "deleting from the archive": (BOTH, s3("DeleteObject", ARCHIVE)),
+    "deleting many from the archive": (BOTH, s3("DeleteObjects", ARCHIVE)),
+    "a delivered file's tags": (BOTH, s3("PutObjectTagging", SFTP)),
+    "writing to SFTP": ((SWEEP,), s3("PutObject", SFTP)),
+    "copying to the archive": ((SWEEP,), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    # Other people's buckets, queues and busses.
+    "another bucket": (BOTH, s3("GetObject", "payroll")),
+    "listing another bucket": (BOTH, s3("ListObjectsV2", "payroll")),
+    "the dead letters": (BOTH, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
+    "filling the encrypt queue": ((ENCRYPT,), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
+    "the account's default bus": (BOTH, put_events("default", "callseal")),
+    "an event in somebody else's name": (BOTH, put_events(f"{STACK}-audit", "aws.s3")),
+    "an event in nobody's name": (BOTH, put_events(f"{STACK}-audit", "")),
+}
+REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
+    "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
+    "a tenant's settings": (SWEEP, parameter(f"/{STACK}/tenants/acme/settings")),
+    "what landed": (ENCRYPT, s3("GetObject", LANDING)),
+    "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
+    "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
+    "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNREACHABLE)
+def test_no_role_reaches(stack: Deployed, what: str) -> None:
+    functions, (service, operation, facts) = UNREACHABLE[what]
+    for function in functions:
+        action, *_ = stack.needs_of(call(function, service, operation, **facts))
+        assert not stack.role(function).allows(action), f"{function}: {action}"
+
+
+@pytest.mark.parametrize("what", REACHABLE)
+def test_a_role_reaches_what_it_is_for(stack: Deployed, what: str) -> None:
+    function, (service, operation, facts) = REACHABLE[what]
+    assert allowed(stack, call(function, service, operation, **facts))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("action", ["kms:Decrypt", "kms:GenerateDataKey"])
+def test_no_role_uses_the_stacks_key_but_through_s3(stack: Deployed, function: str, action: str) -> None:
+    key = stack.place.keys[LANDING]
+    elsewhere = frozenset({("kms:viaservice", f"secretsmanager.{REGION}.amazonaws.com")})
+    assert not any(stack.role(function).allows(Need(action, key, context)) for context in (frozenset(), elsewhere))
+
+
+@pytest.mark.parametrize("bucket", [SFTP, ARCHIVE])
+def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, bucket: str) -> None:
+    """S3 grants both with s3:GetObject; it is the key that tells them apart."""
+    looks, reads = (
+        allowed(stack, call(SWEEP, "s3", one, bucket=bucket, key=WAV)) for one in ("HeadObject", "GetObject")
+    )
+    assert (looks, reads) == (True, False)
+
+
+def test_the_sweep_cannot_decrypt_at_all(stack: Deployed) -> None:
+    need = Need("kms:Decrypt", stack.place.keys[SFTP], AT_REST)
+    assert (stack.role(SWEEP).allows(need), stack.role(ENCRYPT).allows(need)) == (False, True)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    "need",
+    [
+        Need("s3:PutBucketPolicy", f"arn:aws:s3:::{SFTP}"),
+        Need("s3:PutLifecycleConfiguration", f"arn:aws:s3:::{LANDING}"),
+        Need("s3:PutEncryptionConfiguration", f"arn:aws:s3:::{LANDING}"),
+        Need("s3:GetObjectVersion", f"arn:aws:s3:::{LANDING}/{WAV}"),
+        Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{STACK}-audit-123456789012-{REGION}/audit/x"),
+        Need("s3:GetObject", f"arn:aws:s3:::{STACK}-audit-123456789012-{REGION}/audit/x"),
+        Need("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:123456789012:log-group:/{STACK}/audit:*"),
+        Need("logs:PutLogEvents", f"arn:aws:logs:{REGION}:123456789012:log-group:/{STACK}/audit:log-stream:x"),
+        Need("firehose:PutRecord", f"arn:aws:firehose:{REGION}:123456789012:deliverystream/{STACK}-audit"),
+        Need("events:PutRule", f"arn:aws:events:{REGION}:123456789012:rule/x"),
+        Need("iam:PassRole", "arn:aws:iam::123456789012:role/x"),
+        Need("sts:AssumeRole", "arn:aws:iam::123456789012:role/x"),
+        Need("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:123456789012:function:{STACK}-encrypt-recording"),
+        Need("secretsmanager:PutSecretValue",
+             f"arn:aws:secretsmanager:{REGION}:123456789012:secret:{STACK}/tenants/acme/public-key-AbC12x"),
+        Need("secretsmanager:ListSecrets", "*"),
+    ],
+    ids=lambda need: getattr(need, "action", need),
+)  # fmt: skip
+def test_no_role_may_change_the_rules_or_the_record(stack: Deployed, function: str, need: Need) -> None:
+    assert not stack.role(function).allows(need)
+
+
+def test_landing_sends_no_version_ids(stack: Deployed) -> None:
+    """Why calls with a version id count for nothing: `Deployed.needs_of`."""
+    assert not any(stack.is_versioned(bucket) for bucket in (LANDING, SFTP, ARCHIVE))
+    versioned = call(ENCRYPT, *s3("GetObject", LANDING, version="v")[:2], bucket=LANDING, key=WAV, version="v")
+    assert stack.needs_of(versioned) == []
+
+
+def test_the_roles_are_those_of_all_functions() -> None:
+    assert set(FUNCTIONS) == {app.parent.name for app in (TEMPLATE.parent / "functions").glob("*/app.py")}

@@ -1,0 +1,121 @@
+"""The seven promises, broken on purpose, one each: what the enumeration must see, or it proves nothing.
+
+Each function is called in the environment's own process, before its first event.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+from uuid import uuid4
+
+from callseal import audit
+from callseal.audit import AuditEvent
+from callseal.aws import tenants
+from callseal.aws.bus import AuditBus
+from callseal.commit import Committer
+from callseal.delivery import Delivery
+from callseal.errors import HeldError, TransientError
+from callseal.landing import LandedObject, parse_landing_key
+from callseal.planning import Plan, Planner
+from callseal.routing import route
+
+OTHER_KEY = "ANOTHER_TENANTS_KEY"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One promise broken; it is seen in these scenarios."""
+
+    what: str
+    break_it: Callable[[], None]
+    scenarios: tuple[str, ...]
+
+
+def _purge_before_the_audit() -> None:
+    made = Delivery._delivered_event
+
+    def purge(self: Any, plan: Plan, *rest: Any) -> AuditEvent:
+        self._landing.purge(plan.landed)
+        return made(self, plan, *rest)
+
+    Delivery._delivered_event = purge  # type: ignore[method-assign]
+
+
+def _plain_where_there_is_no_key() -> None:
+    planned = Planner.plan
+
+    def plan(self: Any, landed: LandedObject, *rest: Any, **more: Any) -> Plan:
+        try:
+            return planned(self, landed, *rest, **more)
+        except HeldError:
+            file = parse_landing_key(landed.key)
+            settings = self._tenants.settings(file.tenant)
+            plain = tuple(replace(way, sealed=False) for way in route(settings, file))
+            return Plan(landed, file, settings, plain, None, self._buckets)
+
+    Planner.plan = plan  # type: ignore[method-assign]
+
+
+def _another_tenants_key() -> None:
+    judged = tenants.judge
+    tenants.judge = lambda _, *rest: judged(os.environ[OTHER_KEY], *rest)  # type: ignore[attr-defined]
+
+
+def _what_arrived_is_good_enough() -> None:
+    written = Committer._write_envelope
+
+    def write(self: Any, plan: Plan, source: Any, size: int, sink: Any) -> None:
+        arrived = bytearray()
+        with suppress(TransientError):
+            while data := source.read(1024):
+                arrived += data
+        written(self, plan, BytesIO(arrived), len(arrived), sink)
+
+    Committer._write_envelope = write  # type: ignore[method-assign]
+
+
+def _an_id_by_chance() -> None:
+    made = audit.delivered
+
+    def delivered(*arguments: Any) -> AuditEvent:
+        event = made(*arguments)
+        return replace(event, detail=event.detail | {"id": uuid4().hex})
+
+    audit.delivered = delivered
+
+
+def _held_in_silence() -> None:
+    put = AuditBus.put
+
+    def put_others(self: Any, event: AuditEvent) -> None:
+        if event.detail_type != "RecordingHeld":
+            put(self, event)
+
+    AuditBus.put = put_others  # type: ignore[method-assign]
+
+
+def _the_key_in_the_log() -> None:
+    deliver = Delivery.deliver
+
+    def tell(self: Any, landed: LandedObject) -> Any:
+        print(f"delivering {landed.key}")
+        return deliver(self, landed)
+
+    Delivery.deliver = tell  # type: ignore[method-assign]
+
+
+# In the order of the promises in DESIGN section 1.
+VARIANTS = (
+    Variant("purged before the audit", _purge_before_the_audit, ("cms to sftp",)),
+    Variant("delivered plain where there is no key", _plain_where_there_is_no_key, ("held, released by the sweep",)),
+    Variant("sealed to another tenant's key", _another_tenants_key, ("cms to sftp",)),
+    Variant("what arrived before the read broke is delivered", _what_arrived_is_good_enough, ("cms to sftp",)),
+    Variant("a repeated event has another id", _an_id_by_chance, ("purge failed",)),
+    Variant("held without an event", _held_in_silence, ("unsupported",)),
+    Variant("a landing key in the log", _the_key_in_the_log, ("cms to sftp",)),
+)

@@ -1,0 +1,164 @@
+"""moto's server with one stack of what the functions touch, seen and changed from outside, past the proxy."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from botocore.exceptions import ClientError
+
+from localcloud.moto_process import MotoProcess
+from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP
+
+STACK = "callseal-faults"
+BUS, POSITION = f"{STACK}-audit", f"/{STACK}/sweep/position"
+BUCKETS = (LANDING, SFTP, ARCHIVE)
+# Small files, so that a try is fast, and all the same of several parts.
+SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as it stands in a bucket."""
+
+    data: bytes
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class Cloud:
+    """Runs until closed."""
+
+    def __init__(self) -> None:
+        os.environ.update(SMALLEST_PART)
+        with patch("localcloud.moto_process._SCRIPT", Path(__file__).with_name("moto_server.py")):
+            self._moto = MotoProcess(0, REGION, lambda _: None)
+        self.endpoint_url = self._moto.endpoint_url
+        self._s3, self._sqs, self._events = (self._moto.client(name) for name in ("s3", "sqs", "events"))
+        self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
+        for bucket in BUCKETS:
+            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
+        self._audit_url, audit_arn = self._queue("audit")
+        self._events.create_event_bus(Name=BUS)
+        self._events.put_rule(Name="audit", EventBusName=BUS, EventPattern='{"source": ["callseal"]}')
+        self._events.put_targets(Rule="audit", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": audit_arn}])
+        announced: Any = {"QueueConfigurations": [{"QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]}]}
+        self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=announced)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that template.yaml gives the functions."""
+        return {
+            "STACK_NAME": STACK,
+            "TENANTS_PREFIX": f"{STACK}/tenants",
+            "SWEEP_POSITION": POSITION,
+            "LANDING_BUCKET": LANDING,
+            "SFTP_BUCKET": SFTP,
+            "ARCHIVE_BUCKET": ARCHIVE,
+            "ENCRYPT_QUEUE_URL": self.queue_url,
+            "AUDIT_BUS": BUS,
+            "GPG_BINARY": "gpg",
+            "POWERTOOLS_SERVICE_NAME": "callseal",
+        }
+
+    def close(self) -> None:
+        """End it."""
+        self._moto.close()
+
+    def remove(self, places: Iterable[tuple[str, str]], uploads: Iterable[tuple[str, str, str]]) -> None:
+        """Throw away what a try has left."""
+        for bucket, key in places:
+            self._s3.delete_object(Bucket=bucket, Key=key)
+        for bucket, key, identifier in uploads:
+            self._s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=identifier)
+
+    def put_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+        """Put a tenant's settings."""
+        name = f"/{STACK}/tenants/{tenant}/settings"
+        self._ssm.put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
+
+    def put_key(self, tenant: str, text: str) -> str:
+        """Paste a tenant's key; gives the secret's version."""
+        name = f"{STACK}/tenants/{tenant}/public-key"
+        return str(self._secrets.create_secret(Name=name, SecretString=text)["VersionId"])
+
+    def put(self, bucket: str, key: str, data: bytes) -> str:
+        """Put an object; gives its etag."""
+        return str(self._s3.put_object(Bucket=bucket, Key=key, Body=data)["ETag"]).strip('"')
+
+    def read(self, bucket: str, key: str) -> Stored | None:
+        """Read an object, if it is there."""
+        try:
+            answer = self._s3.get_object(Bucket=bucket, Key=key)
+        except ClientError:
+            return None
+        return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Give a landed object's tags; none where it is gone."""
+        try:
+            tags = self._s3.get_object_tagging(Bucket=LANDING, Key=key)["TagSet"]
+        except ClientError:
+            return {}
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+    def listing(self, bucket: str) -> dict[str, str]:
+        """List what stands in a bucket: etags by key."""
+        items = self._s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        return {item["Key"]: item["ETag"].strip('"') for item in items}
+
+    def unfinished_uploads(self) -> list[tuple[str, str, str]]:
+        """List the multipart uploads that were neither completed nor aborted: bucket, key, id."""
+        return [
+            (bucket, upload["Key"], upload["UploadId"])
+            for bucket in (SFTP, ARCHIVE)
+            for upload in self._s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        ]
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Give the events that the bus has taken since the last call."""
+        messages = self._receive(self._audit_url)
+        if messages:
+            entries = [{"Id": one["MessageId"], "ReceiptHandle": one["ReceiptHandle"]} for one in messages]
+            self._sqs.delete_message_batch(QueueUrl=self._audit_url, Entries=entries[:10])
+        return [json.loads(message["Body"]) for message in messages]
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Take what waits in the encrypt queue, as Lambda hands it over; it never comes back by itself."""
+        return [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{STACK}-encrypt",
+                "awsRegion": REGION,
+            }
+            for message in self._receive(self.queue_url)
+        ]
+
+    def delete_message(self, message: Mapping[str, Any]) -> None:
+        """Take a message off the encrypt queue: it is done with, or dead."""
+        self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["receiptHandle"])
+
+    def _receive(self, url: str) -> list[Any]:
+        received: list[Any] = []
+        while True:
+            answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=43_000)
+            some = answer.get("Messages", [])
+            received += some
+            if len(some) < 10:
+                return received
+
+    def _queue(self, name: str) -> tuple[str, str]:
+        url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return url, attributes["QueueArn"]

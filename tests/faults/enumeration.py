@@ -1,0 +1,56 @@
+"""The enumeration: for every request of a scenario, everything that can go wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from tests.faults.environment import READ_TIMEOUT
+from tests.faults.scenarios import BY_NAME
+from tests.faults.trial import Bench, Case, Point, Trouble
+from tests.support.fault_proxy import BreakBody, CutAfter, CutBefore, Fault, Hang, Late, Refuse, Twice
+
+TOO_LATE = READ_TIMEOUT + 0.2
+# Refused for good, as the SDK sees it.
+FINAL = (Refuse(400, "InvalidRequest"), Refuse(403, "AccessDenied"), Refuse(404, "NoSuchKey"),
+         Refuse(412, "PreconditionFailed"))  # fmt: skip
+# Not carried out, and carried out without a (whole) answer: the SDK tries both again by itself.
+UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(TOO_LATE), CutBefore())
+DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late(TOO_LATE))
+KILLS = (Trouble("kill before"), Trouble("kill after"))
+# Of each way to fail one, lasting: what a first look needs.
+FEW = (Trouble("invocation", Refuse(503, "SlowDown")), Trouble("invocation", CutAfter()),
+       Trouble("invocation", BreakBody()), Trouble("once", Refuse(404, "NoSuchKey")), *KILLS)  # fmt: skip
+
+
+def cases(bench: Bench, scenario: str, *, few: bool = False, broken: int | None = None) -> list[Case]:
+    """List the story without trouble, and each trouble at each of its requests, as a first run makes them."""
+    story = Case(scenario, broken=broken)
+    points = points_of(bench, scenario)
+    return [story] + [
+        Case(scenario, point, trouble, broken)
+        for point in points
+        for trouble in (FEW if few else troubles(point, points))
+    ]
+
+
+def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:
+    """List what goes wrong at a request: once, for an invocation, and until the message is a dead letter."""
+    for fault in (*FINAL, Refuse(503, "SlowDown"), *DONE, Twice()):
+        yield Trouble("once", fault)
+    # What the SDK does not try again lasts only where the functions ask the same again.
+    again = any((one.step, one.operation, one.bucket) == (point.step, point.operation, point.bucket)
+                and one.occurrence > point.occurrence for one in points)  # fmt: skip
+    for fault in (*(FINAL if again else ()), *UNDONE, *DONE):
+        yield Trouble("invocation", fault)
+    yield Trouble("step", Refuse(503, "SlowDown"))
+    yield Trouble("step", CutAfter())
+    yield from KILLS
+
+
+@cache
+def points_of(bench: Bench, scenario: str) -> list[Point]:
+    """List the requests of a scenario, by running it without trouble."""
+    disturbed = BY_NAME[scenario].disturbed
+    points = bench.run(Case(scenario)).requests
+    return [point for point in points if not disturbed or point.step in disturbed]

@@ -1,0 +1,180 @@
+"""An execution environment: a real process, forked from one that has imported everything, that can be killed.
+
+The forkserver of multiprocessing imports this module once and forks a child for each try. What only costs time is
+shortened here; whatever decides what happens is the functions' own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.forkserver import ensure_running
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.retries.standard import ExponentialBackoff
+
+from callseal import commit, gpg, planning, wiring
+from callseal.aws import bus, calls, output_buckets, upload
+from callseal.envelopes import openpgp
+from callseal.recipients import openpgp as openpgp_keys
+from callseal.recipients import x509
+from tests.support import functions
+
+READ_TIMEOUT = 0.3
+ATTEMPTS = 2
+PART_BYTES = 64 * 1024
+HANDLERS = {"encrypt": "encrypt_recording", "sweep": "sweep_landing"}
+INVOCATION_SECONDS = 30.0
+IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
+
+_ahead = timedelta()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC) + _ahead
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+_client = cache(lambda service: calls.client(_session(), service))
+
+
+def _shorten() -> None:
+    """Shorten waits, parts and start-up."""
+    calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
+    calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
+    ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
+    bus.PAUSE_SECONDS = 0.001
+    for module in (upload, planning, commit):
+        module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
+    output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
+    wiring.now = _now
+    wiring.Session = _session  # type: ignore[misc,assignment]
+    wiring.client = lambda _, service: _client(service)  # type: ignore[assignment]
+    # Made once, before anything is sent: a child has the same clients, with connections of its own.
+    for service in ("s3", "sqs", "ssm", "secretsmanager", "events"):
+        _client(service)
+
+
+if "AWS_ENDPOINT_URL" in os.environ:
+    _shorten()
+    APPS: Mapping[str, Any] = {name: functions.load(folder) for name, folder in HANDLERS.items()}
+
+
+class DiedError(Exception):
+    """The process is gone, or was ended since it gave no answer."""
+
+
+class Environment:
+    """A child process that handles events until it is killed; what it writes goes to `log`."""
+
+    def __init__(self, variables: Mapping[str, str], break_it: Callable[[], None] | None = None) -> None:
+        context = get_context("forkserver")
+        handle, name = tempfile.mkstemp(suffix=".log")
+        os.close(handle)
+        self._log = Path(name)
+        # It may be killed by a thread of the proxy, and be found dead at the same time by the one that waits for it.
+        self._ending, self._ended = Lock(), False
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, dict(variables), name, break_it), daemon=True)
+        with _without_main():
+            self._process.start()
+        theirs.close()
+
+    def invoke(self, function: str, event: Mapping[str, Any], ahead: timedelta) -> Any:
+        """Hand an event over, with the clock so far ahead; gives the answer or, where it raised, None."""
+        try:
+            self._connection.send((function, event, ahead))
+            if not self._connection.poll(INVOCATION_SECONDS):
+                self.kill()
+                raise DiedError("no answer")
+            return self._connection.recv()
+        except (EOFError, OSError) as exc:
+            raise DiedError("killed") from exc
+
+    def kill(self) -> None:
+        """End it, and the gpg that it may have started, as the end of a sandbox does."""
+        with self._ending:
+            if self._process.pid is None or self._ended:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            wait([self._process.sentinel])
+            self._ended = True
+
+    def log(self) -> str:
+        """Give all it wrote."""
+        return self._log.read_text(errors="replace")
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.kill()
+        self._connection.close()
+        self._process.close()
+        self._log.unlink()
+
+
+def start_server(endpoint_url: str) -> None:
+    """Start the process that the children are forked from, which takes over the environment as it is now."""
+    settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-north-1"}
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.environment"])
+    settings |= {"AWS_ENDPOINT_URL": endpoint_url, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with patch.dict(os.environ, settings):
+        ensure_running()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Spare each child the import of the program that was started here, which it does not need."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _serve(connection: Connection, variables: Mapping[str, str], log: str, break_it: Callable[[], None] | None) -> None:
+    global _ahead
+    os.setpgid(0, 0)
+    writing = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(writing, 1)
+    os.dup2(writing, 2)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.environ.update(variables)
+    if break_it:
+        break_it()
+    while True:
+        function, event, _ahead = connection.recv()
+        try:
+            answer = APPS[function].lambda_handler(event, None)
+        except Exception as exc:
+            _log_as_lambda_does(exc)
+            answer = None
+        connection.send(answer)
+
+
+def _log_as_lambda_does(exc: Exception) -> None:
+    """Log what a handler raised, without its causes (awslambdaric, bootstrap.log_error)."""
+    frames = traceback.format_list(traceback.extract_tb(exc.__traceback__))
+    print(f"[ERROR] {type(exc).__name__}: {exc}\nTraceback (most recent call last):\n{''.join(frames)}")

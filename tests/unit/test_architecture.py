@@ -25,8 +25,9 @@ CORE = (
     "gpg",
     "envelopes",
     "recipients",
+    "sftp",
 )
-USE_CASES = ("planning", "commit", "delivery", "sweep", "batch", "wiring")
+USE_CASES = ("planning", "commit", "delivery", "sweep", "batch", "sftp_login", "wiring")
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 250, 40
 

@@ -1,9 +1,9 @@
-"""Audit events: what happened to a landed file. Their schema is schemas/audit-event.schema.json."""
+"""Audit events: what happened, to a landed file as a rule. Their schema is schemas/audit-event.schema.json."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -124,17 +124,25 @@ def _event(
 ) -> AuditEvent:
     """Build an event. Its id is made of what happened (`by` what, or why), and to which object: repeats share it."""
     source = {"bucket": landed.bucket, "key": landed.key, "etag": landed.etag, "size": landed.size}
-    happened = [detail_type, landed.bucket, landed.key, landed.etag, landed.version_id, *by]
+    happened = [landed.bucket, landed.key, landed.etag, landed.version_id, *by]
+    return build(detail_type, happened, tenant_of(landed.key), now, {"source": source, **members})
+
+
+def build(
+    detail_type: str, happened: Sequence[object], tenant: str | None, now: datetime, members: Mapping[str, Any]
+) -> AuditEvent:
+    """Build an event with every member of the schema; its id is made of what `happened`."""
     detail: dict[str, Any] = {
         "schema": SCHEMA,
-        "id": sha256(json.dumps(happened).encode()).hexdigest()[:32],
+        "id": sha256(json.dumps([detail_type, *happened]).encode()).hexdigest()[:32],
         "time": timestamp(now),
-        "tenant": tenant_of(landed.key),
-        "source": source,
+        "tenant": tenant,
+        "source": None,
         "outputs": None,
         "recipients": None,
         "key_version": None,
         "reason": None,
         "message": None,
+        "session": None,
     }
-    return AuditEvent(detail_type, detail | members)
+    return AuditEvent(detail_type, detail | dict(members))

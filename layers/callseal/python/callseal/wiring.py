@@ -15,11 +15,14 @@ from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
 from callseal.aws.queue import EncryptQueue
+from callseal.aws.sftp_keys import SftpKeys
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
 from callseal.commit import Committer
 from callseal.planning import Planner
 from callseal.recipients import gpg_factory
+from callseal.sftp.session import SessionSettings
+from callseal.sftp_login import SftpLogins
 
 PARTS_AT_ONCE = 4
 
@@ -55,6 +58,26 @@ def wire(env: Mapping[str, str]) -> Parts:
         position=SweepPosition(ssm, env["SWEEP_POSITION"]),
         meter=Meter(env["STACK_NAME"]),
     )
+
+
+def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
+    """Wire up what answers logins; raises KeyError naming an environment variable that is missing."""
+    session = Session()
+    secrets, prefix = client(session, "secretsmanager"), env["TENANTS_PREFIX"]
+    tenants = Tenants(secrets, client(session, "ssm"), prefix, gpg_factory(env["GPG_BINARY"]), now)
+    settings = SessionSettings(
+        role_arn=env["SFTP_SESSION_ROLE_ARN"],
+        bucket=env["SFTP_BUCKET"],
+        bucket_arn=env["SFTP_BUCKET_ARN"],
+        key_arn=env["STACK_KEY_ARN"],
+        region=env["AWS_REGION"],
+    )
+    return SftpLogins(SftpKeys(secrets, prefix), tenants, wire_bus(env, session), settings, now)
+
+
+def wire_bus(env: Mapping[str, str], session: Session | None = None) -> AuditBus:
+    """Wire up the audit bus."""
+    return AuditBus(client(session or Session(), "events"), env["AUDIT_BUS"])
 
 
 def now() -> datetime:

@@ -13,7 +13,7 @@ from tests.localcloud.support import PROJECT, eventually
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "EncryptQueueUrl",
-    "EncryptDeadLetterQueueUrl",
+    "EncryptDeadLetterQueueUrl", "SftpEndpoint", "SftpHost", "SftpPort",
 }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, SWEEP = FUNCTIONS
+ENCRYPT, SWEEP, LOGIN, LOG = FUNCTIONS
 BOTH = (ENCRYPT, SWEEP)
+EACH = tuple(FUNCTIONS)
 WAV = "acme/2026/1_1.wav"
 AT_REST = frozenset({("kms:viaservice", f"s3.{REGION}.amazonaws.com")})
 
@@ -40,39 +41,44 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused: that it would break off later, for want of the key for one, does not count.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: nothing but public keys.
-    "a tenant's SFTP keys": (BOTH, secret(f"{STACK}/tenants/acme/sftp-keys")),
-    "a tenant's secret of another name": (BOTH, secret(f"{STACK}/tenants/acme/public-key-private")),
-    "a secret of the stack outside tenants/": (BOTH, secret(f"{STACK}/database")),
-    "another stack's tenant": (BOTH, secret(f"{STACK}-prod/tenants/acme/public-key")),
-    "a secret of the account": (BOTH, secret("database")),
+    "a tenant's SFTP keys": ((ENCRYPT, SWEEP, LOG), secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's secret of another name": (EACH, secret(f"{STACK}/tenants/acme/public-key-private")),
+    "a secret of the stack outside tenants/": (EACH, secret(f"{STACK}/database")),
+    "another stack's tenant": (EACH, secret(f"{STACK}-prod/tenants/acme/public-key")),
+    "a secret of the account": (EACH, secret("database")),
+    "a tenant's public key at a login": ((LOGIN, LOG), secret(f"{STACK}/tenants/acme/public-key")),
+    "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
     # Settings: read, never written, and nothing beside them.
-    "a parameter outside tenants/": (BOTH, parameter(f"/{STACK}/database-password")),
-    "a tenant's parameter of another name": (BOTH, parameter(f"/{STACK}/tenants/acme/password")),
-    "another stack's settings": (BOTH, parameter("/other/tenants/acme/settings")),
-    "changing a tenant's settings": (BOTH, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT,), parameter(f"/{STACK}/sweep/position")),
+    "a parameter outside tenants/": (EACH, parameter(f"/{STACK}/database-password")),
+    "a tenant's parameter of another name": (EACH, parameter(f"/{STACK}/tenants/acme/password")),
+    "another stack's settings": (EACH, parameter("/other/tenants/acme/settings")),
+    "changing a tenant's settings": (EACH, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
+    "the sweep's position": ((ENCRYPT, LOGIN, LOG), parameter(f"/{STACK}/sweep/position")),
     # Landing: recordings are there to be read by one function, and written by none.
-    "writing into landing": (BOTH, s3("PutObject", LANDING)),
-    "copying into landing": (BOTH, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
-    "uploading into landing": (BOTH, s3("CreateMultipartUpload", LANDING)),
-    "reading what landed": ((SWEEP,), s3("GetObject", LANDING)),
-    "looking at what landed": ((SWEEP,), s3("HeadObject", LANDING)),
-    "deleting what landed": ((SWEEP,), s3("DeleteObject", LANDING)),
+    "writing into landing": (EACH, s3("PutObject", LANDING)),
+    "copying into landing": (EACH, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
+    "uploading into landing": (EACH, s3("CreateMultipartUpload", LANDING)),
+    "reading what landed": ((SWEEP, LOGIN, LOG), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP, LOGIN, LOG), s3("HeadObject", LANDING)),
+    "deleting what landed": ((SWEEP, LOGIN, LOG), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
-    "deleting from SFTP": (BOTH, s3("DeleteObject", SFTP)),
-    "deleting from the archive": (BOTH, s3("DeleteObject", ARCHIVE)),
-    "deleting many from the archive": (BOTH, s3("DeleteObjects", ARCHIVE)),
-    "a delivered file's tags": (BOTH, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((SWEEP,), s3("PutObject", SFTP)),
-    "copying to the archive": ((SWEEP,), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "deleting from SFTP": (EACH, s3("DeleteObject", SFTP)),
+    "deleting from the archive": (EACH, s3("DeleteObject", ARCHIVE)),
+    "deleting many from the archive": (EACH, s3("DeleteObjects", ARCHIVE)),
+    "a delivered file's tags": (EACH, s3("PutObjectTagging", SFTP)),
+    "writing to SFTP": ((SWEEP, LOGIN, LOG), s3("PutObject", SFTP)),
+    "copying to the archive": ((SWEEP, LOGIN, LOG), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "an output's bytes at a login": ((LOGIN, LOG), s3("GetObject", SFTP)),
+    "listing what tenants fetch": ((LOGIN, LOG), s3("ListObjectsV2", SFTP)),
+    "the settings of a tenant, by the log's reader": ((LOG,), parameter(f"/{STACK}/tenants/acme/settings")),
     # Other people's buckets, queues and busses.
-    "another bucket": (BOTH, s3("GetObject", "payroll")),
-    "listing another bucket": (BOTH, s3("ListObjectsV2", "payroll")),
-    "the dead letters": (BOTH, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
-    "filling the encrypt queue": ((ENCRYPT,), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
-    "the account's default bus": (BOTH, put_events("default", "callseal")),
-    "an event in somebody else's name": (BOTH, put_events(f"{STACK}-audit", "aws.s3")),
-    "an event in nobody's name": (BOTH, put_events(f"{STACK}-audit", "")),
+    "another bucket": (EACH, s3("GetObject", "payroll")),
+    "listing another bucket": (EACH, s3("ListObjectsV2", "payroll")),
+    "the dead letters": (EACH, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
+    "filling the encrypt queue": ((ENCRYPT, LOGIN, LOG), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
+    "the account's default bus": (EACH, put_events("default", "callseal")),
+    "an event in somebody else's name": (EACH, put_events(f"{STACK}-audit", "aws.s3")),
+    "an event in nobody's name": (EACH, put_events(f"{STACK}-audit", "")),
 }
 REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
@@ -81,6 +87,8 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
     "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
+    "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),
 }  # fmt: skip
 
 

@@ -31,6 +31,8 @@ SFTP_POLICY = ["Resources", "SftpBucketPolicy", "Properties", "PolicyDocument", 
 ENCRYPT = ["Resources", "EncryptRecordingFunction", "Properties"]
 ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+SERVER = ["Resources", "SftpServer", "Properties"]
+SESSION_ROLE = ["Resources", "SftpSessionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 ENCRYPTION: list[Any] = [*BUCKET, "BucketEncryption", "ServerSideEncryptionConfiguration", 0]
 OTHER_KEY = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "other"}
 LOG_GROUP = ["Resources", "SweepLandingLogGroup", "Properties"]
@@ -62,6 +64,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], 1, "Status"], "Disabled"),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Condition", "Null"], {"s3:if-none-match": "false"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Principal"], {"AWS": "nobody"}),
+    (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "NotResource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.functions_have_a_role_and_a_log_group, [*ENCRYPT, "Role"], {"Ref": "AuditBus"}),
     (rules.functions_have_a_role_and_a_log_group, [*LOG_GROUP, "KmsKeyId"], "other"),
     (rules.dead_letters_raise_an_alarm, ["Resources", "AuditDeadLetterAlarm", "Properties", "Dimensions"], []),
@@ -86,7 +89,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.the_dashboard_shows_metrics_that_are_emitted, DASHBOARD, widgets("metric", "Callseal", "HeldFiles")),
     (rules.the_dashboard_shows_every_alarm, DASHBOARD,
      '{"widgets": [{"type": "alarm", "properties": {"alarms": []}}]}'),
-    (rules.outputs_are_the_public_seven, ["Outputs", "An8th"], {"Value": "x"}),
+    (rules.outputs_are_the_public_eight, ["Outputs", "A9th"], {"Value": "x"}),
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
@@ -94,6 +97,18 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::Sub": "${LandingBucket.Arn}/*"}),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Action"], ["s3:GetObject", "s3:DeleteObject"]),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::GetAtt": ["StackKey", "Arn"]}),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, [*SERVER, "SecurityPolicyName"],
+     "TransferSecurityPolicy-2018-11"),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function,
+     [*SERVER, "IdentityProviderDetails", "SftpAuthenticationMethods"], "PUBLIC_KEY_OR_PASSWORD"),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, [*SERVER, "Protocols"], ["SFTP", "FTPS"]),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, ["Resources", "SftpServer", "Condition"], "Always"),
+    (rules.only_the_sftp_server_may_ask_about_logins,
+     ["Resources", "AuthenticateSftpPermission", "Properties", "SourceArn"], "*"),
+    (rules.sftp_sessions_reach_one_bucket, [*SESSION_ROLE, 1, "Resource"], {"Fn::Sub": "${ArchiveBucket.Arn}/*"}),
+    (rules.sftp_sessions_reach_one_bucket, [*SESSION_ROLE, 2, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.what_the_sftp_server_logs_reaches_the_audit,
+     ["Resources", "AuditSftpSubscription", "Properties", "FilterPattern"], '{ ($.activity-type = "CONNECTED") }'),
     (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
 ]  # fmt: skip

@@ -42,9 +42,10 @@ class LogLine:
 
     @property
     def tenant(self) -> str | None:
-        """The session's user, where that can be a tenant's name."""
-        user = self.members.get("user")
-        return user if isinstance(user, str) and TENANT.fullmatch(user) else None
+        """The session's user, or the folder of a path (`/<bucket>/<tenant>/...`), where that can be a tenant's name."""
+        folder = str(self.members.get("path", "")).split("/")[2:3]
+        named = self.members.get("user") or "".join(folder)
+        return named if isinstance(named, str) and TENANT.fullmatch(named) else None
 
     @property
     def is_told_already(self) -> bool:

@@ -43,3 +43,14 @@ def encrypt_recording(cloud: Stack, network: Network, clock: Clock) -> ModuleTyp
 @pytest.fixture
 def sweep_landing(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
     return functions.load("sweep_landing")
+
+
+@pytest.fixture
+def authenticate_sftp(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr("callseal.wiring.sleep", lambda _: None)
+    return functions.load("authenticate_sftp")
+
+
+@pytest.fixture
+def audit_sftp(cloud: Stack, network: Network) -> ModuleType:
+    return functions.load("audit_sftp")

@@ -46,7 +46,7 @@ class SftpLogins:
         bus: AuditBus,
         settings: SessionSettings,
         clock: Clock,
-        wait: Callable[[float], None] = time.sleep,
+        wait: Callable[[float], None],
     ) -> None:
         """Take what it works with; `wait` is handed the seconds that are missing to a constant time."""
         self._keys, self._tenants, self._bus = keys, tenants, bus

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import sleep
 
 from boto3.session import Session
 
@@ -72,7 +73,7 @@ def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
         key_arn=env["STACK_KEY_ARN"],
         region=env["AWS_REGION"],
     )
-    return SftpLogins(SftpKeys(secrets, prefix), tenants, wire_bus(env, session), settings, now)
+    return SftpLogins(SftpKeys(secrets, prefix), tenants, wire_bus(env, session), settings, now, sleep)
 
 
 def wire_bus(env: Mapping[str, str], session: Session | None = None) -> AuditBus:

@@ -38,10 +38,12 @@ _HERE = Path(__file__).parent
 _START_SECONDS = 30.0
 _SIGNATURE_SECONDS = 2.0
 _LOGGED_IN = re.compile(r"serve sftp ([0-9.]+):\d+->\S+: SSH login from ")
-# Reads go through without a cache on disk; a listing is at most a second old, and costs no request for each file.
+# Reads go through without a cache on disk; a listing is at most three seconds old, and costs no request for each file.
 _FLAGS = (
-    "--config", "", "-v", "--vfs-cache-mode", "off", "--dir-cache-time", "1s", "--poll-interval", "0",
-    "--use-server-modtime", "--buffer-size", "0", "--vfs-read-chunk-size", "off", "--no-checksum",
+    "--config", "", "-v", "--vfs-cache-mode", "off", "--dir-cache-time", "3s", "--poll-interval", "0",
+    "--use-server-modtime", "--buffer-size", "0", "--vfs-read-chunk-size", "off", "--no-checksum", "--stats", "0",
+    # Reads that arrive out of order wait for each other: a seek would ask for the rest of the file anew.
+    "--vfs-read-wait", "1s",
 )  # fmt: skip
 
 

@@ -61,6 +61,9 @@ class Relay:
                 return
             with server:
                 self._listener.connected(address, peer)
+                for one in (client, server):
+                    # SSH's small packets must not wait for each other's acknowledgement: 40 ms for each file.
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._open |= {client, server}
                 try:
                     back = threading.Thread(target=_pump, args=(server, client), daemon=True)

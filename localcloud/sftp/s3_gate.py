@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,8 +39,7 @@ class S3Gate:
             host, port = str(upstream_address.hostname), int(upstream_address.port or 80)
 
         Handler.sessions, Handler.watcher = sessions, watcher
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
@@ -51,12 +51,22 @@ class S3Gate:
         self._thread.join(5)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away, as rclone does when it has read enough; anything else is a fault."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     host: str
     port: int
     sessions: Sessions
     watcher: Watcher
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     _upstream: http.client.HTTPConnection | None = None
 
     def _serve(self) -> None:
@@ -75,6 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             # One of the two is gone; what was sent so far is shorter than its Content-Length, which says so.
             self.close_connection = True
+
+    def finish(self) -> None:
+        """End the connection to moto with the client's."""
+        if self._upstream:
+            self._upstream.close()
+        super().finish()
 
     def _deny(self) -> None:
         # The body was not read, so nothing else can be read from this connection.

@@ -27,6 +27,7 @@ class Front:
     state: Path
     folder: Path
     _seen: set[str] = field(default_factory=set)
+    _changed: set[str] = field(default_factory=lambda: set(TENANTS))
 
     @property
     def port(self) -> int:
@@ -45,6 +46,7 @@ class Front:
 
     def let_in(self, tenant: str, keys: str) -> None:
         """Put keys in a tenant's secret, as an operator does."""
+        self._changed.add(tenant)
         secrets, name = self.cloud.client("secretsmanager"), f"{self.cloud.stack_name}/tenants/{tenant}/sftp-keys"
         try:
             secrets.put_secret_value(SecretId=name, SecretString=keys)
@@ -53,8 +55,20 @@ class Front:
 
     def set(self, tenant: str, **settings: Any) -> None:
         """Give a tenant settings."""
+        self._changed.add(tenant)
         name = f"/{self.cloud.stack_name}/tenants/{tenant}/settings"
         self.cloud.client("ssm").put_parameter(Name=name, Type="String", Value=json.dumps(settings), Overwrite=True)
+
+    def reset(self) -> None:
+        """Give the tenants that were changed default settings and their one key again, and empty the bucket."""
+        for tenant in self._changed & set(TENANTS):
+            self.let_in(tenant, self.public(tenant))
+            self.set(tenant)
+        self._changed.clear()
+        s3, bucket = self.cloud.client("s3"), self.cloud.outputs["SftpBucketName"]
+        for key in self.delivered():
+            s3.delete_object(Bucket=bucket, Key=key)
+        self.audit()
 
     def deliver(self, key: str, data: bytes) -> None:
         """Put a file where deliveries go."""
@@ -116,22 +130,11 @@ def sftp_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     assert shutil.which("sftp"), "There is no sftp on this machine (Debian: apt-get install openssh-client)."
     state = tmp_path_factory.mktemp("state")
     with LocalCloud(state_dir=state) as cloud:
-        front = Front(cloud, state, tmp_path_factory.mktemp("keys"))
-        for tenant in TENANTS:
-            front.let_in(tenant, front.public(tenant))
-            front.set(tenant)
-        yield front
+        yield Front(cloud, state, tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture
 def front(sftp_cloud: Front) -> Front:
     """Give the front with an empty bucket, default settings and one key a tenant."""
-    for tenant in TENANTS:
-        sftp_cloud.let_in(tenant, sftp_cloud.public(tenant))
-        sftp_cloud.set(tenant)
-    s3, bucket = sftp_cloud.cloud.client("s3"), sftp_cloud.cloud.outputs["SftpBucketName"]
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for item in page.get("Contents", []):
-            s3.delete_object(Bucket=bucket, Key=item["Key"])
-    sftp_cloud.audit()
+    sftp_cloud.reset()
     return sftp_cloud

@@ -68,6 +68,11 @@ class LocalCloud:
         self._exits.close()
 
     @property
+    def state_dir(self) -> Path:
+        """Give the folder with outputs.json, the logs, and the SFTP front's known_hosts."""
+        return self._state.path
+
+    @property
     def outputs(self) -> dict[str, str]:
         """Give the stack's outputs."""
         return dict(self._stack.outputs)

@@ -11,7 +11,7 @@ export SAM_CLI_TELEMETRY := 0
 ENV ?= default
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench bench-sftp clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ try-build: .venv-sam/.done
 
 bench: setup try-build ## measure against the peers; ROWS="name ..." for some of it
 	@$(BIN)/python -m benchmarks $(ROWS)
+
+bench-sftp: setup ## one large file through the local SFTP front: SIZE=1024 MiB (needs 4 times its memory)
+	@$(BIN)/python -m benchmarks.sftp $(SIZE)
 
 deploy: build ## sam deploy --guided, of the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)

@@ -24,6 +24,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "CopyObject",
             "CreateMultipartUpload",
             "DeleteObject",
+            "DeleteObjects",
             "GetObject",
             "GetObjectTagging",
             "HeadObject",

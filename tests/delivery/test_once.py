@@ -246,8 +246,10 @@ def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: 
 @pytest.mark.parametrize(
     ("where", "operation"),
     [
-        *[(where, name) for where in ("one batch", "two environments") for name in WRITES],
-        ("two environments", "PutEvents"),  # in one batch, the events go out together
+        ("one batch", "PutObject"),
+        ("one batch", "CopyObject"),
+        # In one batch, the events go out together, and the purges.
+        *[("two environments", name) for name in (*WRITES, "PutEvents")],
     ],
 )
 def test_duplicates_at_the_same_time(

@@ -125,6 +125,21 @@ def test_upload_that_breaks_off_makes_no_object(moto: MotoProcess) -> None:
         moto.client("s3").head_object(Bucket="bucket", Key="broken")
 
 
+@pytest.mark.parametrize("stale", [(), (1,), (0, 1, 2)], ids=["none stale", "one stale", "all stale"])
+def test_batch_of_deletes_heeds_etags(moto: MotoProcess, stale: tuple[int, ...]) -> None:
+    s3, keys = moto.client("s3"), ["batch/a b+æ&<1>", "batch/2", "batch/3"]
+    etags = [s3.put_object(Bucket="bucket", Key=key, Body=key.encode())["ETag"] for key in keys]
+    asked = [{"Key": key, "ETag": '"0"' if n in stale else etags[n]} for n, key in enumerate(keys)]
+
+    answer = s3.delete_objects(Bucket="bucket", Delete={"Objects": [*asked, {"Key": "batch/gone"}]})
+
+    left = [item["Key"] for item in s3.list_objects_v2(Bucket="bucket", Prefix="batch/").get("Contents", [])]
+    refused = {error["Key"]: error["Code"] for error in answer.get("Errors", [])}
+    assert refused == {keys[n]: "PreconditionFailed" for n in stale}
+    assert set(left) == set(refused)
+    assert {one["Key"] for one in answer["Deleted"]} == {*keys, "batch/gone"} - set(refused)
+
+
 def test_large_object_is_read_while_another_is_written(moto: MotoProcess) -> None:
     s3, large = moto.client("s3"), b"x" * 20_000_000
     s3.put_object(Bucket="bucket", Key="large", Body=large)

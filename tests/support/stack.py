@@ -16,10 +16,13 @@ from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.request import normalize_request
 
+from localcloud.moto_child import heed_etags_of_batch_deletes
+
 REGION = "eu-north-1"
 STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
 
+heed_etags_of_batch_deletes()
 # The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
 _one_loader = cache(create_loader)
 

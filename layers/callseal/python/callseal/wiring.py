@@ -11,6 +11,7 @@ from boto3.session import Session
 
 from callseal.aws.bus import AuditBus
 from callseal.aws.calls import client
+from callseal.aws.gathering import Rendezvous
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
@@ -30,6 +31,7 @@ class Parts:
 
     landing: LandingBucket
     queue: EncryptQueue
+    rendezvous: Rendezvous
     bus: AuditBus
     planner: Planner
     committer: Committer
@@ -44,12 +46,14 @@ def wire(env: Mapping[str, str]) -> Parts:
     gpg = gpg_factory(env["GPG_BINARY"])
     secrets, ssm = client(session, "secretsmanager"), client(session, "ssm")
     tenants = Tenants(secrets, ssm, env["TENANTS_PREFIX"], gpg, now)
-    landing = LandingBucket(s3, env["LANDING_BUCKET"])
+    rendezvous = Rendezvous()
+    landing = LandingBucket(s3, env["LANDING_BUCKET"], rendezvous)
     outputs = OutputBuckets(s3, ThreadPoolExecutor(PARTS_AT_ONCE, "part"))
     return Parts(
         landing=landing,
+        rendezvous=rendezvous,
         queue=EncryptQueue(client(session, "sqs"), env["ENCRYPT_QUEUE_URL"]),
-        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"]),
+        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"], rendezvous),
         planner=Planner(tenants, {"archive": env["ARCHIVE_BUCKET"], "sftp": env["SFTP_BUCKET"]}, now),
         committer=Committer(landing, outputs, gpg),
         position=SweepPosition(ssm, env["SWEEP_POSITION"]),

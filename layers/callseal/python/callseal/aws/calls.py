@@ -25,6 +25,8 @@ CONFIG = Config(
     # Writing botocore's own user agent anew takes an eighth of a request's time.
     user_agent="callseal",
     max_pool_connections=32,
+    # What is sent is checked by mypy, with the stubs of boto3, before it ever runs.
+    parameter_validation=False,
     connect_timeout=5,
     read_timeout=60,
     retries={"mode": "standard"},

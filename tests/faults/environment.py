@@ -109,6 +109,11 @@ class Environment:
         except (EOFError, OSError) as exc:
             raise DiedError("killed") from exc
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid or 0
+
     def kill(self) -> None:
         """End it, and the gpg that it may have started, as the end of a sandbox does."""
         with self._ending:

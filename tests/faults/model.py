@@ -194,9 +194,9 @@ class Model:
     def _look_at_sealed(self, place: Place, stored: Stored) -> None:
         if SPOKEN.encode() in stored.data:
             self._complain(LEAKED, f"plain text at {place}")
-        if any(_opened(other, stored.data) is not None for other in self._others):
+        if any(opened_by(other, stored.data) is not None for other in self._others):
             self._complain(SWAPPED, f"another tenant can open {place}")
-        opened = _opened(self._owner, stored.data)
+        opened = opened_by(self._owner, stored.data)
         if opened is None:
             self._complain(PARTIAL, f"its tenant cannot open {place}")
         elif opened != self.landed.data:
@@ -261,7 +261,7 @@ class Model:
 
     def _look_at_event(self, kind: str, detail: dict[str, Any]) -> None:
         self._look_for_secrets(f"a {kind} event", json.dumps(detail, ensure_ascii=False), keys=False)
-        if errors := [error.message for error in _schema().iter_errors(detail)]:
+        if errors := [error.message for error in schema().iter_errors(detail)]:
             self._complain(SILENT, f"a {kind} event does not follow its schema: {errors}")
         if (detail["tenant"], detail["source"]) != (self.landed.tenant, self.landed.source):
             self._complain(SWAPPED, f"a {kind} event of {detail['tenant']}, {detail['source']}")
@@ -351,11 +351,11 @@ class Model:
 
 
 @cache
-def _schema() -> Any:
+def schema() -> Any:
     return Draft202012Validator(json.loads((ROOT / "schemas/audit-event.schema.json").read_text()))
 
 
-def _opened(owner: Tenant, sealed: bytes) -> bytes | None:
+def opened_by(owner: Tenant, sealed: bytes) -> bytes | None:
     try:
         return owner.open(sealed)
     except Exception:

@@ -164,9 +164,9 @@ class FaultProxy:
             operation = _s3_operation(method, path, headers, bool(key))
         return Seen(next(self._numbers), service, operation, bucket, key, method, path, headers, body)
 
-    def key_lock(self, seen: Seen) -> Lock:
-        """Give the lock under which the writes of a key are carried out."""
-        return self._key_locks[hash((seen.bucket, seen.key)) % len(self._key_locks)]
+    def key_lock(self, key: str) -> Lock:
+        """Give the lock under which the writes of a key are carried out, whatever the bucket: a copy's source too."""
+        return self._key_locks[hash(key) % len(self._key_locks)]
 
 
 class _Server(ThreadingTCPServer):
@@ -246,7 +246,7 @@ class _Connection(StreamRequestHandler):
     def _carry_out(self, seen: Seen, raw: list[tuple[str, str]]) -> _Answer:
         if self.proxy.before:
             self.proxy.before(seen)
-        with self.proxy.key_lock(seen):
+        with self.proxy.key_lock(seen.key):
             answer = self._as_s3_does(seen) or self._ask(seen.method, seen.path, raw, seen.body)
         if self.proxy.after:
             self.proxy.after(seen, answer.status)

@@ -145,11 +145,13 @@ class Model:
     def _look_at_s3_request(self, seen: Seen) -> None:
         self._uploads_known.update(parse_qs(urlsplit(seen.path).query).get("uploadId", []))
         # The SDK asks by itself for a bucket's region where S3 answers 400.
-        place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket")
+        place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket", "DeleteObjects")
         if not no_object and place not in self._expected and place != (LANDING, self.landed.key):
             self._complain(self._promise_of(seen.bucket), f"{seen.operation} at {place}")
         if SPOKEN.encode() in seen.body and (self._expected.get(place, True) or seen.bucket == LANDING):
             self._complain(LEAKED, f"{seen.operation} at {place} with plain text")
+        if strange := seen.purged.keys() - {self.landed.key}:
+            self._complain(SWAPPED, f"{seen.operation} of {strange}")
         if seen.bucket == LANDING and not seen.operation.startswith((*HARMLESS, "PutObjectTagging", "DeleteObject")):
             self._complain(LOST, f"{seen.operation} in the landing bucket")
         if seen.bucket != LANDING and seen.operation.startswith(("Delete", "PutObjectTagging")):
@@ -161,7 +163,7 @@ class Model:
             self._look_at_audit()  # moto has handed it on to the audit queue when it answers
         elif seen.operation in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
             self._look_at_object((seen.bucket, seen.key))
-        elif seen.operation == "DeleteObject" and seen.bucket == LANDING:
+        elif seen.operation in ("DeleteObject", "DeleteObjects") and seen.bucket == LANDING:
             self._look_at_purge()
         elif seen.operation == "PutObjectTagging" and seen.bucket == LANDING:
             self._look_at_tags()

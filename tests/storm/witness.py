@@ -96,24 +96,26 @@ class Witness:
         if status not in (200, 204) or seen.service != "s3":
             return
         with self._lock:
-            if seen.bucket == LANDING and seen.operation == "DeleteObject":
-                self._look_at_purge(seen)
+            if seen.bucket == LANDING and seen.operation.startswith("DeleteObject"):
+                for key, etag in seen.purged.items():
+                    self._look_at_purge(key, etag, seen.operation)
             elif seen.bucket == LANDING and seen.operation == "PutObjectTagging":
                 self.pending.discard(seen.key)
             elif seen.bucket in DESTINATIONS:
                 self._look_at_output(seen)
 
-    def _look_at_purge(self, seen: Seen) -> None:
-        etag = seen.headers.get("if-match", "").strip('"')
-        recording = self.recordings.get((seen.key, etag))
+    def _look_at_purge(self, key: str, etag: str, operation: str) -> None:
+        recording, is_current = self.recordings.get((key, etag)), self._current.get(key) == etag
         if not recording:
-            self._complain("L", seen.key, "purged without a condition, or what never landed")
+            self._complain("L", key, "purged without a condition, or what never landed")
             return
-        recording.purged = time.time()
-        self.counts["purges"] += 1
-        if self._current.get(seen.key) == etag:
-            del self._current[seen.key]
-            self.pending.discard(seen.key)
+        # One key of several may have been refused, although the request was not.
+        if is_current or operation == "DeleteObject":
+            recording.purged = time.time()
+            self.counts["purges"] += 1
+        if is_current:
+            del self._current[key]
+            self.pending.discard(key)
 
     def _look_at_output(self, seen: Seen) -> None:
         if seen.operation in WRITES:

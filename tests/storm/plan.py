@@ -86,6 +86,8 @@ class Plan:
     # What is wrong on purpose until the end; everybody else's is mended.
     tenants: list[Tenant] = field(default_factory=list)
     left_broken: set[Tenant] = field(default_factory=set)
+    # Who changes what it asks for, and not only whether that can be done.
+    movers: set[Tenant] = field(default_factory=set)
 
 
 def draw(seed: int, recordings: int, tenants: int) -> Plan:
@@ -115,12 +117,14 @@ def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> No
         [good, None, settings],
         [settings, good, bad, worse, successor],
         [settings, good, MISSPELT, settings],
-        [settings, good, *random.choice(_moves(settings, Key("good", other, 1), random))],
+        [settings, good, *_moves(settings, good, Key("good", other, 1), random)],
         random.choice(([settings, None, bad, worse], [settings, good, bad], [settings, good, MISSPELT], [good])),
     ]  # fmt: skip
     story = stories[number % len(stories)]
     if number % len(stories) == len(stories) - 1:
         plan.left_broken.add(tenant)
+    if number % len(stories) == len(stories) - 2:
+        plan.movers.add(tenant)
     # What is there from the beginning; from `None` on, and from the second of a kind, it comes later.
     later, kinds = False, set[type]()
     moments = iter(sorted(random.randrange(recordings // 10, recordings * 9 // 10) for _ in story))
@@ -133,10 +137,11 @@ def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> No
             plan.changes.append(Change(after, tenant, **what))  # type: ignore[arg-type]
 
 
-def _moves(settings: Settings, of_other_family: Key, random: Random) -> list[list[Key | Settings | None]]:
+def _moves(settings: Settings, good: Key, of_other_family: Key, random: Random) -> list[Key | Settings]:
     """List changes of what is asked for, and not only of whether it can be done."""
     more = {**BOTH, "only_encrypt_sftp": bool(random.randrange(2))}
-    return [[of_other_family], [{"encrypt": False}], [more, settings], [of_other_family, {"encrypt": False}]]
+    moves: list[Key | Settings] = [of_other_family, {"encrypt": False}, more, settings, good, of_other_family]
+    return moves[random.randrange(3) :]
 
 
 def _draw_landings(plan: Plan, random: Random, recordings: int) -> None:
@@ -145,7 +150,10 @@ def _draw_landings(plan: Plan, random: Random, recordings: int) -> None:
         due = [item for item in waiting if item[0] <= len(plan.landings)]
         waiting = [item for item in waiting if item not in due]
         plan.landings += [landing for _, landing in due]
-        for landing in _draw_call(random, random.choice(plan.tenants), len(plan.landings)):
+        number = len(plan.landings)
+        # Around such a change its tenant is busy, so that files of all ages meet it.
+        moving = [one.tenant for one in plan.changes if one.tenant in plan.movers and 0 < one.after - number < 8]
+        for landing in _draw_call(random, random.choice(moving or plan.tenants), number):
             plan.landings.append(landing)
             if random.random() < 0.03:
                 waiting.append((len(plan.landings) + random.choice((0, 5, 400)), _again(random, landing)))

@@ -67,6 +67,11 @@ class StoredObject:
         return self.metadata.get(SEALED, "none")
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether it is in an envelope."""
+        return self.sealed != "none"
+
+    @property
     def recipients(self) -> tuple[str, ...]:
         """The fingerprints of those who can open it; none for a plain one."""
         return tuple(filter(None, self.metadata.get(RECIPIENTS, "").split(",")))

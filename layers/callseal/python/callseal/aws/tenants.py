@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 CACHE_TIME = timedelta(seconds=60)
+# The services' clocks are not the same one.
+CLOCK_SKEW = timedelta(seconds=2)
 MAX_CACHED = 2_000
 
 Clock = Callable[[], datetime]
@@ -41,10 +43,18 @@ class KeyVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class _Fetched:
+    value: TenantSettings | KeyVersion
+    put_at: datetime
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     value: TenantSettings | KeyVersion | HeldError
     fetched: datetime
     until: datetime
+    put_at: datetime | None = None
 
 
 class Tenants:
@@ -73,13 +83,17 @@ class Tenants:
             self._entries.pop(name, None)
         return bool(names)
 
+    def moved(self, tenant: str, since: datetime) -> bool:
+        """Tell whether, since a moment, somebody may have gone by other settings or another key than are there now."""
+        entries = [self._entries.get(name) for name in (("settings", tenant), ("key", tenant))]
+        puts = [entry.put_at for entry in entries if entry and entry.put_at]
+        return not entries[0] or any(since < put + CACHE_TIME + CLOCK_SKEW for put in puts)
+
     def _fetched_before(self, name: tuple[str, str], moment: datetime) -> bool:
         entry = self._entries.get(name)
         return entry is not None and entry.fetched < moment
 
-    def _remembered(
-        self, name: tuple[str, str], fetch: Callable[[str], tuple[TenantSettings | KeyVersion, datetime | None]]
-    ) -> TenantSettings | KeyVersion:
+    def _remembered(self, name: tuple[str, str], fetch: Callable[[str], _Fetched]) -> TenantSettings | KeyVersion:
         now, entry = self._clock(), self._entries.get(name)
         if not entry or not entry.fetched <= now < entry.until:
             entry = self._entry(now, lambda: fetch(name[1]))
@@ -91,14 +105,14 @@ class Tenants:
         return entry.value
 
     @staticmethod
-    def _entry(now: datetime, fetch: Callable[[], tuple[TenantSettings | KeyVersion, datetime | None]]) -> _Entry:
+    def _entry(now: datetime, fetch: Callable[[], _Fetched]) -> _Entry:
         try:
-            value, ends = fetch()
+            made = fetch()
         except HeldError as held:
             return _Entry(held, now, now + CACHE_TIME)
-        return _Entry(value, now, min(now + CACHE_TIME, ends or now + CACHE_TIME))
+        return _Entry(made.value, now, min(now + CACHE_TIME, made.ends or now + CACHE_TIME), made.put_at)
 
-    def _fetch_settings(self, tenant: str) -> tuple[TenantSettings, None]:
+    def _fetch_settings(self, tenant: str) -> _Fetched:
         name = f"/{self._prefix}/{tenant}/settings"
         try:
             with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
@@ -108,9 +122,9 @@ class Tenants:
                 Reason.SETTINGS_MISSING,
                 f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
             ) from exc
-        return parse_settings(parameter["Value"]), None
+        return _Fetched(parse_settings(parameter["Value"]), parameter["LastModifiedDate"])
 
-    def _fetch_key(self, tenant: str) -> tuple[KeyVersion, datetime | None]:
+    def _fetch_key(self, tenant: str) -> _Fetched:
         secret = self._fetch_secret(tenant, f"{self._prefix}/{tenant}/public-key")
         try:
             if "SecretString" not in secret:
@@ -119,7 +133,8 @@ class Tenants:
         except HeldError as held:
             held.key_version = secret["VersionId"]
             raise
-        return KeyVersion(recipients, secret["VersionId"]), usable_until(recipients)
+        key = KeyVersion(recipients, secret["VersionId"])
+        return _Fetched(key, secret["CreatedDate"], usable_until(recipients))
 
     def _fetch_secret(self, tenant: str, name: str) -> Any:
         # The last is what Secrets Manager answers for a secret that is marked for deletion.

@@ -12,10 +12,10 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from xml.etree import ElementTree
+from typing import ClassVar
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -60,10 +60,10 @@ METADATA = {
 }
 
 
-class Watched(ElementTree.XMLParser):
+class Watched(ET.XMLParser):
     """The only parser that the SDK has, for S3's own answers; keeps what it is fed."""
 
-    fed: list[bytes] = []
+    fed: ClassVar[list[bytes]] = []
 
     def feed(self, data: str | bytes) -> None:  # type: ignore[override]
         self.fed.append(data if isinstance(data, bytes) else data.encode())
@@ -71,10 +71,10 @@ class Watched(ElementTree.XMLParser):
 
 
 @pytest.fixture
-def fed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    monkeypatch.setattr(ElementTree, "XMLParser", Watched)
+def fed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    monkeypatch.setattr(ET, "XMLParser", Watched)
     monkeypatch.setattr(Watched, "fed", [])
-    yield Watched.fed
+    return Watched.fed
 
 
 @pytest.mark.parametrize("settings", [{}, {"encrypt_metadata": False}, {"encrypt": False}], ids=str)

@@ -109,7 +109,8 @@ def test_odd_message_fails_alone_at_once(
 
 @pytest.mark.parametrize(
     "time",
-    [None, 7, [], nested(300), "", "\ud800", "9" * 10_000, "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "NaN"],
+    [None, 7, [], nested(300), "", "\ud800", "9" * 10_000,
+     "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "NaN"],
     ids=lambda time: str(time)[:12].encode("ascii", "replace").decode(),
 )  # fmt: skip
 def test_odd_time_of_a_good_record_is_not_missed(cloud: Stack, encrypt_recording: ModuleType, time: object) -> None:

@@ -9,9 +9,11 @@ export SAM_CLI_TELEMETRY := 0
 
 # Which tables of samconfig.toml `build` and `deploy` take.
 ENV ?= default
+# How long `fuzz` takes for each parser.
+SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +52,9 @@ local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/ou
 test: setup .venv-sam/.done .venv-checkov/.done try-build ## all tests
 	$(BIN)/python -m pytest -n 2
 
+fuzz: setup ## fuzz the parsers of what others write, a minute each (SECONDS_EACH=60)
+	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)
+
 check: lint test ## everything CI runs
 
 docs: setup ## write docs/interoperability.md anew from what the tests see
@@ -79,4 +84,4 @@ deploy: build ## sam deploy --guided, of the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) .venv-sam .venv-lambda .venv-checkov .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-sam .venv-lambda .venv-checkov .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSResponse
 
 from callseal.batch import BatchFailedError
 from callseal.errors import UnreadableNotificationError
+from tests.privacy.watch import CALLERS
 from tests.support.families import FAMILIES
 from tests.support.keys import x509_tenant
 from tests.support.metrics import emitted
@@ -26,7 +27,7 @@ from tests.support.stack import LANDING, SFTP, STACK, Stack, failures, notificat
 
 PLAIN = {"encrypt": False}
 KEY = "acme/4711_2.wav"
-CALLER = "+46701234567"
+CALLER = f"+{CALLERS[0]}"
 SAID = b"what the caller said"
 UNREADABLE = [
     "",
@@ -285,7 +286,7 @@ def test_logs_tell_no_caller_no_key_and_no_content(
     states = [line["message"] for line in lines(log)]
     assert (states.count("recording delivered"), states.count("recording held")) == (2, 4)
     assert {"recording gone", "record failed", "message unreadable"} <= set(states)
-    for secret in (CALLER, "46701234567", "Åsa", "session-4711", SAID.decode(), FOREIGN_WORDS):
+    for secret in (CALLER, CALLERS[0], "Åsa", "session-4711", SAID.decode(), FOREIGN_WORDS):
         assert secret not in text
     for key_text in (*texts.values(), private):
         assert not [line for line in key_text.splitlines() if len(line) > 30 and line in text]

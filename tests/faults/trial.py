@@ -21,6 +21,7 @@ from tests.faults.ground import Ground
 from tests.faults.model import Broken, Landed, Model, spoken
 from tests.faults.scenarios import BY_NAME, Scenario, Step
 from tests.faults.tenants import tenant
+from tests.privacy.watch import WATCH
 from tests.support.fault_proxy import CutBefore, Fault, Seen
 from tests.support.stack import LANDING
 
@@ -166,6 +167,7 @@ class Trial:
     def look_at_end(self) -> None:
         """Look at what it came to."""
         trouble = self._case.trouble
+        WATCH.log("\n".join(self._logs))
         self.model.end("\n".join(self._logs), killed=bool(trouble and trouble.is_kill))
 
     # ---- the proxy's side -------------------------------------------------------------------------------------------
@@ -177,6 +179,8 @@ class Trial:
         this = Point(*kind, self._counted[kind])
         self.requests.append(this)
         self.model.asked(seen)
+        if seen.operation == "PutEvents":
+            WATCH.put_events(seen.members["Entries"])
         point, trouble = self._case.point, self._case.trouble
         if not point or not trouble:
             return None

@@ -10,6 +10,7 @@ import pytest
 from localcloud import LocalCloud
 from localcloud.template import load_template
 from tests.localcloud.support import PROJECT, eventually
+from tests.privacy.watch import WATCH
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "EncryptQueueUrl",
@@ -19,7 +20,9 @@ OUTPUTS = {
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(state_dir=tmp_path_factory.mktemp("state"), parameters={"SftpRetentionDays": "3"}) as cloud:
+    state = tmp_path_factory.mktemp("state")
+    on_line = lambda _, line: WATCH.log(line)  # noqa: E731
+    with LocalCloud(state_dir=state, parameters={"SftpRetentionDays": "3"}, on_line=on_line) as cloud:
         cloud.pause()
         yield cloud
 

@@ -17,6 +17,7 @@ from moto import mock_aws
 from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
+from tests.privacy.watch import WATCH
 
 REGION = "eu-north-1"
 STACK = "callseal-test"
@@ -57,6 +58,7 @@ class Stack:
 
     def put_key(self, name: str, text: str) -> None:
         """Paste a key."""
+        WATCH.learn(text)
         secret = f"{STACK}/tenants/{name}/public-key"
         try:
             self.secrets.put_secret_value(SecretId=secret, SecretString=text)
@@ -65,6 +67,7 @@ class Stack:
 
     def land(self, key: str, data: bytes) -> dict[str, Any]:
         """Land a file; gives the S3 notification that announces it."""
+        WATCH.landed(key)
         etag = self.s3.put_object(Bucket=LANDING, Key=key, Body=data)["ETag"].strip('"')
         return notification(key, etag, len(data))
 

@@ -102,13 +102,20 @@ def test_other_profiles_are_refused(value: Any) -> None:
     assert "cms_profile must be one of authenveloped-gcm, enveloped-cbc" in refusal(json.dumps({"cms_profile": value}))
 
 
-@pytest.mark.parametrize(
-    "name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_key_proof", "\ud800"]
-)
+@pytest.mark.parametrize("name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_key_proof"])
 def test_an_unknown_member_is_refused_by_name_with_the_known_ones(name: str) -> None:
     sentence = refusal(json.dumps({name: True}))
     assert f"there is no setting {name!r}" in sentence
     assert all(known in sentence for known in DEFAULTS)
+
+
+@pytest.mark.parametrize("name", ["+46701234567", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj", "\ud800", "a\nb", "é"])
+def test_what_was_pasted_where_a_name_belongs_is_not_repeated(name: str) -> None:
+    """It may be a private key's text, or a caller's number, and the sentence goes into the audit."""
+    sentence = refusal(json.dumps({name: True}))
+    assert "there is no setting of such a name; known are encrypt" in sentence
+    assert name not in sentence
+    assert repr(name).strip("'") not in sentence
 
 
 def test_a_very_long_name_does_not_fill_the_sentence() -> None:

@@ -5,6 +5,7 @@ tests/unit/test_settings.py holds the two together.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from callseal.errors import HeldError, Reason
 
 RECORDING_FORMATS = ("wav", "mp3")
+_LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{0,32}")
 CMS_PROFILES = ("authenveloped-gcm", "enveloped-cbc")
 
 
@@ -76,7 +78,9 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 def _checked(name: str, value: Any) -> Any:
     if name not in _CHECKS:
-        raise invalid(f"there is no setting {name[:64]!r}; known are {', '.join(_CHECKS)}")
+        # A name that could be one is told; anything else may be a key's text or a caller's number, pasted here.
+        told = repr(name) if _LIKE_A_NAME.fullmatch(name) else "of such a name"
+        raise invalid(f"there is no setting {told}; known are {', '.join(_CHECKS)}")
     check, wanted = _CHECKS[name]
     checked = check(value)
     if checked is None:

@@ -121,7 +121,7 @@ class Judge:
         if reached not in [set(ways) for ways in asked] and not moved:
             self._complain("L", one.landing.key, f"delivered to {sorted(reached)}, asked for were {asked}")
         if len(reached) < len(places):
-            self._complain("U", one.landing.key, f"it stands at {places}")
+            self._judge_two_forms(one, places)
         for event in events:
             self._judge_event(one, event, places)
         names = [{(output["bucket"], output["key"]) for output in event["outputs"]} for event in events]
@@ -130,6 +130,15 @@ class Judge:
         elif any(set(places) - some for some in names):
             # Told, but the answer got lost; tried again, when more was asked for: the next event names all.
             self.verdict.counts["told again with more outputs after a change"] += 1
+
+    def _judge_two_forms(self, one: Recording, places: Sequence[Place]) -> None:
+        """A plain output that an earlier try left stays beside the sealed one that is asked for by now."""
+        sealed = {bucket for bucket, key in places if landing_key(key)[1] != "none"}
+        others = [place for place in places if landing_key(place[1])[1] == "none" and place[0] in sealed]
+        if len({bucket for bucket, _ in places}) + len(others) != len(places) or not self._has_moved(one):
+            self._complain("U", one.landing.key, f"it stands at {places}")
+        else:
+            self.verdict.counts["plain ones left beside the sealed ones of a later try"] += len(others)
 
     def _has_moved(self, one: Recording) -> bool:
         """Tell whether what is asked for has changed while it lay in landing."""

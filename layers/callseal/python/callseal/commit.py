@@ -81,13 +81,15 @@ class Committer:
     def _look_for_earlier(self, plan: Plan, progress: Progress) -> None:
         """Find what an earlier try committed by other settings, or another key: the first commit is what counts.
 
-        It stands for its destination's output; where none is asked for any more, the audit names it all the same.
+        It stands for its destination's output, but a plain one never for a sealed one; where it stands for none, the
+        audit names it all the same.
         """
         for destination, address in plan.other_addresses():
             stored = self._outputs.look(address)
-            if stored is None or stored.source_etag != plan.landed.etag:
+            if stored is None or not plan.has_made(stored):
                 continue
-            asked = [way for way in plan.routes if way.destination == destination and way not in progress.stored]
+            ways = [way for way in plan.routes if way.destination == destination and way not in progress.stored]
+            asked = [way for way in ways if stored.is_sealed or not way.sealed]
             progress.stored[asked[0] if asked else Route(destination, stored.is_sealed)] = stored
 
     @staticmethod

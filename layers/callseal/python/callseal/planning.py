@@ -58,6 +58,12 @@ class Plan:
                 if address not in asked:
                     yield destination, address
 
+    def has_made(self, stored: StoredObject) -> bool:
+        """Tell whether an earlier try of this file made it; an older one is of a file that had the same bytes."""
+        landed_at, modified = self.landed.landed_at, stored.modified
+        is_older = landed_at is not None and modified is not None and modified < landed_at.replace(microsecond=0)
+        return stored.source_etag == self.landed.etag and not is_older
+
     def label(self, way: Route) -> Label:
         """Label the output of a route."""
         etag = self.landed.etag or ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from callseal.envelopes import openpgp as envelope
 from callseal.errors import HeldError, Reason, TransientError
 from callseal.openpgp_packets import PUBLIC_KEY, SECRET_KEY, SECRET_SUBKEY, packets
+from callseal.recipients import algorithms
 from callseal.recipients.blocks import Block, decode_armour, private_key
 from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpRecipients, Recipient
 
@@ -99,7 +100,10 @@ def _recipient(key: dict[str, Any], now: datetime) -> Recipient:
     chosen = max(usable, key=lambda sub: int(sub["date"]))
     _check_strength(chosen, fingerprint)
     ends = [_time(part["expires"]) for part in (key, chosen) if part["expires"]]
-    return Recipient(fingerprint, "openpgp", min(ends, default=None))
+    algorithm = algorithms.of_openpgp(int(chosen["algo"]), chosen["curve"])
+    return Recipient(
+        fingerprint, "openpgp", min(ends, default=None), algorithm=algorithm, strength=int(chosen["length"])
+    )
 
 
 # gpg's validity letters: invalid, disabled, revoked, expired.

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from callseal.envelopes import der
 from callseal.envelopes.cms import wrap_key
 from callseal.errors import HeldError, Reason
+from callseal.recipients import algorithms
 from callseal.recipients.blocks import Block, decode_pem, private_key
 from callseal.recipients.model import CmsRecipient, CmsRecipients
 
@@ -66,7 +67,13 @@ def _recipient(certificate: x509.Certificate, now: datetime) -> CmsRecipient:
     _check_strength(public_key, fingerprint)
     _check_validity(certificate, now, fingerprint)
     recipient = CmsRecipient(
-        fingerprint, "x509", certificate.not_valid_after_utc, _issuer_and_serial(certificate), public_key
+        fingerprint,
+        "x509",
+        certificate.not_valid_after_utc,
+        _issuer_and_serial(certificate),
+        public_key,
+        algorithm=algorithms.of_certificate(public_key),
+        strength=public_key.key_size,
     )
     _check_sealing(recipient)
     return recipient

@@ -43,3 +43,18 @@ def encrypt_recording(cloud: Stack, network: Network, clock: Clock) -> ModuleTyp
 @pytest.fixture
 def sweep_landing(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
     return functions.load("sweep_landing")
+
+
+@pytest.fixture
+def check_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("check_keys")
+
+
+@pytest.fixture
+def register_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("register_keys")
+
+
+@pytest.fixture
+def prove_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("prove_keys")

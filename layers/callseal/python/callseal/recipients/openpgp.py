@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,26 @@ def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients
     recipients = OpenPgpRecipients(tuple(members.values()), keyring)
     _check_sealing(recipients, gpg)
     return recipients
+
+
+def inspect(block: Block, gpg: Gpg) -> Iterator[Recipient]:
+    """Tell what the keys of a block are, good or bad, by their newest part that encrypts."""
+    try:
+        keyring, _ = _load(block, 1)
+    except HeldError:
+        return
+    for key in gpg.list_keys(keyring):
+        parts = [sub for sub in key.get("subkey_info", {}).values() if "e" in sub["cap"].lower()] or [key]
+        part = max(parts, key=lambda sub: int(sub["date"]))
+        ends = [_time(one["expires"]) for one in (key, part) if one["expires"]]
+        algorithm = algorithms.of_openpgp(int(part["algo"]), part["curve"])
+        yield Recipient(
+            key["fingerprint"],
+            "openpgp",
+            min(ends, default=None),
+            algorithm=algorithm,
+            strength=int(part["length"]),
+        )
 
 
 def _unreadable(why: str) -> HeldError:

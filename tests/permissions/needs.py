@@ -58,11 +58,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
         case "sqs", "GetQueueAttributes":
             return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
-        case "dynamodb", "Query" | "PutItem" | "UpdateItem":
-            return [Need(f"dynamodb:{call.operation}", place.arn("dynamodb", f"table/{name}"))]
-        case "dynamodb", "TransactWriteItems":
+        case "dynamodb", "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
-            return [Need(f"dynamodb:{call['action']}", place.arn("dynamodb", f"table/{name}"))]
+            return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", f"table/{name}"))]
         case "secrets-manager", "ListSecrets":
             return [Need("secretsmanager:ListSecrets", "*")]
         case "secrets-manager", "GetSecretValue":

@@ -13,7 +13,7 @@ from typing import Any
 
 from callseal.keys import events
 
-FINGERPRINT = re.compile(r"[0-9A-F]{40,64}", re.ASCII)
+FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,19 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
 	$(SAM_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
 	@touch $@
 
+# The linters of the translated template: checkov pins an older boto3, too.
+.venv-checkov/.done: requirements-checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
+	@touch $@
+
 demo: setup ## the main job, from nothing, on the local cloud, and out again
 	@$(BIN)/python -m localcloud.demo
 
 local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/outputs.json
 	@$(BIN)/python -m localcloud
 
-test: setup .venv-sam/.done try-build ## all tests
+test: setup .venv-sam/.done .venv-checkov/.done try-build ## all tests
 	$(BIN)/python -m pytest -n 2
 
 check: lint test ## everything CI runs
@@ -81,4 +87,4 @@ deploy: build ## sam deploy --guided, of the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) .venv-sam .venv-lambda .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-sam .venv-lambda .venv-checkov .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

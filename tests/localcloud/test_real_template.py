@@ -33,8 +33,14 @@ def test_every_resource_is_created_or_left_out(cloud: LocalCloud) -> None:
 
 def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None:
     declared = load_template(PROJECT / "template.yaml", "eu-north-1")["Resources"]
-    types = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::IAM::Role",
-             "AWS::KinesisFirehose::DeliveryStream", "AWS::Lambda::Permission", "AWS::Logs::ResourcePolicy"}  # fmt: skip
+    types = {
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::IAM::Role",
+        "AWS::KinesisFirehose::DeliveryStream",
+        "AWS::Lambda::Permission",
+        "AWS::Logs::ResourcePolicy",
+    }
     expected = {logical_id for logical_id, resource in declared.items() if resource["Type"] in types}
     for bucket in ("Landing", "Sftp", "Archive", "Audit"):
         expected.add(f"{bucket}BucketPolicy.PolicyDocument.TlsOnly")

@@ -9,11 +9,9 @@ export SAM_CLI_TELEMETRY := 0
 
 # Which tables of samconfig.toml `build` and `deploy` take.
 ENV ?= default
-STACK ?= callseal
-FORMAT ?= csv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs keys lint build try-build deploy bench clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,9 +54,6 @@ check: lint test ## everything CI runs
 
 docs: setup ## write docs/interoperability.md anew from what the tests see
 	$(BIN)/python -m tests.interop.page
-
-keys: setup ## the key register of a stack, as an auditor asks for it (STACK=callseal FORMAT=csv or json)
-	@$(BIN)/python tools/export_keys.py --stack $(STACK) --format $(FORMAT)
 
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check

@@ -1,11 +1,12 @@
 """Run moto's server as a child process; it ends when its standard input closes, however the parent went.
 
 moto's server answers each request in a thread of its own, but its stores take no locks. Three repairs make it keep what
-the real services keep under concurrency:
+the real services keep under concurrency, and a fourth what Secrets Manager keeps:
   - one request at a time (else two conditional writes, `If-None-Match: *`, can both win);
   - an upload that breaks off is refused (else moto stores the part that arrived as a whole object);
   - a queue's deletes and receives take the lock that its sends take (else a message sent meanwhile is lost, and one
-    message goes to two receivers at once).
+    message goes to two receivers at once);
+  - a version that got AWSCURRENT back loses it to the next one (else two versions have it from then on).
 """
 
 import functools
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -43,6 +45,7 @@ def main(port: int) -> None:
 def bind(port: int) -> BaseWSGIServer:
     """Make moto's server, repaired and bound to its port, but not serving yet."""
     _lock_queues()
+    _remember_moved_labels()
     app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
 
@@ -99,6 +102,21 @@ def _lock_queues() -> None:
 
     Queue.delete_message = locked_delete  # type: ignore[method-assign]
     SQSBackend.receive_message = locked_receive  # type: ignore[method-assign]
+
+
+def _remember_moved_labels() -> None:
+    update = SecretsManagerBackend.update_secret_version_stage
+
+    @functools.wraps(update)
+    def updated(
+        self: Any, secret_id: str, version_stage: str, remove_from_version_id: str, move_to_version_id: str
+    ) -> Any:
+        answer = update(self, secret_id, version_stage, remove_from_version_id, move_to_version_id)
+        if version_stage == "AWSCURRENT" and move_to_version_id:
+            self.secrets[secret_id].set_default_version_id(move_to_version_id)
+        return answer
+
+    SecretsManagerBackend.update_secret_version_stage = updated  # type: ignore[method-assign]
 
 
 def _end_with_parent() -> None:

@@ -22,7 +22,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
     # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
     parts, log = wire(os.environ), Logger()
     challenger = Challenger(parts.register, parts.key_files, parts.gpg, now)
-    check = KeyCheck(parts.tenants, parts.register, challenger, parts.bus, parts.gpg, now, log)
+    check = KeyCheck(parts.tenants, parts.register, parts.memory, challenger, parts.bus, parts.gpg, now, log)
     checked = check.run(tenants_of(event, os.environ["TENANTS_PREFIX"]))
     parts.meter.put(samples(checked))
     counts = dict(Counter(one.state for one in checked))

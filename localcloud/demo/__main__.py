@@ -204,9 +204,8 @@ def _audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
     detail = event["detail"]
     outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
     recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"
-    time = detail["time"][11:19]
     what = detail["source"]["key"] if detail["source"] else f"{detail['tenant']}'s key"
-    return (time, event["detail-type"], what, outputs, recipients, detail["reason"] or "-")
+    return (detail["time"][11:19], event["detail-type"], what, outputs, recipients, detail["reason"] or "-")
 
 
 def main() -> int:

@@ -11,37 +11,13 @@ from typing import Any
 import pytest
 
 from callseal.checking import KeysUncheckedError
+from tests.delivery.scene import SECRET, check, current, label_updated, told
 from tests.support.clock import Clock
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, run, tool, x509_tenant
 from tests.support.metrics import emitted
 from tests.support.network import FOREIGN_WORDS, Network
 from tests.support.stack import SFTP, STACK, Stack
-from tests.unit.test_audit import VALIDATOR
-
-SECRET = f"{STACK}/tenants/acme/public-key"
-
-
-def label_updated(name: str = SECRET) -> dict[str, Any]:
-    detail = {"name": name, "labelUpdated": "AWSCURRENT", "versionId": "any"}
-    return {"source": "aws.secretsmanager", "detail-type": "Secret Label Updated", "detail": detail}
-
-
-def check(module: ModuleType, event: dict[str, Any] | None = None) -> dict[str, int]:
-    return dict(module.lambda_handler(label_updated() if event is None else event, None))
-
-
-def current(cloud: Stack) -> str:
-    labels = cloud.secrets.describe_secret(SecretId=SECRET)["VersionIdsToStages"]
-    return next(version for version, stages in labels.items() if "AWSCURRENT" in stages)
-
-
-def told(cloud: Stack) -> list[tuple[str, dict[str, Any]]]:
-    """Give the audit events so far, each held against the schema."""
-    events = [(event["detail-type"], event["detail"]) for event in cloud.audit()]
-    for _, detail in events:
-        VALIDATOR.validate(detail)
-    return events
 
 
 def verdicts(cloud: Stack) -> list[tuple[str, dict[str, Any]]]:

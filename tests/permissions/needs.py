@@ -58,7 +58,7 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
         case "sqs", "GetQueueAttributes":
             return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
-        case "dynamodb", "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
+        case "dynamodb", "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
             return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", f"table/{name}"))]
         case "secrets-manager", "ListSecrets":

@@ -64,7 +64,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Condition", "Null"], {"s3:if-none-match": "false"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Principal"], {"AWS": "nobody"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "NotResource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
-    (rules.keys_are_proven_in_their_own_folder_alone, [*CHECK_ROLE, 4, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.keys_are_proven_in_their_own_folder_alone, [*CHECK_ROLE, 5, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.keys_are_proven_in_their_own_folder_alone, [*ENCRYPT_ROLE, 2, "Action"], ["s3:DeleteObject"]),
     (rules.tables_are_encrypted_and_the_register_can_be_brought_back,
      ["Resources", "KeyEvents", "Properties", "SSESpecification"], {"SSEEnabled": False}),

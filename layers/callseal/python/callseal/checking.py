@@ -17,8 +17,9 @@ from typing import Any
 
 from callseal.audit import AuditEvent, timestamp
 from callseal.aws.bus import AuditBus
-from callseal.aws.key_register import KeyRegister, Known, Told
+from callseal.aws.key_register import KeyRegister, Known
 from callseal.aws.tenants import Clock, Tenants, tenant_of_secret
+from callseal.aws.told import Expiring, Memory, Told
 from callseal.challenging import Challenger
 from callseal.errors import CallsealError, HeldError, Reason
 from callseal.keys import events
@@ -32,8 +33,6 @@ from callseal.recipients import GpgFactory, Recipients, judge
 from callseal.recipients.inspection import inspect
 from callseal.recipients.model import Recipient
 from callseal.settings import TenantSettings
-
-Expiring = tuple[tuple[str, str, int], ...]
 
 TENANTS_AT_ONCE = 8
 # Below the function's timeout in template.yaml.
@@ -77,6 +76,7 @@ class KeyCheck:
         self,
         tenants: Tenants,
         register: KeyRegister,
+        memory: Memory,
         challenger: Challenger,
         bus: AuditBus,
         gpg: GpgFactory,
@@ -84,7 +84,8 @@ class KeyCheck:
         log: Log,
     ) -> None:
         """Take what it works with."""
-        self._tenants, self._register, self._challenger, self._bus = tenants, register, challenger, bus
+        self._tenants, self._register, self._memory = tenants, register, memory
+        self._challenger, self._bus = challenger, bus
         self._gpg, self._clock, self._log = gpg, clock, log
 
     def run(self, names: Iterable[str] | None) -> list[Checked]:
@@ -109,34 +110,39 @@ class KeyCheck:
     def check(self, tenant: str) -> Checked:
         """Check one tenant's key."""
         now, settings = self._clock(), self._settings(tenant)
-        known = self._register.known(tenant)
+        known, told = self._register.known(tenant), self._memory.told(tenant)
         judged, recipients = self._judge(tenant, now)
         if isinstance(recipients, HeldError):
             missing = recipients.reason is Reason.KEY_MISSING
-            return Checked("missing") if missing else self._reject(judged, recipients, known, now)
-        soon = list(_expiring(judged.keys, known.told, now))
+            return Checked("missing") if missing else self._reject(judged, recipients, told, now)
+        soon = list(_expiring(judged.keys, told, now))
         verdict = events.accepted(judged, _message(judged, recipients, known, settings, now), now)
-        told = [events.expiring(judged, key, days, now) for key, days in soon]
-        self._tell(known, tenant, verdict, told, _expiring_told(known.told, soon, now))
+        ends = [events.expiring(judged, key, days, now) for key, days in soon]
+        self._tell(tenant, told, verdict, ends, _expiring_told(told, soon, now))
         if settings.require_key_proof:
             self._challenger.challenge(judged, recipients, known, settings)
-        return Checked("accepted", expiring=len(told))
+        return Checked("accepted", expiring=len(ends))
 
-    def _reject(self, judged: Judged, held: HeldError, known: Known, now: datetime) -> Checked:
+    def _reject(self, judged: Judged, held: HeldError, told: Told, now: datetime) -> Checked:
         verdict = events.rejected(judged, held, now)
-        self._tell(known, judged.tenant, verdict, [], known.told.expiring)
+        self._tell(judged.tenant, told, verdict, [], told.expiring)
         return Checked("rejected", held.reason)
 
     def _tell(
-        self, known: Known, tenant: str, verdict: AuditEvent, others: Sequence[AuditEvent], expiring: Expiring
+        self,
+        tenant: str,
+        before: Told,
+        verdict: AuditEvent,
+        others: Sequence[AuditEvent],
+        expiring: tuple[Expiring, ...],
     ) -> None:
-        if verdict.id != known.told.verdict:
+        if verdict.id != before.verdict:
             self._bus.put(verdict)
         for event in others:
             self._bus.put(event)
         told = Told(verdict.id, expiring)
-        if told != known.told:
-            self._register.keep_told(tenant, told)
+        if told != before:
+            self._memory.keep(tenant, told)
 
     def _settings(self, tenant: str) -> TenantSettings:
         """Give a tenant's settings; where they are missing or wrong, its recordings are held, and its key is judged."""
@@ -177,7 +183,7 @@ def _expiring(keys: Sequence[Recipient], told: Told, now: datetime) -> Iterator[
             yield key, days
 
 
-def _expiring_told(told: Told, soon: Sequence[tuple[Recipient, int]], now: datetime) -> Expiring:
+def _expiring_told(told: Told, soon: Sequence[tuple[Recipient, int]], now: datetime) -> tuple[Expiring, ...]:
     """Give what is to be remembered: of each key and end the last threshold, until that end has passed."""
     last = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring if ends > timestamp(now)}
     last |= {(key.fingerprint, timestamp(key.not_after)): days for key, days in soon if key.not_after}

@@ -20,6 +20,7 @@ from callseal.aws.output_buckets import OutputBuckets
 from callseal.aws.queue import EncryptQueue
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
+from callseal.aws.told import Memory
 from callseal.commit import Committer
 from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
@@ -42,6 +43,7 @@ class Parts:
     tenants: Tenants
     register: KeyRegister
     key_uses: KeyUses
+    memory: Memory
     key_files: KeyFiles
 
 
@@ -68,6 +70,7 @@ def wire(env: Mapping[str, str]) -> Parts:
         tenants=tenants,
         register=register,
         key_uses=KeyUses(dynamodb, env["KEY_REGISTER"], env["KEY_EVENTS"]),
+        memory=Memory(dynamodb, env["KEY_EVENTS"]),
         key_files=KeyFiles(s3, env["SFTP_BUCKET"]),
     )
 

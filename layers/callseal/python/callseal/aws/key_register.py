@@ -1,12 +1,11 @@
-"""The key register in DynamoDB: a tenant's keys, the state of their challenges, and what the daily check has told.
+"""The key register in DynamoDB: a tenant's keys, and the state of their challenges.
 
-One partition for each tenant. The sort key is a key's fingerprint for its row, `challenge#<fingerprint>` for its
-challenge, and `check` for the check's own memory, so that one request reads all that is known of a tenant.
+One partition for each tenant. The sort key is a key's fingerprint for its row, and `challenge#<fingerprint>` for its
+challenge, so that one request reads all that is known of a tenant.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -20,19 +19,11 @@ from callseal.keys.register import FINGERPRINT, LIFE_MEMBERS, Row
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-CHALLENGE, CHECK = "challenge#", "check"
+CHALLENGE = "challenge#"
 
 
 class ChangedMeanwhileError(TransientError):
     """Somebody else has written this item since it was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the check has told of a tenant: the id of the last verdict, and by fingerprint the last (end, threshold)."""
-
-    verdict: str = ""
-    expiring: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,6 @@ class Known:
 
     rows: tuple[Row, ...]
     challenges: tuple[Challenge, ...]
-    told: Told
 
     def challenge(self, fingerprint: str) -> Challenge | None:
         """Give a key's challenge."""
@@ -57,22 +47,14 @@ class KeyRegister:
 
     def known(self, tenant: str) -> Known:
         """Read a tenant's partition."""
-        rows, challenges, told = [], [], Told()
+        rows, challenges = [], []
         for item in self._items(tenant):
             name = str(item["fingerprint"])
             if FINGERPRINT.fullmatch(name):
                 rows.append(_read(Row, item))
             elif name.startswith(CHALLENGE):
                 challenges.append(_read(Challenge, item | {"fingerprint": name.removeprefix(CHALLENGE)}))
-            elif name == CHECK:
-                told = Told(str(item["verdict"]), tuple((*one,) for one in json.loads(str(item["expiring"]))))
-        return Known(tuple(rows), tuple(challenges), told)
-
-    def keep_told(self, tenant: str, told: Told) -> None:
-        """Remember what was told of a tenant."""
-        members = {"verdict": told.verdict, "expiring": json.dumps(told.expiring)}
-        with calling("Keeping what was told of a key"):
-            self._client().put_item(TableName=self._table, Item=_item({**_name(tenant, CHECK), **members}))
+        return Known(tuple(rows), tuple(challenges))
 
     def keep_challenge(self, new: Challenge, old: Challenge | None) -> None:
         """Write a challenge's state over the one that was read; ChangedMeanwhileError where that is no longer there."""

@@ -92,6 +92,9 @@ PRIVATE: dict[str, Callable[[str, str], str]] = {
     "pkcs8": lambda _, private: private,
     "certificate and key": lambda public, private: public + private,
     "in a certificate's frame": lambda _, private: private.replace("PRIVATE KEY", "CERTIFICATE"),
+    "in a certificate's frame after a good one": lambda public, private: (
+        public + private.replace("PRIVATE KEY", "CERTIFICATE")
+    ),
     "damaged frame": lambda _, private: private.replace("-----", "--"),
 }
 

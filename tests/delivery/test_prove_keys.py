@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, x509_tenant
 from tests.support.metrics import emitted
 from tests.support.network import Network
+from tests.support.queueing import pump
 from tests.support.register import TABLE, items, rows
 from tests.support.stack import LANDING, SFTP, failures, notification, sqs_event
 
@@ -244,8 +246,14 @@ def test_until_then_the_last_proven_key_is_used_if_it_is_still_valid(scene: Scen
         assert old.open(scene.cloud.objects(SFTP)[f"acme/{number}.wav.p7m"]) == b"said"
     assert scene.cloud.audit_details("RecordingDelivered")[-1]["key_version"] == first
 
+    # The proof of the new one counts for the very next recording.
+    theirs = scene.cloud.audit_details("KeyAccepted")[-1]["recipients"][0]["fingerprint"]
+    challenge = scene.cloud.objects(SFTP)[f"acme/key-check/{theirs}.txt.p7m"]
+    scene.answer(theirs, code_in(new, challenge))
+    assert scene.land("acme/proven.wav") is None
+    assert scene.sealed_to("acme/proven.wav") == [theirs]
     scene.clock.pass_by(days=31)
-    assert scene.land("acme/late.wav") == "KeyExpired", "the current key's own reason comes first"
+    assert scene.land("acme/late.wav") == "KeyExpired"
 
 
 def test_an_expired_proven_key_is_not_fallen_back_to(scene: Scene) -> None:
@@ -345,3 +353,20 @@ def test_an_answer_that_is_gone_or_no_answer_of_ours(scene: Scene) -> None:
     for key in ("acme/1.answer", "acme/2026/key-check/x.answer", "Acme/key-check/x.answer"):
         text = json.dumps(notification(key, "e", 1)).replace(f'"{LANDING}"', f'"{SFTP}"')
         assert failures(scene.prove_keys.lambda_handler(sqs_event(text), None)) == ["m0"], key
+
+
+def test_what_was_held_unproven_is_released_by_the_sweep_once_it_is_proven(
+    scene: Scene, sweep_landing: ModuleType
+) -> None:
+    scene.paste(x509_tenant())
+    mine, sealed = scene.challenge()
+    assert scene.land() == "KeyUnproven"
+    assert sweep_landing.lambda_handler({}, None) == {"held": 1}
+
+    scene.answer(mine, code_in(x509_tenant(), sealed))
+
+    assert sweep_landing.lambda_handler({}, None) == {"released": 1}
+    pump(scene.cloud, scene.encrypt_recording.lambda_handler)
+    assert x509_tenant().open(scene.cloud.objects(SFTP)["acme/1.wav.p7m"]) == b"said"
+    (released,) = scene.cloud.audit_details("RecordingReleased")
+    assert released["reason"] == "KeyUnproven"

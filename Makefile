@@ -66,6 +66,9 @@ lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/mypy layers/callseal/python/callseal localcloud tools layers/gnupg
 	$(BIN)/mypy functions/encrypt_recording/app.py
 	$(BIN)/mypy functions/sweep_landing/app.py
+	$(BIN)/mypy functions/check_keys/app.py
+	$(BIN)/mypy functions/prove_keys/app.py
+	$(BIN)/mypy functions/register_keys/app.py
 
 build: .venv-sam/.done ## sam build, byte-compiled and measured (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)

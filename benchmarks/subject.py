@@ -62,6 +62,8 @@ def environment(endpoint: str, trusted: Path) -> dict[str, str]:
         "ARCHIVE_BUCKET": "archive",
         "ENCRYPT_QUEUE_URL": f"{endpoint}/queue",
         "AUDIT_BUS": "bench",
+        "KEY_REGISTER": "bench-key-register",
+        "KEY_EVENTS": "bench-key-events",
         "GPG_BINARY": "gpg",
         "LOG_LEVEL": "ERROR",
         "POWERTOOLS_SERVICE_NAME": "callseal",

@@ -6,7 +6,8 @@ real services keep under concurrency:
   - an upload that breaks off is refused (else moto stores the part that arrived as a whole object);
   - a queue's deletes and receives take the lock that its sends take (else a message sent meanwhile is lost, and one
     message goes to two receivers at once);
-  - a batch of deletes heeds the etag of each of its keys (else it deletes what has been overwritten meanwhile).
+  - a batch of deletes heeds the etag of each of its keys (else it deletes what has been overwritten meanwhile);
+  - a version that got AWSCURRENT back loses it to the next one (else two versions have it from then on).
 """
 
 import functools
@@ -22,6 +23,7 @@ import xmltodict
 from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.responses import S3Response
+from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -48,6 +50,7 @@ def bind(port: int) -> BaseWSGIServer:
     """Make moto's server, repaired and bound to its port, but not serving yet."""
     _lock_queues()
     heed_etags_of_batch_deletes()
+    _remember_moved_labels()
     app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
 
@@ -140,6 +143,21 @@ def heed_etags_of_batch_deletes() -> None:
 def _has_etag(backend: Any, bucket_name: str, wanted: dict[str, str]) -> bool:
     there = backend.get_object(bucket_name, wanted["Key"])
     return there is not None and there.etag.strip('"') == wanted["ETag"].strip('"')
+
+
+def _remember_moved_labels() -> None:
+    update = SecretsManagerBackend.update_secret_version_stage
+
+    @functools.wraps(update)
+    def updated(
+        self: Any, secret_id: str, version_stage: str, remove_from_version_id: str, move_to_version_id: str
+    ) -> Any:
+        answer = update(self, secret_id, version_stage, remove_from_version_id, move_to_version_id)
+        if version_stage == "AWSCURRENT" and move_to_version_id:
+            self.secrets[secret_id].set_default_version_id(move_to_version_id)
+        return answer
+
+    SecretsManagerBackend.update_secret_version_stage = updated  # type: ignore[method-assign]
 
 
 def _end_with_parent() -> None:

@@ -64,6 +64,8 @@ class Cloud:
             "ARCHIVE_BUCKET": ARCHIVE,
             "ENCRYPT_QUEUE_URL": self.queue_url,
             "AUDIT_BUS": BUS,
+            "KEY_REGISTER": f"{STACK}-key-register",
+            "KEY_EVENTS": f"{STACK}-key-events",
             "GPG_BINARY": "gpg",
             "POWERTOOLS_SERVICE_NAME": "callseal",
         }

@@ -147,3 +147,19 @@ def test_large_object_is_read_while_another_is_written(moto: MotoProcess) -> Non
     read = body.read(1000)
     s3.put_object(Bucket="bucket", Key="other", Body=b"y")
     assert read + body.read() == large
+
+
+def test_a_label_that_was_moved_back_moves_on_with_the_next_version(moto: MotoProcess) -> None:
+    secrets = moto.client("secretsmanager")
+    first = secrets.create_secret(Name="labels", SecretString="1")["VersionId"]
+    second = secrets.put_secret_value(SecretId="labels", SecretString="2")["VersionId"]
+    secrets.update_secret_version_stage(
+        SecretId="labels", VersionStage="AWSCURRENT", MoveToVersionId=first, RemoveFromVersionId=second
+    )
+    third = secrets.put_secret_value(SecretId="labels", SecretString="3")["VersionId"]
+
+    labels = secrets.describe_secret(SecretId="labels")["VersionIdsToStages"]
+    assert labels[third] == ["AWSCURRENT"]
+    assert labels[first] == ["AWSPREVIOUS"]
+    assert secrets.get_secret_value(SecretId="labels", VersionStage="AWSCURRENT")["SecretString"] == "3"
+    assert secrets.get_secret_value(SecretId="labels", VersionId=second)["SecretString"] == "2"

@@ -106,6 +106,8 @@ class Cloud:
             "ARCHIVE_BUCKET": BUCKETS["archive"],
             "ENCRYPT_QUEUE_URL": self.encrypt_queue,
             "AUDIT_BUS": f"{STACK}-audit",
+            "KEY_REGISTER": f"{STACK}-key-register",
+            "KEY_EVENTS": f"{STACK}-key-events",
         }
 
     def add_tenant(self, tenant: str, settings: dict[str, object], public_key: str | None) -> None:

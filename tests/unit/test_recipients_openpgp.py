@@ -108,6 +108,23 @@ def test_a_strong_key_is_accepted_under_its_primary_fingerprint(algorithm: str) 
     assert verdict(key.text).members[0].kind == "openpgp"
 
 
+@pytest.mark.parametrize(
+    ("primary", "algorithm", "told"),
+    [
+        ("rsa2048", "rsa3072", ("RSA", 3072)),
+        ("dsa2048", "elg2048", ("ElGamal", 2048)),
+        ("ed25519", "cv25519", ("Curve25519", 255)),
+        ("rsa2048", "nistp521", ("EC P-521", 521)),
+        ("ed25519", "brainpoolP384r1", ("EC brainpoolP384r1", 384)),
+    ],
+)
+def test_an_accepted_key_tells_algorithm_and_strength_of_what_it_encrypts_with(
+    primary: str, algorithm: str, told: tuple[str, int]
+) -> None:
+    (member,) = verdict(Key(primary).add(algorithm).text).members
+    assert (member.algorithm, member.strength) == told
+
+
 def test_a_dsa_key_with_elgamal_is_accepted() -> None:
     key = Key("dsa2048").add("elg2048")
     assert fingerprints(key.text) == [key.fingerprint]

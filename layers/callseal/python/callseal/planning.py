@@ -9,6 +9,7 @@ from datetime import datetime
 from callseal.aws.output_buckets import Address, Label, StoredObject
 from callseal.aws.tenants import Clock, KeyVersion, Tenants
 from callseal.aws.upload import PART_BYTES
+from callseal.choosing import KeyChoice
 from callseal.errors import HeldError
 from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.routing import Destination, Envelope, Route, output_key, route
@@ -85,6 +86,7 @@ class Planner:
     def __init__(self, tenants: Tenants, buckets: Mapping[Destination, str], clock: Clock) -> None:
         """Take the tenants, and the names of the output buckets."""
         self._tenants, self._buckets, self._clock = tenants, buckets, clock
+        self._choice = KeyChoice(tenants, clock)
 
     def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
         """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
@@ -104,6 +106,6 @@ class Planner:
     def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
         settings = self._tenants.settings(file.tenant)
         routes = route(settings, file)
-        key = self._tenants.key(file.tenant) if any(way.sealed for way in routes) else None
+        key = self._choice.key(file.tenant, settings) if any(way.sealed for way in routes) else None
         moved = landed.landed_at is not None and self._tenants.moved(file.tenant, since=landed.landed_at)
         return Plan(landed, file, settings, routes, key, self._buckets, moved)

@@ -1,6 +1,6 @@
 """A tenant's settings: a JSON object in SSM. The JSON Schema for editors is schemas/tenant-settings.schema.json.
 
-Checked by hand and not by that schema, for a validator costs a cold start more than the seven members are worth;
+Checked by hand and not by that schema, for a validator costs a cold start more than the nine members are worth;
 tests/unit/test_settings.py holds the two together.
 """
 
@@ -15,6 +15,7 @@ from callseal.errors import HeldError, Reason
 RECORDING_FORMATS = ("wav", "mp3")
 _LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{0,32}")
 CMS_PROFILES = ("authenveloped-gcm", "enveloped-cbc")
+MAX_OVERLAP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,13 @@ class TenantSettings:
     encrypt_metadata: bool = True
     archive_formats: tuple[str, ...] = ("mp3",)
     cms_profile: str = "authenveloped-gcm"
+    require_key_proof: bool = False
+    rotation_overlap_days: int = 0
+
+    @property
+    def follows_rotation(self) -> bool:
+        """Whether more than the current version of the secret decides what a file is sealed to."""
+        return self.require_key_proof or self.rotation_overlap_days > 0
 
 
 def parse_settings(text: str) -> TenantSettings:
@@ -69,10 +77,17 @@ def _profile(value: Any) -> Any:
     return value if isinstance(value, str) and value in CMS_PROFILES else None
 
 
+def _days(value: Any) -> Any:
+    # JSON has one kind of number: 7.0 is a whole one. In Python True is one, too.
+    whole = not isinstance(value, bool) and isinstance(value, int | float) and value in range(MAX_OVERLAP_DAYS + 1)
+    return int(value) if whole else None
+
+
 _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     **{field.name: (_flag, "true or false") for field in fields(TenantSettings)},
     "archive_formats": (_formats, f"a list of {', '.join(RECORDING_FORMATS)}, each once at most"),
     "cms_profile": (_profile, f"one of {', '.join(CMS_PROFILES)}"),
+    "rotation_overlap_days": (_days, f"a whole number of days from 0 to {MAX_OVERLAP_DAYS}"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from callseal.envelopes import openpgp as envelope
 from callseal.errors import HeldError, Reason, TransientError
 from callseal.openpgp_packets import PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, Packet, packets
+from callseal.recipients import algorithms
 from callseal.recipients.blocks import Block, decode_armour, private_key
 from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpRecipients, Recipient
 
@@ -45,6 +46,26 @@ def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients
     recipients = OpenPgpRecipients(tuple(members.values()), keyring)
     _check_sealing(recipients, gpg)
     return recipients
+
+
+def inspect(block: Block, gpg: Gpg) -> Iterator[Recipient]:
+    """Tell what the keys of a block are, good or bad, by their newest part that encrypts."""
+    try:
+        keyring, _ = _load(block, 1)
+    except HeldError:
+        return
+    for key in gpg.list_keys(keyring):
+        parts = [sub for sub in key.get("subkey_info", {}).values() if "e" in sub["cap"].lower()] or [key]
+        part = max(parts, key=lambda sub: int(sub["date"]))
+        ends = [_time(one["expires"]) for one in (key, part) if one["expires"]]
+        algorithm = algorithms.of_openpgp(int(part["algo"]), part["curve"])
+        yield Recipient(
+            key["fingerprint"],
+            "openpgp",
+            min(ends, default=None),
+            algorithm=algorithm,
+            strength=int(part["length"]),
+        )
 
 
 def _unreadable(why: str) -> HeldError:
@@ -123,7 +144,10 @@ def _recipient(key: dict[str, Any], now: datetime) -> Recipient:
     chosen = max(usable, key=lambda sub: int(sub["date"]))
     _check_strength(chosen, fingerprint)
     ends = [_time(part["expires"]) for part in (key, chosen) if part["expires"]]
-    return Recipient(fingerprint, "openpgp", min(ends, default=None))
+    algorithm = algorithms.of_openpgp(int(chosen["algo"]), chosen["curve"])
+    return Recipient(
+        fingerprint, "openpgp", min(ends, default=None), algorithm=algorithm, strength=int(chosen["length"])
+    )
 
 
 # gpg's validity letters: invalid, disabled, revoked, expired.

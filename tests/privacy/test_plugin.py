@@ -27,7 +27,7 @@ def run(folder: Path, first: str, *arguments: str) -> tuple[int, str]:
     (folder / "test_one.py").write_text(TEST.format(first=first))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
     ran = subprocess.run(
-        [*command, *arguments], cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        [*command, *arguments], cwd=folder, env={"PYTHONPATH": f"{ROOT}:{folder}"}, capture_output=True, text=True
     )
     return ran.returncode, ran.stdout
 
@@ -47,6 +47,18 @@ def test_leak_fails_a_run_in_which_all_tests_pass(tmp_path: Path, workers: list[
     assert "  what was said in a log line of test_one.py::test_first" in printed
     assert "46701234567" not in printed
     assert status == 1
+
+
+def test_whole_run_that_reads_none_of_a_kind_fails(tmp_path: Path) -> None:
+    """Whether a run is whole is told by the permissions' plugin, which has a verdict then."""
+    whole = "class Whole:\n    verdict = True\n\ndef pytest_configure(config):\n"
+    whole += '    config.pluginmanager.register(Whole(), "callseal-permissions")\n'
+    (tmp_path / "whole.py").write_text(whole)
+    status, printed = run(tmp_path, "x", "-p", "whole", "-k", "first")
+    assert "privacy: no audit event was read in a whole run: the watch is blind" in printed
+    assert "no metric was" not in printed
+    assert status == 1
+    assert run(tmp_path, "x", "-p", "whole")[0] == 0
 
 
 def test_run_that_reads_nothing_says_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ export SAM_CLI_TELEMETRY := 0
 ENV ?= default
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench faults storm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,12 @@ test: setup .venv-sam/.done try-build ## all tests
 	$(BIN)/python -m pytest -n 2
 
 check: lint test ## everything CI runs
+
+faults: setup ## break everything around a recording, request by request; FAULTS=--few for some of it
+	@$(BIN)/python -m tests.faults $(FAULTS)
+
+storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again
+	@$(BIN)/python -m tests.storm $(STORM)
 
 docs: setup ## write docs/interoperability.md anew from what the tests see
 	$(BIN)/python -m tests.interop.page

@@ -13,7 +13,7 @@ ENV ?= default
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench fuzz clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench fuzz faults storm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,12 @@ fuzz: setup ## fuzz the parsers of what others write, a minute each (SECONDS_EAC
 	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)
 
 check: lint test ## everything CI runs
+
+faults: setup ## break everything around a recording, request by request; FAULTS=--few for some of it
+	@$(BIN)/python -m tests.faults $(FAULTS)
+
+storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again
+	@$(BIN)/python -m tests.storm $(STORM)
 
 docs: setup ## write docs/interoperability.md anew from what the tests see
 	$(BIN)/python -m tests.interop.page

@@ -65,6 +65,8 @@ def _report(verdict: Verdict, figures: Figures) -> None:
         _say(line)
     if len(verdict.complaints) > MOST_TOLD:
         _say(f"and {len(verdict.complaints) - MOST_TOLD} more")
+    for line in verdict.notes:
+        _say(f"IN TWO FORMS {line}")
     _show(list(_rows(verdict, figures)))
     lost, leaked, swapped, doubled = (verdict.count(letter) for letter in ("L", "P", "W", "U"))
     _say(f"storm: {verdict.recordings} recordings, {verdict.delivered} delivered, {verdict.held} held, {lost} lost, "
@@ -79,6 +81,7 @@ def _rows(verdict: Verdict, figures: Figures) -> Iterator[tuple[str, str]]:
     yield from ((f"  {what}", f"{count:,}") for what, count in sorted(figures.befallen.items()))
     yield from ((what, f"{count:,}") for what, count in sorted((figures.counts + verdict.counts).items()))
     yield from ((f"held for {reason}", f"{count:,}") for reason, count in sorted(verdict.reasons.items()))
+    yield "in two forms around a change", f"{len(verdict.notes):,}"
     yield "silent", f"{verdict.count('S'):,}"
     memory = " / ".join(f"{size / MIB:.0f}" for size in figures.memory)
     yield "a worker's memory at 10 %, 50 %, the end (MiB)", memory

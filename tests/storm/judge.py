@@ -38,6 +38,8 @@ class Verdict:
     reasons: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     complaints: list[Complaint] = field(default_factory=list)
+    # Delivered in two forms, both told of, around a change of what is asked for: a limit that is known.
+    notes: list[str] = field(default_factory=list)
 
     def count(self, letter: Letter) -> int:
         """Count the files, or places, of which something of a kind is broken."""
@@ -120,25 +122,19 @@ class Judge:
         reached = {DESTINATIONS[bucket] for bucket, _ in places}
         if reached not in [set(ways) for ways in asked] and not moved:
             self._complain("L", one.landing.key, f"delivered to {sorted(reached)}, asked for were {asked}")
-        if len(reached) < len(places):
-            self._judge_two_forms(one, places)
         for event in events:
             self._judge_event(one, event, places)
         names = [{(output["bucket"], output["key"]) for output in event["outputs"]} for event in events]
         if set(places) - set().union(*names) or (not moved and any(set(places) - some for some in names)):
             self._complain("U", one.landing.key, f"it stands at {places}, and the audit names {names}")
         elif any(set(places) - some for some in names):
-            # Told, but the answer got lost; tried again, when more was asked for: the next event names all.
-            self.verdict.counts["told again with more outputs after a change"] += 1
-
-    def _judge_two_forms(self, one: Recording, places: Sequence[Place]) -> None:
-        """A plain output that an earlier try left stays beside the sealed one that is asked for by now."""
-        sealed = {bucket for bucket, key in places if landing_key(key)[1] != "none"}
-        others = [place for place in places if landing_key(place[1])[1] == "none" and place[0] in sealed]
-        if len({bucket for bucket, _ in places}) + len(others) != len(places) or not self._has_moved(one):
+            # Told, but the answer got lost; tried again, when more was asked for: the next event tells of that.
+            self.verdict.counts["told again with other outputs after a change"] += 1
+        if len(reached) < len(places) and not moved:
             self._complain("U", one.landing.key, f"it stands at {places}")
-        else:
-            self.verdict.counts["plain ones left beside the sealed ones of a later try"] += len(others)
+        elif len(reached) < len(places):
+            # Two workers had it at once, one of which still remembered what was asked for before: docs/architecture.md.
+            self.verdict.notes.append(f"{one.landing.key} stands at {places}; the audit names {names}")
 
     def _has_moved(self, one: Recording) -> bool:
         """Tell whether what is asked for has changed while it lay in landing."""

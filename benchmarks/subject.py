@@ -89,7 +89,7 @@ def _message(key: str, size: int, number: int) -> dict[str, Any]:
 
 def our_function() -> Handler:
     """Give our handler, as Lambda would call it; it fails where a record fails."""
-    module = functions.load("encrypt_recording")
+    module = functions.load("encrypt_recording", watch=False)
 
     def handle(event: Mapping[str, Any]) -> None:
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # the metrics; the log is at ERROR

@@ -4,6 +4,7 @@ CallsealError
 ├── HeldError                     permanent until somebody acts: the file stays in landing, tagged with its Reason
 ├── UnreadableNotificationError   no file can be told from the message: it ends in the dead-letter queue
 ├── SourceGoneError               nothing left to do: the landed object is not, or no longer, the one of the event
+│   └── SourceReplacedError       it was overwritten: its own audit event may not have been told
 ├── OutputExistsError             another commit came first: look at what is there
 └── TransientError                will pass: the message fails, and SQS brings it again
 """
@@ -56,6 +57,10 @@ class UnreadableNotificationError(CallsealError):
 
 class SourceGoneError(CallsealError):
     """The landed object has been purged, or replaced by one that has an event of its own."""
+
+
+class SourceReplacedError(SourceGoneError):
+    """The landed object has been overwritten, before it was delivered or after."""
 
 
 class OutputExistsError(CallsealError):

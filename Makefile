@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM_BIN := .venv-sam/bin
 # The layers' own folder is where the functions find the package in Lambda, and where everything here finds it too.
-export PYTHONPATH := layers/callseal/python:.
+export PYTHONPATH := cli:layers/callseal/python:.
 export SAM_CLI_TELEMETRY := 0
 
 # Which tables of samconfig.toml `build` and `deploy` take.
@@ -16,12 +16,13 @@ ENV ?= default
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.done ## the .venv alone
+setup: $(VENV)/.done ## the .venv alone, with the command .venv/bin/callseal
 
-$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
+$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callseal needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 # The functions' own Python, with Lambda's runtime interface client: tests/sam run the build output with it.
@@ -52,7 +53,7 @@ docs: setup ## write docs/interoperability.md anew from what the tests see
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/callseal/python/callseal localcloud tools layers/gnupg
+	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
 	$(BIN)/mypy functions/encrypt_recording/app.py
 	$(BIN)/mypy functions/sweep_landing/app.py
 

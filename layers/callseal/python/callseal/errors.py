@@ -48,6 +48,8 @@ class HeldError(CallsealError):
         self.reason = reason
         # Added on the way up, where it is known: the version of the secret that was judged.
         self.key_version: str | None = None
+        # The key that is refused, where its text can be read so far.
+        self.fingerprint: str | None = None
 
 
 class UnreadableNotificationError(CallsealError):

@@ -26,6 +26,9 @@ LISTED = ("tenant", "fingerprint", "kind", "algorithm", "strength", "first_seen"
           "use_count", "last_used")  # fmt: skip
 
 
+UNTOLD = "Nothing was heard of the answer within a minute: look at callseal keys list, later."
+
+
 class Format(StrEnum):
     """What the register is exported as."""
 
@@ -105,13 +108,14 @@ def prove(
     pending = proof.pending(found, screen, tenant)
     if not pending:
         raise CannotError(f"No key of {tenant} waits for its proof: none has a challenge in key-check/ unanswered.")
+    told_before = proof.refusals(found, screen, tenant)
     asked = [key for key in pending if proof.answer(found, tenant, key, code.strip())]
-    proven = proof.wait(found, screen, tenant, asked) if asked else []
-    busy = sorted(set(pending) - set(asked))
-    said = f"Proven: {', '.join(proven)}." if proven else "Not proven: the code is not that of a pending challenge."
-    if busy and not proven:
-        said = "Another answer still waits to be looked at. Try again in a minute."
-    screen.show({"tenant": tenant, "proven": proven, "pending": pending, "not_asked": busy}, said)
+    proven, why_not = proof.wait(found, screen, tenant, asked, told_before)
+    told = f"Proven: {', '.join(proven)}." if proven else f"Not proven. {why_not or UNTOLD}"
+    if not asked:
+        told = "Not proven. Another answer still waits to be looked at: try again in a minute."
+    document = {"tenant": tenant, "proven": proven, "pending": pending, "message": told}
+    screen.show(document, told)
     return Exit.DONE if proven else Exit.NO
 
 

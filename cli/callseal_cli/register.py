@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,8 +30,8 @@ ATTRIBUTES = (
     "use_count",
     "last_used",
 )
-# Challenges to a key's holder live in the same table; they are the functions' own business.
-CHALLENGE = "challenge#"
+# What else is in the table (challenges, the daily check's memory) is the functions' own business.
+FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 
 
 def table_name(stack: Stack) -> str:
@@ -43,7 +44,7 @@ def keys(stack: Stack, screen: Screen, tenant: str | None = None) -> list[dict[s
     with screen.progress("Keys read") as tick:
         found = []
         for page in _pages(stack, tenant):
-            found += [_key(item) for item in page["Items"] if not item["fingerprint"]["S"].startswith(CHALLENGE)]
+            found += [_key(item) for item in page["Items"] if FINGERPRINT.fullmatch(item["fingerprint"]["S"])]
             tick(len(page["Items"]))
     return sorted(found, key=lambda key: (key["tenant"], str(key["first_seen"]), key["fingerprint"]))
 

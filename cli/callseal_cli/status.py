@@ -60,7 +60,7 @@ def _expiring(stack: Stack, screen: Screen, moment: datetime) -> list[dict[str, 
     except register.NoRegisterError:
         return None
     told = ("tenant", "fingerprint", "not_after")
-    ends = [(key, register.moment(key["not_after"])) for key in keys if not key["retired"]]
+    ends = [(key, register.moment(key["not_after"])) for key in keys if key["accepted"] and not key["retired"]]
     return [{name: key[name] for name in told} for key, end in ends if end and end < moment + EXPIRES_SOON]
 
 

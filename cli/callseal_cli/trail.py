@@ -15,8 +15,10 @@ from callseal_cli.stack import Stack
 MAX_PAGES = 200
 
 
-def events(stack: Stack, screen: Screen, detail_type: str, since: datetime) -> Iterator[dict[str, Any]]:
-    """Give the details of the events of a type since a moment, each once; of very many, the older ones."""
+def events(
+    stack: Stack, screen: Screen, detail_type: str, since: datetime, *, repeats: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Give the details of the events of a type since a moment, each once or repeats too; of very many, the older."""
     pages = stack.client("logs").get_paginator("filter_log_events").paginate(
         logGroupName=stack.output("AuditLogGroupName"),
         startTime=int(since.timestamp() * 1000),
@@ -29,6 +31,6 @@ def events(stack: Stack, screen: Screen, detail_type: str, since: datetime) -> I
             for entry in page["events"]:
                 event = json.loads(entry["message"])
                 # The pattern finds the word anywhere, in a file's name too.
-                if event.get("detail-type") == detail_type and event["detail"]["id"] not in seen:
+                if event.get("detail-type") == detail_type and (repeats or event["detail"]["id"] not in seen):
                     seen.add(event["detail"]["id"])  # what is told twice happened once
                     yield event["detail"]

@@ -198,13 +198,15 @@ def test_a_file_that_is_owed_for_too_long_needs_attention(operator: Operator, mo
 
 
 def test_keys_that_run_out_soon_need_attention(operator: Operator, key_register: Any) -> None:
-    def key(fingerprint: str, days: float | None, **more: str) -> None:
+    def key(fingerprint: str, days: float | None, **more: Any) -> None:
         ends = (datetime.now(UTC) + timedelta(days=days)).isoformat() if days is not None else None
-        key_register(tenant="acme", fingerprint=fingerprint * 40, not_after=ends, **more)
+        seen = {"accepted": "2026-01-01T00:00:00Z", **more}
+        key_register(tenant="acme", fingerprint=fingerprint * 40, not_after=ends, **seen)
 
     key("A", 61)
     key("B", None)
     key("C", 10, retired="2026-01-01T00:00:00Z")
+    key("F", 10, accepted=None)
     assert operator.json("status")["keys_expiring"] == []
     key("D", 59)
     key("E", -3)

@@ -193,6 +193,7 @@ def test_the_keys_of_a_tenant_are_listed(operator: Operator, key_register: Any) 
     key_register(**item("acme", "C" * 64, retired="2026-05-02T03:04:05.000Z", proven=SEEN))
     key_register(**item("beta", "D" * 64))
     key_register(tenant="acme", fingerprint=f"challenge#{'B' * 64}", code_hash="secret")
+    key_register(tenant="acme", fingerprint="check", verdict="x")
 
     listed = operator.json("keys", "list", "acme")["keys"]
     assert [one["fingerprint"] for one in listed] == ["C" * 64, "B" * 64]
@@ -272,7 +273,8 @@ def test_the_code_is_handed_in_for_every_pending_challenge(
 
     refused = operator.json("keys", "prove", "acme", " 4711 ", code=1)
     assert answers(operator) == {f"acme/key-check/{one}.answer": b"4711" for one in ("A" * 64, "E" * 40)}
-    assert refused == {"tenant": "acme", "proven": [], "pending": ["A" * 64, "E" * 40], "not_asked": []}
+    assert (refused["proven"], refused["pending"]) == ([], ["A" * 64, "E" * 40])
+    assert "Nothing was heard of the answer" in refused["message"]
 
 
 def test_it_waits_for_the_verdict(operator: Operator, key_register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +291,38 @@ def test_it_waits_for_the_verdict(operator: Operator, key_register: Any, monkeyp
     answer = operator("keys", "prove", "acme", "4711")
     judging.join()
     assert answer == (0, f"Proven: {'A' * 64}.\n", "")
+
+
+def test_a_refusal_is_told_as_soon_as_it_is_known_and_no_earlier_one(
+    operator: Operator, key_register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callseal_cli.proof.PAUSE_SECONDS", 0.05)
+    challenge(operator, key_register, "A" * 64)
+
+    def refuse(tenant: str, why: str) -> None:
+        detail = {"id": "the same for the same answer", "time": f"{datetime.now(UTC):%H%M%S.%f}", "tenant": tenant,
+                  "message": why}  # fmt: skip
+        operator.stack.events.put_events(Entries=[{
+            "EventBusName": f"{STACK}-audit", "Source": "callseal", "DetailType": "KeyProofRefused",
+            "Detail": json.dumps(detail),
+        }])  # fmt: skip
+
+    def judge_it_soon() -> None:
+        while not answers(operator):
+            time.sleep(0.02)
+        refuse("beta", "Not this tenant's.")
+        time.sleep(0.3)
+        refuse("acme", "It is not the code.")
+        operator.stack.s3.delete_object(Bucket=SFTP, Key=f"acme/key-check/{'A' * 64}.answer")
+
+    refuse("acme", "An earlier answer.")
+    judging = threading.Thread(target=judge_it_soon)
+    judging.start()
+    started = time.monotonic()
+    answer = operator("keys", "prove", "acme", "4711")
+    judging.join()
+    assert answer == (1, "Not proven. It is not the code.\n", "")
+    assert 0.3 < time.monotonic() - started < 20
 
 
 def test_an_answer_that_waits_already_is_not_replaced(operator: Operator, key_register: Any, impatient: None) -> None:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.cli.command import Answer, call, run
 from tests.cli.conftest import Operator
+from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 from tests.support.stack import REGION, STACK
 
@@ -126,6 +127,12 @@ def test_each_command_has_help_and_json(command: str) -> None:
     assert answer.code == 0
     assert "--json" in answer.out
     assert ("--stack" in answer.out) == (command != "keys check")
+
+
+def test_the_documentation_has_every_command() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    for command in COMMANDS:
+        assert f"`{command}" in text, command
 
 
 def test_help_tells_the_exit_codes_and_names_each_group() -> None:

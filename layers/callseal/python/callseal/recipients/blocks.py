@@ -38,13 +38,6 @@ def private_key() -> HeldError:
     )
 
 
-def refused(reason: Reason, key: str, fingerprint: str, why: str) -> HeldError:
-    """Refuse one key of those that were pasted, `key` being what its kind is called."""
-    held = HeldError(reason, f"{key} {fingerprint} {why}.")
-    held.fingerprint = fingerprint
-    return held
-
-
 def refuse_private_keys(text: str) -> None:
     """Raise HeldError `KeyIsPrivate` where the text has any private key, in whatever frame."""
     if _PRIVATE.search(text):

@@ -11,7 +11,7 @@ from callseal.envelopes import openpgp as envelope
 from callseal.errors import HeldError, Reason, TransientError
 from callseal.openpgp_packets import PUBLIC_KEY, SECRET_KEY, SECRET_SUBKEY, packets
 from callseal.recipients import algorithms
-from callseal.recipients.blocks import Block, decode_armour, private_key, refused
+from callseal.recipients.blocks import Block, decode_armour, private_key
 from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpRecipients, Recipient
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ _BAD = {"i", "d", "r", "e"}
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
-    return refused(reason, "OpenPGP key", fingerprint, why)
+    return HeldError(reason, f"OpenPGP key {fingerprint} {why}.", fingerprint)
 
 
 def _check_primary(key: dict[str, Any], now: datetime, fingerprint: str) -> None:

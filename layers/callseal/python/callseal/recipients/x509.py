@@ -12,7 +12,7 @@ from callseal.envelopes import der
 from callseal.envelopes.cms import wrap_key
 from callseal.errors import HeldError, Reason
 from callseal.recipients import algorithms
-from callseal.recipients.blocks import Block, decode_pem, private_key, refused
+from callseal.recipients.blocks import Block, decode_pem, private_key
 from callseal.recipients.model import CmsRecipient, CmsRecipients
 
 MIN_RSA_BITS = 2048
@@ -80,7 +80,7 @@ def _recipient(certificate: x509.Certificate, now: datetime) -> CmsRecipient:
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
-    return refused(reason, "Certificate", fingerprint, why)
+    return HeldError(reason, f"Certificate {fingerprint} {why}.", fingerprint)
 
 
 def _public_key(certificate: x509.Certificate, fingerprint: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:

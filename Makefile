@@ -47,8 +47,9 @@ test: setup .venv-sam/.done try-build ## all tests
 
 check: lint test ## everything CI runs
 
-docs: setup ## write docs/interoperability.md anew from what the tests see
+docs: setup ## write docs/interoperability.md and docs/keys-accepted.md anew from what the tests see
 	$(BIN)/python -m tests.interop.page
+	$(BIN)/python -m tests.keys.page
 
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check

@@ -215,6 +215,16 @@ def test_keys_that_run_out_soon_need_attention(operator: Operator, key_register:
     assert all("renew it" in line for line in found["attention"])
 
 
+def test_what_is_told_twice_is_counted_once(operator: Operator, deliver: Callable[..., None]) -> None:
+    operator.stack.tenant("acme", x509_tenant().public_text)
+    deliver("acme/1.wav")
+    (told,) = operator.stack.audit()
+    again = {"EventBusName": f"{STACK}-audit", "Source": "callseal", "DetailType": told["detail-type"]}
+    operator.stack.events.put_events(Entries=[again | {"Detail": json.dumps(told["detail"])}])
+    assert len(operator.stack.audit()) == 2
+    assert operator.json("status")["delivered_last_hour"] == 1
+
+
 def test_a_name_with_control_characters_does_not_reach_the_terminal(
     operator: Operator, deliver: Callable[..., None]
 ) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.queue import EncryptQueue
 from callseal.errors import SourceGoneError
 from callseal.landing import TENANT, LandedObject, tenant_of
@@ -50,7 +49,7 @@ def show(key: Key, stack: StackName = None, as_json: AsJson = False) -> int:
     Exit code 1 where it is in landing and not held.
     """
     screen, found = Screen(as_json), find_stack(stack)
-    bucket = LandingBucket(found.s3, found.output("LandingBucketName"))
+    bucket = landing.landing_bucket(found)
     try:
         file = bucket.find(LandedObject(bucket.name, key))
         held = bucket.held(file)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from callseal.errors import HeldError, Reason
 from callseal.recipients import MAX_TEXT_BYTES, GpgFactory, Recipient, judge
 from callseal.recipients.blocks import find_blocks
+from callseal.recipients.inspection import inspect
 from callseal_cli.errors import CannotError
 from callseal_cli.screen import Facts, Part, Table
 
@@ -43,7 +44,10 @@ class Verdict:
     def parts(self) -> tuple[Part, ...]:
         """The verdict for a person."""
         verdict = f"not usable, {self.reason}" if self.reason else "usable"
-        rows = [[key[name] for name in COLUMNS[:-1]] + [key["reason"] or "usable"] for key in self.keys]
+        rows = [
+            [key[name] for name in COLUMNS[:-1]] + [key["reason"] or ("usable" if key["usable"] else None)]
+            for key in self.keys
+        ]
         return Facts({"key": verdict}), self.message, *([Table(COLUMNS, rows)] if rows else [])
 
 
@@ -83,19 +87,31 @@ def _text(data: bytes) -> str:
 
 
 def _found(text: str, now: datetime, gpg: GpgFactory) -> list[dict[str, Any]]:
-    """List the keys of a text that is refused: each block judged as if it stood alone."""
+    """List the keys of a text that is refused, each with its own verdict as far as it has one."""
+    accepted, refused = _apart(text, now, gpg)
     found = []
+    for key in inspect(text, gpg):
+        held = refused.get(key.fingerprint)
+        usable = False if held else True if key.fingerprint in accepted else None
+        verdict = {"usable": usable, "reason": held and held.reason, "message": str(held) if held else None}
+        found.append(_accepted(key) | verdict)
+    return found
+
+
+def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[str, HeldError]]:
+    """Judge each block of a text as if it stood alone; gives the fingerprints that are good, and the refusals."""
+    accepted, refused = set[str](), dict[str, HeldError]()
     try:
         blocks = find_blocks(text)
     except HeldError:
-        return []
+        blocks = []
     for block in blocks:
         try:
             members = judge(f"-----BEGIN {block.label}-----{block.body}-----END {block.label}-----", now, gpg).members
-            found += [_accepted(member) for member in members]
+            accepted |= {member.fingerprint for member in members}
         except HeldError as held:
-            found += [_refused(held)] if held.fingerprint else []
-    return found
+            refused |= {held.fingerprint: held} if held.fingerprint else {}
+    return accepted, refused
 
 
 def _accepted(member: Recipient) -> dict[str, Any]:
@@ -109,12 +125,3 @@ def _accepted(member: Recipient) -> dict[str, Any]:
         "reason": None,
         "message": None,
     }
-
-
-def _refused(held: HeldError) -> dict[str, Any]:
-    kind = "x509" if len(held.fingerprint or "") == 64 else "openpgp"
-    unknown = dict.fromkeys(("algorithm", "strength", "not_after"))
-    return {
-        "fingerprint": held.fingerprint, "kind": kind, **unknown,
-        "usable": False, "reason": held.reason, "message": str(held),
-    }  # fmt: skip

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from callseal.aws.gathering import Rendezvous
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.errors import SourceGoneError
 from callseal.landing import LandedObject, tenant_of
@@ -34,9 +35,14 @@ class Landed:
         return max(timedelta(), now - (self.file.landed_at or now))
 
 
+def landing_bucket(stack: Stack) -> LandingBucket:
+    """Give the landing bucket; nothing is ever purged from here, so nobody waits for others to purge with."""
+    return LandingBucket(stack.s3, stack.output("LandingBucketName"), Rendezvous())
+
+
 def look(stack: Stack, screen: Screen, prefix: str = "") -> Iterator[Landed]:
     """Go through landing, below a prefix, in the order of its keys; a file that leaves meanwhile is left out."""
-    bucket = LandingBucket(stack.s3, stack.output("LandingBucketName"))
+    bucket = landing_bucket(stack)
 
     def look_at(file: LandedObject) -> Landed | None:
         try:

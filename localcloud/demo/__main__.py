@@ -204,8 +204,8 @@ def _audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
     detail = event["detail"]
     outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
     recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"
-    time = detail["time"][11:19]
-    return (time, event["detail-type"], detail["source"]["key"], outputs, recipients, detail["reason"] or "-")
+    what = detail["source"]["key"] if detail["source"] else f"{detail['tenant']}'s key"
+    return (detail["time"][11:19], event["detail-type"], what, outputs, recipients, detail["reason"] or "-")
 
 
 def main() -> int:

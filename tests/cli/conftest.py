@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import Answer, call
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK, Stack, stack
 
-LOG_GROUP = f"/{STACK}/audit"
+LOG_GROUP, REGISTER = f"/{STACK}/audit", f"{STACK}-key-register"
 
 
 @dataclass
@@ -71,13 +71,6 @@ def _register(made: Stack, dead_letters: str) -> None:
 
 @pytest.fixture
 def key_register(operator: Operator) -> Any:
-    """Make the key register; gives what puts a key into it."""
-    client, name = boto3.client("dynamodb"), f"{STACK}-key-register"
-    client.create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("tenant", "fingerprint")],
-        KeySchema=[{"AttributeName": "tenant", "KeyType": "HASH"},
-                   {"AttributeName": "fingerprint", "KeyType": "RANGE"}],
-    )  # fmt: skip
-    table = boto3.resource("dynamodb").Table(name)
+    """Give what puts an item into the key register."""
+    table = boto3.resource("dynamodb").Table(REGISTER)
     return lambda **item: table.put_item(Item=item)

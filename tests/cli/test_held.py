@@ -12,7 +12,7 @@ import pytest
 
 from callseal.landing import LandedObject
 from callseal.notification import parse_body
-from tests.cli.conftest import Operator
+from tests.cli.conftest import REGISTER, Operator
 from tests.support import functions
 from tests.support.keys import x509_tenant
 from tests.support.stack import LANDING, STACK, failures, sqs_event
@@ -158,11 +158,17 @@ def test_all_is_well_with_a_stack_that_has_nothing_to_do(operator: Operator) -> 
         "held": {"count": 0, "oldest_age_seconds": None, "by_reason": {}},
         "owed": {"count": 0, "oldest_age_seconds": None},
         "queue": {"waiting": 0, "in_flight": 0}, "dead_letters": {"waiting": 0, "in_flight": 0},
-        "delivered_last_hour": 0, "keys_expiring": None, "attention": [],
+        "delivered_last_hour": 0, "keys_expiring": [], "attention": [],
     }  # fmt: skip
     text = operator("status").out
     assert text.endswith("All is well.\n")
-    assert "keys that end within 60 days: no key register yet\n" in text
+    assert "keys that end within 60 days: 0\n" in text
+
+
+def test_a_stack_of_before_the_key_register_has_a_status_too(operator: Operator) -> None:
+    operator.stack.dynamodb.delete_table(TableName=REGISTER)
+    assert operator.json("status")["keys_expiring"] is None
+    assert "keys that end within 60 days: no key register yet\n" in operator("status").out
 
 
 def test_what_is_delivered_and_under_way_is_no_trouble(operator: Operator, deliver: Callable[..., None]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from callseal.errors import Reason
 from callseal.recipients import MAX_TEXT_BYTES
 from tests.cli.command import run
-from tests.cli.conftest import Operator
+from tests.cli.conftest import REGISTER, Operator
 from tests.support.keys import gpg, openpgp_tenant, x509_tenant
 from tests.support.stack import SFTP, STACK
 
@@ -52,7 +52,8 @@ def test_several_keys_are_told_each_with_its_own_verdict(tmp_path: Path) -> None
     verdict = check(tmp_path / "both.pem", code=1)
     assert verdict["reason"] == "KeyTooWeak"
     told = [(one["algorithm"], one["usable"], one["reason"]) for one in verdict["keys"]]
-    assert told == [("RSA", True, None), (None, False, "KeyTooWeak")]
+    assert told == [("RSA", True, None), ("RSA", False, "KeyTooWeak")]
+    assert verdict["keys"][1]["strength"] == 1024
     assert verdict["keys"][1]["fingerprint"] in verdict["message"] == verdict["keys"][1]["message"]
 
     (tmp_path / "good.pem").write_text(good.public_text + x509_tenant("p256").public_text)
@@ -67,7 +68,8 @@ def test_a_person_reads_the_verdict_and_what_to_do() -> None:
     assert first == "key: not usable, KeyTooWeak"
     assert "Ask the tenant for 2048 bits or more" in sentence
     assert header.split("\t")[0] == "fingerprint"
-    assert row.split("\t")[1:] == ["x509", "-", "-", "-", "KeyTooWeak"]
+    _, kind, algorithm, strength, _, told = row.split("\t")
+    assert (kind, algorithm, strength, told) == ("x509", "RSA", "1024", "KeyTooWeak")
 
 
 def test_the_key_comes_from_standard_input_too() -> None:
@@ -235,8 +237,9 @@ def test_the_register_is_exported(operator: Operator, key_register: Any) -> None
 
 
 def test_a_stack_of_before_the_register_says_so(operator: Operator) -> None:
+    operator.stack.dynamodb.delete_table(TableName=REGISTER)
     for command in (("list", "acme"), ("list", "--all"), ("export",), ("prove", "acme", "123")):
-        assert f"no table {STACK}-key-register" in operator.refused("keys", *command)
+        assert f"no table {REGISTER}" in operator.refused("keys", *command)
 
 
 def test_list_wants_a_tenant_or_all(operator: Operator) -> None:

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from callseal.aws import bus, calls, output_buckets, upload
 from callseal.envelopes import openpgp
 from callseal.recipients import openpgp as openpgp_keys
 from callseal.recipients import x509
+from tests.privacy.hooks import as_lambda_logs
 from tests.support import functions
 
 READ_TIMEOUT = 0.3
@@ -109,6 +109,11 @@ class Environment:
         except (EOFError, OSError) as exc:
             raise DiedError("killed") from exc
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid or 0
+
     def kill(self) -> None:
         """End it, and the gpg that it may have started, as the end of a sandbox does."""
         with self._ending:
@@ -169,12 +174,6 @@ def _serve(connection: Connection, variables: Mapping[str, str], log: str, break
         try:
             answer = APPS[function].lambda_handler(event, None)
         except Exception as exc:
-            _log_as_lambda_does(exc)
+            print(as_lambda_logs(exc))
             answer = None
         connection.send(answer)
-
-
-def _log_as_lambda_does(exc: Exception) -> None:
-    """Log what a handler raised, without its causes (awslambdaric, bootstrap.log_error)."""
-    frames = traceback.format_list(traceback.extract_tb(exc.__traceback__))
-    print(f"[ERROR] {type(exc).__name__}: {exc}\nTraceback (most recent call last):\n{''.join(frames)}")

@@ -21,9 +21,16 @@ from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 # The test stack has bucket names of its own; all other names are the template's.
 BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE}
-FUNCTIONS = {"encrypt_recording": "EncryptRecordingFunction", "sweep_landing": "SweepLandingFunction"}
+FUNCTIONS = {
+    "encrypt_recording": "EncryptRecordingFunction",
+    "sweep_landing": "SweepLandingFunction",
+    "check_keys": "CheckKeysFunction",
+    "prove_keys": "ProveKeysFunction",
+    "register_keys": "RegisterKeysFunction",
+}
 # By type: the property that names a resource, and its ARN.
 _ARNS = {
+    "AWS::DynamoDB::Table": ("TableName", "dynamodb", "table/{}"),
     "AWS::Events::EventBus": ("Name", "events", "event-bus/{}"),
     "AWS::Events::Rule": ("Name", "events", "rule/{}"),
     "AWS::IAM::Role": ("RoleName", "iam", "role/{}"),

@@ -9,18 +9,25 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, SWEEP = FUNCTIONS
-BOTH = (ENCRYPT, SWEEP)
+ENCRYPT, SWEEP, CHECK, PROVE, REGISTER = FUNCTIONS
+# All of them: BOTH move recordings, the others look after keys.
+BOTH, KEYS = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER)
+ALL = (*BOTH, *KEYS)
 WAV = "acme/2026/1_1.wav"
+CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
 AT_REST = frozenset({("kms:viaservice", f"s3.{REGION}.amazonaws.com")})
 
 
 def s3(operation: str, bucket: str, **facts: str) -> tuple[str, str, dict[str, str]]:
-    return "s3", operation, {"bucket": bucket, "key": WAV, **facts}
+    return "s3", operation, {"bucket": bucket, "key": WAV} | facts
 
 
 def secret(name: str) -> tuple[str, str, dict[str, str]]:
     return "secrets-manager", "GetSecretValue", {"name": name}
+
+
+def table(operation: str, name: str) -> tuple[str, str, dict[str, str]]:
+    return "dynamodb", operation, {"name": f"{STACK}-{name}"}
 
 
 def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
@@ -40,39 +47,50 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused: that it would break off later, for want of the key for one, does not count.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: nothing but public keys.
-    "a tenant's SFTP keys": (BOTH, secret(f"{STACK}/tenants/acme/sftp-keys")),
-    "a tenant's secret of another name": (BOTH, secret(f"{STACK}/tenants/acme/public-key-private")),
-    "a secret of the stack outside tenants/": (BOTH, secret(f"{STACK}/database")),
-    "another stack's tenant": (BOTH, secret(f"{STACK}-prod/tenants/acme/public-key")),
-    "a secret of the account": (BOTH, secret("database")),
+    "a tenant's SFTP keys": (ALL, secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
+    "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
+    "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
+    "a secret of the account": (ALL, secret("database")),
     # Settings: read, never written, and nothing beside them.
-    "a parameter outside tenants/": (BOTH, parameter(f"/{STACK}/database-password")),
-    "a tenant's parameter of another name": (BOTH, parameter(f"/{STACK}/tenants/acme/password")),
-    "another stack's settings": (BOTH, parameter("/other/tenants/acme/settings")),
-    "changing a tenant's settings": (BOTH, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT,), parameter(f"/{STACK}/sweep/position")),
+    "a parameter outside tenants/": (ALL, parameter(f"/{STACK}/database-password")),
+    "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
+    "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
+    "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
+    "the sweep's position": ((ENCRYPT, *KEYS), parameter(f"/{STACK}/sweep/position")),
     # Landing: recordings are there to be read by one function, and written by none.
-    "writing into landing": (BOTH, s3("PutObject", LANDING)),
-    "copying into landing": (BOTH, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
-    "uploading into landing": (BOTH, s3("CreateMultipartUpload", LANDING)),
-    "reading what landed": ((SWEEP,), s3("GetObject", LANDING)),
-    "looking at what landed": ((SWEEP,), s3("HeadObject", LANDING)),
-    "deleting what landed": ((SWEEP,), s3("DeleteObject", LANDING)),
+    "writing into landing": (ALL, s3("PutObject", LANDING)),
+    "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
+    "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
+    "reading what landed": ((SWEEP, *KEYS), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP, *KEYS), s3("HeadObject", LANDING)),
+    "deleting what landed": ((SWEEP, *KEYS), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
-    "deleting from SFTP": (BOTH, s3("DeleteObject", SFTP)),
-    "deleting from the archive": (BOTH, s3("DeleteObject", ARCHIVE)),
-    "deleting many from the archive": (BOTH, s3("DeleteObjects", ARCHIVE)),
-    "a delivered file's tags": (BOTH, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((SWEEP,), s3("PutObject", SFTP)),
-    "copying to the archive": ((SWEEP,), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
+    "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
+    "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
+    "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
+    "writing to SFTP": ((SWEEP, *KEYS), s3("PutObject", SFTP)),
+    "copying to the archive": ((SWEEP, *KEYS), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
+    "a tenant's public key by those who need none": ((PROVE, REGISTER), secret(f"{STACK}/tenants/acme/public-key")),
+    "a challenge, by others than its maker": ((SWEEP, PROVE, REGISTER), s3("PutObject", SFTP, key=CHALLENGE)),
+    "reading a challenge": (KEYS, s3("GetObject", SFTP, key=CHALLENGE)),
+    "an answer, by others than its judge": ((SWEEP, CHECK, REGISTER), s3("DeleteObject", SFTP, key=ANSWER)),
+    "writing an answer": (KEYS, s3("PutObject", SFTP, key=ANSWER)),
+    "reading a recording": (KEYS, s3("GetObject", SFTP)),
+    "changing the register": (BOTH, table("PutItem", "key-register")),
+    "counting in the register": ((*BOTH, CHECK, PROVE), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*BOTH, PROVE), table("PutItem", "key-events")),
+    "another table": (ALL, table("Query", "payroll")),
     # Other people's buckets, queues and busses.
-    "another bucket": (BOTH, s3("GetObject", "payroll")),
-    "listing another bucket": (BOTH, s3("ListObjectsV2", "payroll")),
-    "the dead letters": (BOTH, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
-    "filling the encrypt queue": ((ENCRYPT,), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
-    "the account's default bus": (BOTH, put_events("default", "callseal")),
-    "an event in somebody else's name": (BOTH, put_events(f"{STACK}-audit", "aws.s3")),
-    "an event in nobody's name": (BOTH, put_events(f"{STACK}-audit", "")),
+    "another bucket": (ALL, s3("GetObject", "payroll")),
+    "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
+    "the dead letters": (ALL, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
+    "filling the encrypt queue": ((ENCRYPT, *KEYS), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
+    "the account's default bus": (ALL, put_events("default", "callseal")),
+    "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3")),
+    "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "")),
 }
 REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
@@ -80,6 +98,10 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
     "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
     "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
+    "what the register says": (ENCRYPT, table("Query", "key-register")),
+    "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE)),
+    "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
+    "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
 }  # fmt: skip
 
@@ -115,9 +137,10 @@ def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, b
     assert (looks, reads) == (True, False)
 
 
-def test_the_sweep_cannot_decrypt_at_all(stack: Deployed) -> None:
+def test_who_can_decrypt(stack: Deployed) -> None:
+    """One seals recordings, one reads answers; the others have no right to the key that opens the buckets."""
     need = Need("kms:Decrypt", stack.place.keys[SFTP], AT_REST)
-    assert (stack.role(SWEEP).allows(need), stack.role(ENCRYPT).allows(need)) == (False, True)
+    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == {ENCRYPT, PROVE}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -144,6 +167,9 @@ def test_the_sweep_cannot_decrypt_at_all(stack: Deployed) -> None:
     ids=lambda need: getattr(need, "action", need),
 )  # fmt: skip
 def test_no_role_may_change_the_rules_or_the_record(stack: Deployed, function: str, need: Need) -> None:
+    if (function, need.action) == (CHECK, "secretsmanager:ListSecrets"):
+        assert stack.role(function).allows(need), "the daily check finds the tenants by their secrets' names"
+        return
     assert not stack.role(function).allows(need)
 
 

@@ -4,6 +4,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+from tests.privacy import hooks
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_PREFIX = "app_"
 
@@ -15,4 +17,6 @@ def load(folder: str) -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    hooks.install()
+    module.lambda_handler = hooks.watched(module.lambda_handler)  # type: ignore[attr-defined]
     return module

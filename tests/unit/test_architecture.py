@@ -21,12 +21,25 @@ CORE = (
     "settings",
     "routing",
     "audit",
+    "keys",
     "openpgp_packets",
     "gpg",
     "envelopes",
     "recipients",
 )
-USE_CASES = ("planning", "commit", "delivery", "sweep", "batch", "wiring")
+USE_CASES = (
+    "choosing",
+    "challenging",
+    "checking",
+    "proving",
+    "registering",
+    "planning",
+    "commit",
+    "delivery",
+    "sweep",
+    "batch",
+    "wiring",
+)
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 250, 40
 

@@ -96,7 +96,8 @@ class Delivery:
         return Outcome("delivered", plan.file.tenant, event_id, bytes_sealed=sealed, seconds=seconds)
 
     def _delivered_event(self, plan: Plan, progress: Progress) -> audit.AuditEvent:
-        outputs = self._outputs(plan.routes, progress)
+        others = [way for way in progress.stored if way not in plan.routes]
+        outputs = self._outputs([*plan.routes, *others], progress)
         recipients, key_version = _sealed_to(plan, progress)
         return audit.delivered(plan.landed, outputs, recipients, key_version, self._clock())
 
@@ -105,7 +106,7 @@ class Delivery:
 
     def _output(self, way: Route, progress: Progress) -> Output:
         stored = progress.stored[way]
-        digest = self._committer.sha256(stored, progress) if way.sealed else None
+        digest = self._committer.sha256(stored, progress) if stored.is_sealed else None
         address = stored.address
         return Output(way.destination, address.bucket, address.key, stored.size, digest, stored.sealed)
 
@@ -123,10 +124,10 @@ class Delivery:
 
 def _sealed_to(plan: Plan, progress: Progress) -> tuple[Sequence[Recipient], str | None]:
     """Tell whom the outputs are sealed to: by their own metadata, which may be of before a rotation."""
-    if progress.sealed is None or plan.key is None:
+    if progress.sealed is None:
         return (), None
-    members = plan.key.recipients.members
     fingerprints = progress.sealed.recipients
-    if fingerprints == tuple(member.fingerprint for member in members):
-        return members, plan.key.version
-    return [Recipient(fingerprint, members[0].kind, None) for fingerprint in fingerprints], None
+    if plan.key and fingerprints == tuple(member.fingerprint for member in plan.key.recipients.members):
+        return plan.key.recipients.members, plan.key.version
+    kind: Literal["x509", "openpgp"] = "x509" if progress.sealed.sealed == "cms" else "openpgp"
+    return [Recipient(fingerprint, kind, None) for fingerprint in fingerprints], None

@@ -1,10 +1,11 @@
 """A tenant's settings: a JSON object in SSM. The JSON Schema for editors is schemas/tenant-settings.schema.json.
 
-Checked by hand and not by that schema, for a validator costs a cold start more than the seven members are worth;
+Checked by hand and not by that schema, for a validator costs a cold start more than the nine members are worth;
 tests/unit/test_settings.py holds the two together.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from callseal.errors import HeldError, Reason
 
 RECORDING_FORMATS = ("wav", "mp3")
+_LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{0,32}")
 CMS_PROFILES = ("authenveloped-gcm", "enveloped-cbc")
+MAX_OVERLAP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,13 @@ class TenantSettings:
     encrypt_metadata: bool = True
     archive_formats: tuple[str, ...] = ("mp3",)
     cms_profile: str = "authenveloped-gcm"
+    require_key_proof: bool = False
+    rotation_overlap_days: int = 0
+
+    @property
+    def follows_rotation(self) -> bool:
+        """Whether more than the current version of the secret decides what a file is sealed to."""
+        return self.require_key_proof or self.rotation_overlap_days > 0
 
 
 def parse_settings(text: str) -> TenantSettings:
@@ -67,16 +77,25 @@ def _profile(value: Any) -> Any:
     return value if isinstance(value, str) and value in CMS_PROFILES else None
 
 
+def _days(value: Any) -> Any:
+    # JSON has one kind of number: 7.0 is a whole one. In Python True is one, too.
+    whole = not isinstance(value, bool) and isinstance(value, int | float) and value in range(MAX_OVERLAP_DAYS + 1)
+    return int(value) if whole else None
+
+
 _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     **{field.name: (_flag, "true or false") for field in fields(TenantSettings)},
     "archive_formats": (_formats, f"a list of {', '.join(RECORDING_FORMATS)}, each once at most"),
     "cms_profile": (_profile, f"one of {', '.join(CMS_PROFILES)}"),
+    "rotation_overlap_days": (_days, f"a whole number of days from 0 to {MAX_OVERLAP_DAYS}"),
 }
 
 
 def _checked(name: str, value: Any) -> Any:
     if name not in _CHECKS:
-        raise invalid(f"there is no setting {name[:64]!r}; known are {', '.join(_CHECKS)}")
+        # A name that could be one is told; anything else may be a key's text or a caller's number, pasted here.
+        told = repr(name) if _LIKE_A_NAME.fullmatch(name) else "of such a name"
+        raise invalid(f"there is no setting {told}; known are {', '.join(_CHECKS)}")
     check, wanted = _CHECKS[name]
     checked = check(value)
     if checked is None:

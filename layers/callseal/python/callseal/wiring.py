@@ -10,16 +10,21 @@ from datetime import UTC, datetime
 from boto3.session import Session
 
 from callseal.aws.bus import AuditBus
-from callseal.aws.calls import client
+from callseal.aws.calls import client, client_later
+from callseal.aws.gathering import Rendezvous
+from callseal.aws.key_files import KeyFiles
+from callseal.aws.key_register import KeyRegister
+from callseal.aws.key_uses import KeyUses
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
 from callseal.aws.queue import EncryptQueue
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
+from callseal.aws.told import Memory
 from callseal.commit import Committer
 from callseal.planning import Planner
-from callseal.recipients import gpg_factory
+from callseal.recipients import GpgFactory, gpg_factory
 
 PARTS_AT_ONCE = 4
 
@@ -30,11 +35,18 @@ class Parts:
 
     landing: LandingBucket
     queue: EncryptQueue
+    rendezvous: Rendezvous
     bus: AuditBus
     planner: Planner
     committer: Committer
     position: SweepPosition
     meter: Meter
+    gpg: GpgFactory
+    tenants: Tenants
+    register: KeyRegister
+    key_uses: KeyUses
+    memory: Memory
+    key_files: KeyFiles
 
 
 def wire(env: Mapping[str, str]) -> Parts:
@@ -43,17 +55,27 @@ def wire(env: Mapping[str, str]) -> Parts:
     s3 = client(session, "s3")
     gpg = gpg_factory(env["GPG_BINARY"])
     secrets, ssm = client(session, "secretsmanager"), client(session, "ssm")
-    tenants = Tenants(secrets, ssm, env["TENANTS_PREFIX"], gpg, now)
-    landing = LandingBucket(s3, env["LANDING_BUCKET"])
+    dynamodb = client_later(session, "dynamodb")
+    register = KeyRegister(dynamodb, env["KEY_REGISTER"])
+    tenants = Tenants(secrets, ssm, register, env["TENANTS_PREFIX"], gpg, now)
+    rendezvous = Rendezvous()
+    landing = LandingBucket(s3, env["LANDING_BUCKET"], rendezvous)
     outputs = OutputBuckets(s3, ThreadPoolExecutor(PARTS_AT_ONCE, "part"))
     return Parts(
         landing=landing,
+        rendezvous=rendezvous,
         queue=EncryptQueue(client(session, "sqs"), env["ENCRYPT_QUEUE_URL"]),
-        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"]),
+        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"], rendezvous),
         planner=Planner(tenants, {"archive": env["ARCHIVE_BUCKET"], "sftp": env["SFTP_BUCKET"]}, now),
         committer=Committer(landing, outputs, gpg),
         position=SweepPosition(ssm, env["SWEEP_POSITION"]),
         meter=Meter(env["STACK_NAME"]),
+        gpg=gpg,
+        tenants=tenants,
+        register=register,
+        key_uses=KeyUses(dynamodb, env["KEY_REGISTER"], env["KEY_EVENTS"]),
+        memory=Memory(dynamodb, env["KEY_EVENTS"]),
+        key_files=KeyFiles(s3, env["SFTP_BUCKET"]),
     )
 
 

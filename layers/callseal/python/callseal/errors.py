@@ -43,12 +43,16 @@ class CallsealError(Exception):
 class HeldError(CallsealError):
     """Hold the file: `reason` for machines, the sentence (`str(error)`) for the person who can mend it."""
 
-    def __init__(self, reason: Reason, sentence: str) -> None:
-        """Take the reason and a sentence that names the thing, the reason and what to do, and nothing secret."""
+    def __init__(self, reason: Reason, sentence: str, fingerprint: str | None = None) -> None:
+        """Take the reason and a sentence that names the thing, the reason and what to do, and nothing secret.
+
+        `fingerprint` is that of the key which is refused, where its text can be read so far.
+        """
         super().__init__(sentence)
         self.reason = reason
         # Added on the way up, where it is known: the version of the secret that was judged.
         self.key_version: str | None = None
+        self.fingerprint = fingerprint
 
 
 class UnreadableNotificationError(CallsealError):

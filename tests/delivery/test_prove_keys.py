@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.support.metrics import emitted
 from tests.support.network import Network
 from tests.support.queueing import pump
 from tests.support.register import TABLE, items, rows
-from tests.support.stack import LANDING, SFTP, failures, notification, sqs_event
+from tests.support.stack import ARCHIVE, LANDING, SFTP, failures, notification, sqs_event
 
 
 def code_in(tenant: X509Tenant | OpenPgpTenant, sealed: bytes) -> str:
@@ -370,3 +371,30 @@ def test_what_was_held_unproven_is_released_by_the_sweep_once_it_is_proven(
     assert x509_tenant().open(scene.cloud.objects(SFTP)["acme/1.wav.p7m"]) == b"said"
     (released,) = scene.cloud.audit_details("RecordingReleased")
     assert released["reason"] == "KeyUnproven"
+
+
+def test_a_proof_between_two_tries_leaves_one_form_of_a_file(
+    scene: Scene, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first try got as far as the archive, sealed to the old certificate; then the new OpenPGP key was proven."""
+    # The paste itself is long past, as when a tenant takes its time to answer.
+    monkeypatch.setattr("callseal.aws.tenants.CACHE_TIME", timedelta())
+    monkeypatch.setattr("callseal.aws.tenants.CLOCK_SKEW", timedelta())
+    both = {"deliver_to_archive": True, "archive_formats": ["wav"]}
+    old, new = (FAMILIES[family].make("tenant") for family in ("x509", "openpgp"))
+    scene.paste(old, **both)
+    mine, sealed = scene.challenge()
+    scene.answer(mine, code_in(old, sealed))
+    scene.paste(new, **both)
+    landed = scene.cloud.land("acme/1.wav", b"said")
+    landed["Records"][0]["eventTime"] = datetime.now(UTC).isoformat()
+    network.fail("CopyObject", 500, "InternalError")
+    assert failures(scene.encrypt_recording.lambda_handler(sqs_event(landed), None)) == ["m0"]
+    (theirs,) = {row["fingerprint"] for row in rows(scene.cloud.dynamodb).values()} - {mine}
+    scene.answer(theirs, code_in(new, scene.cloud.objects(SFTP)[f"acme/key-check/{theirs}.txt.pgp"]))
+
+    assert failures(scene.encrypt_recording.lambda_handler(sqs_event(landed), None)) == []
+
+    outputs = [key for bucket in (SFTP, ARCHIVE) for key in scene.cloud.objects(bucket) if "key-check" not in key]
+    assert outputs == ["acme/1.wav.p7m"] * 2
+    assert scene.sealed_to() == [mine]

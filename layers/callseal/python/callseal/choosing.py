@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from callseal.aws.tenants import Clock, KeyVersion, Tenants
+from callseal.aws.tenants import CACHE_TIME, CLOCK_SKEW, Clock, KeyVersion, Tenants
 from callseal.errors import HeldError, Reason
 from callseal.keys.choice import both, previous_version, proven_versions, unproven
 from callseal.keys.register import Row
@@ -28,6 +29,16 @@ class KeyChoice:
             self._tenants.forget_known(tenant)  # its code may come back at any moment
             return self._last_proven(tenant, current, rows) or _hold(current, names)
         return self._with_previous(tenant, current, rows, settings)
+
+    def moved(self, tenant: str, settings: TenantSettings, key: KeyVersion, since: datetime) -> bool:
+        """Tell whether, since a moment, somebody may have chosen another key, for a proof that was not there yet."""
+        if not settings.require_key_proof:
+            return False
+        if key.version != self._tenants.key(tenant).version:
+            return True
+        mine = {member.fingerprint for member in key.recipients.members}
+        proven = [row.proven for row in self._tenants.known(tenant).rows if row.fingerprint in mine and row.proven]
+        return any(since < datetime.fromisoformat(each) + CACHE_TIME + CLOCK_SKEW for each in proven)
 
     def _last_proven(self, tenant: str, current: KeyVersion, rows: Sequence[Row]) -> KeyVersion | None:
         for version in proven_versions(rows, current.version):

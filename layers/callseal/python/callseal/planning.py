@@ -107,5 +107,10 @@ class Planner:
         settings = self._tenants.settings(file.tenant)
         routes = route(settings, file)
         key = self._choice.key(file.tenant, settings) if any(way.sealed for way in routes) else None
-        moved = landed.landed_at is not None and self._tenants.moved(file.tenant, since=landed.landed_at)
+        moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
         return Plan(landed, file, settings, routes, key, self._buckets, moved)
+
+    def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
+        if self._tenants.moved(tenant, since):
+            return True
+        return key is not None and self._choice.moved(tenant, settings, key, since)

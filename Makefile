@@ -4,24 +4,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM_BIN := .venv-sam/bin
 # The layers' own folder is where the functions find the package in Lambda, and where everything here finds it too.
-export PYTHONPATH := layers/callseal/python:.
+export PYTHONPATH := cli:layers/callseal/python:.
 export SAM_CLI_TELEMETRY := 0
 
 # Which tables of samconfig.toml `build` and `deploy` take.
 ENV ?= default
+# How long `fuzz` takes for each parser.
+SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench bench-sftp clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench bench-sftp fuzz faults storm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.done ## the .venv alone
+setup: $(VENV)/.done ## the .venv alone, with the command .venv/bin/callseal
 
-$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
+$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callseal needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 # The functions' own Python, with Lambda's runtime interface client: tests/sam run the build output with it.
@@ -35,28 +38,47 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
 	$(SAM_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
 	@touch $@
 
+# The linters of the translated template: checkov pins an older boto3, too.
+.venv-checkov/.done: requirements-checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
+	@touch $@
+
 demo: setup ## the main job, from nothing, on the local cloud, and out again
 	@$(BIN)/python -m localcloud.demo
 
 local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/outputs.json
 	@$(BIN)/python -m localcloud
 
-test: setup .venv-sam/.done try-build ## all tests
+test: setup .venv-sam/.done .venv-checkov/.done try-build ## all tests
 	$(BIN)/python -m pytest -n 2
+
+fuzz: setup ## fuzz the parsers of what others write, a minute each (SECONDS_EACH=60)
+	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)
 
 check: lint test ## everything CI runs
 
-docs: setup ## write docs/interoperability.md anew from what the tests see
+faults: setup ## break everything around a recording, request by request; FAULTS=--few for some of it
+	@$(BIN)/python -m tests.faults $(FAULTS)
+
+storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again
+	@$(BIN)/python -m tests.storm $(STORM)
+
+docs: setup ## write docs/interoperability.md and docs/keys-accepted.md anew from what the tests see
 	$(BIN)/python -m tests.interop.page
+	$(BIN)/python -m tests.keys.page
 
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/callseal/python/callseal localcloud tools layers/gnupg
+	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
 	$(BIN)/mypy functions/encrypt_recording/app.py
 	$(BIN)/mypy functions/sweep_landing/app.py
 	$(BIN)/mypy functions/authenticate_sftp/app.py
 	$(BIN)/mypy functions/audit_sftp/app.py
+	$(BIN)/mypy functions/check_keys/app.py
+	$(BIN)/mypy functions/prove_keys/app.py
+	$(BIN)/mypy functions/register_keys/app.py
 
 build: .venv-sam/.done ## sam build, byte-compiled and measured (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)
@@ -78,4 +100,4 @@ deploy: build ## sam deploy --guided, of the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) .venv-sam .venv-lambda .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-sam .venv-lambda .venv-checkov .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

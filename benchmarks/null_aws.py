@@ -24,6 +24,7 @@ from urllib.parse import unquote
 BLOCK = memoryview(os.urandom(1024 * 1024))
 ETAG = "0123456789abcdef0123456789abcdef"
 DELAY_SECONDS = 0.0
+KEY = re.compile(rb"<Key>([^<]+)</Key>")
 SIZE = re.compile(r"/(\d+)-[^/]*$")
 
 
@@ -62,7 +63,7 @@ def read_request(connection: socket.socket, reader: Any, scratch: memoryview) ->
     if headers.get("expect"):
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = b""
-    if "x-amz-target" in headers:
+    if "x-amz-target" in headers or "?delete" in line:
         body = reader.read(int(headers["content-length"]))
     elif headers.get("transfer-encoding") == "chunked":
         while size := int(reader.readline(), 16):
@@ -108,6 +109,9 @@ def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[st
 
 def xml_answer(request: Request) -> bytes:
     """Answer for S3's writes."""
+    if "?delete" in request.path:
+        deleted = b"".join(b"<Deleted><Key>%s</Key></Deleted>" % key for key in KEY.findall(request.body))
+        return b"<DeleteResult>%s</DeleteResult>" % deleted
     if request.path.endswith("?uploads"):
         return b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>"
     if request.method == "POST":

@@ -1,11 +1,13 @@
 """Run moto's server as a child process; it ends when its standard input closes, however the parent went.
 
-moto's server answers each request in a thread of its own, but its stores take no locks. Three repairs make it keep what
-the real services keep under concurrency:
+moto's server answers each request in a thread of its own, but its stores take no locks. Repairs make it keep what the
+real services keep under concurrency:
   - one request at a time (else two conditional writes, `If-None-Match: *`, can both win);
   - an upload that breaks off is refused (else moto stores the part that arrived as a whole object);
   - a queue's deletes and receives take the lock that its sends take (else a message sent meanwhile is lost, and one
-    message goes to two receivers at once).
+    message goes to two receivers at once);
+  - a batch of deletes heeds the etag of each of its keys (else it deletes what has been overwritten meanwhile);
+  - a version that got AWSCURRENT back loses it to the next one (else two versions have it from then on).
 """
 
 import functools
@@ -17,7 +19,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import xmltodict
+from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.responses import S3Response
+from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -43,6 +49,8 @@ def main(port: int) -> None:
 def bind(port: int) -> BaseWSGIServer:
     """Make moto's server, repaired and bound to its port, but not serving yet."""
     _lock_queues()
+    heed_etags_of_batch_deletes()
+    _remember_moved_labels()
     app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
 
@@ -99,6 +107,57 @@ def _lock_queues() -> None:
 
     Queue.delete_message = locked_delete  # type: ignore[method-assign]
     SQSBackend.receive_message = locked_receive  # type: ignore[method-assign]
+
+
+def heed_etags_of_batch_deletes() -> None:
+    """Refuse those keys of a DeleteObjects whose etag is another one, as S3 does, and let moto delete the others.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    """
+    delete = S3Response._bucket_response_delete_keys
+    if hasattr(delete, "__wrapped__"):
+        return
+
+    @functools.wraps(delete)
+    def conditional_delete(self: Any, bucket_name: str, authenticated: bool = True) -> Any:
+        asked = xmltodict.parse(self.body, strip_whitespace=False, force_list=("Object",))
+        objects = asked["Delete"]["Object"]
+        stale = [one for one in objects if one.get("ETag") and not _has_etag(self.backend, bucket_name, one)]
+        if not stale:
+            return delete(self, bucket_name, authenticated)
+        told = [{"Key": one["Key"], "Code": "PreconditionFailed", "Message": "The etag is another."} for one in stale]
+        asked["Delete"]["Object"] = [one for one in objects if one not in stale]
+        serialized = self.serialized
+        self.serialized = lambda answer: serialized(
+            ActionResult({**answer.result, "Errors": answer.result["Errors"] + told})
+        )
+        if not asked["Delete"]["Object"]:
+            self.data["Action"] = "DeleteObjects"
+            return self.serialized(ActionResult({"Deleted": [], "Errors": []}))
+        self.body = xmltodict.unparse(asked)
+        return delete(self, bucket_name, authenticated)
+
+    S3Response._bucket_response_delete_keys = conditional_delete  # type: ignore[method-assign]
+
+
+def _has_etag(backend: Any, bucket_name: str, wanted: dict[str, str]) -> bool:
+    there = backend.get_object(bucket_name, wanted["Key"])
+    return there is not None and there.etag.strip('"') == wanted["ETag"].strip('"')
+
+
+def _remember_moved_labels() -> None:
+    update = SecretsManagerBackend.update_secret_version_stage
+
+    @functools.wraps(update)
+    def updated(
+        self: Any, secret_id: str, version_stage: str, remove_from_version_id: str, move_to_version_id: str
+    ) -> Any:
+        answer = update(self, secret_id, version_stage, remove_from_version_id, move_to_version_id)
+        if version_stage == "AWSCURRENT" and move_to_version_id:
+            self.secrets[secret_id].set_default_version_id(move_to_version_id)
+        return answer
+
+    SecretsManagerBackend.update_secret_version_stage = updated  # type: ignore[method-assign]
 
 
 def _end_with_parent() -> None:

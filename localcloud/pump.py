@@ -101,6 +101,10 @@ class Pump:
         self._changes.look()
         if self._asynchronous.pending:
             return [f"{self._asynchronous.pending} asynchronous invocations"]
+        # A function may fill another's queue, through the audit bus or a bucket: as many rounds as that can go on for.
+        return next(filter(None, (self._waiting() for _ in self._queues)), [])
+
+    def _waiting(self) -> list[str]:
         counts = ((queue.queue_url.rsplit("/", 1)[-1], queue.outstanding()) for queue in self._queues)
         return [f"{count} messages in {name}" for name, count in counts if count]
 

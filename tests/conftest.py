@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import keys
 
-pytest_plugins = ["tests.permissions.plugin"]
+pytest_plugins = ["tests.permissions.plugin", "tests.privacy.plugin"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 # By service, each operation that the functions call; a test holds this list against what they are seen to call.
 OPERATIONS: dict[str, frozenset[str]] = {
+    "dynamodb": frozenset({"GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
     "s3": frozenset(
         {
@@ -24,6 +25,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "CopyObject",
             "CreateMultipartUpload",
             "DeleteObject",
+            "DeleteObjects",
             "GetObject",
             "GetObjectTagging",
             "HeadObject",
@@ -34,7 +36,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "UploadPartCopy",
         }
     ),
-    "secretsmanager": frozenset({"GetSecretValue"}),
+    "secretsmanager": frozenset({"GetSecretValue", "ListSecrets"}),
     "sqs": frozenset({"ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"}),
     "ssm": frozenset({"GetParameter", "PutParameter"}),
 }

@@ -19,7 +19,7 @@ def batch() -> Batch:
     """Make ready, once per execution environment."""
     parts = wire(os.environ)
     delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, now)
-    return Batch(delivery, parts.queue, parts.landing.name, RECORDS_AT_ONCE, Logger(), parts.meter)
+    return Batch(delivery, parts, RECORDS_AT_ONCE, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from botocore.exceptions import ClientError, ParamValidationError
 from localcloud.errors import TemplateError
 from localcloud.intrinsics import Resolver, creation_order
 from localcloud.properties import Properties
-from localcloud.resources import eventbridge, functions, kms, logs, s3, sqs, transfer
+from localcloud.resources import dynamodb, eventbridge, functions, kms, logs, s3, sqs, transfer
 from localcloud.resources.context import Context, Maker, Reference
 from localcloud.resources.left_out import LEFT_OUT_TYPES
 from localcloud.stack import Created, Stack
 from localcloud.template import Template
 
 _MAKERS: dict[str, Maker] = {
+    "AWS::DynamoDB::Table": dynamodb.make_table,
     "AWS::Events::EventBus": eventbridge.make_bus,
     "AWS::Events::Rule": eventbridge.make_rule,
     "AWS::KMS::Alias": kms.make_alias,

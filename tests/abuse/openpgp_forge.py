@@ -55,9 +55,7 @@ def signature(kind: int, signed: bytes, primary: bytes, flags: int, created: int
     digest = sha256(_hashed(primary) + signed + head + b"\x04\xff" + len(head).to_bytes(4)).digest()
     value = private_key(0).sign(digest, padding.PKCS1v15(), Prehashed(SHA256()))
     unhashed = b"\x09\x10" + keyid
-    return packet(
-        SIGNATURE, head + len(unhashed).to_bytes(2) + unhashed + digest[:2] + mpi(int.from_bytes(value))
-    )
+    return packet(SIGNATURE, head + len(unhashed).to_bytes(2) + unhashed + digest[:2] + mpi(int.from_bytes(value)))
 
 
 def named(user_id: bytes, primary: bytes) -> bytes:

@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from callseal.aws.calls import CONFIG
+from tests.delivery.scene import Scene
 from tests.support import functions
 from tests.support.clock import Clock
 from tests.support.network import Network
@@ -43,6 +44,33 @@ def encrypt_recording(cloud: Stack, network: Network, clock: Clock) -> ModuleTyp
 @pytest.fixture
 def sweep_landing(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
     return functions.load("sweep_landing")
+
+
+@pytest.fixture
+def check_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("check_keys")
+
+
+@pytest.fixture
+def register_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("register_keys")
+
+
+@pytest.fixture
+def prove_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("prove_keys")
+
+
+@pytest.fixture
+def scene(
+    cloud: Stack,
+    check_keys: ModuleType,
+    prove_keys: ModuleType,
+    register_keys: ModuleType,
+    encrypt_recording: ModuleType,
+    clock: Clock,
+) -> Scene:
+    return Scene(cloud, check_keys, prove_keys, register_keys, encrypt_recording, clock)
 
 
 @pytest.fixture

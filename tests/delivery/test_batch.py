@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from threading import Barrier
-from time import sleep
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any
 
@@ -18,14 +18,16 @@ from botocore.awsrequest import AWSResponse
 
 from callseal.batch import BatchFailedError
 from callseal.errors import UnreadableNotificationError
+from tests.privacy.watch import CALLERS
 from tests.support.families import FAMILIES
 from tests.support.keys import x509_tenant
 from tests.support.metrics import emitted
-from tests.support.network import FOREIGN_WORDS, Network, Request, answer
+from tests.support.network import FOREIGN_WORDS, Network, Request, answer, refusal
 from tests.support.stack import LANDING, SFTP, STACK, Stack, failures, notification, sqs_event
 
 PLAIN = {"encrypt": False}
-CALLER = "+46701234567"
+KEY = "acme/4711_2.wav"
+CALLER = f"+{CALLERS[0]}"
 SAID = b"what the caller said"
 UNREADABLE = [
     "",
@@ -268,7 +270,7 @@ def test_logs_tell_no_caller_no_key_and_no_content(
     for name, text in {**texts, "private": private}.items():
         cloud.tenant(name, text, {"deliver_to_archive": True, "archive_formats": ["wav"]})
     cloud.tenant("settings", None, f'{{"{CALLER}": true}}')
-    name = f"{CALLER} Åsa_4711.wav"
+    name = f"{CALLER} Åsa_session-4711.wav"
     keys = [f"{tenant}/{name}" for tenant in (*texts, "private", "settings", "nobody", "Bad")]
     landed = [cloud.land(key, SAID) for key in keys]
     gone = notification(f"x509/gone {name}", "0" * 32, 7)
@@ -284,7 +286,7 @@ def test_logs_tell_no_caller_no_key_and_no_content(
     states = [line["message"] for line in lines(log)]
     assert (states.count("recording delivered"), states.count("recording held")) == (2, 4)
     assert {"recording gone", "record failed", "message unreadable"} <= set(states)
-    for secret in (CALLER, "46701234567", "Åsa", "4711", SAID.decode(), FOREIGN_WORDS):
+    for secret in (CALLER, CALLERS[0], "Åsa", "session-4711", SAID.decode(), FOREIGN_WORDS):
         assert secret not in text
     for key_text in (*texts.values(), private):
         assert not [line for line in key_text.splitlines() if len(line) > 30 and line in text]
@@ -317,21 +319,61 @@ def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network,
     assert asked == ["GetObject", "PutObject", "PutEvents", "DeleteObject"]
 
 
-def test_events_that_wait_go_out_together(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
-    """While one PutEvents is under way, the other nine files come to theirs: one more call takes them all."""
-    cloud.tenant("acme", None, PLAIN)
+@pytest.fixture
+def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that wait for others do so until they are there, however slow this machine is."""
+    monkeypatch.setattr("callseal.aws.gathering.LINGER_SECONDS", 20)
+
+
+@pytest.mark.usefixtures("lingering")
+@pytest.mark.parametrize("key", [None, x509_tenant], ids=["plain", "sealed"])
+def test_a_batch_tells_its_deliveries_at_once_and_is_purged_at_once(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, key: Any
+) -> None:
+    cloud.tenant("acme", key and key().public_text, {"encrypt": bool(key)})
     landed = land(cloud, *(f"4711_{number}" for number in range(10)))
-    committed = Barrier(10)
-    network.after("CopyObject", lambda _: committed.wait(timeout=20) and None, times=10)
 
-    def under_way(_: Request) -> None:
-        sleep(0.5)
-
-    network.before("PutEvents", under_way)
     assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
 
-    assert len(network.asked("PutEvents")) == 2
+    assert [len(network.asked(name)) for name in ("PutEvents", "DeleteObjects", "DeleteObject")] == [1, 1, 0]
     assert len(cloud.audit_details("RecordingDelivered")) == 10
+    assert cloud.objects(LANDING) == {}
+
+
+@pytest.mark.usefixtures("lingering")
+def test_nobody_waits_for_what_is_held_gone_or_fails(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    """With 20 s to wait, a batch that is done in much less has waited for none of them."""
+    cloud.tenant("acme", None, PLAIN)
+    cloud.tenant("held", None, {})
+    landed = [*land(cloud, "4711_1", "4711_2"), cloud.land("held/1.wav", SAID), cloud.land("held/2.wav", SAID)]
+    gone = notification("acme/gone.wav", "0" * 32, 7)
+    network.fail("CopyObject", 503, "SlowDown")
+    started = monotonic()
+
+    answer = encrypt_recording.lambda_handler(sqs_event(*landed, gone, "unreadable"), None)
+
+    assert monotonic() - started < 10
+    assert len(failures(answer)) == 2
+    assert sorted(event["detail-type"] for event in cloud.audit()) == ["RecordingDelivered"] + ["RecordingHeld"] * 2
+
+
+def test_a_slow_file_keeps_nobody_waiting(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", None, PLAIN)
+    landed = land(cloud, *(f"4711_{number}" for number in range(4)))
+
+    def left() -> int:
+        return int(cloud.s3.list_objects_v2(Bucket=LANDING)["KeyCount"])
+
+    def wait_until_the_others_are_done(_: Request) -> None:
+        deadline = monotonic() + 20
+        while left() > 1 and monotonic() < deadline:
+            sleep(0.01)
+        assert left() == 1
+
+    network.before("CopyObject", wait_until_the_others_are_done)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
     assert cloud.objects(LANDING) == {}
 
 
@@ -349,7 +391,55 @@ def test_event_that_is_refused_fails_its_own_record_alone(
 
     network.before("PutEvents", refuse_third, times=None)
     assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == ["m2"]
-    assert list(cloud.objects(LANDING)) == ["acme/4711_2.wav"]
+    assert list(cloud.objects(LANDING)) == [KEY]
+
+
+@pytest.mark.usefixtures("lingering")
+def test_purged_together_a_file_that_was_overwritten_stays(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", None, PLAIN)
+    landed = land(cloud, *(f"4711_{number}" for number in range(5)))
+
+    network.before("DeleteObjects", lambda _: cloud.land(KEY, b"said later") and None)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
+
+    assert cloud.objects(LANDING) == {KEY: b"said later"}
+    assert len(cloud.audit_details("RecordingDelivered")) == 5
+
+
+@pytest.mark.usefixtures("lingering")
+@pytest.mark.parametrize("how", ["refused", "lost", "answer lost"])
+def test_where_a_batch_of_purges_fails_each_goes_by_itself(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, how: str
+) -> None:
+    cloud.tenant("acme", None, PLAIN)
+    landed = land(cloud, *(f"4711_{number}" for number in range(5)))
+    if how == "refused":
+        network.fail("DeleteObjects", 400, "MalformedXML")
+    else:
+        network.cut("DeleteObjects", after=how == "answer lost")
+
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
+
+    assert cloud.objects(LANDING) == {}
+
+
+@pytest.mark.usefixtures("lingering")
+def test_a_purge_that_is_refused_fails_its_own_record_alone(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", None, PLAIN)
+    landed = land(cloud, *(f"4711_{number}" for number in range(5)))
+
+    def refuse_third(request: Request) -> AWSResponse | None:
+        return refusal(request, 403, "AccessDenied") if "4711_2" in request.key else None
+
+    network.fail("DeleteObjects", 403, "AccessDenied", times=None)
+    network.before("DeleteObject", refuse_third, times=None)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == ["m2"]
+
+    assert list(cloud.objects(LANDING)) == [KEY]
 
 
 # ---- metrics --------------------------------------------------------------------------------------------------------

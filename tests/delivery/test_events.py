@@ -15,6 +15,7 @@ from tests.support.clock import Clock
 from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 from tests.support.queueing import pump, waiting
+from tests.support.register import rows
 from tests.support.stack import LANDING, SFTP, STACK, Stack, failures
 
 EVENTS = ROOT / "events"
@@ -30,6 +31,7 @@ MP3, XML_2 = FOLDER + "4711000000000002_1.mp3", FOLDER + "4711000000000002_1.xml
 def load(name: str) -> dict[str, Any]:
     """Load an event, moved to the tests' stack."""
     text = (EVENTS / f"{name}.json").read_text()
+    text = text.replace(BUCKET.replace("landing", "sftp"), SFTP)
     return dict(json.loads(text.replace(BUCKET, LANDING).replace("callseal-local/", f"{STACK}/")))
 
 
@@ -122,6 +124,30 @@ def test_sweep_events_put_back_what_is_owed(
     assert waiting(cloud) == put_back
     pump(cloud, encrypt_recording.lambda_handler)
     assert delivered(cloud) == files
+
+
+@pytest.mark.parametrize("name", ["secret-changed", "settings-changed", "schedule", "check-one-tenant"])
+def test_keys_are_checked(cloud: Stack, check_keys: ModuleType, name: str) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    assert check_keys.lambda_handler(load(name), None) == {"accepted": 1}
+    assert [detail["tenant"] for detail in cloud.audit_details("KeyAccepted")] == ["acme"]
+
+
+def test_audit_events_are_registered(cloud: Stack, register_keys: ModuleType) -> None:
+    assert failures(register_keys.lambda_handler(load("audit-in-sqs"), None)) == []
+    (row,) = rows(cloud.dynamodb).values()
+    assert (row["algorithm"], row["strength"], row["use_count"]) == ("RSA", 3072, 1)
+
+
+def test_an_answer_is_taken_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:
+    (record,) = json.loads(load("answer-in-sqs")["Records"][0]["body"])["Records"]
+    cloud.s3.put_object(Bucket=SFTP, Key=record["s3"]["object"]["key"], Body=b"AAAA-BBBB-CCCC")
+
+    assert failures(prove_keys.lambda_handler(load("answer-in-sqs"), None)) == []
+
+    (refused,) = cloud.audit_details("KeyProofRefused")
+    assert "no challenge" in refused["message"]
+    assert cloud.objects(SFTP) == {}
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("s3-*.json")), ids=lambda path: path.stem)

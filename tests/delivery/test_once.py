@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from threading import Barrier
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import functions
+from tests.support.clock import Clock
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant
 from tests.support.network import Crash, Network, Request
@@ -228,6 +230,110 @@ def test_rotation_between_crash_and_repeat_leaves_the_first_commit(
     assert detail["key_version"] is None  # not known any more, and certainly not the new one
 
 
+CHANGES: dict[str, tuple[dict[str, Any], str, dict[str, Any], set[str], set[str]]] = {
+    # settings and what is committed first; what the operator changes, and what stands in archive and SFTP at the end
+    "another family": (BOTH, "openpgp", BOTH, {f"{KEY}.p7m"}, {f"{KEY}.p7m"}),
+    "another family, one of each": (MIXED, "openpgp", MIXED, {KEY}, {f"{KEY}.pgp"}),
+    "archive off": (BOTH, "x509", {}, {f"{KEY}.p7m"}, {f"{KEY}.p7m"}),
+    "archive off and another family": (MIXED, "openpgp", {}, {KEY}, {f"{KEY}.pgp"}),
+    "sealed no more": (BOTH, "x509", PLAIN, {f"{KEY}.p7m"}, {KEY}),
+    # The plain one stays, for nothing here may delete it; what is asked for is sealed, so it does not stand for that.
+    "sealed from now on": (PLAIN, "x509", BOTH, {KEY, f"{KEY}.p7m"}, {f"{KEY}.p7m"}),
+}
+
+
+@pytest.mark.parametrize("size", [len(DATA), 150_000])
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_between_crash_and_repeat_leaves_the_first_commit_and_the_audit_names_all(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, change: str, size: int
+) -> None:
+    """Nothing is delivered twice in two forms, and nothing stands anywhere that no event tells of."""
+    before, family, after, archived, sent = CHANGES[change]
+    cloud.tenant("acme", tenant().public_text, before)
+    landed = land_now(cloud, recording(size))
+    network.crash("after", "CopyObject" if KEY in archived else "PutObject", ARCHIVE)
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    first = cloud.objects(ARCHIVE)
+    cloud.tenant("acme", tenant(family).public_text if family != "x509" else None, after)
+
+    handle_again(landed)
+
+    assert first.items() <= cloud.objects(ARCHIVE).items()
+    assert (set(cloud.objects(ARCHIVE)), set(cloud.objects(SFTP))) == (archived, sent)
+    for name, data in {**cloud.objects(ARCHIVE), **cloud.objects(SFTP)}.items():
+        by = {"p7m": tenant().open, "pgp": tenant("openpgp").open}.get(name[-3:], bytes)
+        assert by(data) == recording(size)
+    detail = delivered_once(cloud)
+    named = {(output["bucket"], output["key"]) for output in detail["outputs"]}
+    assert named == {(ARCHIVE, name) for name in archived} | {(SFTP, name) for name in sent}
+    assert cloud.objects(LANDING) == {}
+
+
+def test_one_small_output_of_before_a_change_is_found(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = land_now(cloud, DATA)
+    network.crash("after", "PutObject", SFTP)
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    cloud.put_key("acme", tenant("openpgp").public_text)
+
+    handle_again(landed)
+
+    assert set(cloud.objects(SFTP)) == {f"{KEY}.p7m"}
+    detail = delivered_once(cloud)
+    assert [(one["kind"], one["not_after"]) for one in detail["recipients"]] == [("x509", None)]
+
+
+def test_the_same_bytes_landed_again_after_a_change_are_delivered_as_it_asks(
+    cloud: Stack, encrypt_recording: ModuleType
+) -> None:
+    """An output of before this landing is none that an earlier try of it left, though it has the same source etag."""
+    cloud.tenant("acme", tenant().public_text, {"encrypt": False})
+    handle(encrypt_recording, land_now(cloud, DATA))
+    assert set(cloud.objects(SFTP)) == {KEY}
+    cloud.tenant("acme", None, {})
+    later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+
+    handle_again(land_now(cloud, DATA, later))
+
+    assert set(cloud.objects(SFTP)) == {KEY, f"{KEY}.p7m"}
+    first, second = (detail["outputs"] for detail in cloud.audit_details("RecordingDelivered"))
+    assert [[output["key"] for output in outputs] for outputs in (first, second)] == [[KEY], [f"{KEY}.p7m"]]
+
+
+def test_output_of_another_file_in_another_form_is_none_of_its_own(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = land_now(cloud, DATA)
+    cloud.s3.put_object(Bucket=SFTP, Key=f"{KEY}.pgp", Body=STRANGER)
+
+    handle(encrypt_recording, landed)
+
+    assert set(cloud.objects(SFTP)) == {f"{KEY}.p7m", f"{KEY}.pgp"}
+    assert [output["key"] for output in delivered_once(cloud)["outputs"]] == [f"{KEY}.p7m"]
+
+
+def test_tenant_without_a_change_costs_no_look_at_other_forms(
+    cloud: Stack, clock: Clock, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    clock.pass_by(seconds=90)
+    landed = land_now(cloud, DATA, clock().isoformat())
+
+    handle(encrypt_recording, landed)
+
+    assert not network.asked("HeadObject")
+
+
+def land_now(cloud: Stack, data: bytes, moment: str | None = None) -> dict[str, Any]:
+    """Land a file; its notification tells when, as S3's do."""
+    landed = cloud.land(KEY, data)
+    landed["Records"][0]["eventTime"] = moment or datetime.now(UTC).isoformat()
+    return landed
+
+
 def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: ModuleType) -> None:
     members = [tenant(name="tenant"), tenant(name="successor")]
     cloud.tenant("acme", "".join(member.public_text for member in members))
@@ -246,8 +352,10 @@ def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: 
 @pytest.mark.parametrize(
     ("where", "operation"),
     [
-        *[(where, name) for where in ("one batch", "two environments") for name in WRITES],
-        ("two environments", "PutEvents"),  # in one batch, the events go out together
+        ("one batch", "PutObject"),
+        ("one batch", "CopyObject"),
+        # In one batch, the events go out together, and the purges.
+        *[("two environments", name) for name in (*WRITES, "PutEvents")],
     ],
 )
 def test_duplicates_at_the_same_time(
@@ -367,6 +475,27 @@ def test_overwritten_while_it_is_read_nothing_is_delivered(
     handle(encrypt_recording, landed)
 
     assert stored(cloud) == {ARCHIVE: {}, SFTP: {}}
+    assert cloud.objects(LANDING) == {KEY: STRANGER}
+
+
+@pytest.mark.parametrize("settings", [{}, BOTH, MIXED, PLAIN], ids=["sftp", "both", "mixed", "plain"])
+def test_overwritten_between_commit_and_audit_it_is_told_all_the_same(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
+) -> None:
+    cloud.tenant("acme", tenant().public_text, settings)
+    landed = cloud.land(KEY, DATA)
+    network.crash("before", "PutEvents")
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    assert not cloud.audit()
+    cloud.land(KEY, STRANGER)
+
+    handle_again(landed)
+
+    (detail,) = cloud.audit_details("RecordingDelivered")
+    assert detail["source"]["etag"] == landed["Records"][0]["s3"]["object"]["eTag"]
+    named = {(output["bucket"], output["key"]) for output in detail["outputs"]}
+    assert named == {(bucket, key) for bucket, objects in stored(cloud).items() for key in objects}
     assert cloud.objects(LANDING) == {KEY: STRANGER}
 
 

@@ -133,6 +133,23 @@ def test_held_file_whose_cause_stays_is_left(
     assert set(cloud.objects(LANDING)) == {KEY, "acme/call.flac", "Bad/1.wav"}
 
 
+def test_held_file_whose_cause_is_another_by_now_is_held_for_that(
+    cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType
+) -> None:
+    """Whoever pasted a key and sees `KeyMissing` all the same would look for the wrong thing."""
+    cloud.tenant("acme")
+    hold(cloud, encrypt_recording)
+    cloud.put_key("acme", "no key")
+
+    assert sweep(sweep_landing, "secret-changed") == {"put_back": 1}
+    pump(cloud, encrypt_recording.lambda_handler)
+
+    assert cloud.tags(KEY) == {"callseal-state": "held", "callseal-reason": "KeyUnreadable"}
+    assert [detail["reason"] for detail in cloud.audit_details("RecordingHeld")] == ["KeyMissing", "KeyUnreadable"]
+    assert cloud.audit_details("RecordingReleased") == []
+    assert sweep(sweep_landing) == {"held": 1}
+
+
 def test_tag_that_somebody_else_wrote_is_not_repeated(cloud: Stack, sweep_landing: ModuleType) -> None:
     cloud.tenant("acme", good_key())
     cloud.land(KEY, DATA)

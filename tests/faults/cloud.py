@@ -13,6 +13,7 @@ from unittest.mock import patch
 from botocore.exceptions import ClientError
 
 from localcloud.moto_process import MotoProcess
+from tests.privacy.watch import WATCH
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP
 
 STACK = "callseal-faults"
@@ -63,6 +64,8 @@ class Cloud:
             "ARCHIVE_BUCKET": ARCHIVE,
             "ENCRYPT_QUEUE_URL": self.queue_url,
             "AUDIT_BUS": BUS,
+            "KEY_REGISTER": f"{STACK}-key-register",
+            "KEY_EVENTS": f"{STACK}-key-events",
             "GPG_BINARY": "gpg",
             "POWERTOOLS_SERVICE_NAME": "callseal",
         }
@@ -85,8 +88,13 @@ class Cloud:
 
     def put_key(self, tenant: str, text: str) -> str:
         """Paste a tenant's key; gives the secret's version."""
+        WATCH.learn(text)
         name = f"{STACK}/tenants/{tenant}/public-key"
-        return str(self._secrets.create_secret(Name=name, SecretString=text)["VersionId"])
+        try:
+            answer = self._secrets.put_secret_value(SecretId=name, SecretString=text)
+        except self._secrets.exceptions.ResourceNotFoundException:
+            answer = self._secrets.create_secret(Name=name, SecretString=text)
+        return str(answer["VersionId"])
 
     def put(self, bucket: str, key: str, data: bytes) -> str:
         """Put an object; gives its etag."""
@@ -110,8 +118,8 @@ class Cloud:
 
     def listing(self, bucket: str) -> dict[str, str]:
         """List what stands in a bucket: etags by key."""
-        items = self._s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        return {item["Key"]: item["ETag"].strip('"') for item in items}
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
 
     def unfinished_uploads(self) -> list[tuple[str, str, str]]:
         """List the multipart uploads that were neither completed nor aborted: bucket, key, id."""
@@ -123,11 +131,7 @@ class Cloud:
 
     def audit(self) -> list[dict[str, Any]]:
         """Give the events that the bus has taken since the last call."""
-        messages = self._receive(self._audit_url)
-        if messages:
-            entries = [{"Id": one["MessageId"], "ReceiptHandle": one["ReceiptHandle"]} for one in messages]
-            self._sqs.delete_message_batch(QueueUrl=self._audit_url, Entries=entries[:10])
-        return [json.loads(message["Body"]) for message in messages]
+        return [json.loads(message["Body"]) for message in self._take(self._audit_url)]
 
     def messages(self) -> list[dict[str, Any]]:
         """Take what waits in the encrypt queue, as Lambda hands it over; it never comes back by itself."""
@@ -148,6 +152,14 @@ class Cloud:
     def delete_message(self, message: Mapping[str, Any]) -> None:
         """Take a message off the encrypt queue: it is done with, or dead."""
         self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["receiptHandle"])
+
+    def _take(self, url: str) -> list[Any]:
+        messages = self._receive(url)
+        for start in range(0, len(messages), 10):
+            some = messages[start : start + 10]
+            entries = [{"Id": one["MessageId"], "ReceiptHandle": one["ReceiptHandle"]} for one in some]
+            self._sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+        return messages
 
     def _receive(self, url: str) -> list[Any]:
         received: list[Any] = []

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -28,10 +27,11 @@ import boto3
 from botocore.retries.standard import ExponentialBackoff
 
 from callseal import commit, gpg, planning, wiring
-from callseal.aws import bus, calls, output_buckets, upload
+from callseal.aws import bus, calls, output_buckets, tenants, upload
 from callseal.envelopes import openpgp
 from callseal.recipients import openpgp as openpgp_keys
 from callseal.recipients import x509
+from tests.privacy.hooks import as_lambda_logs
 from tests.support import functions
 
 READ_TIMEOUT = 0.3
@@ -65,6 +65,8 @@ def _shorten() -> None:
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
+    # As if all that stands there had stood there for long: tests/storm is for what changes about when a file lands.
+    tenants.CLOCK_SKEW = -timedelta(days=1)
     wiring.now = _now
     wiring.Session = _session  # type: ignore[misc,assignment]
     wiring.client = lambda _, service: _client(service)  # type: ignore[assignment]
@@ -108,6 +110,11 @@ class Environment:
             return self._connection.recv()
         except (EOFError, OSError) as exc:
             raise DiedError("killed") from exc
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid or 0
 
     def kill(self) -> None:
         """End it, and the gpg that it may have started, as the end of a sandbox does."""
@@ -169,12 +176,6 @@ def _serve(connection: Connection, variables: Mapping[str, str], log: str, break
         try:
             answer = APPS[function].lambda_handler(event, None)
         except Exception as exc:
-            _log_as_lambda_does(exc)
+            print(as_lambda_logs(exc))
             answer = None
         connection.send(answer)
-
-
-def _log_as_lambda_does(exc: Exception) -> None:
-    """Log what a handler raised, without its causes (awslambdaric, bootstrap.log_error)."""
-    frames = traceback.format_list(traceback.extract_tb(exc.__traceback__))
-    print(f"[ERROR] {type(exc).__name__}: {exc}\nTraceback (most recent call last):\n{''.join(frames)}")

@@ -145,11 +145,13 @@ class Model:
     def _look_at_s3_request(self, seen: Seen) -> None:
         self._uploads_known.update(parse_qs(urlsplit(seen.path).query).get("uploadId", []))
         # The SDK asks by itself for a bucket's region where S3 answers 400.
-        place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket")
+        place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket", "DeleteObjects")
         if not no_object and place not in self._expected and place != (LANDING, self.landed.key):
             self._complain(self._promise_of(seen.bucket), f"{seen.operation} at {place}")
         if SPOKEN.encode() in seen.body and (self._expected.get(place, True) or seen.bucket == LANDING):
             self._complain(LEAKED, f"{seen.operation} at {place} with plain text")
+        if strange := seen.purged.keys() - {self.landed.key}:
+            self._complain(SWAPPED, f"{seen.operation} of {strange}")
         if seen.bucket == LANDING and not seen.operation.startswith((*HARMLESS, "PutObjectTagging", "DeleteObject")):
             self._complain(LOST, f"{seen.operation} in the landing bucket")
         if seen.bucket != LANDING and seen.operation.startswith(("Delete", "PutObjectTagging")):
@@ -161,7 +163,7 @@ class Model:
             self._look_at_audit()  # moto has handed it on to the audit queue when it answers
         elif seen.operation in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
             self._look_at_object((seen.bucket, seen.key))
-        elif seen.operation == "DeleteObject" and seen.bucket == LANDING:
+        elif seen.operation in ("DeleteObject", "DeleteObjects") and seen.bucket == LANDING:
             self._look_at_purge()
         elif seen.operation == "PutObjectTagging" and seen.bucket == LANDING:
             self._look_at_tags()
@@ -194,9 +196,9 @@ class Model:
     def _look_at_sealed(self, place: Place, stored: Stored) -> None:
         if SPOKEN.encode() in stored.data:
             self._complain(LEAKED, f"plain text at {place}")
-        if any(_opened(other, stored.data) is not None for other in self._others):
+        if any(opened_by(other, stored.data) is not None for other in self._others):
             self._complain(SWAPPED, f"another tenant can open {place}")
-        opened = _opened(self._owner, stored.data)
+        opened = opened_by(self._owner, stored.data)
         if opened is None:
             self._complain(PARTIAL, f"its tenant cannot open {place}")
         elif opened != self.landed.data:
@@ -261,7 +263,7 @@ class Model:
 
     def _look_at_event(self, kind: str, detail: dict[str, Any]) -> None:
         self._look_for_secrets(f"a {kind} event", json.dumps(detail, ensure_ascii=False), keys=False)
-        if errors := [error.message for error in _schema().iter_errors(detail)]:
+        if errors := [error.message for error in schema().iter_errors(detail)]:
             self._complain(SILENT, f"a {kind} event does not follow its schema: {errors}")
         if (detail["tenant"], detail["source"]) != (self.landed.tenant, self.landed.source):
             self._complain(SWAPPED, f"a {kind} event of {detail['tenant']}, {detail['source']}")
@@ -351,11 +353,11 @@ class Model:
 
 
 @cache
-def _schema() -> Any:
+def schema() -> Any:
     return Draft202012Validator(json.loads((ROOT / "schemas/audit-event.schema.json").read_text()))
 
 
-def _opened(owner: Tenant, sealed: bytes) -> bytes | None:
+def opened_by(owner: Tenant, sealed: bytes) -> bytes | None:
     try:
         return owner.open(sealed)
     except Exception:

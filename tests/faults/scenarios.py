@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.privacy.watch import CALLERS
+
 # What happens: the queue's messages are handed over; the sweep runs on its schedule, or at the change of the key; the
 # message is lost; the operator puts the key or the settings; the file lands once more, as if it had not been purged.
 Step = Literal["encrypt", "sweep", "sweep tenant", "lose", "put key", "put settings", "land again"]
 BOTH: Mapping[str, Any] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
 SMALL, LARGE = 20_000, 150_000
 # A caller's number, as platforms put it in names: it may be in keys and audit events, never in a log.
-CALLER = "46701234567"
+CALLER = CALLERS[0]
 
 
 @dataclass(frozen=True)

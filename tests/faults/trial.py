@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,18 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from itertools import count
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, Literal
 
 from tests.faults.broken import OTHER_KEY, VARIANTS
 from tests.faults.cloud import STACK, Cloud
-from tests.faults.environment import DiedError, Environment, start_server
+from tests.faults.environment import DiedError, Environment
+from tests.faults.ground import Ground
 from tests.faults.model import Broken, Landed, Model, spoken
 from tests.faults.scenarios import BY_NAME, Scenario, Step
 from tests.faults.tenants import tenant
-from tests.support.fault_proxy import CutBefore, Fault, FaultProxy, Seen
-from tests.support.stack import ARCHIVE, LANDING, SFTP
+from tests.privacy.watch import WATCH
+from tests.support.fault_proxy import CutBefore, Fault, Seen
+from tests.support.stack import LANDING
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 RECEIVES = 5  # maxReceiveCount of the encrypt queue; then the message is a dead letter
@@ -94,19 +93,9 @@ class Bench:
     """What tries share: moto, the proxy, the process to fork from. One for each process, as is that."""
 
     def __init__(self) -> None:
-        # Short, for gpg's sockets; killed processes leave their folders here.
-        self._folder = tempfile.mkdtemp(prefix="cf-")
-        # After multiprocessing has removed its own folder in there.
-        Finalize(None, shutil.rmtree, (self._folder, True), exitpriority=-200)
-        self._before = tempfile.tempdir, os.environ.get("TMPDIR")
-        tempfile.tempdir = os.environ["TMPDIR"] = self._folder
-        self.cloud = Cloud()
         self._trial: Trial | None = None
-        self._proxy = FaultProxy(
-            self.cloud.endpoint_url, self._decide, after=self._after, output_buckets=(SFTP, ARCHIVE)
-        )
-        self._proxy.__enter__()
-        start_server(self._proxy.endpoint_url)
+        self._ground = Ground(Cloud, self._decide, after=self._after)
+        self.cloud = self._ground.cloud
         self._numbers = count(1)
 
     def run(self, case: Case) -> Result:
@@ -124,10 +113,7 @@ class Bench:
 
     def close(self) -> None:
         """End everything that was started."""
-        self._proxy.__exit__()
-        self.cloud.close()
-        tempfile.tempdir, before = self._before
-        os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+        self._ground.close()
 
     def _decide(self, seen: Seen) -> Fault | None:
         return self._trial.decide(seen) if self._trial else CutBefore()
@@ -139,7 +125,7 @@ class Bench:
     def _drain(self) -> None:
         """Let what a killed process had under way come to its end."""
         deadline = time.monotonic() + 5
-        while self._proxy.connections and time.monotonic() < deadline:
+        while self._ground.proxy.connections and time.monotonic() < deadline:
             time.sleep(0.001)
 
 
@@ -181,6 +167,8 @@ class Trial:
     def look_at_end(self) -> None:
         """Look at what it came to."""
         trouble = self._case.trouble
+        if self._case.broken is None:  # a variant that leaks on purpose is the model's to catch
+            WATCH.log("\n".join(self._logs))
         self.model.end("\n".join(self._logs), killed=bool(trouble and trouble.is_kill))
 
     # ---- the proxy's side -------------------------------------------------------------------------------------------
@@ -192,6 +180,8 @@ class Trial:
         this = Point(*kind, self._counted[kind])
         self.requests.append(this)
         self.model.asked(seen)
+        if seen.operation == "PutEvents" and self._case.broken is None:
+            WATCH.put_events(seen.members["Entries"])
         point, trouble = self._case.point, self._case.trouble
         if not point or not trouble:
             return None
@@ -275,7 +265,7 @@ class Trial:
 
     def _sweep(self, cause: str) -> None:
         self._ahead += TEN_MINUTES
-        event = json.loads(_event(cause).replace("callseal-local", STACK).replace("/acme/", f"/{self._tenant}/"))
+        event = event_of(cause, self._tenant)
         for _ in range(INVOCATIONS):
             if self._invoke("sweep", event) is not None:
                 return
@@ -301,6 +291,12 @@ class Trial:
     def _new_environment(self) -> Environment:
         variables = self._cloud.environment | {OTHER_KEY: tenant("cms", "other").public_text}
         return Environment(variables, VARIANTS[self._case.broken - 1].break_it if self._case.broken else None)
+
+
+def event_of(cause: str, tenant_name: str) -> dict[str, Any]:
+    """Give the sample event of a cause to sweep, as this stack and a tenant of it would cause it."""
+    text = _event(cause).replace("callseal-local", STACK).replace("/acme/", f"/{tenant_name}/")
+    return dict(json.loads(text))
 
 
 @cache

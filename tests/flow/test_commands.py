@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.privacy.watch import WATCH
 from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 
@@ -37,6 +38,8 @@ def local_cloud(state: Path) -> Iterator[dict[str, str]]:
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=SECONDS)
+            for log in (state / "logs").glob("*Function.log"):
+                WATCH.log(log.read_text())
     assert process.returncode == 0
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import LocalCloud
+from localcloud import LocalCloud, Pace
+from tests.localcloud.console import Console
 from tests.localcloud.support import Site, empty
 
 
@@ -35,3 +36,11 @@ def cloud(shared_cloud: LocalCloud, shared_site: Site) -> LocalCloud:
     empty(shared_cloud, shared_cloud.outputs["DeadUrl"])
     shared_site.forget()
     return shared_cloud
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Run the project's own template; keys' events come by themselves, schedules oftener than in life."""
+    with LocalCloud(state_dir=tmp_path_factory.mktemp("state"), pace=Pace(schedule=5, change_poll=0.2)) as cloud:
+        cloud.prewarm()
+        yield Console(cloud)

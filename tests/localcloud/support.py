@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from localcloud import LocalCloud, Pace
+from tests.privacy.watch import WATCH
 
 PROJECT = Path(__file__).resolve().parents[2]
 FUNCTION = Path(__file__).with_name("sample_function")
@@ -99,6 +100,7 @@ class Site:
         """Prepare a cloud from a whole template."""
         path = self.write(template)
         environment = {"JOURNAL": str(self.journal)}
+        options.setdefault("on_line", lambda _, line: WATCH.log(line))
         return LocalCloud(
             "tested", state_dir=self.state, template=path, pace=pace, function_environment=environment, **options
         )

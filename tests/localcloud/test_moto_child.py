@@ -125,6 +125,21 @@ def test_upload_that_breaks_off_makes_no_object(moto: MotoProcess) -> None:
         moto.client("s3").head_object(Bucket="bucket", Key="broken")
 
 
+@pytest.mark.parametrize("stale", [(), (1,), (0, 1, 2)], ids=["none stale", "one stale", "all stale"])
+def test_batch_of_deletes_heeds_etags(moto: MotoProcess, stale: tuple[int, ...]) -> None:
+    s3, keys = moto.client("s3"), ["batch/a b+æ&<1>", "batch/2", "batch/3"]
+    etags = [s3.put_object(Bucket="bucket", Key=key, Body=key.encode())["ETag"] for key in keys]
+    asked = [{"Key": key, "ETag": '"0"' if n in stale else etags[n]} for n, key in enumerate(keys)]
+
+    answer = s3.delete_objects(Bucket="bucket", Delete={"Objects": [*asked, {"Key": "batch/gone"}]})
+
+    left = [item["Key"] for item in s3.list_objects_v2(Bucket="bucket", Prefix="batch/").get("Contents", [])]
+    refused = {error["Key"]: error["Code"] for error in answer.get("Errors", [])}
+    assert refused == {keys[n]: "PreconditionFailed" for n in stale}
+    assert set(left) == set(refused)
+    assert {one["Key"] for one in answer["Deleted"]} == {*keys, "batch/gone"} - set(refused)
+
+
 def test_large_object_is_read_while_another_is_written(moto: MotoProcess) -> None:
     s3, large = moto.client("s3"), b"x" * 20_000_000
     s3.put_object(Bucket="bucket", Key="large", Body=large)
@@ -132,3 +147,19 @@ def test_large_object_is_read_while_another_is_written(moto: MotoProcess) -> Non
     read = body.read(1000)
     s3.put_object(Bucket="bucket", Key="other", Body=b"y")
     assert read + body.read() == large
+
+
+def test_a_label_that_was_moved_back_moves_on_with_the_next_version(moto: MotoProcess) -> None:
+    secrets = moto.client("secretsmanager")
+    first = secrets.create_secret(Name="labels", SecretString="1")["VersionId"]
+    second = secrets.put_secret_value(SecretId="labels", SecretString="2")["VersionId"]
+    secrets.update_secret_version_stage(
+        SecretId="labels", VersionStage="AWSCURRENT", MoveToVersionId=first, RemoveFromVersionId=second
+    )
+    third = secrets.put_secret_value(SecretId="labels", SecretString="3")["VersionId"]
+
+    labels = secrets.describe_secret(SecretId="labels")["VersionIdsToStages"]
+    assert labels[third] == ["AWSCURRENT"]
+    assert labels[first] == ["AWSPREVIOUS"]
+    assert secrets.get_secret_value(SecretId="labels", VersionStage="AWSCURRENT")["SecretString"] == "3"
+    assert secrets.get_secret_value(SecretId="labels", VersionId=second)["SecretString"] == "2"

@@ -10,6 +10,7 @@ import pytest
 from localcloud import LocalCloud
 from localcloud.template import load_template
 from tests.localcloud.support import PROJECT, eventually
+from tests.privacy.watch import WATCH
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "EncryptQueueUrl",
@@ -19,7 +20,9 @@ OUTPUTS = {
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(state_dir=tmp_path_factory.mktemp("state"), parameters={"SftpRetentionDays": "3"}) as cloud:
+    state = tmp_path_factory.mktemp("state")
+    on_line = lambda _, line: WATCH.log(line)  # noqa: E731
+    with LocalCloud(state_dir=state, parameters={"SftpRetentionDays": "3"}, on_line=on_line) as cloud:
         cloud.pause()
         yield cloud
 
@@ -33,8 +36,14 @@ def test_every_resource_is_created_or_left_out(cloud: LocalCloud) -> None:
 
 def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None:
     declared = load_template(PROJECT / "template.yaml", "eu-north-1")["Resources"]
-    types = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::IAM::Role",
-             "AWS::KinesisFirehose::DeliveryStream", "AWS::Lambda::Permission", "AWS::Logs::ResourcePolicy"}  # fmt: skip
+    types = {
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::IAM::Role",
+        "AWS::KinesisFirehose::DeliveryStream",
+        "AWS::Lambda::Permission",
+        "AWS::Logs::ResourcePolicy",
+    }
     expected = {logical_id for logical_id, resource in declared.items() if resource["Type"] in types}
     for bucket in ("Landing", "Sftp", "Archive", "Audit"):
         expected.add(f"{bucket}BucketPolicy.PolicyDocument.TlsOnly")
@@ -54,6 +63,14 @@ def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None
 def test_outputs_are_the_public_ones(cloud: LocalCloud) -> None:
     assert set(cloud.outputs) >= OUTPUTS
     assert cloud.outputs["AuditLogGroupName"] == "/callseal-local/audit"
+
+
+def test_cloudformation_tells_the_same_outputs(cloud: LocalCloud) -> None:
+    (stack,) = cloud.client("cloudformation").describe_stacks(StackName="callseal-local")["Stacks"]
+    told = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+    # Where the SFTP front listens is no output of the stack: it is of this machine alone.
+    assert told == {name: value for name, value in cloud.outputs.items() if name not in ("SftpHost", "SftpPort")}
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_buckets_are_as_declared(cloud: LocalCloud) -> None:

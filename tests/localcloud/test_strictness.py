@@ -43,10 +43,24 @@ def bucket(**properties: Any) -> dict[str, Any]:
     return {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties}}
 
 
+TABLE = {
+    "TableName": "register",
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [
+        {"AttributeName": "tenant", "AttributeType": "S"},
+        {"AttributeName": "fingerprint", "AttributeType": "S"},
+    ],
+    "KeySchema": [
+        {"AttributeName": "tenant", "KeyType": "HASH"},
+        {"AttributeName": "fingerprint", "KeyType": "RANGE"},
+    ],
+}
+
+
 @pytest.mark.parametrize(
     ("resources", "sentence"),
     [
-        ({"T": {"Type": "AWS::DynamoDB::Table", "Properties": {}}}, "type AWS::DynamoDB::Table of T"),
+        ({"T": {"Type": "AWS::SNS::Topic", "Properties": {}}}, "type AWS::SNS::Topic of T"),
         (
             {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}}},
             r"property FifoQueue of Q \(AWS::SQS::Queue\)",
@@ -63,6 +77,14 @@ def bucket(**properties: Any) -> dict[str, Any]:
         (
             bucket(NotificationConfiguration={"LambdaConfigurations": []}),
             "property NotificationConfiguration.LambdaConfigurations of Bucket",
+        ),
+        (
+            {"T": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE | {"GlobalSecondaryIndexes": []}}},
+            r"property GlobalSecondaryIndexes of T \(AWS::DynamoDB::Table\)",
+        ),
+        (
+            {"T": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE | {"SSESpecification": {"SSEKind": "KMS"}}}},
+            "property SSESpecification.SSEKind of T",
         ),
         ({"K": {"Type": "AWS::KMS::Key", "Properties": {"MultiRegion": True}}}, "property MultiRegion of K"),
         ({"L": {"Type": "AWS::Logs::LogGroup", "Properties": {"Tags": []}}}, "property Tags of L"),

@@ -80,7 +80,18 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
     """Tell what is asked for by name; a batch of events is one call for each of its busses and sources."""
     if service == "eventbridge":
         yield from ({"name": each["EventBusName"], "source": each["Source"]} for each in members["Entries"])
+    elif service == "dynamodb":
+        yield from _of_tables(members)
     elif service == "sqs":
         yield {"name": members["QueueUrl"].rpartition("/")[2]}
     else:
-        yield {"name": members["SecretId" if service == "secrets-manager" else "Name"]}
+        yield {"name": members.get("SecretId" if service == "secrets-manager" else "Name", "")}
+
+
+def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Tell the table; a transaction is one call for each of its actions."""
+    if "TransactItems" not in members:
+        yield {"name": members["TableName"]}
+    for each in members.get("TransactItems", []):
+        ((action, what),) = each.items()
+        yield {"name": what["TableName"], "action": f"{action}Item"}

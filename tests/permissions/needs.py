@@ -58,6 +58,11 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
         case "sqs", "GetQueueAttributes":
             return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
+        case "dynamodb", "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+            return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", f"table/{name}"))]
+        case "secrets-manager", "ListSecrets":
+            return [Need("secretsmanager:ListSecrets", "*")]
         case "secrets-manager", "GetSecretValue":
             # Secrets Manager adds a hyphen and six characters of its own to the name.
             return [Need("secretsmanager:GetSecretValue", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]

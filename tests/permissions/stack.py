@@ -24,11 +24,15 @@ BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIV
 FUNCTIONS = {
     "encrypt_recording": "EncryptRecordingFunction",
     "sweep_landing": "SweepLandingFunction",
+    "check_keys": "CheckKeysFunction",
+    "prove_keys": "ProveKeysFunction",
+    "register_keys": "RegisterKeysFunction",
     "authenticate_sftp": "AuthenticateSftpFunction",
     "audit_sftp": "AuditSftpFunction",
 }
 # By type: the property that names a resource, and its ARN.
 _ARNS = {
+    "AWS::DynamoDB::Table": ("TableName", "dynamodb", "table/{}"),
     "AWS::Events::EventBus": ("Name", "events", "event-bus/{}"),
     "AWS::Events::Rule": ("Name", "events", "rule/{}"),
     "AWS::IAM::Role": ("RoleName", "iam", "role/{}"),

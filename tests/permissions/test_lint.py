@@ -30,17 +30,21 @@ WILDCARDS = {
     "kms:*": "the key's own policy: the account's administrators, through IAM",
     "kms:ReEncrypt*": "the key's own policy: CloudWatch Logs, as its guide has it, for this account's log groups",
     "kms:GenerateDataKey*": "the key's own policy: CloudWatch Logs, as its guide has it, for this account's log groups",
-    "*": "the key's own policy: the key itself",
+    "*": "the key's own policy: the key itself; and the names of all secrets, for ListSecrets knows no resource",
     "landing/*": "the files of one bucket",
     "sftp/*": "the files of one bucket",
-    "sftp/*/key-check/*.answer": "any tenant's answers to key checks; the session policy narrows it to one tenant's",
     "tenants/*/sftp-keys-??????": "any tenant's SFTP keys; Secrets Manager chooses the last six characters",
     "archive/*": "the files of one bucket",
     "audit/*": "the files of one bucket",
     "tenants/*/public-key-??????": "any tenant's public key; Secrets Manager chooses the last six characters",
+    "sftp/*/key-check/*.txt.*": "any tenant's challenges",
+    "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
     "tenants/*/settings": "any tenant's settings",
     "log-group:/aws/lambda/callseal-test-encrypt-recording:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-sweep-landing:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-check-keys:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-prove-keys:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-register-keys:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-authenticate-sftp:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-audit-sftp:*": "the streams of one log group",
     "log-group:/callseal-test/sftp:*": "the streams of one log group",
@@ -104,13 +108,13 @@ def test_every_wildcard_is_explained(stack: Deployed) -> None:
     assert found == set(WILDCARDS)
 
 
-def test_only_the_keys_policy_names_all_resources_or_all_actions(stack: Deployed) -> None:
+def test_only_the_keys_policy_and_a_listing_name_all_resources_or_all_actions(stack: Deployed) -> None:
     wide = {
         name
         for name, one in allowing(stack)
         if "*" in as_list(one.get("Resource", [])) or any("*" in action for action in as_list(one["Action"]))
     }
-    assert wide == {KEY_POLICY}
+    assert wide == {KEY_POLICY, "CheckKeysRole.Policies[0].PolicyDocument"}
 
 
 def test_no_statement_allows_by_what_it_leaves_out(stack: Deployed) -> None:
@@ -124,6 +128,9 @@ def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) ->
         for name, service in {
             "EncryptRecordingRole": "lambda",
             "SweepLandingRole": "lambda",
+            "CheckKeysRole": "lambda",
+            "ProveKeysRole": "lambda",
+            "RegisterKeysRole": "lambda",
             "AuditStreamRole": "firehose",
             "AuditRuleRole": "events",
             "SftpSessionRole": "transfer",

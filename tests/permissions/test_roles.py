@@ -9,19 +9,25 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, SWEEP, LOGIN, LOG = FUNCTIONS
-BOTH = (ENCRYPT, SWEEP)
-EACH = tuple(FUNCTIONS)
+ENCRYPT, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG = FUNCTIONS
+# All of them: BOTH move recordings, KEYS look after keys, FRONT after the SFTP front.
+BOTH, KEYS, FRONT = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG)
+ALL = (*BOTH, *KEYS, *FRONT)
 WAV = "acme/2026/1_1.wav"
+CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
 AT_REST = frozenset({("kms:viaservice", f"s3.{REGION}.amazonaws.com")})
 
 
 def s3(operation: str, bucket: str, **facts: str) -> tuple[str, str, dict[str, str]]:
-    return "s3", operation, {"bucket": bucket, "key": WAV, **facts}
+    return "s3", operation, {"bucket": bucket, "key": WAV} | facts
 
 
 def secret(name: str) -> tuple[str, str, dict[str, str]]:
     return "secrets-manager", "GetSecretValue", {"name": name}
+
+
+def table(operation: str, name: str) -> tuple[str, str, dict[str, str]]:
+    return "dynamodb", operation, {"name": f"{STACK}-{name}"}
 
 
 def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
@@ -41,44 +47,57 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused: that it would break off later, for want of the key for one, does not count.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: nothing but public keys.
-    "a tenant's SFTP keys": ((ENCRYPT, SWEEP, LOG), secret(f"{STACK}/tenants/acme/sftp-keys")),
-    "a tenant's secret of another name": (EACH, secret(f"{STACK}/tenants/acme/public-key-private")),
-    "a secret of the stack outside tenants/": (EACH, secret(f"{STACK}/database")),
-    "another stack's tenant": (EACH, secret(f"{STACK}-prod/tenants/acme/public-key")),
-    "a secret of the account": (EACH, secret("database")),
-    "a tenant's public key at a login": ((LOGIN, LOG), secret(f"{STACK}/tenants/acme/public-key")),
-    "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
+    "a tenant's SFTP keys": ((*BOTH, *KEYS, LOG), secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
+    "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
+    "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
+    "a secret of the account": (ALL, secret("database")),
     # Settings: read, never written, and nothing beside them.
-    "a parameter outside tenants/": (EACH, parameter(f"/{STACK}/database-password")),
-    "a tenant's parameter of another name": (EACH, parameter(f"/{STACK}/tenants/acme/password")),
-    "another stack's settings": (EACH, parameter("/other/tenants/acme/settings")),
-    "changing a tenant's settings": (EACH, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT, LOGIN, LOG), parameter(f"/{STACK}/sweep/position")),
+    "a parameter outside tenants/": (ALL, parameter(f"/{STACK}/database-password")),
+    "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
+    "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
+    "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
+    "the sweep's position": ((ENCRYPT, *KEYS, *FRONT), parameter(f"/{STACK}/sweep/position")),
     # Landing: recordings are there to be read by one function, and written by none.
-    "writing into landing": (EACH, s3("PutObject", LANDING)),
-    "copying into landing": (EACH, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
-    "uploading into landing": (EACH, s3("CreateMultipartUpload", LANDING)),
-    "reading what landed": ((SWEEP, LOGIN, LOG), s3("GetObject", LANDING)),
-    "looking at what landed": ((SWEEP, LOGIN, LOG), s3("HeadObject", LANDING)),
-    "deleting what landed": ((SWEEP, LOGIN, LOG), s3("DeleteObject", LANDING)),
+    "writing into landing": (ALL, s3("PutObject", LANDING)),
+    "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
+    "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
+    "reading what landed": ((SWEEP, *KEYS, *FRONT), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP, *KEYS, *FRONT), s3("HeadObject", LANDING)),
+    "deleting what landed": ((SWEEP, *KEYS, *FRONT), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
-    "deleting from SFTP": (EACH, s3("DeleteObject", SFTP)),
-    "deleting from the archive": (EACH, s3("DeleteObject", ARCHIVE)),
-    "deleting many from the archive": (EACH, s3("DeleteObjects", ARCHIVE)),
-    "a delivered file's tags": (EACH, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((SWEEP, LOGIN, LOG), s3("PutObject", SFTP)),
-    "copying to the archive": ((SWEEP, LOGIN, LOG), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
-    "an output's bytes at a login": ((LOGIN, LOG), s3("GetObject", SFTP)),
-    "listing what tenants fetch": ((LOGIN, LOG), s3("ListObjectsV2", SFTP)),
+    "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
+    "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
+    "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
+    "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
+    "writing to SFTP": ((SWEEP, *KEYS, *FRONT), s3("PutObject", SFTP)),
+    "copying to the archive": ((SWEEP, *KEYS, *FRONT), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
+    "a tenant's public key by those who need none": (
+        (PROVE, REGISTER, *FRONT),
+        secret(f"{STACK}/tenants/acme/public-key"),
+    ),
+    "a challenge, by others than its maker": ((SWEEP, PROVE, REGISTER, *FRONT), s3("PutObject", SFTP, key=CHALLENGE)),
+    "reading a challenge": ((*KEYS, *FRONT), s3("GetObject", SFTP, key=CHALLENGE)),
+    "an answer, by others than its judge": ((SWEEP, CHECK, REGISTER, *FRONT), s3("DeleteObject", SFTP, key=ANSWER)),
+    "writing an answer": ((*KEYS, *FRONT), s3("PutObject", SFTP, key=ANSWER)),
+    "reading a recording": ((*KEYS, *FRONT), s3("GetObject", SFTP)),
+    "changing the register": ((*BOTH, *FRONT), table("PutItem", "key-register")),
+    "counting in the register": ((*BOTH, CHECK, PROVE, *FRONT), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*BOTH, PROVE, *FRONT), table("PutItem", "key-events")),
+    "another table": (ALL, table("Query", "payroll")),
+    # The SFTP front: it reads keys and settings, and no file.
+    "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
+    "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
     "the settings of a tenant, by the log's reader": ((LOG,), parameter(f"/{STACK}/tenants/acme/settings")),
     # Other people's buckets, queues and busses.
-    "another bucket": (EACH, s3("GetObject", "payroll")),
-    "listing another bucket": (EACH, s3("ListObjectsV2", "payroll")),
-    "the dead letters": (EACH, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
-    "filling the encrypt queue": ((ENCRYPT, LOGIN, LOG), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
-    "the account's default bus": (EACH, put_events("default", "callseal")),
-    "an event in somebody else's name": (EACH, put_events(f"{STACK}-audit", "aws.s3")),
-    "an event in nobody's name": (EACH, put_events(f"{STACK}-audit", "")),
+    "another bucket": (ALL, s3("GetObject", "payroll")),
+    "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
+    "the dead letters": (ALL, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
+    "filling the encrypt queue": ((ENCRYPT, *KEYS, *FRONT), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
+    "the account's default bus": (ALL, put_events("default", "callseal")),
+    "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3")),
+    "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "")),
 }
 REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
@@ -86,6 +105,10 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
     "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
     "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
+    "what the register says": (ENCRYPT, table("Query", "key-register")),
+    "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE)),
+    "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
+    "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
     "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
     "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),
@@ -123,9 +146,10 @@ def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, b
     assert (looks, reads) == (True, False)
 
 
-def test_the_sweep_cannot_decrypt_at_all(stack: Deployed) -> None:
+def test_who_can_decrypt(stack: Deployed) -> None:
+    """One seals recordings, one reads answers; the others have no right to the key that opens the buckets."""
     need = Need("kms:Decrypt", stack.place.keys[SFTP], AT_REST)
-    assert (stack.role(SWEEP).allows(need), stack.role(ENCRYPT).allows(need)) == (False, True)
+    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == {ENCRYPT, PROVE}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -152,6 +176,9 @@ def test_the_sweep_cannot_decrypt_at_all(stack: Deployed) -> None:
     ids=lambda need: getattr(need, "action", need),
 )  # fmt: skip
 def test_no_role_may_change_the_rules_or_the_record(stack: Deployed, function: str, need: Need) -> None:
+    if (function, need.action) == (CHECK, "secretsmanager:ListSecrets"):
+        assert stack.role(function).allows(need), "the daily check finds the tenants by their secrets' names"
+        return
     assert not stack.role(function).allows(need)
 
 

@@ -136,18 +136,14 @@ def sftp_expires_by_parameter(template: Template) -> None:
 
 
 def outputs_refuse_unconditional_writes(template: Template) -> None:
-    """All writes, but in the SFTP bucket answers to key checks, which come by SFTP and are no outputs."""
-    covered = {
-        name: [
-            (each["Action"], each.get("Resource"), each.get("NotResource"))
-            for each in bucket_denials(template, name)
-            if each["Condition"] == UNCONDITIONAL
-        ]
-        for name in ("SftpBucket", "ArchiveBucket")
-    }
-    answers = {"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}
-    assert covered["SftpBucket"] == [("s3:PutObject", None, answers)]
-    assert covered["ArchiveBucket"] == [("s3:PutObject", {"Fn::Sub": "${ArchiveBucket.Arn}/*"}, None)]
+    for name in ("SftpBucket", "ArchiveBucket"):
+        (denial,) = (each for each in bucket_denials(template, name) if each["Condition"] == UNCONDITIONAL)
+        covered = (denial["Action"], denial.get("Resource"), denial.get("NotResource"))
+        # SFTP knows no condition: a tenant's answers to challenges, which are read once, are all that is left out.
+        answers = {"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}
+        everything = {"Fn::Sub": f"${{{name}.Arn}}/*"}
+        expected = (None, answers) if name == "SftpBucket" else (everything, None)
+        assert covered == ("s3:PutObject", *expected), name
 
 
 def functions_have_a_role_and_a_log_group(template: Template) -> None:
@@ -194,7 +190,10 @@ def functions_that_break_or_are_refused_raise_an_alarm(template: Template) -> No
 
 
 def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
-    """A private key pasted; held for a day; owed for half an hour; slow; and no sweep, which is no news at all."""
+    """A private key pasted; held for a day; owed for half an hour; slow; a key that is bad or runs out, or guessed at.
+
+    No sweep and no check, too, which are no news at all.
+    """
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     ours = [each["Properties"] for each in alarms if each["Properties"]["Namespace"] == "Callseal"]
     assert {
@@ -205,9 +204,20 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("OldestOwedAge", "Maximum", 30 * 60),
         ("SecondsToDelivery", "p99", 15 * 60),
         ("HeldFiles", "SampleCount", 1),
+        ("KeysRejected", "Sum", 0),
+        ("KeysExpiring", "Sum", 0),
+        ("KeyProofsRefused", "Sum", 4),
+        ("KeysChecked", "SampleCount", 1),
     }
     by_metric = {one["MetricName"]: one for one in ours}
-    assert {"Name": "Reason", "Value": "KeyIsPrivate"} in by_metric["RecordingsHeld"]["Dimensions"]
+    private = {"Name": "Reason", "Value": "KeyIsPrivate"}
+    assert private in by_metric["RecordingsHeld"]["Dimensions"]
+    # Of any reason, and once more of this one.
+    rejected = [private in one["Dimensions"] for one in ours if one["MetricName"] == "KeysRejected"]
+    assert sorted(rejected) == [False, True]
+    unchecked = by_metric["KeysChecked"]
+    assert unchecked["Period"] * unchecked["EvaluationPeriods"] == 2 * 24 * 3600
+    assert (unchecked["ComparisonOperator"], unchecked["TreatMissingData"]) == ("LessThanThreshold", "breaching")
     silent = by_metric["HeldFiles"]
     assert silent["Period"] * silent["EvaluationPeriods"] == 15 * 60
     assert (silent["ComparisonOperator"], silent["TreatMissingData"]) == ("LessThanThreshold", "breaching")
@@ -262,7 +272,8 @@ def _is_emitted(where: str, namespace: str, metric: str, dimensions: Resource, s
     assert (namespace, dimensions["Stack"]) == (metrics.NAMESPACE, stack), where
     assert metric in metrics.UNITS, f"{where}: no code emits {metric}"
     if "Reason" in dimensions:
-        assert (metric, dimensions["Reason"] in list(Reason)) == ("RecordingsHeld", True), where
+        assert metric in ("RecordingsHeld", "KeysRejected"), where
+        assert dimensions["Reason"] in list(Reason), where
     assert set(dimensions) <= {"Stack", "Reason"}, where
 
 
@@ -329,7 +340,9 @@ def roles_name_what_they_may(template: Template) -> None:
             assert statement["Effect"] == "Allow", role
             assert not {"NotAction", "NotResource"} & set(statement), role
             assert not [action for action in as_list(statement["Action"]) if "*" in action], role
-            assert "*" not in as_list(statement["Resource"]), role
+            # Secrets Manager knows no resource for listing: it gives the names of all, and no value.
+            if statement["Action"] != "secretsmanager:ListSecrets":
+                assert "*" not in as_list(statement["Resource"]), role
 
 
 def encrypt_may_do_no_more_on_landing(template: Template) -> None:
@@ -342,6 +355,40 @@ def sweep_reads_no_recording(template: Template) -> None:
     for output in ("SftpBucket", "ArchiveBucket"):
         assert actions_on(template, "SweepLandingRole", output) <= {"s3:ListBucket", "s3:GetObject"}, output
     assert not actions_on(template, "SweepLandingRole", "StackKey")
+
+
+def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
+    """A challenge is written and an answer is read in key-check folders; nobody else deletes in the SFTP bucket."""
+    on_sftp = {
+        role: {
+            (action, json.dumps(statement["Resource"]))
+            for statement in role_statements(template, role)
+            if "SftpBucket" in referred(statement["Resource"])
+            for action in as_list(statement["Action"])
+        }
+        for role in of_type(template, "AWS::IAM::Role")
+    }
+    challenges, answers = (
+        json.dumps({"Fn::Sub": f"${{SftpBucket.Arn}}/*/key-check/{what}"}) for what in ("*.txt.*", "*.answer")
+    )
+    assert on_sftp["CheckKeysRole"] == {("s3:PutObject", challenges), ("s3:DeleteObject", challenges)}
+    reading = {("s3:GetObject", answers), ("s3:DeleteObject", answers)}
+    assert {one for one in on_sftp["ProveKeysRole"] if one[0] != "s3:ListBucket"} == reading
+    assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
+        "CheckKeysRole",
+        "ProveKeysRole",
+        # A tenant's own session, where its settings say so.
+        "SftpSessionRole",
+    }
+
+
+def tables_are_encrypted_and_the_register_can_be_brought_back(template: Template) -> None:
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}, name
+    register = template["Resources"]["KeyRegister"]
+    assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert register["Properties"]["DeletionProtectionEnabled"] is True
+    assert register["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 def audit_is_locked_by_parameter(template: Template) -> None:

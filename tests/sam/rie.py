@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.privacy.watch import WATCH
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".aws-sam/build"
 EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64", "arm64": "aws-lambda-rie-arm64"}
@@ -178,3 +180,4 @@ def running(function: Path, work: Path, variables: Mapping[str, str]) -> Iterato
             # The whole group: the emulator does not take its runtime with it.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            WATCH.log(log.read_text(errors="replace"))

@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
+from tests.privacy.watch import WATCH
+
 STACK = "callseal-rie"
 REGION = "eu-north-1"
 BUCKETS = {name: f"{STACK}-{name}" for name in ("landing", "sftp", "archive")}
@@ -104,6 +106,8 @@ class Cloud:
             "ARCHIVE_BUCKET": BUCKETS["archive"],
             "ENCRYPT_QUEUE_URL": self.encrypt_queue,
             "AUDIT_BUS": f"{STACK}-audit",
+            "KEY_REGISTER": f"{STACK}-key-register",
+            "KEY_EVENTS": f"{STACK}-key-events",
         }
 
     def add_tenant(self, tenant: str, settings: dict[str, object], public_key: str | None) -> None:
@@ -138,6 +142,8 @@ class Cloud:
         """Return what has been audited about a landing key."""
         received = self.client("sqs").receive_message(QueueUrl=self.audit_queue, MaxNumberOfMessages=10)
         events = [json.loads(message["Body"]) for message in received.get("Messages", [])]
+        for event in events:
+            WATCH.audit(event["detail"])
         return [event for event in events if event["detail"]["source"]["key"] == key]
 
 

@@ -170,7 +170,8 @@ def project(folder: Path) -> Path:
     assert SAM_PYTHON.exists(), "There is no .venv-sam: run `make .venv-sam/.done`."
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(rie.ROOT / name, folder)
-    for name in ("layers/callseal/python/callseal", "functions/encrypt_recording", "functions/sweep_landing"):
+    functions = [f"functions/{path.parent.name}" for path in (rie.ROOT / "functions").glob("*/app.py")]
+    for name in ("layers/callseal/python/callseal", *functions):
         (folder / name).mkdir(parents=True)
         (folder / name / "app.py").write_text("X = 1\n")
     shutil.copytree(rie.ROOT / "layers/gnupg", folder / "layers/gnupg")

@@ -33,6 +33,7 @@ ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0
 SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SERVER = ["Resources", "SftpServer", "Properties"]
 SESSION_ROLE = ["Resources", "SftpSessionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+CHECK_ROLE = ["Resources", "CheckKeysRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 ENCRYPTION: list[Any] = [*BUCKET, "BucketEncryption", "ServerSideEncryptionConfiguration", 0]
 OTHER_KEY = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "other"}
 LOG_GROUP = ["Resources", "SweepLandingLogGroup", "Properties"]
@@ -65,6 +66,13 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Condition", "Null"], {"s3:if-none-match": "false"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Principal"], {"AWS": "nobody"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "NotResource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.keys_are_proven_in_their_own_folder_alone, [*CHECK_ROLE, 5, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.keys_are_proven_in_their_own_folder_alone, [*ENCRYPT_ROLE, 2, "Action"], ["s3:DeleteObject"]),
+    (rules.tables_are_encrypted_and_the_register_can_be_brought_back,
+     ["Resources", "KeyEvents", "Properties", "SSESpecification"], {"SSEEnabled": False}),
+    (rules.tables_are_encrypted_and_the_register_can_be_brought_back, ["Resources", "KeyRegister", "DeletionPolicy"],
+     "Delete"),
+    (rules.what_the_functions_measure_raises_an_alarm, [*alarm("PrivateKeyRefused"), "Dimensions"], [STACK_DIMENSION]),
     (rules.functions_have_a_role_and_a_log_group, [*ENCRYPT, "Role"], {"Ref": "AuditBus"}),
     (rules.functions_have_a_role_and_a_log_group, [*LOG_GROUP, "KmsKeyId"], "other"),
     (rules.dead_letters_raise_an_alarm, ["Resources", "AuditDeadLetterAlarm", "Properties", "Dimensions"], []),

@@ -18,6 +18,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Event, Lock, Thread
 from typing import Any, BinaryIO, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree as ET
 
 # Stands in every error that is made up here, with the key that AWS's own name too; it must never turn up in a log.
 FOREIGN_WORDS = "words of AWS about"
@@ -32,6 +33,7 @@ _S3: Mapping[str, Mapping[str, str]] = {
     "DELETE": {"tagging": "DeleteObjectTagging", "uploadId": "AbortMultipartUpload", "": "DeleteObject",
                "/": "DeleteBucket"},
 }  # fmt: skip
+_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 Reader = BinaryIO | BufferedIOBase
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 
@@ -49,6 +51,14 @@ class Seen:
     path: str
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+    @property
+    def purged(self) -> dict[str, str]:
+        """The etags by key, without quotes, that a DeleteObject or DeleteObjects asks for."""
+        if self.operation == "DeleteObject":
+            return {self.key: self.headers.get("if-match", "").strip('"')}
+        named = ET.fromstring(self.body).iter(f"{_XML}Object") if self.operation == "DeleteObjects" else ()
+        return {one.findtext(f"{_XML}Key") or "": (one.findtext(f"{_XML}ETag") or "").strip('"') for one in named}
 
     @property
     def members(self) -> dict[str, Any]:
@@ -164,9 +174,9 @@ class FaultProxy:
             operation = _s3_operation(method, path, headers, bool(key))
         return Seen(next(self._numbers), service, operation, bucket, key, method, path, headers, body)
 
-    def key_lock(self, seen: Seen) -> Lock:
-        """Give the lock under which the writes of a key are carried out."""
-        return self._key_locks[hash((seen.bucket, seen.key)) % len(self._key_locks)]
+    def key_lock(self, key: str) -> Lock:
+        """Give the lock under which the writes of a key are carried out, whatever the bucket: a copy's source too."""
+        return self._key_locks[hash(key) % len(self._key_locks)]
 
 
 class _Server(ThreadingTCPServer):
@@ -246,7 +256,7 @@ class _Connection(StreamRequestHandler):
     def _carry_out(self, seen: Seen, raw: list[tuple[str, str]]) -> _Answer:
         if self.proxy.before:
             self.proxy.before(seen)
-        with self.proxy.key_lock(seen):
+        with self.proxy.key_lock(seen.key):
             answer = self._as_s3_does(seen) or self._ask(seen.method, seen.path, raw, seen.body)
         if self.proxy.after:
             self.proxy.after(seen, answer.status)

@@ -4,15 +4,20 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+from tests.privacy import hooks
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_PREFIX = "app_"
 
 
-def load(folder: str) -> ModuleType:
-    """Load a fresh copy of functions/<folder>/app.py: a new execution environment."""
+def load(folder: str, *, watch: bool = True) -> ModuleType:
+    """Load a fresh copy of functions/<folder>/app.py: a new execution environment; the privacy watch reads along."""
     spec = importlib.util.spec_from_file_location(f"{MODULE_PREFIX}{folder}", ROOT / "functions" / folder / "app.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if watch:
+        hooks.install()
+        module.lambda_handler = hooks.watched(module.lambda_handler)  # type: ignore[attr-defined]
     return module

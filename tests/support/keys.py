@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.privacy.watch import WATCH
+
 OPENSSL_ALGORITHMS = {
     "rsa2048": ["rsa:2048"],
     "rsa3072": ["rsa:3072"],
@@ -98,6 +100,8 @@ def x509_tenant(algorithm: str = "rsa2048", name: str = "tenant", *extra: str) -
     days = () if "-days" in extra or "-not_after" in extra else ("-days", "30")
     run(tool("openssl"), "req", "-x509", "-nodes", "-newkey", *OPENSSL_ALGORITHMS[algorithm], "-subj", f"/CN={name}",
         "-keyout", private_key, "-out", certificate, *days, *extra)  # fmt: skip
+    WATCH.learn(private_key.read_text())
+    WATCH.learn(certificate.read_text())
     return X509Tenant(certificate, private_key)
 
 
@@ -109,7 +113,9 @@ def openpgp_tenant(algorithm: str = "rsa2048", name: str = "tenant", expires: st
     gpg(home, *PREFERENCES, "--quick-generate-key", f"{name} <{name}@example.invalid>", primary, "sign", expires)
     fingerprint = fingerprint_of(home)
     gpg(home, "--quick-add-key", fingerprint, subkey, "encr", expires)
-    return OpenPgpTenant(gpg(home, "--armor", "--export", fingerprint).decode(), home, fingerprint)
+    public_text = gpg(home, "--armor", "--export", fingerprint).decode()
+    WATCH.learn(public_text)
+    return OpenPgpTenant(public_text, home, fingerprint)
 
 
 def gpg_home(name: str) -> Path:

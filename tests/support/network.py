@@ -21,13 +21,14 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from tests.permissions import calls
+from tests.privacy.watch import CALLERS, WATCH
 from tests.support.functions import MODULE_PREFIX
 from tests.support.stack import ARCHIVE, SFTP
 
 # What the output buckets' policies refuse without If-None-Match (template.yaml, NeverOverwrite).
 WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
 # Stands in every error that is made up here, as S3 names the key in its own; it must never turn up in a log.
-FOREIGN_WORDS = "words of AWS about acme/+46701234567"
+FOREIGN_WORDS = f"words of AWS about acme/+{CALLERS[0]}"
 
 
 class Crash(BaseException):
@@ -195,6 +196,8 @@ def _note(function: str, event_name: str, request: Request) -> None:
     _, service, operation = event_name.split(".")
     headers = {name.lower(): value for name, value in request.headers.items()}
     calls.note(function, service, operation, str(request.raw.url), headers, request.body)
+    if operation == "PutEvents":
+        WATCH.put_events(request.members["Entries"])
 
 
 def _text(value: object) -> str:

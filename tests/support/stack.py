@@ -16,10 +16,14 @@ from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.request import normalize_request
 
+from localcloud.moto_child import heed_etags_of_batch_deletes
+from tests.privacy.watch import WATCH
+
 REGION = "eu-north-1"
 STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
 
+heed_etags_of_batch_deletes()
 # The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
 _one_loader = cache(create_loader)
 
@@ -40,6 +44,7 @@ class Stack:
     ssm: Any
     secrets: Any
     events: Any
+    dynamodb: Any
     environment: dict[str, str]
     queue_url: str
     audit_queue_url: str
@@ -54,6 +59,7 @@ class Stack:
 
     def put_key(self, name: str, text: str, which: str = "public-key") -> None:
         """Paste a key, or SFTP keys."""
+        WATCH.learn(text)
         secret = f"{STACK}/tenants/{name}/{which}"
         try:
             self.secrets.put_secret_value(SecretId=secret, SecretString=text)
@@ -62,6 +68,7 @@ class Stack:
 
     def land(self, key: str, data: bytes) -> dict[str, Any]:
         """Land a file; gives the S3 notification that announces it."""
+        WATCH.landed(key)
         etag = self.s3.put_object(Bucket=LANDING, Key=key, Body=data)["ETag"].strip('"')
         return notification(key, etag, len(data))
 
@@ -162,6 +169,8 @@ def _make() -> Stack:
     events.create_event_bus(Name=bus)
     events.put_rule(Name="audit", EventBusName=bus, EventPattern='{"source": ["callseal"]}')
     events.put_targets(Rule="audit", EventBusName=bus, Targets=[{"Id": "queue", "Arn": audit_arn}])
+    dynamodb = session.client("dynamodb")
+    make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
@@ -171,6 +180,8 @@ def _make() -> Stack:
         "ARCHIVE_BUCKET": ARCHIVE,
         "ENCRYPT_QUEUE_URL": queue_url,
         "AUDIT_BUS": bus,
+        "KEY_REGISTER": f"{STACK}-key-register",
+        "KEY_EVENTS": f"{STACK}-key-events",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "AWS_REGION": REGION,
@@ -178,6 +189,17 @@ def _make() -> Stack:
         "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
-    return Stack(
-        s3, sqs, session.client("ssm"), session.client("secretsmanager"), events, environment, queue_url, audit_url
-    )
+    ssm, secrets = session.client("ssm"), session.client("secretsmanager")
+    return Stack(s3, sqs, ssm, secrets, events, dynamodb, environment, queue_url, audit_url)
+
+
+def make_tables(dynamodb: Any, register: str, events: str) -> None:
+    """Make the key register and the table of events that were counted, as template.yaml has them."""
+    for table, names in {register: ("tenant", "fingerprint"), events: ("event_id",)}.items():
+        kinds = zip(names, ("HASH", "RANGE"), strict=False)
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
+        )

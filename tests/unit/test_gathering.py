@@ -1,12 +1,14 @@
 """Requests of several threads that go out as one."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Barrier, Event
+from unittest.mock import patch
 
 import pytest
 
-from callseal.aws.gathering import Gathering
+from callseal.aws.gathering import Gathering, Rendezvous
 
 
 def test_everybody_gets_the_answer_to_their_own_item() -> None:
@@ -20,7 +22,7 @@ def test_everybody_gets_the_answer_to_their_own_item() -> None:
             return str(exc)
         return "taken"
 
-    gathering = Gathering(send, 4)
+    gathering = Gathering(send, 4, Rendezvous())
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(put, range(2000)))
     assert answers == [str(item) if item % 3 == 0 else "taken" for item in range(2000)]
@@ -36,7 +38,7 @@ def test_what_comes_while_a_call_is_under_way_goes_out_with_the_next() -> None:
         go_on.wait(10)
         return [None] * len(items)
 
-    gathering = Gathering(send, 4)
+    gathering = Gathering(send, 4, Rendezvous())
     with ThreadPoolExecutor(8) as threads:
         first = threads.submit(gathering.put, 0)
         assert begun.wait(10)
@@ -57,7 +59,7 @@ def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseEx
             raise error
         return [None] * len(items)
 
-    gathering = Gathering(send, 10)
+    gathering = Gathering(send, 10, Rendezvous())
     with pytest.raises(type(error)):
         gathering.put(1)
     gathering.put(2)
@@ -65,6 +67,40 @@ def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseEx
 
 def test_an_answer_that_does_not_fit_the_items_takes_none_of_them() -> None:
     """Half an answer must never count as a whole one."""
-    gathering = Gathering(lambda items: [], 10)
+    gathering = Gathering(lambda items: [], 10, Rendezvous())
     with pytest.raises(ValueError, match="shorter"):
         gathering.put(1)
+
+
+def test_those_at_a_rendezvous_wait_for_all_that_may_come() -> None:
+    calls: list[int] = []
+
+    def send(items: Sequence[int]) -> list[None]:
+        calls.append(len(items))
+        return [None] * len(items)
+
+    def work(item: int) -> None:
+        with rendezvous.at_work():
+            ready.wait(10)
+            time.sleep(item / 1000)
+            first.put(item)
+            second.put(item)
+
+    rendezvous, ready = Rendezvous(), Barrier(8)
+    first, second = Gathering(send, 10, rendezvous), Gathering(send, 10, rendezvous)
+    with ThreadPoolExecutor(8) as threads, patch("callseal.aws.gathering.LINGER_SECONDS", 10):
+        list(threads.map(work, range(8)))
+    assert calls == [8, 8]
+
+
+def test_nobody_waits_long_for_one_that_does_not_come() -> None:
+    rendezvous, sent = Rendezvous(), Event()
+
+    def send(items: Sequence[int]) -> list[None]:
+        sent.set()
+        return [None] * len(items)
+
+    gathering = Gathering(send, 10, rendezvous)
+    with ThreadPoolExecutor(1) as threads, rendezvous.at_work(), rendezvous.at_work():
+        threads.submit(gathering.put, 1).result(10)
+    assert sent.is_set()

@@ -59,6 +59,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Strength and purpose.
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "told"),
+    [
+        ("rsa2048", ("RSA", 2048)),
+        ("rsa4096", ("RSA", 4096)),
+        ("p256", ("EC P-256", 256)),
+        ("p384", ("EC P-384", 384)),
+        ("p521", ("EC P-521", 521)),
+    ],
+)
+def test_an_accepted_certificate_tells_its_algorithm_and_strength(algorithm: str, told: tuple[str, int]) -> None:
+    (member,) = verdict(x509_tenant(algorithm).public_text).members
+    assert (member.algorithm, member.strength) == told
+
+
 @pytest.mark.parametrize("algorithm", ["rsa2048", "rsa4096", "p256", "p384", "p521"])
 def test_a_strong_certificate_is_accepted_with_its_fingerprint_and_end(algorithm: str) -> None:
     tenant = x509_tenant(algorithm)

@@ -24,14 +24,37 @@ DEFAULTS = {
     "encrypt_metadata": True,
     "archive_formats": ("mp3",),
     "cms_profile": "authenveloped-gcm",
+    "require_key_proof": False,
+    "rotation_overlap_days": 0,
     "sftp_may_delete": False,
     "sftp_source_addresses": (),
 }
 LISTS: dict[str, Any] = {"archive_formats": ["mp3"], "sftp_source_addresses": []}
 FLAGS = [
-    "encrypt", "deliver_to_sftp", "deliver_to_archive", "only_encrypt_sftp", "encrypt_metadata", "sftp_may_delete",
+    "encrypt", "deliver_to_sftp", "deliver_to_archive", "only_encrypt_sftp", "encrypt_metadata", "require_key_proof",
+    "sftp_may_delete",
 ]  # fmt: skip
-ODD = [None, 0, 1, 1.0, "", "true", "mp3", "wav", [], ["mp3"], ["wav", "mp3"], {}, True, False, "enveloped-cbc"]
+ODD = [
+    None,
+    0,
+    1,
+    -1,
+    90,
+    91,
+    1.0,
+    7.5,
+    "",
+    "true",
+    "mp3",
+    "wav",
+    [],
+    ["mp3"],
+    ["wav", "mp3"],
+    {},
+    True,
+    False,
+    "enveloped-cbc",
+]
 odd_values = st.sampled_from(ODD) | st.lists(st.sampled_from(["mp3", "wav", "MP3", "xml", 1, True, None]), max_size=4)
 json_values = st.recursive(
     odd_values | st.text(max_size=5) | st.integers() | st.floats(allow_nan=False),
@@ -46,6 +69,7 @@ good_members: dict[str, st.SearchStrategy[Any]] = {
     | st.lists(
         st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "10.0.0.1/8", "::/129", "here", "1.2.3.4/"]), max_size=2
     ),
+    "rotation_overlap_days": st.integers(0, 90),
 }
 near_valid = st.builds(
     lambda good, odd: good | odd,
@@ -133,13 +157,33 @@ def test_other_source_addresses_are_refused(value: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_key_proof", "\ud800"]
-)
+@pytest.mark.parametrize("value", [0, 1, 7, 90, 7.0])
+def test_an_overlap_is_a_whole_number_of_days(value: float) -> None:
+    days = parse_settings(json.dumps({"rotation_overlap_days": value})).rotation_overlap_days
+    assert (days, type(days)) == (value, int)
+
+
+@pytest.mark.parametrize("value", [-1, 91, 1.5, "7", None, True, [7], {}, 1e300])
+def test_other_overlaps_are_refused(value: Any) -> None:
+    assert "rotation_overlap_days must be a whole number of days from 0 to 90" in refusal(
+        json.dumps({"rotation_overlap_days": value})
+    )
+
+
+@pytest.mark.parametrize("name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_proof"])
 def test_an_unknown_member_is_refused_by_name_with_the_known_ones(name: str) -> None:
     sentence = refusal(json.dumps({name: True}))
     assert f"there is no setting {name!r}" in sentence
     assert all(known in sentence for known in DEFAULTS)
+
+
+@pytest.mark.parametrize("name", ["+46701234567", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj", "\ud800", "a\nb", "é"])
+def test_what_was_pasted_where_a_name_belongs_is_not_repeated(name: str) -> None:
+    """It may be a private key's text, or a caller's number, and the sentence goes into the audit."""
+    sentence = refusal(json.dumps({name: True}))
+    assert "there is no setting of such a name; known are encrypt" in sentence
+    assert name not in sentence
+    assert repr(name).strip("'") not in sentence
 
 
 def test_a_very_long_name_does_not_fill_the_sentence() -> None:

@@ -1,9 +1,12 @@
-"""Audit events: what happened, to a landed file as a rule. Their schema is schemas/audit-event.schema.json."""
+"""Audit events: what happened to a landed file, to a tenant's key (`keys.events`), or by SFTP (`sftp.events`).
+
+Their schema is schemas/audit-event.schema.json.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -56,7 +59,7 @@ def delivered(
         now,
         {
             "outputs": [asdict(output) for output in outputs],
-            "recipients": [_recipient(recipient) for recipient in recipients] or None,
+            "recipients": [recipient_member(recipient) for recipient in recipients] or None,
             "key_version": key_version,
         },
     )
@@ -109,9 +112,28 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _recipient(recipient: Recipient) -> dict[str, Any]:
+def recipient_member(recipient: Recipient) -> dict[str, Any]:
+    """Write a recipient as a member of an event."""
     not_after = timestamp(recipient.not_after) if recipient.not_after else None
     return {"fingerprint": recipient.fingerprint, "kind": recipient.kind, "not_after": not_after}
+
+
+def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Sequence[object]) -> AuditEvent:
+    """Build an event. Its id is made of what happened, to which thing: repeats share it. Other members are null."""
+    detail: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": sha256(json.dumps(happened).encode()).hexdigest()[:32],
+        "time": timestamp(now),
+        "tenant": None,
+        "source": None,
+        "outputs": None,
+        "recipients": None,
+        "key_version": None,
+        "reason": None,
+        "message": None,
+        "session": None,
+    }
+    return AuditEvent(detail_type, detail | members)
 
 
 def _known(reason: str) -> str | None:
@@ -122,27 +144,7 @@ def _known(reason: str) -> str | None:
 def _event(
     detail_type: str, landed: LandedObject, now: datetime, members: dict[str, Any], by: Sequence[object] = ()
 ) -> AuditEvent:
-    """Build an event. Its id is made of what happened (`by` what, or why), and to which object: repeats share it."""
+    """Build the event of a landed object; `by` is what, or why."""
     source = {"bucket": landed.bucket, "key": landed.key, "etag": landed.etag, "size": landed.size}
-    happened = [landed.bucket, landed.key, landed.etag, landed.version_id, *by]
-    return build(detail_type, happened, tenant_of(landed.key), now, {"source": source, **members})
-
-
-def build(
-    detail_type: str, happened: Sequence[object], tenant: str | None, now: datetime, members: Mapping[str, Any]
-) -> AuditEvent:
-    """Build an event with every member of the schema; its id is made of what `happened`."""
-    detail: dict[str, Any] = {
-        "schema": SCHEMA,
-        "id": sha256(json.dumps([detail_type, *happened]).encode()).hexdigest()[:32],
-        "time": timestamp(now),
-        "tenant": tenant,
-        "source": None,
-        "outputs": None,
-        "recipients": None,
-        "key_version": None,
-        "reason": None,
-        "message": None,
-        "session": None,
-    }
-    return AuditEvent(detail_type, detail | dict(members))
+    happened = [detail_type, landed.bucket, landed.key, landed.etag, landed.version_id, *by]
+    return event(detail_type, now, {"tenant": tenant_of(landed.key), "source": source} | members, happened)

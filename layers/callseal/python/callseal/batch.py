@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from callseal.aws.meter import Meter
-from callseal.aws.queue import EncryptQueue
 from callseal.delivery import Delivery, Outcome
 from callseal.errors import CallsealError, TransientError, UnreadableNotificationError
 from callseal.landing import LandedObject
 from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.notification import Message, parse_body, parse_notification, queue_messages
+from callseal.wiring import Parts
 
 
 class BatchFailedError(CallsealError):
@@ -28,12 +27,10 @@ class BatchFailedError(CallsealError):
 class Batch:
     """Handles an invocation: messages of the encrypt queue, or a bare S3 notification."""
 
-    def __init__(
-        self, delivery: Delivery, queue: EncryptQueue, landing_bucket: str, workers: int, log: Log, meter: Meter
-    ) -> None:
+    def __init__(self, delivery: Delivery, parts: Parts, workers: int, log: Log) -> None:
         """Take what it works with; `workers` is how many records are worked on at once."""
-        self._delivery, self._queue, self._landing_bucket = delivery, queue, landing_bucket
-        self._log, self._meter = log, meter
+        self._delivery, self._queue, self._landing_bucket = delivery, parts.queue, parts.landing.name
+        self._rendezvous, self._meter, self._log = parts.rendezvous, parts.meter, log
         self._executor = ThreadPoolExecutor(workers, "record")
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +69,8 @@ class Batch:
         try:
             if landed.bucket != self._landing_bucket:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
-            outcome = self._delivery.deliver(landed)
+            with self._rendezvous.at_work():
+                outcome = self._delivery.deliver(landed)
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
             self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
             return None

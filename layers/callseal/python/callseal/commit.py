@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from callseal.aws.landing_bucket import LandingBucket
@@ -11,7 +11,7 @@ from callseal.aws.output_buckets import Address, OutputBuckets, StoredObject
 from callseal.aws.upload import PART_BYTES
 from callseal.envelopes import Sink, Source, cms
 from callseal.errors import HeldError, OutputExistsError, Reason, SourceGoneError, TransientError
-from callseal.planning import Plan
+from callseal.planning import Plan, label_of
 from callseal.recipients import GpgFactory
 from callseal.recipients.model import CmsRecipients
 from callseal.routing import Destination, Route
@@ -30,7 +30,7 @@ class Progress:
     @property
     def sealed(self) -> StoredObject | None:
         """A sealed output, where there is one yet."""
-        return next((stored for way, stored in self.stored.items() if way.sealed), None)
+        return next((stored for stored in self.stored.values() if stored.is_sealed), None)
 
 
 class OutputConflictError(HeldError):
@@ -60,11 +60,13 @@ class Committer:
         for way in plan.routes:
             if stored := self._outputs.look(plan.address(way)):
                 self._accept(plan, way, stored, progress)
+        if plan.moved:
+            self._look_for_earlier(plan, progress)
         return progress
 
     def commit(self, plan: Plan, way: Route, progress: Progress) -> None:
         """Write one output, or find that another worker did; raises OutputConflictError where it is not ours."""
-        address = plan.address(way)
+        address = self._address(plan, way, progress)
         try:
             progress.stored[way] = self._write(plan, way, address, progress)
         except OutputExistsError:
@@ -76,11 +78,33 @@ class Committer:
             progress.hashes[stored.address] = self._outputs.sha256(stored)
         return progress.hashes[stored.address]
 
+    def _look_for_earlier(self, plan: Plan, progress: Progress) -> None:
+        """Find what an earlier try committed by other settings, or another key: the first commit is what counts.
+
+        It stands for its destination's output, but a plain one never for a sealed one; where it stands for none, the
+        audit names it all the same.
+        """
+        for destination, address in plan.other_addresses():
+            stored = self._outputs.look(address)
+            if stored is None or not plan.has_made(stored):
+                continue
+            ways = [way for way in plan.routes if way.destination == destination and way not in progress.stored]
+            asked = [way for way in ways if stored.is_sealed or not way.sealed]
+            progress.stored[asked[0] if asked else Route(destination, stored.is_sealed)] = stored
+
+    @staticmethod
+    def _address(plan: Plan, way: Route, progress: Progress) -> Address:
+        """Name an output; a copy of a sealed one that is there is named by that one's envelope."""
+        address, first = plan.address(way), progress.sealed
+        if not way.sealed or first is None:
+            return address
+        return Address(address.bucket, first.address.key)
+
     def _write(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
         if not way.sealed:
             return self._copy_plain(plan, way, address)
         if progress.sealed:
-            return self._copy_sealed(plan, way, progress.sealed, address, progress)
+            return self._copy_sealed(progress.sealed, address, progress)
         return self._seal(plan, way, address, progress)
 
     def _seal(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
@@ -109,13 +133,11 @@ class Committer:
         source = StoredObject(Address(landed.bucket, landed.key), landed.etag or "", landed.size or 0, {})
         return self._outputs.copy(source, address, plan.label(way))
 
-    def _copy_sealed(
-        self, plan: Plan, way: Route, first: StoredObject, address: Address, progress: Progress
-    ) -> StoredObject:
+    def _copy_sealed(self, first: StoredObject, address: Address, progress: Progress) -> StoredObject:
         """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""
         self._refuse_occupied(address)
         try:
-            stored = self._outputs.copy(first, address, replace(plan.label(way), recipients=first.recipients))
+            stored = self._outputs.copy(first, address, label_of(first))
         except SourceGoneError as exc:  # not the landed file: that one is still owed
             raise TransientError("A sealed output is gone before its second copy was made.") from exc
         if first.address in progress.hashes:

@@ -19,7 +19,7 @@ from callseal.aws.bus import AuditBus
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.tenants import Clock
 from callseal.commit import Committer, OutputConflictError, Progress
-from callseal.errors import HeldError, Reason, SourceGoneError
+from callseal.errors import HeldError, Reason, SourceGoneError, SourceReplacedError
 from callseal.landing import LandedObject
 from callseal.planning import Plan, Planner
 from callseal.recipients.model import Recipient
@@ -61,8 +61,26 @@ class Delivery:
                 return self._deliver_as_of_now(landed)
             except HeldError as held:
                 return self._hold(landed, held)
+        except SourceReplacedError:
+            return self._repeat_of_replaced(landed)
         except SourceGoneError:
             return Outcome("gone")
+
+    def _repeat_of_replaced(self, landed: LandedObject) -> Outcome:
+        """Tell the audit, once more perhaps, of a file that was overwritten in landing once its outputs were there.
+
+        One that is purged has been told of; one that is overwritten may have been caught between commit and audit.
+        """
+        try:
+            plan = self._planner.plan(landed)
+            progress = self._committer.look(plan)
+        except HeldError:
+            return Outcome("gone")
+        if not progress.stored or any(way not in progress.stored for way in plan.routes):
+            return Outcome("gone")
+        event = self._delivered_event(plan, progress)
+        self._bus.put(event)
+        return Outcome("gone", plan.file.tenant, event.id)
 
     def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:
         """Deliver; a conflict where remembered settings, or a remembered key, led to is not the last word."""
@@ -96,7 +114,8 @@ class Delivery:
         return Outcome("delivered", plan.file.tenant, event_id, bytes_sealed=sealed, seconds=seconds)
 
     def _delivered_event(self, plan: Plan, progress: Progress) -> audit.AuditEvent:
-        outputs = self._outputs(plan.routes, progress)
+        others = [way for way in progress.stored if way not in plan.routes]
+        outputs = self._outputs([*plan.routes, *others], progress)
         recipients, key_version = _sealed_to(plan, progress)
         return audit.delivered(plan.landed, outputs, recipients, key_version, self._clock())
 
@@ -105,7 +124,7 @@ class Delivery:
 
     def _output(self, way: Route, progress: Progress) -> Output:
         stored = progress.stored[way]
-        digest = self._committer.sha256(stored, progress) if way.sealed else None
+        digest = self._committer.sha256(stored, progress) if stored.is_sealed else None
         address = stored.address
         return Output(way.destination, address.bucket, address.key, stored.size, digest, stored.sealed)
 
@@ -123,10 +142,10 @@ class Delivery:
 
 def _sealed_to(plan: Plan, progress: Progress) -> tuple[Sequence[Recipient], str | None]:
     """Tell whom the outputs are sealed to: by their own metadata, which may be of before a rotation."""
-    if progress.sealed is None or plan.key is None:
+    if progress.sealed is None:
         return (), None
-    members = plan.key.recipients.members
     fingerprints = progress.sealed.recipients
-    if fingerprints == tuple(member.fingerprint for member in members):
-        return members, plan.key.version
-    return [Recipient(fingerprint, members[0].kind, None) for fingerprint in fingerprints], None
+    if plan.key and fingerprints == tuple(member.fingerprint for member in plan.key.recipients.members):
+        return plan.key.recipients.members, plan.key.version
+    kind: Literal["x509", "openpgp"] = "x509" if progress.sealed.sealed == "cms" else "openpgp"
+    return [Recipient(fingerprint, kind, None) for fingerprint in fingerprints], None

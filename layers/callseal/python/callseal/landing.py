@@ -58,8 +58,8 @@ def parse_landing_key(key: str) -> LandedFile:
         raise _unsupported("its first folder is no tenant's name (a-z, 0-9 and '-', 2 to 63 characters)")
     if any(segment in ("", ".", "..") for segment in key.split("/")):
         raise _unsupported("its key ends in '/' or has an empty, '.' or '..' segment")
-    if any(unicodedata.category(character) == "Cc" for character in key):
-        raise _unsupported("its key has a control character")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in key):
+        raise _unsupported("its key has a control character, or half of one")
     if len(key.encode()) > MAX_KEY_BYTES:
         raise _unsupported(f"its key is over {MAX_KEY_BYTES:,} bytes, which leaves no room for a suffix")
     stem, _, extension = key.rpartition("/")[2].rpartition(".")

@@ -15,12 +15,18 @@ UNITS = {
     "OldestHeldAge": "Seconds",
     "OwedFiles": "Count",
     "OldestOwedAge": "Seconds",
+    "KeysChecked": "Count",
+    "KeysAccepted": "Count",
+    "KeysRejected": "Count",
+    "KeysExpiring": "Count",
+    "KeysProven": "Count",
+    "KeyProofsRefused": "Count",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of a metric; of RecordingsHeld, with the reason as a dimension."""
+    """One value of a metric; of RecordingsHeld and KeysRejected, with the reason as a dimension."""
 
     name: str
     value: float

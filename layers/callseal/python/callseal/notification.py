@@ -6,6 +6,7 @@ object may be announced more than once; neither is an error.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from urllib.parse import unquote_plus
 from callseal.errors import UnreadableNotificationError
 from callseal.landing import LandedObject
 
+# What may stand between an entity-tag's quotes (RFC 9110, 8.8.3), in ASCII: it goes into conditions and metadata.
+_ETAG = re.compile(r"[!#-~]{1,256}")
 NOTHING: tuple[LandedObject, ...] = ()
 
 
@@ -38,7 +41,7 @@ def queue_messages(event: object) -> list[Message] | None:
         return None
     try:
         return [_message(record) for record in records]
-    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as exc:
         raise UnreadableNotificationError("A message of the batch has no id or no body, or odd attributes.") from exc
 
 
@@ -47,11 +50,14 @@ def _is_from_queue(record: object) -> bool:
 
 
 def _message(record: Mapping[str, Any]) -> Message:
+    body = record["body"]
+    if not isinstance(body, str):
+        raise TypeError("not a text")
     return Message(
         id=_text(record["messageId"]),
         receipt_handle=record.get("receiptHandle", ""),
-        receives=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
-        body=record["body"],
+        receives=max(1, int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))),
+        body=body,
     )
 
 
@@ -78,7 +84,7 @@ def parse_notification(notification: object) -> tuple[LandedObject, ...]:
 
 def _landed_object(record: Any) -> LandedObject:
     try:
-        if not str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
+        if not _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
             raise UnreadableNotificationError("The message tells of something else than an object's creation.")
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
         etag, size, version_id = thing.get("eTag"), thing.get("size"), thing.get("versionId")
@@ -86,7 +92,7 @@ def _landed_object(record: Any) -> LandedObject:
             bucket=_text(bucket),
             # Encoded like a form: "+" is a space. Decoded here, once, and nowhere else.
             key=_text(unquote_plus(_text(thing["key"]), errors="strict")),
-            etag=_text(etag).strip('"') if etag else None,
+            etag=_etag(etag) if etag else None,
             size=None if size is None else _size(size),
             version_id=_text(version_id) if version_id else None,
             landed_at=_moment(record.get("eventTime")),
@@ -106,15 +112,25 @@ def _text(value: object) -> str:
     return value
 
 
+def _etag(value: object) -> str:
+    etag = _text(value).strip('"')
+    if not _ETAG.fullmatch(etag):
+        raise ValueError("not an etag")
+    return etag
+
+
 def _size(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    # Whatever is not of 64 bits is no size, and no number that a metric could take.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise TypeError("not a size in bytes")
     return value
 
 
 def _moment(value: object) -> datetime | None:
     """Read an RFC 3339 time in UTC; what is none is left out, for nothing but a metric rests on it."""
+    if not isinstance(value, str):
+        return None
     try:
-        return datetime.fromisoformat(str(value)).astimezone(UTC)
+        return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-PKESK, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, SEIPD = 1, 5, 6, 7, 18
+PKESK, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, PUBLIC_SUBKEY, SEIPD = 1, 5, 6, 7, 14, 18
 
 
 class Packet(NamedTuple):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from callseal.aws.output_buckets import Address, Label
+from callseal.aws.output_buckets import Address, Label, StoredObject
 from callseal.aws.tenants import Clock, KeyVersion, Tenants
 from callseal.aws.upload import PART_BYTES
+from callseal.choosing import KeyChoice
 from callseal.errors import HeldError
 from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
-from callseal.routing import Destination, Route, output_key, route
+from callseal.routing import Destination, Envelope, Route, output_key, route
 from callseal.settings import TenantSettings
 
 SEALED_TYPES = {"cms": "application/pkcs7-mime", "openpgp": "application/pgp-encrypted"}
+ENVELOPES: tuple[Envelope | None, ...] = (None, "cms", "openpgp")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done with a file: its routes in order, and the key where some output is sealed."""
+    """What is to be done with a file: its routes in order, and the key where some output is sealed.
+
+    `moved` tells that the tenant's key or settings have changed about when the file landed, or later: an earlier try
+    may have left outputs that they do not ask for any more.
+    """
 
     landed: LandedObject
     file: LandedFile
@@ -27,16 +33,37 @@ class Plan:
     routes: tuple[Route, ...]
     key: KeyVersion | None
     buckets: Mapping[Destination, str]
+    moved: bool = False
 
     @property
     def is_one_put(self) -> bool:
         """Whether all there is to write is one sealed output that is small enough for a single request."""
-        return len(self.routes) == 1 and self.routes[0].sealed and (self.landed.size or 0) <= PART_BYTES // 2
+        return (
+            not self.moved
+            and len(self.routes) == 1
+            and self.routes[0].sealed
+            and (self.landed.size or 0) <= PART_BYTES // 2
+        )
 
     def address(self, way: Route) -> Address:
         """Name the output of a route."""
         envelope = self.key.recipients.envelope if way.sealed and self.key else None
         return Address(self.buckets[way.destination], output_key(self.landed.key, envelope))
+
+    def other_addresses(self) -> Iterator[tuple[Destination, Address]]:
+        """Name every output that some settings or key could have asked for, and these do not."""
+        asked = {self.address(way) for way in self.routes}
+        for destination, bucket in self.buckets.items():
+            for envelope in ENVELOPES:
+                address = Address(bucket, output_key(self.landed.key, envelope))
+                if address not in asked:
+                    yield destination, address
+
+    def has_made(self, stored: StoredObject) -> bool:
+        """Tell whether an earlier try of this file made it; an older one is of a file that had the same bytes."""
+        landed_at, modified = self.landed.landed_at, stored.modified
+        is_older = landed_at is not None and modified is not None and modified < landed_at.replace(microsecond=0)
+        return stored.source_etag == self.landed.etag and not is_older
 
     def label(self, way: Route) -> Label:
         """Label the output of a route."""
@@ -48,12 +75,18 @@ class Plan:
         return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, fingerprints)
 
 
+def label_of(sealed: StoredObject) -> Label:
+    """Label the copy of a sealed output, which may be of before a rotation, as it is labelled itself."""
+    return Label(SEALED_TYPES[sealed.sealed], sealed.source_etag or "", sealed.sealed, sealed.recipients)
+
+
 class Planner:
     """Plans landed files; safe to use from several threads."""
 
     def __init__(self, tenants: Tenants, buckets: Mapping[Destination, str], clock: Clock) -> None:
         """Take the tenants, and the names of the output buckets."""
         self._tenants, self._buckets, self._clock = tenants, buckets, clock
+        self._choice = KeyChoice(tenants, clock)
 
     def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
         """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
@@ -73,5 +106,11 @@ class Planner:
     def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
         settings = self._tenants.settings(file.tenant)
         routes = route(settings, file)
-        key = self._tenants.key(file.tenant) if any(way.sealed for way in routes) else None
-        return Plan(landed, file, settings, routes, key, self._buckets)
+        key = self._choice.key(file.tenant, settings) if any(way.sealed for way in routes) else None
+        moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
+        return Plan(landed, file, settings, routes, key, self._buckets, moved)
+
+    def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
+        if self._tenants.moved(tenant, since):
+            return True
+        return key is not None and self._choice.moved(tenant, settings, key, since)

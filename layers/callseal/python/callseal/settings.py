@@ -5,6 +5,7 @@ tests/unit/test_settings.py holds the two together.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,7 +14,9 @@ from callseal.errors import HeldError, Reason
 from callseal.sftp.sources import MAX_PATTERNS, parse_network
 
 RECORDING_FORMATS = ("wav", "mp3")
+_LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{0,32}")
 CMS_PROFILES = ("authenveloped-gcm", "enveloped-cbc")
+MAX_OVERLAP_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,13 @@ class TenantSettings:
     cms_profile: str = "authenveloped-gcm"
     sftp_may_delete: bool = False
     sftp_source_addresses: tuple[str, ...] = ()
+    require_key_proof: bool = False
+    rotation_overlap_days: int = 0
+
+    @property
+    def follows_rotation(self) -> bool:
+        """Whether more than the current version of the secret decides what a file is sealed to."""
+        return self.require_key_proof or self.rotation_overlap_days > 0
 
 
 def parse_settings(text: str) -> TenantSettings:
@@ -80,6 +90,12 @@ def _networks(value: Any) -> Any:
     return tuple(value) if len(networks) == len(value) else None
 
 
+def _days(value: Any) -> Any:
+    # JSON has one kind of number: 7.0 is a whole one. In Python True is one, too.
+    whole = not isinstance(value, bool) and isinstance(value, int | float) and value in range(MAX_OVERLAP_DAYS + 1)
+    return int(value) if whole else None
+
+
 _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     **{field.name: (_flag, "true or false") for field in fields(TenantSettings)},
     "archive_formats": (_formats, f"a list of {', '.join(RECORDING_FORMATS)}, each once at most"),
@@ -88,12 +104,15 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
         _networks,
         f"a list of at most {MAX_PATTERNS} addresses or networks (192.0.2.0/24, 2001:db8::/32), each once and exact",
     ),
+    "rotation_overlap_days": (_days, f"a whole number of days from 0 to {MAX_OVERLAP_DAYS}"),
 }
 
 
 def _checked(name: str, value: Any) -> Any:
     if name not in _CHECKS:
-        raise invalid(f"there is no setting {name[:64]!r}; known are {', '.join(_CHECKS)}")
+        # A name that could be one is told; anything else may be a key's text or a caller's number, pasted here.
+        told = repr(name) if _LIKE_A_NAME.fullmatch(name) else "of such a name"
+        raise invalid(f"there is no setting {told}; known are {', '.join(_CHECKS)}")
     check, wanted = _CHECKS[name]
     checked = check(value)
     if checked is None:

@@ -1,7 +1,7 @@
 """The sweep: whatever is still owed goes back to the queue. Lost events, dead letters and crashes heal by it.
 
-A file that is not held goes back once it has been in landing for a while; a held one when its cause is gone. A run
-takes so much time, and puts so much on the queue; where it ends, the next one goes on.
+A file that is not held goes back once it has been in landing for a while; a held one when its cause is gone, or is
+another by now. A run takes so much time, and puts so much on the queue; where it ends, the next one goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from callseal.aws.queue import EncryptQueue
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Clock
 from callseal.commit import Committer
-from callseal.errors import CallsealError, HeldError, SourceGoneError
+from callseal.errors import CallsealError, HeldError, Reason, SourceGoneError
 from callseal.landing import LandedObject, tenant_of
 from callseal.log import Log, describe
 from callseal.metrics import Sample
@@ -136,26 +136,29 @@ class Sweep:
             return "failed"
 
     def _sweep(self, landed: LandedObject, held: Held | None, age: timedelta, room: Semaphore) -> str:
-        plan = self._plan_unless_held(landed) if held else None
-        if held and not plan:
+        verdict = self._judge_anew(landed) if held else None
+        if held and verdict == held.reason:
             self._complain(landed, held, age)
             return "held"
         if not room.acquire(blocking=False):
             return "waiting"
-        if held and plan:
+        state = "put_back"
+        if held and isinstance(verdict, Plan):
             # Its tags stay until it is delivered, for a crash's sake.
-            version = plan.key.version if plan.key else None
+            version = verdict.key.version if verdict.key else None
             self._bus.put(audit.released(landed, held.reason, version, self._clock()))
+            state = "released"
+        # What would be held for another reason by now goes back too: who takes it up says so.
         self._queue.put_back(landed)
-        return "released" if held else "put_back"
+        return state
 
-    def _plan_unless_held(self, landed: LandedObject) -> Plan | None:
-        """Plan a held file anew; None where it would be held again. Files of a tenant share what this run has read."""
+    def _judge_anew(self, landed: LandedObject) -> Plan | Reason:
+        """Plan a held file anew, or tell what it would be held for. Files of a tenant share what this run has read."""
         try:
             plan = self._planner.plan(landed, since=self._started)
             self._committer.look(plan)
-        except HeldError:
-            return None
+        except HeldError as still:
+            return still.reason
         return plan
 
     def _complain(self, landed: LandedObject, held: Held, age: timedelta) -> None:

@@ -11,7 +11,11 @@ from time import sleep
 from boto3.session import Session
 
 from callseal.aws.bus import AuditBus
-from callseal.aws.calls import client
+from callseal.aws.calls import client, client_later
+from callseal.aws.gathering import Rendezvous
+from callseal.aws.key_files import KeyFiles
+from callseal.aws.key_register import KeyRegister
+from callseal.aws.key_uses import KeyUses
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
@@ -19,9 +23,10 @@ from callseal.aws.queue import EncryptQueue
 from callseal.aws.sftp_keys import SftpKeys
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
+from callseal.aws.told import Memory
 from callseal.commit import Committer
 from callseal.planning import Planner
-from callseal.recipients import gpg_factory
+from callseal.recipients import GpgFactory, gpg_factory
 from callseal.sftp.session import SessionSettings
 from callseal.sftp_login import SftpLogins
 
@@ -34,11 +39,18 @@ class Parts:
 
     landing: LandingBucket
     queue: EncryptQueue
+    rendezvous: Rendezvous
     bus: AuditBus
     planner: Planner
     committer: Committer
     position: SweepPosition
     meter: Meter
+    gpg: GpgFactory
+    tenants: Tenants
+    register: KeyRegister
+    key_uses: KeyUses
+    memory: Memory
+    key_files: KeyFiles
 
 
 def wire(env: Mapping[str, str]) -> Parts:
@@ -47,17 +59,27 @@ def wire(env: Mapping[str, str]) -> Parts:
     s3 = client(session, "s3")
     gpg = gpg_factory(env["GPG_BINARY"])
     secrets, ssm = client(session, "secretsmanager"), client(session, "ssm")
-    tenants = Tenants(secrets, ssm, env["TENANTS_PREFIX"], gpg, now)
-    landing = LandingBucket(s3, env["LANDING_BUCKET"])
+    dynamodb = client_later(session, "dynamodb")
+    register = KeyRegister(dynamodb, env["KEY_REGISTER"])
+    tenants = Tenants(secrets, ssm, register, env["TENANTS_PREFIX"], gpg, now)
+    rendezvous = Rendezvous()
+    landing = LandingBucket(s3, env["LANDING_BUCKET"], rendezvous)
     outputs = OutputBuckets(s3, ThreadPoolExecutor(PARTS_AT_ONCE, "part"))
     return Parts(
         landing=landing,
+        rendezvous=rendezvous,
         queue=EncryptQueue(client(session, "sqs"), env["ENCRYPT_QUEUE_URL"]),
-        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"]),
+        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"], rendezvous),
         planner=Planner(tenants, {"archive": env["ARCHIVE_BUCKET"], "sftp": env["SFTP_BUCKET"]}, now),
         committer=Committer(landing, outputs, gpg),
         position=SweepPosition(ssm, env["SWEEP_POSITION"]),
         meter=Meter(env["STACK_NAME"]),
+        gpg=gpg,
+        tenants=tenants,
+        register=register,
+        key_uses=KeyUses(dynamodb, env["KEY_REGISTER"], env["KEY_EVENTS"]),
+        memory=Memory(dynamodb, env["KEY_EVENTS"]),
+        key_files=KeyFiles(s3, env["SFTP_BUCKET"]),
     )
 
 
@@ -65,7 +87,9 @@ def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
     """Wire up what answers logins; raises KeyError naming an environment variable that is missing."""
     session = Session()
     secrets, prefix = client(session, "secretsmanager"), env["TENANTS_PREFIX"]
-    tenants = Tenants(secrets, client(session, "ssm"), prefix, gpg_factory(env["GPG_BINARY"]), now)
+    # Settings are all that is asked of the tenants here: neither the register nor gpg is ever reached.
+    register = KeyRegister(client_later(session, "dynamodb"), env["KEY_REGISTER"])
+    tenants = Tenants(secrets, client(session, "ssm"), register, prefix, gpg_factory(env["GPG_BINARY"]), now)
     settings = SessionSettings(
         role_arn=env["SFTP_SESSION_ROLE_ARN"],
         bucket=env["SFTP_BUCKET"],
@@ -78,7 +102,7 @@ def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
 
 def wire_bus(env: Mapping[str, str], session: Session | None = None) -> AuditBus:
     """Wire up the audit bus."""
-    return AuditBus(client(session or Session(), "events"), env["AUDIT_BUS"])
+    return AuditBus(client(session or Session(), "events"), env["AUDIT_BUS"], Rendezvous())
 
 
 def now() -> datetime:

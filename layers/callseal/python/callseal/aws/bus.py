@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from callseal.audit import SOURCE, AuditEvent
 from callseal.aws.calls import calling
-from callseal.aws.gathering import Gathering
+from callseal.aws.gathering import Gathering, Rendezvous
 from callseal.errors import TransientError
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ MAX_ENTRIES = 10
 class AuditBus:
     """Puts audit events on a bus of EventBridge; safe to use from several threads, whose events go out together."""
 
-    def __init__(self, events: EventBridgeClient, name: str) -> None:
-        """Take the client and the bus's name or ARN."""
+    def __init__(self, events: EventBridgeClient, name: str, rendezvous: Rendezvous) -> None:
+        """Take the client, the bus's name or ARN, and where those who work at once wait for each other."""
         self._events = events
         self._name = name
-        self._gathering = Gathering(self._put, MAX_ENTRIES)
+        self._gathering = Gathering(self._put, MAX_ENTRIES, rendezvous)
 
     def put(self, event: AuditEvent) -> None:
         """Put an event; raises TransientError where it was not accepted."""

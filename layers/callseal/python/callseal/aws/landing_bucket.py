@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
-from callseal.errors import Reason, SourceGoneError
+from callseal.aws.gathering import Gathering, Rendezvous
+from callseal.errors import CallsealError, Reason, SourceGoneError, SourceReplacedError, TransientError
 from callseal.landing import LandedObject
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 STATE_TAG, REASON_TAG, DAYS_TAG, HELD = "callseal-state", "callseal-reason", "callseal-held-days", "held"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
+# A request may name 1,000; there are never more of them than records that are worked on at once.
+MAX_PURGED_TOGETHER = 100
 
 
 class LandedBody:
@@ -49,14 +52,15 @@ class Held:
 class LandingBucket:
     """Reads, tags and purges landed objects; each call touches the object of that etag, or raises SourceGoneError."""
 
-    def __init__(self, s3: S3Client, name: str) -> None:
-        """Take the client and the bucket's name."""
+    def __init__(self, s3: S3Client, name: str, rendezvous: Rendezvous) -> None:
+        """Take the client, the bucket's name, and where those who purge wait for each other."""
         self._s3 = s3
         self.name = name
+        self._purges = Gathering(self._purge, MAX_PURGED_TOGETHER, rendezvous)
 
     def find(self, landed: LandedObject) -> LandedObject:
         """Look whether the object is still there, and complete what its notification left out."""
-        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
+        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
             head = self._s3.head_object(**self._address(landed), **self._if_match(landed))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
@@ -64,7 +68,7 @@ class LandingBucket:
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
         """Read the object as a stream."""
-        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
+        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
             answer = self._s3.get_object(**self._address(landed), **self._if_match(landed))
         try:
             yield LandedBody(answer["Body"], answer["ContentLength"])
@@ -72,9 +76,8 @@ class LandingBucket:
             answer["Body"].close()
 
     def purge(self, landed: LandedObject) -> None:
-        """Delete the object, if it is still the one that was read."""
-        with calling("Purging the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
-            self._s3.delete_object(**self._address(landed), **self._if_match(landed))
+        """Delete the object, if it is still the one that was read; those of several threads go together."""
+        self._purges.put(landed)
 
     def tag_held(self, landed: LandedObject, reason: Reason) -> None:
         """Tag the object as held; the platform's own tags stay as far as S3's limit of ten lets them."""
@@ -100,6 +103,34 @@ class LandingBucket:
             )
             for page in pages:
                 yield [self._listed(item) for item in page.get("Contents", [])]
+
+    def _purge(self, several: Sequence[LandedObject]) -> Sequence[Exception | None]:
+        done = self._purge_together(several) if len(several) > 1 else ()
+        return [None if one.key in done else self._purge_one(one) for one in several]
+
+    def _purge_together(self, several: Sequence[LandedObject]) -> set[str]:
+        """Delete what is still as it was read; gives the keys that are gone. The others each hear their own reason."""
+        objects: Any = [self._named(one) for one in several]
+        try:
+            with calling("Purging the landed files"):
+                answer = self._s3.delete_objects(Bucket=self.name, Delete={"Objects": objects})
+        except TransientError:
+            return set()
+        return {deleted["Key"] for deleted in answer.get("Deleted", [])}
+
+    def _purge_one(self, landed: LandedObject) -> CallsealError | None:
+        try:
+            with calling("Purging the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
+                self._s3.delete_object(**self._address(landed), **self._if_match(landed))
+        except CallsealError as exc:
+            return exc
+        return None
+
+    def _named(self, landed: LandedObject) -> dict[str, str]:
+        """Name an object in a batch, under the same condition as by itself."""
+        if landed.version_id:
+            return {"Key": landed.key, "VersionId": landed.version_id}
+        return {"Key": landed.key, **({"ETag": f'"{landed.etag}"'} if landed.etag else {})}
 
     def _listed(self, item: Any) -> LandedObject:
         etag = item["ETag"].strip('"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,16 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object that stands in a bucket: size in bytes, etag without quotes, and what its metadata say."""
+    """An object that stands in a bucket: size in bytes, etag without quotes, and what its metadata say.
+
+    `modified`, to the second, is when it was written, None where we have just written it.
+    """
 
     address: Address
     etag: str
     size: int
     metadata: Mapping[str, str]
+    modified: datetime | None = None
 
     @property
     def source_etag(self) -> str | None:
@@ -65,6 +70,11 @@ class StoredObject:
     def sealed(self) -> str:
         """Its envelope, `openpgp` or `cms`, or `none`."""
         return self.metadata.get(SEALED, "none")
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is in an envelope."""
+        return self.sealed != "none"
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -87,7 +97,8 @@ class OutputBuckets:
                 head = self._s3.head_object(Bucket=address.bucket, Key=address.key)
         except SourceGoneError:
             return None
-        return StoredObject(address, head["ETag"].strip('"'), head["ContentLength"], head["Metadata"])
+        etag, size = head["ETag"].strip('"'), head["ContentLength"]
+        return StoredObject(address, etag, size, head["Metadata"], head["LastModified"])
 
     def upload(self, address: Address, label: Label, size: int) -> Upload:
         """Begin an upload of about `size` bytes; it is visible once committed, and not before."""

@@ -48,7 +48,7 @@ class EncryptQueue:
 
     def retry_soon(self, message: Message) -> None:
         """Let a failed message come back after 5 s, 20 s, 80 s, ... instead of the queue's long visibility timeout."""
-        delay = min(FIRST_RETRY_SECONDS * 4 ** (message.receives - 1), MAX_RETRY_SECONDS)
+        delay = min(FIRST_RETRY_SECONDS * 4 ** min(message.receives - 1, 10), MAX_RETRY_SECONDS)
         with calling("Shortening a failed message's delay"):
             self._sqs.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=message.receipt_handle, VisibilityTimeout=delay

@@ -1,4 +1,6 @@
-"""What is known of a tenant: its settings from SSM, its key from Secrets Manager, judged; remembered for a minute.
+"""What is known of a tenant: its settings from SSM, its key from Secrets Manager, what the key register says of both.
+
+It is remembered for a minute.
 
 A verdict that would hold a file is never repeated from before the file was looked at (`forget`), so a mended key counts
 at once; but files that are looked at together share it, for SSM answers 40 calls a second
@@ -7,13 +9,14 @@ at once; but files that are looked at together share it, for SSM answers 40 call
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from callseal.aws.calls import calling
 from callseal.errors import CallsealError, HeldError, Reason
+from callseal.landing import TENANT
 from callseal.recipients import GpgFactory, Recipients, judge, unreadable
 from callseal.recipients.model import usable_until
 from callseal.settings import TenantSettings, parse_settings
@@ -22,7 +25,11 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
+    from callseal.aws.key_register import KeyRegister, Known
+
 CACHE_TIME = timedelta(seconds=60)
+# The services' clocks are not the same one.
+CLOCK_SKEW = timedelta(seconds=2)
 MAX_CACHED = 2_000
 
 Clock = Callable[[], datetime]
@@ -41,20 +48,50 @@ class KeyVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyText:
+    """What stands in a version of a tenant's secret: untrusted, and a private key where somebody has erred."""
+
+    text: str = field(repr=False)
+    version: str
+    put_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    value: object
+    put_at: datetime | None = None
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
-    value: TenantSettings | KeyVersion | HeldError
+    value: Any
     fetched: datetime
     until: datetime
+    put_at: datetime | None = None
+
+
+def tenant_of_secret(name: str, prefix: str) -> str | None:
+    """Name the tenant whose key a secret holds; None for any other secret."""
+    tenant, _, what = name.removeprefix(f"{prefix}/").partition("/")
+    known = name.startswith(f"{prefix}/") and what == "public-key" and TENANT.fullmatch(tenant)
+    return tenant if known else None
 
 
 class Tenants:
     """Looks tenants up; safe to use from several threads."""
 
     def __init__(
-        self, secrets: SecretsManagerClient, ssm: SSMClient, prefix: str, gpg: GpgFactory, clock: Clock
+        self,
+        secrets: SecretsManagerClient,
+        ssm: SSMClient,
+        register: KeyRegister,
+        prefix: str,
+        gpg: GpgFactory,
+        clock: Clock,
     ) -> None:
-        """Take the clients and the names' prefix, `<stack>/tenants`."""
-        self._secrets, self._ssm = secrets, ssm
+        """Take the clients, the key register, and the names' prefix, `<stack>/tenants`."""
+        self._secrets, self._ssm, self._register = secrets, ssm, register
         self._prefix, self._gpg, self._clock = prefix, gpg, clock
         self._entries: dict[tuple[str, str], _Entry] = {}
 
@@ -66,20 +103,56 @@ class Tenants:
         """Give a tenant's key; raises HeldError with one of the Key* reasons."""
         return cast("KeyVersion", self._remembered(("key", tenant), self._fetch_key))
 
+    def key_at(self, tenant: str, version: str) -> KeyVersion:
+        """Give the key in another version of a tenant's secret; raises HeldError with one of the Key* reasons."""
+        name = (f"key {version}", tenant)
+        return cast("KeyVersion", self._remembered(name, lambda tenant: self._fetch_key(tenant, VersionId=version)))
+
+    def known(self, tenant: str) -> Known:
+        """Give what the key register says of a tenant."""
+        return cast("Known", self._remembered(("known", tenant), lambda tenant: _Fetched(self._register.known(tenant))))
+
+    def forget_known(self, tenant: str) -> None:
+        """Forget what the register says: it will be asked the next time."""
+        self._entries.pop(("known", tenant), None)
+
+    def names(self) -> Iterator[str]:
+        """List the tenants that have a secret for their key."""
+        named: Any = [{"Key": "name", "Values": [f"{self._prefix}/"]}]
+        with calling("Listing the tenants' secrets"):
+            for page in self._secrets.get_paginator("list_secrets").paginate(Filters=named):
+                found = (tenant_of_secret(secret["Name"], self._prefix) for secret in page["SecretList"])
+                yield from (tenant for tenant in found if tenant)
+
+    def key_text(self, tenant: str, **version: str) -> KeyText:
+        """Fetch a version of a tenant's secret, the current one by default; raises HeldError."""
+        secret = self._fetch_secret(tenant, f"{self._prefix}/{tenant}/public-key", version)
+        if "SecretString" not in secret:
+            held = unreadable("the secret holds binary data. Paste the key's text form as its plaintext")
+            held.key_version = secret["VersionId"]
+            raise held
+        return KeyText(secret["SecretString"], secret["VersionId"], secret["CreatedDate"])
+
     def forget(self, tenant: str, before: datetime) -> bool:
         """Forget what was fetched of a tenant before a moment; tells whether there was anything."""
-        names = [name for name in (("settings", tenant), ("key", tenant)) if self._fetched_before(name, before)]
+        names = [
+            (kind, tenant) for kind in ("settings", "key", "known") if self._fetched_before((kind, tenant), before)
+        ]
         for name in names:
             self._entries.pop(name, None)
         return bool(names)
+
+    def moved(self, tenant: str, since: datetime) -> bool:
+        """Tell whether, since a moment, somebody may have gone by other settings or another key than are there now."""
+        entries = [self._entries.get(name) for name in (("settings", tenant), ("key", tenant))]
+        puts = [entry.put_at for entry in entries if entry and entry.put_at]
+        return not entries[0] or any(since < put + CACHE_TIME + CLOCK_SKEW for put in puts)
 
     def _fetched_before(self, name: tuple[str, str], moment: datetime) -> bool:
         entry = self._entries.get(name)
         return entry is not None and entry.fetched < moment
 
-    def _remembered(
-        self, name: tuple[str, str], fetch: Callable[[str], tuple[TenantSettings | KeyVersion, datetime | None]]
-    ) -> TenantSettings | KeyVersion:
+    def _remembered(self, name: tuple[str, str], fetch: Callable[[str], _Fetched]) -> object:
         now, entry = self._clock(), self._entries.get(name)
         if not entry or not entry.fetched <= now < entry.until:
             entry = self._entry(now, lambda: fetch(name[1]))
@@ -91,14 +164,14 @@ class Tenants:
         return entry.value
 
     @staticmethod
-    def _entry(now: datetime, fetch: Callable[[], tuple[TenantSettings | KeyVersion, datetime | None]]) -> _Entry:
+    def _entry(now: datetime, fetch: Callable[[], _Fetched]) -> _Entry:
         try:
-            value, ends = fetch()
+            made = fetch()
         except HeldError as held:
             return _Entry(held, now, now + CACHE_TIME)
-        return _Entry(value, now, min(now + CACHE_TIME, ends or now + CACHE_TIME))
+        return _Entry(made.value, now, min(now + CACHE_TIME, made.ends or now + CACHE_TIME), made.put_at)
 
-    def _fetch_settings(self, tenant: str) -> tuple[TenantSettings, None]:
+    def _fetch_settings(self, tenant: str) -> _Fetched:
         name = f"/{self._prefix}/{tenant}/settings"
         try:
             with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
@@ -108,26 +181,25 @@ class Tenants:
                 Reason.SETTINGS_MISSING,
                 f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
             ) from exc
-        return parse_settings(parameter["Value"]), None
+        return _Fetched(parse_settings(parameter["Value"]), parameter["LastModifiedDate"])
 
-    def _fetch_key(self, tenant: str) -> tuple[KeyVersion, datetime | None]:
-        secret = self._fetch_secret(tenant, f"{self._prefix}/{tenant}/public-key")
+    def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
+        text = self.key_text(tenant, **version)
         try:
-            if "SecretString" not in secret:
-                raise unreadable("the secret holds binary data. Paste the key's text form as its plaintext")
-            recipients = judge(secret["SecretString"], self._clock(), self._gpg)
+            recipients = judge(text.text, self._clock(), self._gpg)
         except HeldError as held:
-            held.key_version = secret["VersionId"]
+            held.key_version = text.version
             raise
-        return KeyVersion(recipients, secret["VersionId"]), usable_until(recipients)
+        return _Fetched(KeyVersion(recipients, text.version), text.put_at, usable_until(recipients))
 
-    def _fetch_secret(self, tenant: str, name: str) -> Any:
+    def _fetch_secret(self, tenant: str, name: str, version: dict[str, str]) -> Any:
         # The last is what Secrets Manager answers for a secret that is marked for deletion.
         gone = {"on_ResourceNotFoundException": _NotThereError, "on_InvalidRequestException": _NotThereError}
         try:
             with calling("Reading the tenant's key", **gone):
                 # Without the stage, the emulator may answer with an old version after a change.
-                return self._secrets.get_secret_value(SecretId=name, VersionStage="AWSCURRENT")
+                wanted: Any = version or {"VersionStage": "AWSCURRENT"}
+                return self._secrets.get_secret_value(SecretId=name, **wanted)
         except _NotThereError as exc:
             raise HeldError(
                 Reason.KEY_MISSING,

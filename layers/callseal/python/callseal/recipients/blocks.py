@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from callseal.errors import HeldError, Reason
 
@@ -15,8 +16,9 @@ _MARKER = re.compile(r"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]{0,62})-----")
 _PRIVATE = re.compile(
     r"[-\u2010-\u2015]\s*BEGIN[A-Z0-9 ]*\b(PRIVATE|SECRET)\s+KEY|PuTTY-User-Key-File-\d|Private-Lines:", re.IGNORECASE
 )
-# A marker whose dashes were lost or made typographic on the way: its block must not pass for prose.
-_LIKE_A_MARKER = re.compile(r"[-\u2010-\u2015]\s*(?:BEGIN|END)\s+[A-Z0-9 ]*(?:CERTIFICATE|PUBLIC KEY)")
+# A marker whose dashes were lost or made typographic on the way: its block must not pass for prose. `++` gives no space
+# back: a text of spaces would take the square of its length.
+_LIKE_A_MARKER = re.compile(r"[-\u2010-\u2015]\s*(?:BEGIN|END)\s++[A-Z0-9 ]*(?:CERTIFICATE|PUBLIC KEY)")
 _ARMOUR_HEADER = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9-]*: ")
 _CRC24_INIT, _CRC24_POLYNOMIAL = 0xB704CE, 0x1864CFB
 
@@ -79,9 +81,7 @@ def decode_armour(body: str) -> bytes:
 
     A checksum that stands there must be right: RFC 9580 lets a reader ignore it, gpg refuses a key whose is wrong.
     """
-    lines = [line.strip() for line in body.splitlines()]
-    while lines and (not lines[0] or _ARMOUR_HEADER.match(lines[0] + " ")):
-        lines.pop(0)
+    lines = dropwhile(_is_before_data, (line.strip() for line in body.splitlines()))
     text = "".join("".join(line.split()) for line in lines)
     # Base64 pads with "=" at its end only, and the checksum's "=XXXX" follows it.
     checksum = text[-4:] if len(text) >= 5 and text[-5] == "=" and not text.endswith("=") else None
@@ -89,6 +89,10 @@ def decode_armour(body: str) -> bytes:
     if checksum and int.from_bytes(base64.b64decode(checksum, validate=True)) != _crc24(data):
         raise binascii.Error("its checksum does not fit")
     return data
+
+
+def _is_before_data(line: str) -> bool:
+    return not line or _ARMOUR_HEADER.match(line + " ") is not None
 
 
 def _crc24(data: bytes) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -14,11 +14,17 @@ MAX_RECIPIENTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One key: its fingerprint (upper-case hex), its kind, and the moment it runs out (UTC; None for never)."""
+    """One key: its fingerprint (upper-case hex), its kind, and the moment it runs out (UTC; None for never).
+
+    A judged key also tells its algorithm, in the words of `algorithms`, and its strength in bits: of what files are
+    sealed with, an OpenPGP key's subkey as a rule. They are None where a recipient is known by its name alone.
+    """
 
     fingerprint: str
     kind: Literal["x509", "openpgp"]
     not_after: datetime | None
+    algorithm: str | None = field(default=None, kw_only=True)
+    strength: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from callseal.envelopes import openpgp as envelope
 from callseal.errors import HeldError, Reason, TransientError
-from callseal.openpgp_packets import PUBLIC_KEY, SECRET_KEY, SECRET_SUBKEY, packets
+from callseal.openpgp_packets import PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, Packet, packets
+from callseal.recipients import algorithms
 from callseal.recipients.blocks import Block, decode_armour, private_key
 from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpRecipients, Recipient
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MIN_BITS = 2048
 # Public-key algorithms (RFC 9580, 9.1) whose strength is their length in bits; the others are curves.
 RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL = 1, 2, 3, 16
+_RSA_OCTETS = {bytes([RSA]), bytes([RSA_ENCRYPT_ONLY]), bytes([RSA_SIGN_ONLY])}
 _SIZED = {RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL}
 
 
@@ -44,6 +46,26 @@ def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients
     recipients = OpenPgpRecipients(tuple(members.values()), keyring)
     _check_sealing(recipients, gpg)
     return recipients
+
+
+def inspect(block: Block, gpg: Gpg) -> Iterator[Recipient]:
+    """Tell what the keys of a block are, good or bad, by their newest part that encrypts."""
+    try:
+        keyring, _ = _load(block, 1)
+    except HeldError:
+        return
+    for key in gpg.list_keys(keyring):
+        parts = [sub for sub in key.get("subkey_info", {}).values() if "e" in sub["cap"].lower()] or [key]
+        part = max(parts, key=lambda sub: int(sub["date"]))
+        ends = [_time(one["expires"]) for one in (key, part) if one["expires"]]
+        algorithm = algorithms.of_openpgp(int(part["algo"]), part["curve"])
+        yield Recipient(
+            key["fingerprint"],
+            "openpgp",
+            min(ends, default=None),
+            algorithm=algorithm,
+            strength=int(part["length"]),
+        )
 
 
 def _unreadable(why: str) -> HeldError:
@@ -80,7 +102,30 @@ def _load(block: Block, number: int) -> tuple[bytes, int]:
         raise _unreadable(f"PGP block {number} holds no public key. Ask for it again (gpg --armor --export)")
     if odd := [version for version in versions if version != 4]:
         raise _unreadable(f"PGP block {number} has a key of version {odd[0]}. Ask the tenant for a version 4 key")
+    if any(_is_bogus_rsa(packet) for packet in found):
+        raise HeldError(
+            Reason.KEY_TOO_WEAK,
+            f"PGP block {number} has an RSA key that protects nothing: its modulus is even, or its exponent is not an "
+            "odd number from 3 on, of 64 bits at most. Ask the tenant for a new key.",
+        )
     return data, len(versions)
+
+
+def _is_bogus_rsa(packet: Packet) -> bool:
+    """Find RSA that gpg would seal to all the same. By an exponent of 1 the session key is readable for everybody.
+
+    Version, time, algorithm; then modulus and exponent, each after its length in bits (RFC 9580, 5.5.2 and 5.5.5.1).
+    """
+    if packet.tag not in (PUBLIC_KEY, PUBLIC_SUBKEY) or packet.body[5:6] not in _RSA_OCTETS:
+        return False
+    modulus, rest = _number(packet.body[6:])
+    exponent, _ = _number(rest)
+    return not (modulus % 2 and exponent % 2 and 3 <= exponent < 2**64)
+
+
+def _number(data: bytes) -> tuple[int, bytes]:
+    end = 2 + (int.from_bytes(data[:2]) + 7) // 8
+    return int.from_bytes(data[2:end]), data[end:]
 
 
 def _recipient(key: dict[str, Any], now: datetime) -> Recipient:
@@ -99,7 +144,10 @@ def _recipient(key: dict[str, Any], now: datetime) -> Recipient:
     chosen = max(usable, key=lambda sub: int(sub["date"]))
     _check_strength(chosen, fingerprint)
     ends = [_time(part["expires"]) for part in (key, chosen) if part["expires"]]
-    return Recipient(fingerprint, "openpgp", min(ends, default=None))
+    algorithm = algorithms.of_openpgp(int(chosen["algo"]), chosen["curve"])
+    return Recipient(
+        fingerprint, "openpgp", min(ends, default=None), algorithm=algorithm, strength=int(chosen["length"])
+    )
 
 
 # gpg's validity letters: invalid, disabled, revoked, expired.
@@ -107,7 +155,7 @@ _BAD = {"i", "d", "r", "e"}
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
-    return HeldError(reason, f"OpenPGP key {fingerprint} {why}.")
+    return HeldError(reason, f"OpenPGP key {fingerprint} {why}.", fingerprint)
 
 
 def _check_primary(key: dict[str, Any], now: datetime, fingerprint: str) -> None:

@@ -1,6 +1,7 @@
 """Judging X.509 certificates (RFC 5280): can a CMS envelope be sealed to this key, now?"""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from cryptography import x509
@@ -11,8 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from callseal.envelopes import der
 from callseal.envelopes.cms import wrap_key
 from callseal.errors import HeldError, Reason
+from callseal.recipients import algorithms
 from callseal.recipients.blocks import Block, decode_pem, private_key
-from callseal.recipients.model import CmsRecipient, CmsRecipients
+from callseal.recipients.model import CmsRecipient, CmsRecipients, Recipient
 
 MIN_RSA_BITS = 2048
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -33,6 +35,19 @@ def judge(blocks: Iterable[Block], now: datetime) -> CmsRecipients:
     if refusals:
         raise min(refusals, key=lambda refusal: refusal.reason.rank)
     return CmsRecipients(tuple(members.values()))
+
+
+def inspect(block: Block) -> Recipient | None:
+    """Tell what a certificate is, good or bad; None where it cannot be read."""
+    try:
+        certificate = _load(block, 1)
+    except HeldError:
+        return None
+    fingerprint, algorithm, strength = certificate.fingerprint(SHA256()).hex().upper(), None, None
+    with suppress(HeldError):
+        key = _public_key(certificate, fingerprint)
+        algorithm, strength = algorithms.of_certificate(key), key.key_size
+    return Recipient(fingerprint, "x509", certificate.not_valid_after_utc, algorithm=algorithm, strength=strength)
 
 
 def _load(block: Block, number: int) -> x509.Certificate:
@@ -66,14 +81,20 @@ def _recipient(certificate: x509.Certificate, now: datetime) -> CmsRecipient:
     _check_strength(public_key, fingerprint)
     _check_validity(certificate, now, fingerprint)
     recipient = CmsRecipient(
-        fingerprint, "x509", certificate.not_valid_after_utc, _issuer_and_serial(certificate), public_key
+        fingerprint,
+        "x509",
+        certificate.not_valid_after_utc,
+        _issuer_and_serial(certificate),
+        public_key,
+        algorithm=algorithms.of_certificate(public_key),
+        strength=public_key.key_size,
     )
     _check_sealing(recipient)
     return recipient
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
-    return HeldError(reason, f"Certificate {fingerprint} {why}.")
+    return HeldError(reason, f"Certificate {fingerprint} {why}.", fingerprint)
 
 
 def _public_key(certificate: x509.Certificate, fingerprint: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:

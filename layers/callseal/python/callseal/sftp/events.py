@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from callseal.audit import AuditEvent, build
+from callseal.audit import AuditEvent, event
 from callseal.sftp.authorized_keys import RefusedLine
 from callseal.sftp.login import Refusal
 from callseal.sftp.server_log import LogLine
@@ -56,4 +56,4 @@ def _event(
     members: Mapping[str, Any],
 ) -> AuditEvent:
     told = {**members, "session": {**SESSION, **session}} if session else members
-    return build(detail_type, [tenant, *happened], tenant, now, told)
+    return event(detail_type, now, {"tenant": tenant, **told}, [detail_type, tenant, *happened])

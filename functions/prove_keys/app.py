@@ -1,0 +1,27 @@
+"""prove_keys: an answer to a challenge, `<tenant>/key-check/<fingerprint>.answer` in the SFTP bucket, is judged."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from callseal.aws.meter import Meter
+from callseal.proving import KeyProof, samples
+from callseal.wiring import now, wire
+
+
+@cache
+def ready() -> tuple[KeyProof, Meter]:
+    """Make ready, once per execution environment."""
+    parts = wire(os.environ)
+    return KeyProof(parts.register, parts.key_files, parts.bus, now, Logger()), parts.meter
+
+
+def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Judge the answers that a batch of S3 notifications announces."""
+    proof, meter = ready()
+    answer, outcomes = proof.handle(event)
+    meter.put(samples(outcomes))
+    return answer

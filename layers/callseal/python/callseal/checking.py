@@ -1,0 +1,213 @@
+"""Checking keys: each tenant's secret is judged as sealing would judge it, at every change and once a day.
+
+What is found is told to the audit once: `KeyAccepted`, `KeyRejected`, `KeyExpiring`. Where a tenant's settings ask for
+proof, a new key is challenged. The audit comes first and what was told is remembered after it, so a check that breaks
+off tells the same again, under the same ids.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from callseal.audit import AuditEvent, timestamp
+from callseal.aws.bus import AuditBus
+from callseal.aws.key_register import KeyRegister, Known
+from callseal.aws.tenants import Clock, Tenants, tenant_of_secret
+from callseal.aws.told import Expiring, Memory, Told
+from callseal.challenging import Challenger
+from callseal.errors import CallsealError, HeldError, Reason
+from callseal.keys import events
+from callseal.keys.choice import previous_version, unproven
+from callseal.keys.events import Judged
+from callseal.keys.expiry import due
+from callseal.landing import TENANT
+from callseal.log import Log, describe
+from callseal.metrics import Sample
+from callseal.recipients import GpgFactory, Recipients, judge
+from callseal.recipients.inspection import inspect
+from callseal.recipients.model import Recipient
+from callseal.settings import TenantSettings
+
+TENANTS_AT_ONCE = 8
+# Below the function's timeout in template.yaml.
+RUN_TIME = timedelta(minutes=3)
+
+
+class KeysUncheckedError(CallsealError):
+    """Some tenants' keys could not be checked; Lambda invokes the check again, and the next one begins elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of one tenant came to; `reason` where its key was rejected, `expiring` is how many were told of."""
+
+    state: str
+    reason: Reason | None = None
+    expiring: int = 0
+
+
+def tenants_of(event: Mapping[str, Any], prefix: str) -> list[str] | None:
+    """Tell whose keys an event asks to be checked: a changed secret's or parameter's, `{"tenant": ...}`, or all.
+
+    None stands for all; a secret or parameter that is not ours gives no tenant.
+    """
+    detail = event.get("detail")
+    if isinstance(detail, dict) and isinstance(detail.get("name"), str):
+        name = detail["name"].lstrip("/")
+        settings = name.removesuffix("/settings") + "/public-key" if name.endswith("/settings") else name
+        tenant = tenant_of_secret(settings, prefix)
+        return [tenant] if tenant else []
+    if "tenant" in event:
+        tenant = event["tenant"]
+        return [tenant] if isinstance(tenant, str) and TENANT.fullmatch(tenant) else []
+    return None
+
+
+class KeyCheck:
+    """Checks tenants' keys; made anew for each run, so that nothing that was remembered outlives a change."""
+
+    def __init__(
+        self,
+        tenants: Tenants,
+        register: KeyRegister,
+        memory: Memory,
+        challenger: Challenger,
+        bus: AuditBus,
+        gpg: GpgFactory,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        """Take what it works with."""
+        self._tenants, self._register, self._memory = tenants, register, memory
+        self._challenger, self._bus = challenger, bus
+        self._gpg, self._clock, self._log = gpg, clock, log
+
+    def run(self, names: Iterable[str] | None) -> list[Checked]:
+        """Check some tenants, or all, as far as there is time for; one that fails does not stop the others."""
+        wanted, until = list(self._tenants.names() if names is None else names), self._clock() + RUN_TIME
+        # A run that is cut short leaves others out than the one before.
+        Random(until.isoformat()).shuffle(wanted)  # noqa: S311  # no secret is made of it
+
+        def try_one(tenant: str) -> Checked:
+            return self._try(tenant) if self._clock() < until else Checked("unchecked")
+
+        with ThreadPoolExecutor(TENANTS_AT_ONCE, "tenant") as executor:
+            return list(executor.map(try_one, wanted))
+
+    def _try(self, tenant: str) -> Checked:
+        try:
+            return self.check(tenant)
+        except Exception as exc:  # noqa: BLE001  # told by KeysUncheckedError too, once the others are done
+            self._log.warning("key not checked", extra={"tenant": tenant, **describe(exc)})
+            return Checked("failed")
+
+    def check(self, tenant: str) -> Checked:
+        """Check one tenant's key."""
+        now, settings = self._clock(), self._settings(tenant)
+        known, told = self._register.known(tenant), self._memory.told(tenant)
+        judged, recipients = self._judge(tenant, now)
+        if isinstance(recipients, HeldError):
+            missing = recipients.reason is Reason.KEY_MISSING
+            return Checked("missing") if missing else self._reject(judged, recipients, told, now)
+        soon = list(_expiring(judged.keys, told, now))
+        verdict = events.accepted(judged, _message(judged, recipients, known, settings, now), now)
+        ends = [events.expiring(judged, key, days, now) for key, days in soon]
+        self._tell(tenant, told, verdict, ends, _expiring_told(told, soon, now))
+        if settings.require_key_proof:
+            self._challenger.challenge(judged, recipients, known, settings)
+        return Checked("accepted", expiring=len(ends))
+
+    def _reject(self, judged: Judged, held: HeldError, told: Told, now: datetime) -> Checked:
+        verdict = events.rejected(judged, held, now)
+        self._tell(judged.tenant, told, verdict, [], told.expiring)
+        return Checked("rejected", held.reason)
+
+    def _tell(
+        self,
+        tenant: str,
+        before: Told,
+        verdict: AuditEvent,
+        others: Sequence[AuditEvent],
+        expiring: tuple[Expiring, ...],
+    ) -> None:
+        if verdict.id != before.verdict:
+            self._bus.put(verdict)
+        for event in others:
+            self._bus.put(event)
+        told = Told(verdict.id, expiring)
+        if told != before:
+            self._memory.keep(tenant, told)
+
+    def _settings(self, tenant: str) -> TenantSettings:
+        """Give a tenant's settings; where they are missing or wrong, its recordings are held, and its key is judged."""
+        try:
+            return self._tenants.settings(tenant)
+        except HeldError:
+            return TenantSettings()
+
+    def _judge(self, tenant: str, now: datetime) -> tuple[Judged, Recipients | HeldError]:
+        """Judge what stands in a tenant's secret; of a private key nothing is looked at but that it is one."""
+        try:
+            text = self._tenants.key_text(tenant)
+        except HeldError as held:
+            return Judged(tenant, held.key_version, ()), held
+        try:
+            recipients = judge(text.text, now, self._gpg)
+        except HeldError as held:
+            keys = () if held.reason is Reason.KEY_IS_PRIVATE else inspect(text.text, self._gpg)
+            return Judged(tenant, text.version, keys), held
+        return Judged(tenant, text.version, recipients.members), recipients
+
+
+def samples(checked: Sequence[Checked]) -> Iterator[Sample]:
+    """Give the metrics of a run. A key that stays bad counts at every check: its alarm goes on."""
+    counts = Counter(one.state for one in checked)
+    yield Sample("KeysChecked", counts["accepted"] + counts["rejected"])
+    yield Sample("KeysAccepted", counts["accepted"])
+    yield Sample("KeysExpiring", sum(one.expiring for one in checked))
+    yield from (Sample("KeysRejected", 1, one.reason) for one in checked if one.reason)
+
+
+def _expiring(keys: Sequence[Recipient], told: Told, now: datetime) -> Iterator[tuple[Recipient, int]]:
+    """Give the keys that are to be told of now, each with the threshold in days."""
+    before = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring}
+    for key in keys:
+        ends = timestamp(key.not_after) if key.not_after else ""
+        if days := due(key.not_after, now, before.get((key.fingerprint, ends))):
+            yield key, days
+
+
+def _expiring_told(told: Told, soon: Sequence[tuple[Recipient, int]], now: datetime) -> tuple[Expiring, ...]:
+    """Give what is to be remembered: of each key and end the last threshold, until that end has passed."""
+    last = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring if ends > timestamp(now)}
+    last |= {(key.fingerprint, timestamp(key.not_after)): days for key, days in soon if key.not_after}
+    return tuple((*name, days) for name, days in sorted(last.items()))
+
+
+def _message(judged: Judged, recipients: Recipients, known: Known, settings: TenantSettings, now: datetime) -> str:
+    """Say what becomes of an accepted key, for the operator who has pasted it."""
+    if settings.require_key_proof and unproven(recipients, known.rows):
+        return (
+            "The key is good. Recordings are sealed to it once the tenant has proven that it can open them: it finds a "
+            "challenge in its SFTP folder key-check. Until then the last proven key is used, or recordings are held."
+        )
+    days, version = settings.rotation_overlap_days, judged.version or ""
+    previous = previous_version(recipients, version, known.rows, days, now) if days else None
+    kinds = {row.kind for row in known.rows if row.secret_version_id == previous} if previous else set()
+    if not previous:
+        return "The key is good. Recordings are sealed to it within 60 seconds."
+    if kinds != {judged.keys[0].kind}:
+        return (
+            "The key is good. Recordings are sealed to it within 60 seconds, and to it alone: the previous key is of "
+            "the other kind, and one message cannot have both."
+        )
+    return (
+        f"The key is good. Recordings are sealed to it within 60 seconds, and for {days} day{'s' if days > 1 else ''} "
+        "to the previous key as well, as long as that is good."
+    )

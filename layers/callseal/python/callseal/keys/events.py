@@ -1,0 +1,78 @@
+"""Audit events of a tenant's keys. Their ids are made of what happened to which key, so that repeats share them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from callseal.audit import AuditEvent, event, recipient_member
+from callseal.errors import HeldError
+from callseal.recipients.model import Recipient
+
+ACCEPTED, REJECTED, EXPIRING, PROVEN = "KeyAccepted", "KeyRejected", "KeyExpiring", "KeyProven"
+PROOF_REFUSED = "KeyProofRefused"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a version of a tenant's secret was found to hold: its keys as far as they can be told."""
+
+    tenant: str
+    version: str | None
+    keys: Sequence[Recipient]
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """The keys' fingerprints."""
+        return [key.fingerprint for key in self.keys]
+
+
+def accepted(judged: Judged, message: str, now: datetime) -> AuditEvent:
+    """Tell that a tenant's key is good: recordings can be sealed to it."""
+    return _event(ACCEPTED, judged, now, message, by=judged.fingerprints)
+
+
+def rejected(judged: Judged, held: HeldError, now: datetime) -> AuditEvent:
+    """Tell that nothing can be sealed to a tenant's key, and why; of a private key nothing is told but that it is."""
+    return _event(REJECTED, judged, now, str(held), held.reason.value, by=(*judged.fingerprints, held.reason.value))
+
+
+def expiring(judged: Judged, key: Recipient, days: int, now: datetime) -> AuditEvent:
+    """Tell that a key runs out within so many days."""
+    message = (
+        f"Key {key.fingerprint} runs out on {key.not_after:%Y-%m-%d %H:%M} UTC, in {days} day{'s' if days > 1 else ''} "
+        "or less; from then on recordings are held. Ask the tenant for its successor, and paste that into the secret."
+    )
+    one = Judged(judged.tenant, judged.version, [key])
+    return _event(EXPIRING, one, now, message, by=(key.fingerprint, days, recipient_member(key)["not_after"]))
+
+
+def proven(judged: Judged, now: datetime) -> AuditEvent:
+    """Tell that a tenant has opened what was sealed to its key."""
+    message = "The tenant has opened the challenge, and its code came back. Recordings are sealed to this key."
+    return _event(PROVEN, judged, now, message, by=judged.fingerprints)
+
+
+def proof_refused(judged: Judged, why: str, answer: str, now: datetime) -> AuditEvent:
+    """Tell that an answer to a challenge was refused; `answer` names the object that it came in, never the code."""
+    message = f"An answer to the key check was refused: {why}."
+    reason = "KeyUnproven"
+    return _event(PROOF_REFUSED, judged, now, message, reason, by=(*judged.fingerprints, answer))
+
+
+def _event(
+    detail_type: str, judged: Judged, now: datetime, message: str, reason: str | None = None, *, by: Sequence[object]
+) -> AuditEvent:
+    members: dict[str, Any] = {
+        "tenant": judged.tenant,
+        "recipients": [
+            recipient_member(key) | {"algorithm": key.algorithm, "strength": key.strength} for key in judged.keys
+        ]
+        or None,
+        "key_version": judged.version,
+        "reason": reason,
+        "message": message,
+    }
+    return event(detail_type, now, members, [detail_type, judged.tenant, judged.version, *by])

@@ -1,0 +1,103 @@
+"""The key register's rows: what became of each key of a tenant, from the audit events that tell it.
+
+A row is written by events that may come twice, late, or out of order, so everything in it is a first, a last, or a
+function of the other rows; counts are guarded by the events' ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from callseal.keys import events
+
+FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A key of a tenant; moments as RFC 3339 in UTC, as in the audit events, None for not (yet).
+
+    `accepted` is when the value that holds it was first accepted, `last_accepted` when that was last told: a version of
+    the secret that was put back counts from its own first day, but is in use again. `revoked` is what was told of it.
+    """
+
+    fingerprint: str
+    kind: str | None = None
+    algorithm: str | None = None
+    strength: int | None = None
+    first_seen: str | None = None
+    accepted: str | None = None
+    last_accepted: str | None = None
+    proven: str | None = None
+    not_after: str | None = None
+    revoked: str | None = None
+    retired: str | None = None
+    secret_version_id: str | None = None
+    use_count: int = 0
+    last_used: str | None = None
+
+
+# The register as an auditor is given it, in this order, after the tenant.
+EXPORTED = (
+    "fingerprint", "kind", "algorithm", "strength", "first_seen", "accepted", "proven", "not_after", "retired",
+    "secret_version_id", "use_count", "last_used",
+)  # fmt: skip
+# What the uses of a key change, and what its own events change: two writers that leave each other's members alone.
+USE_MEMBERS = frozenset({"use_count", "last_used"})
+LIFE_MEMBERS = tuple(field.name for field in fields(Row) if field.name not in {*USE_MEMBERS, "fingerprint"})
+
+
+def after(rows: Iterable[Row], detail_type: str, detail: Mapping[str, Any]) -> dict[str, Row]:
+    """Give a tenant's rows, by fingerprint, as they are after an event of its keys."""
+    known = {row.fingerprint: row for row in rows}
+    for told in detail["recipients"] or ():
+        row = known.get(told["fingerprint"], Row(told["fingerprint"]))
+        known[row.fingerprint] = _told(row, detail_type, detail, told)
+    return _retired(known)
+
+
+def _told(row: Row, detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]) -> Row:
+    time, version = detail["time"], detail["key_version"]
+    row = replace(row, first_seen=_earlier(row.first_seen, time))
+    if row.kind is None or detail_type == events.ACCEPTED:
+        row = replace(row, **{name: told[name] for name in ("kind", "algorithm", "strength", "not_after")})
+    if detail_type == events.ACCEPTED:
+        return _accepted(row, time, version)
+    if detail_type == events.PROVEN:
+        return replace(row, proven=_earlier(row.proven, time))
+    if detail["reason"] == "KeyRevoked":
+        return replace(row, revoked=_later(row.revoked, time))
+    return row
+
+
+def _accepted(row: Row, time: str, version: str) -> Row:
+    if row.last_accepted and time < row.last_accepted:
+        return row  # an older event that comes late
+    accepted = row.accepted if row.secret_version_id == version else None
+    revoked = row.revoked if row.revoked and row.revoked > time else None
+    return replace(row, accepted=accepted or time, last_accepted=time, secret_version_id=version, revoked=revoked)
+
+
+def _retired(rows: dict[str, Row]) -> dict[str, Row]:
+    """Retire every key that another one was accepted after; the one that was accepted last is in use."""
+    newest = max((row.last_accepted for row in rows.values() if row.last_accepted), default=None)
+    done = {}
+    for fingerprint, row in rows.items():
+        retired = row.retired
+        if row.last_accepted == newest:
+            retired = None
+        elif row.last_accepted and (retired is None or retired < row.last_accepted):
+            retired = newest
+        done[fingerprint] = replace(row, retired=retired)
+    return done
+
+
+def _earlier(one: str | None, other: str) -> str:
+    return min(one, other) if one else other
+
+
+def _later(one: str | None, other: str) -> str:
+    return max(one, other) if one else other

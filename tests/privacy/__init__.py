@@ -1,0 +1,1 @@
+"""Privacy: what the functions write in any test, read for what must never stand there."""

@@ -1,0 +1,121 @@
+"""The watch: reads every log line, metric and audit event of a test run, and keeps what should not have stood there.
+
+What it looks for: callers' numbers, landing keys (in logs and metrics; audit events name them, in two members), key
+texts, and what was said in recordings; plain, in base64, in hex, and as a URL writes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus
+
+# Stand in landing keys, settings, metadata and AWS's own messages, wherever tests need a caller.
+CALLERS = ("46701234567", "4915112345678")
+# Stand in the recordings that tests land.
+SPOKEN = ("what was said", "what the caller said")
+KINDS = ("log line", "metric", "audit event")
+
+_CHUNK = 16
+_MATERIAL_LINE = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+_MATERIAL_RUN = re.compile(rf"[A-Za-z0-9+/]{{{_CHUNK},}}")
+_LANDING_KEY = re.compile(r"[^/]+/.*[^/]{5}", re.DOTALL)
+
+
+class Leak(NamedTuple):
+    """Something that stood where it must not; what it was is named, not repeated."""
+
+    test: str
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        """Say it."""
+        return f"{self.what} in {'an' if self.kind.startswith('a') else 'a'} {self.kind} of {self.test}"
+
+
+class Watch:
+    """What this process has read; `learn` and `landed` tell it what to look for beside the canaries."""
+
+    def __init__(self) -> None:
+        self.read: Counter[str] = Counter()
+        self.leaks: set[Leak] = set()
+        self._material: set[str] = set()
+        self._landed: deque[str] = deque(maxlen=64)
+
+    def learn(self, key_text: str) -> None:
+        """Take a key's text, public or private: no 31 characters in a row of it may ever be written."""
+        text = "".join(line.strip() for line in key_text.splitlines() if _MATERIAL_LINE.fullmatch(line.strip()))
+        pieces = (text[start : start + _CHUNK] for start in range(0, len(text) - _CHUNK + 1, _CHUNK))
+        self._material.update(piece for piece in pieces if len(set(piece)) > _CHUNK // 2)
+
+    def landed(self, key: str) -> None:
+        """Take a landing key."""
+        if _LANDING_KEY.fullmatch(key):
+            self._landed.append(key)
+
+    def forget_landed(self) -> None:
+        """Begin a test: the keys of the one before are nobody's now."""
+        self._landed.clear()
+
+    def log(self, text: str, *, again: bool = False) -> None:
+        """Read what a function has logged, once or more; a line that is read again counts no more."""
+        self.read["log line"] += 0 if again else len(text.splitlines())
+        self._look("log line", text, self._secrets(text))
+
+    def metric(self, text: str) -> None:
+        """Read a line of metrics."""
+        self.read["metric"] += 1
+        self._look("metric", text, self._secrets(text))
+
+    def audit(self, detail: Mapping[str, Any]) -> None:
+        """Read an audit event: its source and its outputs name landing keys, by contract, and nothing else does."""
+        self.read["audit event"] += 1
+        outputs = [{**output, "key": ""} for output in detail.get("outputs") or []]
+        rest = {**detail, "source": {**(detail.get("source") or {}), "key": ""}, "outputs": outputs}
+        text = json.dumps(rest, ensure_ascii=False)
+        self._look("audit event", text, [*self._found(text, CALLERS, "a caller's number"), *self._content(text)])
+
+    def put_events(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Read the events of a PutEvents request."""
+        for entry in entries:
+            self.audit(json.loads(entry["Detail"]))
+
+    def _secrets(self, text: str) -> Iterable[str]:
+        yield from self._found(text, CALLERS, "a caller's number")
+        yield from self._found(text, tuple(self._landed), "a landing key")
+        yield from self._content(text)
+
+    def _content(self, text: str) -> Iterable[str]:
+        yield from self._found(text, SPOKEN, "what was said")
+        for run in _MATERIAL_RUN.findall(text):
+            if any(run[start : start + _CHUNK] in self._material for start in range(len(run) - _CHUNK + 1)):
+                yield "a key's text"
+
+    def _found(self, text: str, secrets: Iterable[str], what: str) -> Iterable[str]:
+        if any(form in text for secret in secrets for form in forms(secret)):
+            yield what
+
+    def _look(self, kind: str, text: str, found: Iterable[str]) -> None:
+        test = os.environ.get("PYTEST_CURRENT_TEST", "no test").partition(" (")[0]
+        self.leaks.update(Leak(test, kind, what) for what in found)
+
+
+@cache
+def forms(secret: str) -> tuple[str, ...]:
+    """Write a secret as it may turn up: as it is, escaped, in hex, in base64 at each of its three places."""
+    data = secret.encode("utf-8", "surrogatepass")
+    # Without the characters at both ends, which the bytes beside it have a part in.
+    coded = [base64.b64encode(b"\0" * pad + data)[-(-pad * 4 // 3) :].rstrip(b"=")[:-1] for pad in range(3)]
+    urls = (quote(data), quote_plus(data), quote_plus(data, safe="/"), quote(data, safe=""))
+    escaped = (repr(secret)[1:-1], json.dumps(secret)[1:-1])
+    return tuple({secret, *urls, *escaped, data.hex(), data.hex().upper(), *(one.decode() for one in coded)})
+
+
+WATCH = Watch()

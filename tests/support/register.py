@@ -1,0 +1,39 @@
+"""The key register as its readers see it, and the audit events on their way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.support.stack import STACK, Stack, failures, sqs_event
+
+Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+TABLE = f"{STACK}-key-register"
+KEY_EVENTS = ("KeyAccepted", "KeyRejected", "KeyProven", "RecordingDelivered")
+
+
+def items(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, dict[str, Any]]:
+    """Give a tenant's items by sort key, as plain values."""
+    answer = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="tenant = :tenant",
+        ExpressionAttributeValues={":tenant": {"S": tenant}},
+        ConsistentRead=True,
+    )
+    return {item["fingerprint"]["S"]: _plain(item) for item in answer["Items"]}
+
+
+def rows(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, dict[str, Any]]:
+    """Give a tenant's keys by fingerprint."""
+    return {name: item for name, item in items(dynamodb, tenant, table).items() if "#" not in name}
+
+
+def feed(cloud: Stack, handler: Handler, events: Sequence[Mapping[str, Any]] | None = None) -> None:
+    """Hand audit events to register_keys, all there are by default, as the rule on the bus does."""
+    told = [one for one in (cloud.audit() if events is None else events) if one["detail-type"] in KEY_EVENTS]
+    if told:
+        assert failures(handler(sqs_event(*told), None)) == []
+
+
+def _plain(item: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    return {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}

@@ -182,8 +182,8 @@ class LocalCloud:
             runtime = self._runtimes[self._logical_id(server.function_arn)]
             front = SftpFront(
                 server, rclone, self._state.path / "sftp", self.endpoint_url, self.region, runtime.invoke,
-                self._moto.client("logs"), self._pump.deliver, lambda line: self._state.log("SftpServer", line),
-                self._sftp_port,
+                self._moto.client("logs"), self._pump.deliver, self._pump.publish,
+                lambda line: self._state.log("SftpServer", line), self._sftp_port,
             )  # fmt: skip
             exits.callback(front.close)
             self._sftp = front

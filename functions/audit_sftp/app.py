@@ -1,6 +1,7 @@
-"""audit_sftp: what the SFTP server logs of logins and refused operations goes to the audit bus.
+"""audit_sftp: what the SFTP server logs of logins and refused operations, and that files were fetched, is audited.
 
-The event: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample
+The events: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample and
+https://docs.aws.amazon.com/transfer/latest/userguide/events-detail-reference.html
 """
 
 import os
@@ -11,8 +12,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from callseal.aws.bus import AuditBus
-from callseal.sftp.events import of_log_line
-from callseal.sftp.server_log import log_lines
+from callseal.sftp.events import told_by_server
 from callseal.wiring import wire_bus
 
 
@@ -23,9 +23,9 @@ def bus() -> AuditBus:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Put an audit event for each line of interest; a batch that fails comes again, with the same ids."""
-    told = [audit_event for line in log_lines(event) if (audit_event := of_log_line(line))]
+    """Put an audit event for all of interest; an invocation that fails comes again, with the same ids."""
+    told = list(told_by_server(event, os.environ["SFTP_BUCKET"]))
     for audit_event in told:
         bus().put(audit_event)
-    Logger().info("server log read", extra={"events": len(told)})
+    Logger().info("server heard", extra={"events": len(told)})
     return {"events": len(told)}

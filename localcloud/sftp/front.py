@@ -10,7 +10,7 @@ import shutil
 import socketserver
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from localcloud.errors import StartError
+from localcloud.events import native_event
 from localcloud.processes import ChildEndedError, ChildSilentError, JsonChild, LineSink
 from localcloud.sftp.logins import Invoke, Logins
 from localcloud.sftp.relay import Relay
@@ -34,6 +35,7 @@ from localcloud.sftp.sessions import Connection, Session, Sessions
 from localcloud.stack import SftpServer
 
 HOST = "127.0.0.1"
+Publish = Callable[[Mapping[str, Any]], None]
 _HERE = Path(__file__).parent
 _START_SECONDS = 30.0
 _SIGNATURE_SECONDS = 2.0
@@ -58,8 +60,9 @@ class SftpFront:
 
     def __init__(
         self, server: SftpServer, rclone: str, folder: Path, s3_url: str, region: str, invoke: Invoke, logs: Any,
-        deliver: Deliver, log: LineSink, port: int = 0,
+        deliver: Deliver, publish: Publish, log: LineSink, port: int = 0,
     ) -> None:  # fmt: skip
+        self._server, self._publish = server, publish
         self._exits = contextlib.ExitStack()
         self._folder, self._rclone_log = folder, log
         self._sessions = Sessions()
@@ -152,17 +155,25 @@ class SftpFront:
             connection.opened.set()
             self._server_log.write(
                 "CONNECTED", user=connection.prepared.user, source_ip=connection.peer, session_id=connection.id,
-                home_dir="/", method="publickey", **connection.prepared.about,
+                home_dir="/", method="publickey",
             )  # fmt: skip
 
     def _refused(self, session: Session, request: S3Request) -> None:
         self._server_log.write(
             "ERROR", user=session.user, operation=request.method, path=f"/{request.bucket}/{request.key}",
-            message="Access denied",
+            message="Access denied", session_id=session.id, source_ip=session.peer,
         )  # fmt: skip
 
     def _read(self, session: Session, request: S3Request, size: int, etag: str) -> None:
-        """Note that an object's last byte was sent."""
+        """Announce, as Transfer does, that an object was sent to its last byte."""
+        detail = {
+            "status-code": "COMPLETED", "protocol": "SFTP", "bytes": size, "client-ip": session.peer, "etag": etag,
+            "file-path": f"/{request.bucket}/{request.key}", "server-id": self._server.server_id,
+            "username": session.user, "session-id": session.id,
+        }  # fmt: skip
+        account, region = self._server.arn.split(":")[4], self._server.arn.split(":")[3]
+        kind = "SFTP Server File Download Completed"
+        self._publish(native_event(account, region, "aws.transfer", kind, detail, [self._server.arn]))
 
 
 class _Bridge:

@@ -40,7 +40,7 @@ class Logins:
         if offered is None or offered not in [key.split(" ")[1] for key in told["PublicKeys"]]:
             self._refuse(question, connection, "None of the user's public keys is the one offered")
             return None
-        session = self._session(question["user"], told)
+        session = _session(question["user"], told, connection)
         self._sessions.prepare(connection, session)
         return self._backend(session)
 
@@ -63,11 +63,6 @@ class Logins:
             session_id=connection.id, message=message,
         )  # fmt: skip
 
-    def _session(self, user: str, told: Mapping[str, Any]) -> Session:
-        (home,) = json.loads(told["HomeDirectoryDetails"])
-        bucket, _, prefix = home["Target"].removeprefix("/").partition("/")
-        return Session(user, bucket, prefix, SessionPolicy(told["Policy"]))
-
     def _backend(self, session: Session) -> dict[str, str]:
         """Configure rclone's S3 backend, to the gate and with this session's own access key."""
         return {
@@ -84,3 +79,9 @@ class Logins:
             "no_head": "true",
             "list_version": "2",
         }
+
+
+def _session(user: str, told: Mapping[str, Any], connection: Connection) -> Session:
+    (home,) = json.loads(told["HomeDirectoryDetails"])
+    bucket, _, prefix = home["Target"].removeprefix("/").partition("/")
+    return Session(user, bucket, prefix, SessionPolicy(told["Policy"]), id=connection.id, peer=connection.peer)

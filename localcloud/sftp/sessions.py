@@ -2,9 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from localcloud.sftp.policy import SessionPolicy
 
@@ -18,7 +16,9 @@ class Session:
     home: str
     policy: SessionPolicy
     access_key: str = field(default_factory=lambda: f"ASIA{secrets.token_hex(16).upper()}", repr=False)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    # Its connection's id, and where that comes from.
+    id: str = ""
+    peer: str = ""
 
 
 @dataclass

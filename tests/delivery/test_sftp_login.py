@@ -294,3 +294,41 @@ def test_a_batch_that_comes_again_makes_the_same_events(cloud: Stack, audit_sftp
 def test_what_is_no_batch_fails_and_is_kept_by_the_dead_letters(audit_sftp: ModuleType, event: dict[str, Any]) -> None:
     with pytest.raises(Exception, match="no batch of log lines"):
         audit_sftp.lambda_handler(event, None)
+
+
+# ---- files that were fetched -----------------------------------------------------------------------------------------
+
+
+def fetched_event() -> dict[str, Any]:
+    event = load("sftp-file-fetched")
+    event["detail"]["file-path"] = f"/{SFTP}/acme/2026/11/4711000000000001_1.wav.p7m"
+    return event
+
+
+def test_a_file_that_was_fetched_is_told_with_its_session(cloud: Stack, audit_sftp: ModuleType) -> None:
+    for _ in range(2):
+        assert audit_sftp.lambda_handler(fetched_event(), None) == {"events": 1}
+    first, again = audited(cloud)
+    assert first["detail"]["id"] == again["detail"]["id"]
+    assert (first["detail-type"], first["detail"]["tenant"]) == ("FileFetched", "acme")
+    assert first["detail"]["source"] == {
+        "bucket": SFTP, "key": "acme/2026/11/4711000000000001_1.wav.p7m", "etag": "b6d81b360a5672d80c27430f39153e2c",
+        "size": 454327,
+    }  # fmt: skip
+    assert first["detail"]["session"] == SESSION | {"id": "9ca9a0e1cec6ad9d"}
+    assert first["detail"]["time"] == "2026-11-24T12:20:27.000Z"
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [("file-path", "/another-bucket/acme/a.wav"), ("file-path", "/fs-1234abcd5678efghi/user0/a")]
+)
+def test_another_servers_file_is_passed_over(cloud: Stack, audit_sftp: ModuleType, member: str, value: str) -> None:
+    event = fetched_event()
+    event["detail"][member] = value
+    assert audit_sftp.lambda_handler(event, None) == {"events": 0}
+    assert audited(cloud) == []
+
+
+def test_a_file_that_was_fetched_in_part_is_not_told(cloud: Stack, audit_sftp: ModuleType) -> None:
+    event = fetched_event() | {"detail-type": "SFTP Server File Download Failed"}
+    assert audit_sftp.lambda_handler(event, None) == {"events": 0}

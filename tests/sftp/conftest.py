@@ -116,7 +116,11 @@ class Front:
             logGroupName=self.cloud.outputs["AuditLogGroupName"]
         )  # fmt: skip
         found = [json.loads(entry["message"]) for page in pages for entry in page["events"]]
-        new = [event for event in found if event["id"] not in self._seen and event["detail-type"].startswith("Sftp")]
+        new = [
+            event
+            for event in found
+            if event["id"] not in self._seen and event["detail-type"].startswith(("Sftp", "FileFetched"))
+        ]
         self._seen |= {event["id"] for event in new}
         return new
 

@@ -152,6 +152,21 @@ def test_a_login_is_audited_and_has_nothing_of_the_key(front: Front) -> None:
     assert front.public("acme").split()[1] not in str(events)
 
 
+def test_a_file_counts_as_fetched_once_its_last_byte_was_sent(front: Front, tmp_path: Path) -> None:
+    front.deliver("acme/in/whole.wav.p7m", os.urandom(3 * MIB))
+    front.deliver("acme/in/part.wav.p7m", os.urandom(64 * MIB))
+    with front.session() as sftp:
+        assert len(sftp.listdir("in")) == 2
+        with sftp.open("in/part.wav.p7m", "rb") as file:
+            assert len(file.read(32 * 1024)) == 32 * 1024
+    assert front.sftp("get in/whole.wav.p7m\n", cwd=tmp_path).returncode == 0
+
+    (told,) = front.told("FileFetched")
+
+    assert (told["tenant"], told["source"]["key"]) == ("acme", "acme/in/whole.wav.p7m")
+    assert (told["source"]["size"], told["session"]["address"]) == (3 * MIB, "127.0.0.1")
+
+
 def test_a_key_check_is_answered_and_the_answer_may_be_put_right(front: Front, tmp_path: Path) -> None:
     fingerprint = "A1" * 32
     front.deliver(f"acme/key-check/{fingerprint}.challenge.p7m", b"sealed")

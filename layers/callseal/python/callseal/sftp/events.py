@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from callseal.audit import AuditEvent, event
+from callseal.landing import tenant_of
 from callseal.sftp.authorized_keys import RefusedLine
 from callseal.sftp.login import Refusal
-from callseal.sftp.server_log import LogLine
+from callseal.sftp.server_log import LogLine, UnreadableLogError, log_lines
+from callseal.sftp.sources import parse_address
 
+FETCHED = "SFTP Server File Download Completed"
 SESSION = {"server": None, "address": None, "id": None, "key_fingerprint": None, "operation": None, "path": None}
 
 
@@ -31,6 +34,39 @@ def key_line_refused(tenant: str, version: str, line: RefusedLine, now: datetime
     message = f"Line {line.line} of the tenant's SFTP keys opens nothing: {line.why}. Put it right in the secret."
     members = {"key_version": version, "message": message}
     return _event("SftpKeyLineRefused", [version, line.line], tenant, {}, now, members)
+
+
+def told_by_server(invocation: Mapping[str, Any], bucket: str) -> Iterator[AuditEvent]:
+    """Tell what the server has to say, in a batch of its log or in an event; raises UnreadableLogError for neither."""
+    if "detail-type" in invocation:
+        fetched = file_fetched(invocation, bucket)
+        yield from [fetched] if fetched else []
+    else:
+        yield from (told for line in log_lines(invocation) if (told := of_log_line(line)))
+
+
+def file_fetched(announced: Mapping[str, Any], bucket: str) -> AuditEvent | None:
+    """Tell that a file was sent to its end; None for another server's bucket, or another event.
+
+    https://docs.aws.amazon.com/transfer/latest/userguide/events-detail-reference.html
+    """
+    try:
+        detail, path = announced["detail"], str(announced["detail"]["file-path"])
+        identifier, moment = str(announced["id"]), datetime.fromisoformat(announced["time"]).astimezone(UTC)
+        size = int(detail["bytes"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise UnreadableLogError("The event is none of a file that was fetched.") from exc
+    folder, _, key = path.removeprefix("/").partition("/")
+    if announced["detail-type"] != FETCHED or folder != bucket:
+        return None
+    source = {"bucket": bucket, "key": key, "etag": str(detail.get("etag") or "").strip('"') or None, "size": size}
+    address = parse_address(detail.get("client-ip"))
+    session = {
+        "server": detail.get("server-id"),
+        "address": str(address) if address else None,
+        "id": detail.get("session-id"),
+    }
+    return _event("FileFetched", [identifier], tenant_of(key), session, moment, {"source": source})
 
 
 def of_log_line(line: LogLine) -> AuditEvent | None:

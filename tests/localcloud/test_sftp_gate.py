@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
 from callseal.sftp.session import SessionSettings, session_policy
+from localcloud.moto_process import MotoProcess
 from localcloud.sftp.policy import Access, SessionPolicy
+from localcloud.sftp.s3_gate import S3Gate, Watcher
 from localcloud.sftp.s3_requests import accesses, parse_request
+from localcloud.sftp.sessions import Connection, Session, Sessions
+from tests.localcloud.support import eventually
 
 BUCKET = "sftp"
 SETTINGS = SessionSettings(
@@ -112,3 +119,73 @@ def test_a_policy_beyond_this_evaluation_is_refused(strange: dict[str, object]) 
     statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", **strange}
     with pytest.raises(ValueError, match="does not know"):
         SessionPolicy(json.dumps({"Statement": statement}))
+
+
+class Tried:
+    """The gate in front of moto, with one session, and what its watcher was told."""
+
+    def __init__(self, moto: MotoProcess) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        self.sessions, self.connection = Sessions(), Connection("127.0.0.1")
+        self.session = Session("acme", BUCKET, "acme", policy())
+        self.sessions.connected("127.64.0.1", self.connection)
+        self.sessions.prepare(self.connection, self.session)
+        watcher = Watcher(
+            lambda _, request: self.told.append(("refused", request.method, request.key)),
+            lambda _, request, size, etag: self.told.append(("read", str(size), request.key)),
+        )
+        self.gate = S3Gate(moto.endpoint_url, self.sessions, watcher)
+
+    def ask(self, method: str, key: str, access_key: str | None = None, **headers: str) -> tuple[int, bytes]:
+        address = urlsplit(self.gate.url)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+        signed = f"AWS4-HMAC-SHA256 Credential={access_key or self.session.access_key}/20261124/eu/s3/aws4_request"
+        connection.request(method, f"/{BUCKET}/{key}", headers={"Authorization": signed, **headers})
+        answer = connection.getresponse()
+        try:
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[MotoProcess]:
+    process = MotoProcess(0, "eu-north-1", lambda _: None)
+    s3 = process.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
+    for key in ("acme/a.wav", "nordlys/a.wav"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"0123456789")
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def tried(moto: MotoProcess) -> Iterator[Tried]:
+    one = Tried(moto)
+    yield one
+    one.gate.close()
+
+
+def test_a_file_was_read_when_its_last_byte_was_sent(tried: Tried) -> None:
+    assert tried.ask("HEAD", "acme/a.wav")[0] == 200
+    assert tried.ask("GET", "acme/a.wav", Range="bytes=0-8") == (206, b"012345678")
+    assert tried.told == []
+    assert tried.ask("GET", "acme/a.wav", Range="bytes=6-") == (206, b"6789")
+    assert tried.ask("GET", "acme/a.wav") == (200, b"0123456789")
+    # Told when all is sent, so a client may have it a moment before.
+    eventually(lambda: tried.told == [("read", "4", "acme/a.wav"), ("read", "10", "acme/a.wav")])
+
+
+def test_what_the_policy_does_not_allow_never_reaches_s3_and_is_told(tried: Tried) -> None:
+    status, body = tried.ask("GET", "nordlys/a.wav")
+    assert (status, b"AccessDenied" in body, b"0123" in body) == (403, True, False)
+    assert tried.ask("DELETE", "acme/a.wav")[0] == 403
+    assert tried.ask("GET", "acme/a.wav")[0] == 200
+    assert tried.told[:2] == [("refused", "GET", "nordlys/a.wav"), ("refused", "DELETE", "acme/a.wav")]
+
+
+def test_a_session_ends_with_its_connection(tried: Tried) -> None:
+    assert tried.ask("GET", "acme/a.wav", access_key="ASIA0123456789")[0] == 403
+    tried.sessions.disconnected("127.64.0.1")
+    assert tried.ask("GET", "acme/a.wav")[0] == 403
+    assert tried.told == []

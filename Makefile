@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAM_BIN := .venv-sam/bin
 # The layers' own folder is where the functions find the package in Lambda, and where everything here finds it too.
-export PYTHONPATH := layers/callseal/python:.
+export PYTHONPATH := cli:layers/callseal/python:.
 export SAM_CLI_TELEMETRY := 0
 
 # Which tables of samconfig.toml `build` and `deploy` take.
@@ -18,12 +18,13 @@ SECONDS_EACH ?= 60
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.done ## the .venv alone
+setup: $(VENV)/.done ## the .venv alone, with the command .venv/bin/callseal
 
-$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt
+$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callseal needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 # The functions' own Python, with Lambda's runtime interface client: tests/sam run the build output with it.
@@ -63,13 +64,14 @@ faults: setup ## break everything around a recording, request by request; FAULTS
 storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again
 	@$(BIN)/python -m tests.storm $(STORM)
 
-docs: setup ## write docs/interoperability.md anew from what the tests see
+docs: setup ## write docs/interoperability.md and docs/keys-accepted.md anew from what the tests see
 	$(BIN)/python -m tests.interop.page
+	$(BIN)/python -m tests.keys.page
 
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/callseal/python/callseal localcloud tools layers/gnupg
+	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
 	$(BIN)/mypy functions/encrypt_recording/app.py
 	$(BIN)/mypy functions/sweep_landing/app.py
 	$(BIN)/mypy functions/check_keys/app.py

@@ -13,6 +13,7 @@ from localcloud.errors import FunctionNotFoundError, InvocationError, StartError
 from localcloud.moto_process import MotoProcess
 from localcloud.pump import Pace, Pump
 from localcloud.resources import create_resources
+from localcloud.resources.cloudformation import register_stack
 from localcloud.resources.context import Context
 from localcloud.runtime import FunctionRuntime
 from localcloud.stack import Created, Function, LeftOut, Rule, Stack
@@ -145,6 +146,7 @@ class LocalCloud:
             Stack(self.stack_name, self.region, account_id), self._moto.client, self._template_path.parent.resolve()
         )
         self._stack = create_resources(template, context, self._parameters)
+        register_stack(context)
         self._start_pump(exits)
         names = {"StackName": self.stack_name, "EndpointUrl": self.endpoint_url, "Region": self.region}
         self._state.write_outputs({**self._stack.outputs, **names})

@@ -478,6 +478,27 @@ def test_overwritten_while_it_is_read_nothing_is_delivered(
     assert cloud.objects(LANDING) == {KEY: STRANGER}
 
 
+@pytest.mark.parametrize("settings", [{}, BOTH, MIXED, PLAIN], ids=["sftp", "both", "mixed", "plain"])
+def test_overwritten_between_commit_and_audit_it_is_told_all_the_same(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
+) -> None:
+    cloud.tenant("acme", tenant().public_text, settings)
+    landed = cloud.land(KEY, DATA)
+    network.crash("before", "PutEvents")
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    assert not cloud.audit()
+    cloud.land(KEY, STRANGER)
+
+    handle_again(landed)
+
+    (detail,) = cloud.audit_details("RecordingDelivered")
+    assert detail["source"]["etag"] == landed["Records"][0]["s3"]["object"]["eTag"]
+    named = {(output["bucket"], output["key"]) for output in detail["outputs"]}
+    assert named == {(bucket, key) for bucket, objects in stored(cloud).items() for key in objects}
+    assert cloud.objects(LANDING) == {KEY: STRANGER}
+
+
 # ---- conflicts ------------------------------------------------------------------------------------------------------
 
 

@@ -65,6 +65,12 @@ def test_outputs_are_the_public_ones(cloud: LocalCloud) -> None:
     assert cloud.outputs["AuditLogGroupName"] == "/callseal-local/audit"
 
 
+def test_cloudformation_tells_the_same_outputs(cloud: LocalCloud) -> None:
+    (stack,) = cloud.client("cloudformation").describe_stacks(StackName="callseal-local")["Stacks"]
+    assert {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]} == cloud.outputs
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
 def test_buckets_are_as_declared(cloud: LocalCloud) -> None:
     s3, landing, sftp = cloud.client("s3"), cloud.outputs["LandingBucketName"], cloud.outputs["SftpBucketName"]
     rules = s3.get_bucket_lifecycle_configuration(Bucket=sftp)["Rules"]

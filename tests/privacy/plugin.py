@@ -20,6 +20,10 @@ class Privacy:
         # What a run of all delivery tests has read nothing of: it is written where nobody reads it.
         self.blind: list[str] = []
 
+    def pytest_runtest_setup(self) -> None:
+        """Begin a test."""
+        self.watch.forget_landed()
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker has read."""

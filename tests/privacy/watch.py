@@ -60,6 +60,10 @@ class Watch:
         if _LANDING_KEY.fullmatch(key):
             self._landed.append(key)
 
+    def forget_landed(self) -> None:
+        """Begin a test: the keys of the one before are nobody's now."""
+        self._landed.clear()
+
     def log(self, text: str, *, again: bool = False) -> None:
         """Read what a function has logged, once or more; a line that is read again counts no more."""
         self.read["log line"] += 0 if again else len(text.splitlines())

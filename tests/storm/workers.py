@@ -35,7 +35,7 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
     calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
     calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
     environment._client.cache_clear()
-    tenants.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
+    tenants.CACHE_TIME, tenants.CLOCK_SKEW = timedelta(seconds=REMEMBERED_SECONDS), timedelta(seconds=2)
     sweep.OVERDUE = OVERDUE
     queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
     if break_it:

@@ -53,7 +53,7 @@ MODULES = {name_of(path): path for path in sorted(LAYER.rglob("*.py"))}
 FUNCTIONS = sorted((ROOT / "functions").glob("*/*.py"))
 OURS = sorted(
     path
-    for folder in ("layers", "functions", "localcloud")
+    for folder in ("layers", "functions", "localcloud", "cli")
     for path in (ROOT / folder).rglob("*.py")
     if ".aws-sam" not in path.parts
 )
@@ -130,10 +130,24 @@ def test_errors_know_nobody() -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_nobody_knows_the_functions_or_the_local_cloud(name: str) -> None:
+def test_nobody_knows_the_functions_the_command_or_the_local_cloud(name: str) -> None:
     assert not {
-        one for one in imports(MODULES[name]) if one.split(".")[0] in ("functions", "app", "localcloud", "tests")
+        one
+        for one in imports(MODULES[name])
+        if one.split(".")[0] in ("functions", "app", "callseal_cli", "localcloud", "tests", "typer", "rich")
     }
+
+
+COMMAND = sorted((ROOT / "cli").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", COMMAND, ids=lambda path: path.stem)
+def test_the_command_needs_neither_the_functions_nor_the_local_cloud(path: Path) -> None:
+    allowed = {"callseal", "callseal_cli", "boto3", "botocore", "mypy_boto3", "rich", "typer"} | sys.stdlib_module_names
+    found = {one.split(".")[0] for one in imports(path)}
+    assert {"mypy_boto3" if one.startswith("mypy_boto3_") else one for one in found} <= allowed
+    # It works by the public interface: none of the use cases, which are the functions' own.
+    assert not {one for one in imports(path) if inside(one, *USE_CASES)}
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
-from itertools import count
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,55 +18,12 @@ from callseal.envelopes import openpgp
 from callseal.errors import HeldError, Reason
 from callseal.recipients import OpenPgpRecipients
 from callseal.recipients.model import usable_until
-from tests.support.keys import gpg, gpg_home, run, tool
+from tests.support.keys import gpg, run, tool
+from tests.support.openpgp_keys import Key, home, packets_of
 from tests.unit.verdicts import armour, assert_held, dearmour, edited, edits, fingerprints, judged, sealer, verdict
 
 LABEL = "PGP PUBLIC KEY BLOCK"
 PRIMARY, SUBKEY, SIGNATURE = 6, 14, 2
-numbers = count()
-
-
-@cache
-def home() -> Path:
-    return gpg_home("corpus")
-
-
-def at(days: float) -> list[str]:
-    """Make gpg believe that it is another day."""
-    return ["--faked-system-time", f"{datetime.now(UTC) + timedelta(days=days):%Y%m%dT%H%M%S}!"]
-
-
-class Key:
-    """A key in the making, in the tenant's own GnuPG home."""
-
-    def __init__(self, algorithm: str = "ed25519", usage: str = "sign", expires: str = "60d", days: float = 0) -> None:
-        name = f"key{next(numbers)}@example.invalid"
-        gpg(home(), *at(days), "--quick-generate-key", name, algorithm, usage, expires)
-        listing = gpg(home(), "--with-colons", "--list-keys", name).decode()
-        self.fingerprint = re.findall(r"^fpr:+([0-9A-F]+):", listing, re.MULTILINE)[0]
-
-    def add(self, algorithm: str = "cv25519", usage: str = "encr", expires: str = "30d", days: float = 0) -> Key:
-        gpg(home(), *at(days), "--quick-add-key", self.fingerprint, algorithm, usage, expires)
-        return self
-
-    def revoke(self) -> Key:
-        ready = (home() / "openpgp-revocs.d" / f"{self.fingerprint}.rev").read_text()
-        gpg(home(), "--import", data=ready.replace(":-----BEGIN", "-----BEGIN").encode())
-        return self
-
-    def revoke_subkey(self, number: int) -> Key:
-        run(tool("gpg"), "--homedir", home(), "--no-tty", "--yes", "--pinentry-mode", "loopback", "--passphrase", "",
-            "--command-fd", "0", "--status-fd", "2", "--edit-key", self.fingerprint,
-            data=f"key {number}\nrevkey\ny\n0\n\ny\nsave\n".encode())  # fmt: skip
-        return self
-
-    @property
-    def data(self) -> bytes:
-        return gpg(home(), "--export", self.fingerprint)
-
-    @property
-    def text(self) -> str:
-        return gpg(home(), "--armor", "--export", self.fingerprint).decode()
 
 
 @cache
@@ -85,14 +40,6 @@ def subkey_used(text: str) -> str:
     assert gpg(home(), "--quiet", "--decrypt", data=bytes(sealed)) == b"hello"
     listing = gpg(home(), "--list-packets", data=bytes(sealed)).decode(errors="replace")
     return re.findall(r"keyid ([0-9A-F]{16})", listing)[0]
-
-
-def packets_of(data: bytes) -> list[tuple[int, bytes]]:
-    """Take a key apart by gpg's own listing: each packet's type and the whole of it."""
-    listing = gpg(home(), "--list-packets", data=data).decode(errors="replace")
-    found = [(int(tag), int(at)) for at, tag in re.findall(r"^# off=(\d+) ctb=\w+ tag=(\d+)", listing, re.MULTILINE)]
-    ends = [place for _, place in found[1:]] + [len(data)]
-    return [(tag, data[place:end]) for (tag, place), end in zip(found, ends, strict=True)]
 
 
 # Algorithms.

@@ -19,7 +19,7 @@ from callseal.aws.bus import AuditBus
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.tenants import Clock
 from callseal.commit import Committer, OutputConflictError, Progress
-from callseal.errors import HeldError, Reason, SourceGoneError
+from callseal.errors import HeldError, Reason, SourceGoneError, SourceReplacedError
 from callseal.landing import LandedObject
 from callseal.planning import Plan, Planner
 from callseal.recipients.model import Recipient
@@ -61,8 +61,26 @@ class Delivery:
                 return self._deliver_as_of_now(landed)
             except HeldError as held:
                 return self._hold(landed, held)
+        except SourceReplacedError:
+            return self._repeat_of_replaced(landed)
         except SourceGoneError:
             return Outcome("gone")
+
+    def _repeat_of_replaced(self, landed: LandedObject) -> Outcome:
+        """Tell the audit, once more perhaps, of a file that was overwritten in landing once its outputs were there.
+
+        One that is purged has been told of; one that is overwritten may have been caught between commit and audit.
+        """
+        try:
+            plan = self._planner.plan(landed)
+            progress = self._committer.look(plan)
+        except HeldError:
+            return Outcome("gone")
+        if not progress.stored or any(way not in progress.stored for way in plan.routes):
+            return Outcome("gone")
+        event = self._delivered_event(plan, progress)
+        self._bus.put(event)
+        return Outcome("gone", plan.file.tenant, event.id)
 
     def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:
         """Deliver; a conflict where remembered settings, or a remembered key, led to is not the last word."""

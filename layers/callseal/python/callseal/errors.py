@@ -4,6 +4,7 @@ CallsealError
 ├── HeldError                     permanent until somebody acts: the file stays in landing, tagged with its Reason
 ├── UnreadableNotificationError   no file can be told from the message: it ends in the dead-letter queue
 ├── SourceGoneError               nothing left to do: the landed object is not, or no longer, the one of the event
+│   └── SourceReplacedError       it was overwritten: its own audit event may not have been told
 ├── OutputExistsError             another commit came first: look at what is there
 └── TransientError                will pass: the message fails, and SQS brings it again
 """
@@ -42,12 +43,16 @@ class CallsealError(Exception):
 class HeldError(CallsealError):
     """Hold the file: `reason` for machines, the sentence (`str(error)`) for the person who can mend it."""
 
-    def __init__(self, reason: Reason, sentence: str) -> None:
-        """Take the reason and a sentence that names the thing, the reason and what to do, and nothing secret."""
+    def __init__(self, reason: Reason, sentence: str, fingerprint: str | None = None) -> None:
+        """Take the reason and a sentence that names the thing, the reason and what to do, and nothing secret.
+
+        `fingerprint` is that of the key which is refused, where its text can be read so far.
+        """
         super().__init__(sentence)
         self.reason = reason
         # Added on the way up, where it is known: the version of the secret that was judged.
         self.key_version: str | None = None
+        self.fingerprint = fingerprint
 
 
 class UnreadableNotificationError(CallsealError):
@@ -56,6 +61,10 @@ class UnreadableNotificationError(CallsealError):
 
 class SourceGoneError(CallsealError):
     """The landed object has been purged, or replaced by one that has an event of its own."""
+
+
+class SourceReplacedError(SourceGoneError):
+    """The landed object has been overwritten, before it was delivered or after."""
 
 
 class OutputExistsError(CallsealError):

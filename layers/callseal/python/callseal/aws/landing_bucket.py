@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.gathering import Gathering, Rendezvous
-from callseal.errors import CallsealError, Reason, SourceGoneError, TransientError
+from callseal.errors import CallsealError, Reason, SourceGoneError, SourceReplacedError, TransientError
 from callseal.landing import LandedObject
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LandingBucket:
 
     def find(self, landed: LandedObject) -> LandedObject:
         """Look whether the object is still there, and complete what its notification left out."""
-        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
+        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
             head = self._s3.head_object(**self._address(landed), **self._if_match(landed))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
@@ -68,7 +68,7 @@ class LandingBucket:
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
         """Read the object as a stream."""
-        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceGoneError):
+        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
             answer = self._s3.get_object(**self._address(landed), **self._if_match(landed))
         try:
             yield LandedBody(answer["Body"], answer["ContentLength"])

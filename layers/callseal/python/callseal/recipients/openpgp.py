@@ -155,7 +155,7 @@ _BAD = {"i", "d", "r", "e"}
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
-    return HeldError(reason, f"OpenPGP key {fingerprint} {why}.")
+    return HeldError(reason, f"OpenPGP key {fingerprint} {why}.", fingerprint)
 
 
 def _check_primary(key: dict[str, Any], now: datetime, fingerprint: str) -> None:

@@ -94,7 +94,7 @@ def _recipient(certificate: x509.Certificate, now: datetime) -> CmsRecipient:
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
-    return HeldError(reason, f"Certificate {fingerprint} {why}.")
+    return HeldError(reason, f"Certificate {fingerprint} {why}.", fingerprint)
 
 
 def _public_key(certificate: x509.Certificate, fingerprint: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:

@@ -1,0 +1,35 @@
+"""The command as a whole: its groups of sub-commands, each in a module of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from callseal_cli import held, keys, status, tenants
+
+HELP = """\
+Tenants, keys, held files and the state of a Callseal stack.
+
+It works on AWS and on the local cloud alike, by the usual environment of AWS tools (AWS_PROFILE, AWS_REGION,
+AWS_ENDPOINT_URL, ...).
+
+\b
+Exit codes:
+  0  done; the key is usable, or proven; all is well
+  1  the answer is no: not usable, not proven, not held, something needs attention
+  2  wrong use, or it cannot be done: no such stack, no credentials, AWS refused
+"""
+
+# Plain help: it is read in pipes and documents too.
+app = typer.Typer(
+    name="callseal", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(keys.app, name="keys")
+app.add_typer(held.app, name="held")
+app.command("status")(status.status)
+
+
+@app.callback(help=HELP)
+def callseal() -> None:
+    """Stand before the sub-commands."""

@@ -1,0 +1,127 @@
+"""The verdict on a key's text: the functions' own code, so what is usable here is usable there."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from callseal.errors import HeldError, Reason
+from callseal.recipients import MAX_TEXT_BYTES, GpgFactory, Recipient, judge
+from callseal.recipients.blocks import find_blocks
+from callseal.recipients.inspection import inspect
+from callseal_cli.errors import CannotError
+from callseal_cli.screen import Facts, Part, Table
+
+COLUMNS = ("fingerprint", "kind", "algorithm", "strength", "not_after", "verdict")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether files can be sealed to the text's keys; the reason and sentence are those that files would be held with.
+
+    `keys` are those that were found in it, each with its own verdict, as far as they can be told.
+    """
+
+    reason: Reason | None
+    message: str
+    keys: list[dict[str, Any]]
+
+    @property
+    def usable(self) -> bool:
+        """Whether files can be sealed to it."""
+        return self.reason is None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The verdict for JSON."""
+        return {"usable": self.usable, "reason": self.reason, "message": self.message, "keys": self.keys}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The verdict for a person."""
+        verdict = f"not usable, {self.reason}" if self.reason else "usable"
+        rows = [
+            [key[name] for name in COLUMNS[:-1]] + [key["reason"] or ("usable" if key["usable"] else None)]
+            for key in self.keys
+        ]
+        return Facts({"key": verdict}), self.message, *([Table(COLUMNS, rows)] if rows else [])
+
+
+def read_key(path: Path) -> str:
+    """Read a key file, or standard input for -, as an editor would show it; no more than is needed to refuse it."""
+    if str(path) == "-":
+        return _text(_bounded(sys.stdin.buffer))
+    if path.is_dir():
+        raise CannotError(f"{path} is a folder: name the key file.")
+    with path.open("rb") as file:
+        return _text(_bounded(file))
+
+
+def check(text: str, now: datetime, gpg: GpgFactory) -> Verdict:
+    """Judge a text; raises CannotError where it takes a gpg and there is none."""
+    try:
+        members = judge(text, now, gpg).members
+    except HeldError as held:
+        return Verdict(held.reason, str(held), _found(text, now, gpg))
+    except RuntimeError as exc:
+        raise CannotError(f"This is an OpenPGP key, which only gpg can judge: {exc}") from exc
+    many = f"each of its {len(members)} keys opens them alone" if len(members) > 1 else "it alone opens them"
+    return Verdict(None, f"Files can be sealed to it: {many}.", [_accepted(member) for member in members])
+
+
+def _bounded(file: BinaryIO) -> bytes:
+    return file.read(MAX_TEXT_BYTES + 1)
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _found(text: str, now: datetime, gpg: GpgFactory) -> list[dict[str, Any]]:
+    """List the keys of a text that is refused, each with its own verdict as far as it has one."""
+    accepted, refused = _apart(text, now, gpg)
+    found = []
+    for key in inspect(text, gpg):
+        held = refused.get(key.fingerprint)
+        usable = False if held else True if key.fingerprint in accepted else None
+        verdict = {"usable": usable, "reason": held and held.reason, "message": str(held) if held else None}
+        found.append(_accepted(key) | verdict)
+    return found
+
+
+def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[str, HeldError]]:
+    """Judge each block of a text as if it stood alone; gives the fingerprints that are good, and the refusals."""
+    accepted, refused = set[str](), dict[str, HeldError]()
+    try:
+        blocks = find_blocks(text)
+    except HeldError:
+        blocks = []
+    for block in blocks:
+        try:
+            members = judge(f"-----BEGIN {block.label}-----{block.body}-----END {block.label}-----", now, gpg).members
+            accepted |= {member.fingerprint for member in members}
+        except HeldError as held:
+            refused |= {held.fingerprint: held} if held.fingerprint else {}
+    return accepted, refused
+
+
+def _accepted(member: Recipient) -> dict[str, Any]:
+    return {
+        "fingerprint": member.fingerprint,
+        "kind": member.kind,
+        "algorithm": member.algorithm,
+        "strength": member.strength,
+        "not_after": member.not_after,
+        "usable": True,
+        "reason": None,
+        "message": None,
+    }

@@ -1,0 +1,135 @@
+"""`callseal keys`: judge a key before it is pasted, put it, prove it, and list every key that ever was."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callseal_cli import keycheck, proof, register, store
+from callseal_cli.errors import CannotError
+from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
+from callseal_cli.screen import Screen, Table
+from callseal_cli.stack import find_stack
+
+app = typer.Typer(help="The tenants' public keys.", no_args_is_help=True)
+
+KeyFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Certificate(s) in PEM or an armoured PGP public key; - is stdin.")
+]
+LISTED = ("tenant", "fingerprint", "kind", "algorithm", "strength", "first_seen", "proven", "not_after", "retired",
+          "use_count", "last_used")  # fmt: skip
+
+
+UNTOLD = "Nothing was heard of the answer within a minute: look at callseal keys list, later."
+
+
+class Format(StrEnum):
+    """What the register is exported as."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command("check")
+def check(
+    file: KeyFile,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="Judge as of then: 2027-01-31, or 2027-01-31T12:00Z.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Judge a key file, offline, just as it would be judged once pasted: exit code 0 usable, 1 not."""
+    verdict = keycheck.check(keycheck.read_key(file), _moment(at) if at else now(), gpg())
+    Screen(as_json).show(verdict.document, *verdict.parts)
+    return Exit.DONE if verdict.usable else Exit.NO
+
+
+@app.command("put")
+def put(tenant: TenantName, file: KeyFile, stack: StackName = None, as_json: AsJson = False) -> int:
+    """Check a key file and, where it is usable, make it the tenant's key. A private key never leaves this machine."""
+    tenant_name(tenant)
+    text, screen = keycheck.read_key(file), Screen(as_json)
+    verdict = keycheck.check(text, now(), gpg())
+    document = {"tenant": tenant, **verdict.document}
+    if not verdict.usable:
+        screen.show(document | {"version_id": None}, *verdict.parts, "Nothing was put.")
+        return Exit.NO
+    version, _ = store.write_secret(find_stack(stack), tenant, text)
+    screen.show(document | {"version_id": version}, *verdict.parts, f"Put as version {version}.")
+    return Exit.DONE
+
+
+@app.command("list")
+def list_keys(
+    tenant: Annotated[str | None, typer.Argument(metavar="TENANT", help="The tenant's name.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The keys of all tenants.")] = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """List a tenant's keys, of now and before, from the key register."""
+    if (tenant is None) != everything:
+        raise CannotError("Name a tenant, or --all for all of them.")
+    screen = Screen(as_json)
+    found = register.keys(find_stack(stack), screen, tenant_name(tenant) if tenant else None)
+    table = Table(LISTED, [[key[name] for name in LISTED] for key in found], "There is no key in the register.")
+    screen.show({"keys": found}, table)
+    return Exit.DONE
+
+
+@app.command("export")
+def export(
+    form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.CSV,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Write the whole key register to standard output."""
+    wants_json = as_json or form is Format.JSON
+    screen = Screen(wants_json)
+    found = register.keys(find_stack(stack), screen)
+    screen.show({"keys": found}, *([] if wants_json else [_csv(found)]))
+    return Exit.DONE
+
+
+@app.command("prove")
+def prove(
+    tenant: TenantName,
+    code: Annotated[str, typer.Argument(metavar="CODE", help="What the tenant read in its challenge.")],
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Hand in the code that a tenant read in its key's challenge, and wait for the verdict: 0 proven, 1 not."""
+    screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    pending = proof.pending(found, screen, tenant)
+    if not pending:
+        raise CannotError(f"No key of {tenant} waits for its proof: none has a challenge in key-check/ unanswered.")
+    told_before = proof.refusals(found, screen, tenant)
+    asked = [key for key in pending if proof.answer(found, tenant, key, code.strip())]
+    proven, why_not = proof.wait(found, screen, tenant, asked, told_before)
+    told = f"Proven: {', '.join(proven)}." if proven else f"Not proven. {why_not or UNTOLD}"
+    if not asked:
+        told = "Not proven. Another answer still waits to be looked at: try again in a minute."
+    document = {"tenant": tenant, "proven": proven, "pending": pending, "message": told}
+    screen.show(document, told)
+    return Exit.DONE if proven else Exit.NO
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise CannotError(f"--at {text!r} is no time: write 2027-01-31, or 2027-01-31T12:00Z.") from exc
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _csv(keys: list[dict[str, object]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, register.ATTRIBUTES, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(keys)
+    return text.getvalue().rstrip("\n")

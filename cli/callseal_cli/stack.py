@@ -1,0 +1,136 @@
+"""The stack that a command works on: its name, its outputs, and clients for the AWS that it is in.
+
+The local cloud is found like any other: AWS_ENDPOINT_URL points to it, and CloudFormation there knows its stack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from boto3.session import Session
+from botocore.exceptions import ClientError
+
+from callseal.aws.calls import client
+from callseal_cli.errors import SIGN_IN, CannotError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+DEFAULT_NAME = "callseal"
+OUTPUTS_FILE = Path(".local") / "outputs.json"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack; `outputs` by their names in the template."""
+
+    name: str
+    region: str
+    outputs: Mapping[str, str]
+    _session: Session = field(repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def s3(self) -> S3Client:
+        """A client for S3."""
+        made: S3Client = self.client("s3")
+        return made
+
+    @property
+    def sqs(self) -> SQSClient:
+        """A client for SQS."""
+        made: SQSClient = self.client("sqs")
+        return made
+
+    @property
+    def ssm(self) -> SSMClient:
+        """A client for SSM."""
+        made: SSMClient = self.client("ssm")
+        return made
+
+    @property
+    def secrets(self) -> SecretsManagerClient:
+        """A client for Secrets Manager."""
+        made: SecretsManagerClient = self.client("secretsmanager")
+        return made
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        """A client for DynamoDB."""
+        made: DynamoDBClient = self.client("dynamodb")
+        return made
+
+    def client(self, service: str) -> Any:
+        """Give the client of a service, made at its first use."""
+        if service not in self._clients:
+            self._clients[service] = client(self._session, service)
+        return self._clients[service]
+
+    def output(self, name: str) -> str:
+        """Give an output; raises CannotError where the stack has none of that name."""
+        if name not in self.outputs:
+            raise CannotError(f"The stack {self.name} has no output {name}: it is not Callseal's, or an older version.")
+        return self.outputs[name]
+
+
+def find_stack(name: str | None) -> Stack:
+    """Find a stack by its name, or the usual one; raises CannotError."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or ""
+    local = _local_outputs(endpoint)
+    session = _session(_is_this_machine(endpoint), local.get("Region"))
+    name = name or local.get("StackName") or DEFAULT_NAME
+    return Stack(name, session.region_name, _outputs(session, name), session)
+
+
+def _local_outputs(endpoint: str) -> Mapping[str, str]:
+    """Read what the local cloud at an endpoint wrote of itself: in the current directory, or in our own checkout."""
+    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
+        try:
+            outputs = json.loads((folder / OUTPUTS_FILE).read_text())
+        except (OSError, ValueError):
+            continue
+        if endpoint and isinstance(outputs, dict) and outputs.get("EndpointUrl") == endpoint.rstrip("/"):
+            return outputs
+    return {}
+
+
+def _session(is_local: bool, region: str | None) -> Session:
+    """Make a session; raises CannotError without credentials or region."""
+    # An emulator takes any credentials; asking this machine's metadata service for some would take seconds.
+    wants_any = is_local and not {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} & set(os.environ)
+    any_will_do = "local" if wants_any else None
+    # boto3 itself knows AWS_DEFAULT_REGION and the profile's.
+    region = os.environ.get("AWS_REGION") or Session().region_name or region
+    session = Session(any_will_do, any_will_do, region_name=region)
+    if not session.region_name:
+        raise CannotError("No AWS region is set. Set AWS_REGION, or a region in the profile.")
+    if not session.get_credentials():
+        raise CannotError(f"There are no AWS credentials. {SIGN_IN}")
+    return session
+
+
+def _is_this_machine(endpoint: str) -> bool:
+    return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _outputs(session: Session, name: str) -> dict[str, str]:
+    try:
+        (stack,) = client(session, "cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as exc:
+        if exc.response.get("Error", {}).get("Code") != "ValidationError":
+            raise
+        raise CannotError(
+            f"There is no stack {name!r} in {session.region_name}. Name it with --stack or CALLSEAL_STACK, and look at "
+            "AWS_REGION and AWS_PROFILE; for the local cloud set AWS_ENDPOINT_URL to what `make local` shows."
+        ) from exc
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

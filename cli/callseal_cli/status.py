@@ -1,0 +1,91 @@
+"""`callseal status`: is all well with a stack?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from callseal_cli import landing, register, store, trail
+from callseal_cli.landing import Landed
+from callseal_cli.options import AsJson, Exit, StackName, now
+from callseal_cli.screen import Facts, Screen, cell
+from callseal_cli.stack import Stack, find_stack
+
+# As long as the stack's own alarm on owed files waits (docs/operations.md).
+OWED_TOO_LONG = timedelta(minutes=30)
+EXPIRES_SOON = timedelta(days=60)
+LAST = timedelta(hours=1)
+
+
+def status(stack: StackName = None, as_json: AsJson = False) -> int:
+    """Show how a stack is doing; exit code 1 where something needs attention.
+
+    That is: a file is held; one is owed (neither delivered nor held) for over 30 minutes; there are dead letters; a key
+    that is in use runs out within 60 days, or has.
+    """
+    screen, found, moment = Screen(as_json), find_stack(stack), now()
+    files = list(landing.look(found, screen))
+    delivered = sum(1 for _ in trail.events(found, screen, "RecordingDelivered", moment - LAST))
+    document: dict[str, Any] = {
+        "stack": found.name,
+        "region": found.region,
+        "tenants": len(store.tenants_with_settings(found).keys() | store.tenants_with_key(found)),
+        "held": _files([one for one in files if one.reason], moment) | {"by_reason": landing.reasons(files)},
+        "owed": _files([one for one in files if not one.reason], moment),
+        "queue": _depth(found, "EncryptQueueUrl"),
+        "dead_letters": _depth(found, "EncryptDeadLetterQueueUrl"),
+        "delivered_last_hour": delivered,
+        "keys_expiring": _expiring(found, screen, moment),
+    }
+    document["attention"] = _attention(document)
+    screen.show(document, Facts(_told(document)), *(document["attention"] or ["All is well."]))
+    return Exit.NO if document["attention"] else Exit.DONE
+
+
+def _files(files: Sequence[Landed], moment: datetime) -> dict[str, Any]:
+    return {"count": len(files), "oldest_age_seconds": max((one.age(moment) for one in files), default=None)}
+
+
+def _depth(stack: Stack, output: str) -> dict[str, int]:
+    names: Any = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
+    attributes = stack.sqs.get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=list(names.values()))
+    return {name: int(attributes["Attributes"][attribute]) for name, attribute in names.items()}
+
+
+def _expiring(stack: Stack, screen: Screen, moment: datetime) -> list[dict[str, Any]] | None:
+    """List the keys in use that run out soon; None where the stack has no register."""
+    try:
+        keys = register.keys(stack, screen)
+    except register.NoRegisterError:
+        return None
+    told = ("tenant", "fingerprint", "not_after")
+    ends = [(key, register.moment(key["not_after"])) for key in keys if key["accepted"] and not key["retired"]]
+    return [{name: key[name] for name in told} for key, end in ends if end and end < moment + EXPIRES_SOON]
+
+
+def _attention(document: dict[str, Any]) -> list[str]:
+    found, owed = [], document["owed"]["oldest_age_seconds"]
+    if count := document["held"]["count"]:
+        found.append(f"{count} held: callseal held list, then callseal held show KEY.")
+    if owed and owed > OWED_TOO_LONG:
+        found.append(f"A file is owed for {cell(owed)}: docs/operations.md, 'A file is owed'.")
+    if count := sum(document["dead_letters"].values()):
+        found.append(f"{count} in the dead-letter queue: docs/operations.md, 'Dead letters'.")
+    keys = document["keys_expiring"] or []
+    return found + [f"Key {one['fingerprint']} of {one['tenant']} ends {one['not_after']}: renew it." for one in keys]
+
+
+def _told(document: dict[str, Any]) -> dict[str, object]:
+    held, owed, keys = document["held"], document["owed"], document["keys_expiring"]
+    reasons = [f"{count} {reason}" for reason, count in held["by_reason"].items()]
+    return {
+        "stack": f"{document['stack']} in {document['region']}",
+        "tenants": document["tenants"],
+        "held": f"{held['count']}, oldest {cell(held['oldest_age_seconds'])} ({cell(reasons)})" if reasons else 0,
+        "owed": f"{owed['count']}, oldest {cell(owed['oldest_age_seconds'])}" if owed["count"] else 0,
+        "queue": "{waiting} waiting, {in_flight} under way".format(**document["queue"]),
+        "dead letters": sum(document["dead_letters"].values()),
+        "delivered in the last hour": document["delivered_last_hour"],
+        "keys that end within 60 days": "no key register yet" if keys is None else len(keys),
+    }

@@ -1,0 +1,143 @@
+"""`callseal tenants`: take tenants on, look at them, change their settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from callseal.errors import HeldError, Reason
+from callseal.settings import parse_settings
+from callseal_cli import keycheck, landing, settings, store
+from callseal_cli.errors import CannotError
+from callseal_cli.keycheck import Verdict
+from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
+from callseal_cli.screen import Facts, Screen, Table
+from callseal_cli.stack import Stack, find_stack
+
+app = typer.Typer(help="The tenants: take on, look at, change.", no_args_is_help=True)
+
+
+@app.command("add")
+def add(
+    tenant: TenantName,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its public key; - is stdin.")] = None,
+    members: Annotated[
+        list[str] | None, typer.Option("--set", metavar="MEMBER=VALUE", help="A setting; may be repeated.")
+    ] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Take on a tenant: its settings, and its key where one is given. Exit code 1 where the key is not usable."""
+    tenant_name(tenant)
+    written = settings.changed({}, members or [])
+    wanted, text = settings.checked(written), keycheck.read_key(key) if key else None
+    screen, verdict = Screen(as_json), keycheck.check(text, now(), gpg()) if text is not None else None
+    if verdict and not verdict.usable:
+        screen.show({"tenant": tenant, "added": False, "key": verdict.document}, *verdict.parts)
+        return Exit.NO
+    found = find_stack(stack)
+    _refuse_known(found, tenant, with_key=text is not None)
+    version = store.write_secret(found, tenant, text)[0] if text is not None else None
+    store.write_settings(found, tenant, written, overwrite=False)
+    document = {"tenant": tenant, "added": True, "settings": settings.effective(wanted), "version_id": version}
+    said = "" if text is not None else " It has no key yet: callseal keys put."
+    screen.show(document | {"key": verdict.document if verdict else None}, f"{tenant} is taken on.{said}")
+    return Exit.DONE
+
+
+@app.command("list")
+def list_tenants(stack: StackName = None, as_json: AsJson = False) -> int:
+    """List the tenants, and whether each has settings and a key."""
+    screen, found = Screen(as_json), find_stack(stack)
+    texts, with_key = store.tenants_with_settings(found), store.tenants_with_key(found)
+    tenants = [
+        {"tenant": name, "settings": _state(texts.get(name)), "has_key": name in with_key}
+        for name in sorted(texts.keys() | with_key)
+    ]
+    table = Table(("tenant", "settings", "key"), [list(row.values()) for row in tenants], "There is no tenant.")
+    screen.show({"tenants": tenants}, table)
+    return Exit.DONE
+
+
+@app.command("show")
+def show(tenant: TenantName, stack: StackName = None, as_json: AsJson = False) -> int:
+    """Show a tenant: its settings, its key and what that is good for, and how many of its files are held."""
+    screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    text, secret = store.read_settings(found, tenant), store.read_secret(found, tenant)
+    if text is None and secret is None:
+        raise CannotError(f"There is no tenant {tenant} in the stack {found.name}. callseal tenants add takes one on.")
+    shown = _settings_shown(text)
+    verdict, version = _judged(secret), secret[1] if secret else None
+    files = [one for one in landing.look(found, screen, f"{tenant}/") if one.reason]
+    by_reason = landing.reasons(files)
+    document = {"tenant": tenant, **shown, "key": verdict.document | {"version_id": version},
+                "held": {"count": len(files), "by_reason": by_reason}}  # fmt: skip
+    told: dict[str, Any] = {"tenant": tenant, **(shown["settings"] or {"settings": shown["settings_problem"]})}
+    files_held = [f"{count} {reason}" for reason, count in by_reason.items()]
+    screen.show(document, Facts(told | {"held files": files_held or "none"}), *verdict.parts)
+    return Exit.DONE
+
+
+@app.command("set")
+def set_members(
+    tenant: TenantName,
+    members: Annotated[
+        list[str] | None, typer.Argument(metavar="[MEMBER=VALUE]...", help="MEMBER= makes it the default again.")
+    ] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option("--unset", metavar="MEMBER", help="Make it the default again; may be repeated.")
+    ] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Change a tenant's settings; shows them before and after."""
+    if not members and not unset:
+        raise CannotError("Say what to change: MEMBER=VALUE, or --unset MEMBER.")
+    screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    text = store.read_settings(found, tenant)
+    if text is None:
+        raise CannotError(f"The tenant {tenant} has no settings in {found.name}. callseal tenants add writes some.")
+    before = settings.members_of(text)
+    after = settings.changed(before, members or [], unset or [])
+    values = settings.effective(settings.checked(after))
+    if after != before:
+        store.write_settings(found, tenant, after, overwrite=True)
+    was = _settings_shown(text)["settings"] or before
+    rows = [(name, was.get(name), value) for name, value in values.items()]
+    said = "It counts within 60 seconds." if after != before else "Nothing to change."
+    document = {"tenant": tenant, "changed": after != before, "before": was, "after": values}
+    screen.show(document, Table(("member", "before", "after"), rows), said)
+    return Exit.DONE
+
+
+def _refuse_known(stack: Stack, tenant: str, *, with_key: bool) -> None:
+    if store.read_settings(stack, tenant) is not None:
+        raise CannotError(f"The tenant {tenant} exists. Change it with callseal tenants set and callseal keys put.")
+    if with_key and store.read_secret(stack, tenant):
+        raise CannotError(f"The tenant {tenant} has a key already. Add it without --key, then callseal keys put.")
+
+
+def _state(text: str | None) -> str:
+    try:
+        return Reason.SETTINGS_MISSING if text is None else ("ok" if parse_settings(text) else "")
+    except HeldError as held:
+        return held.reason
+
+
+def _settings_shown(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {"settings": None, "settings_problem": "There are none: files are held SettingsMissing."}
+    try:
+        return {"settings": settings.effective(parse_settings(text)), "settings_problem": None}
+    except HeldError as held:
+        return {"settings": None, "settings_problem": str(held)}
+
+
+def _judged(secret: tuple[str | None, str] | None) -> Verdict:
+    if secret is None:
+        return Verdict(Reason.KEY_MISSING, "There is no key. Put one with callseal keys put.", [])
+    if secret[0] is None:
+        return Verdict(Reason.KEY_UNREADABLE, "The secret holds binary data. Put the key's text form there.", [])
+    return keycheck.check(secret[0], now(), gpg())

@@ -1,0 +1,116 @@
+"""Whole commands, as programs of their own, against a real local cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.cli.command import Answer, run
+from tests.flow.test_commands import local_cloud
+from tests.support.keys import openpgp_tenant, x509_tenant
+
+
+class Cloud:
+    """A running local cloud, and the command on it: with nothing set but the endpoint."""
+
+    def __init__(self, folder: Path, outputs: dict[str, str]) -> None:
+        self._folder, self.outputs = folder, outputs
+        self.s3: Any = boto3.client("s3", endpoint_url=outputs["EndpointUrl"], region_name=outputs["Region"],
+                                    aws_access_key_id="x", aws_secret_access_key="x")  # fmt: skip
+
+    def __call__(self, *arguments: str | Path, data: bytes = b"") -> Answer:
+        return run(*arguments, data=data, env={"AWS_ENDPOINT_URL": self.outputs["EndpointUrl"]}, cwd=self._folder)
+
+    def json(self, *arguments: str | Path, code: int = 0) -> Any:
+        answer = self(*arguments, "--json")
+        assert (answer.code, answer.err) == (code, ""), answer
+        return json.loads(answer.out)
+
+    def land(self, key: str, data: bytes = b"said") -> None:
+        self.s3.put_object(Bucket=self.outputs["LandingBucketName"], Key=key, Body=data)
+
+    def delivered(self, prefix: str) -> list[str]:
+        found = self.s3.list_objects_v2(Bucket=self.outputs["SftpBucketName"], Prefix=prefix).get("Contents", [])
+        return [item["Key"] for item in found]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    folder = tmp_path_factory.mktemp("operator")
+    with local_cloud(folder / ".local") as outputs:
+        yield Cloud(folder, outputs)
+
+
+def until(ready: Any, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
+    x509, openpgp, weak = x509_tenant(), openpgp_tenant("cv25519"), x509_tenant("rsa1024")
+    (tmp_path / "beta.asc").write_text(openpgp.public_text)
+
+    # given: recordings of two tenants whom nobody has taken on
+    cloud.land("acme/1.wav")
+    cloud.land("beta/æ 2.mp3")
+    until(lambda: len(cloud.json("held", "list")["held"]) == 2)
+    assert cloud.json("status", code=1)["held"]["by_reason"] == {"SettingsMissing": 2}
+    assert "parameter /callseal-local/tenants/acme/settings" in cloud("held", "show", "acme/1.wav").out
+
+    # when: they are taken on, the first with a bad key first
+    assert cloud("tenants", "add", "acme", "--key", weak.certificate).code == 1
+    assert cloud("tenants", "add", "acme", "--key", x509.certificate).code == 0
+    assert cloud("tenants", "add", "beta", "--set", "deliver_to_archive=true").code == 0
+    assert cloud.json("keys", "put", "beta", tmp_path / "beta.asc")["keys"][0]["fingerprint"] == openpgp.fingerprint
+
+    # then: everything is delivered, and nothing needs attention
+    until(lambda: cloud.delivered("acme/") and cloud.delivered("beta/"))
+    until(lambda: not cloud.json("held", "list")["held"])
+    assert cloud.delivered("acme/1.wav") == ["acme/1.wav.p7m"]
+    assert cloud.delivered("beta/") == ["beta/æ 2.mp3.pgp"]
+    until(lambda: cloud.json("status")["delivered_last_hour"] == 2)
+    assert [one["tenant"] for one in cloud.json("tenants", "list")["tenants"]] == ["acme", "beta"]
+    assert cloud.json("tenants", "show", "beta")["settings"]["deliver_to_archive"] is True
+
+
+def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:
+    # given: a file under a name that stands at the destination already
+    cloud("tenants", "add", "gamma", "--key", x509_tenant().certificate)
+    cloud.s3.put_object(Bucket=cloud.outputs["SftpBucketName"], Key="gamma/1.wav.p7m", Body=b"another", IfNoneMatch="*")
+    cloud.land("gamma/1.wav")
+    until(lambda: cloud.json("held", "list", "--tenant", "gamma")["held"])
+    assert cloud.json("held", "show", "gamma/1.wav")["event"]["reason"] == "OutputConflict"
+
+    # when: that is moved away
+    cloud.s3.delete_object(Bucket=cloud.outputs["SftpBucketName"], Key="gamma/1.wav.p7m")
+    assert [one["key"] for one in cloud.json("held", "release", "gamma")["put_back"]] == ["gamma/1.wav"]
+
+    # then: the sweep, which comes every five minutes, is not waited for
+    until(lambda: cloud.delivered("gamma/") == ["gamma/1.wav.p7m"])
+
+
+def test_the_installed_command_works_from_any_folder(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("callseal")
+    assert program.exists(), "make setup installs the command beside Python; run it again"
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    certificate = x509_tenant().certificate
+    done = subprocess.run(
+        [program, "keys", "check", certificate, "--json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout)["usable"] is True

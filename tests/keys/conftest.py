@@ -1,0 +1,13 @@
+"""What the interoperability tests leave behind: nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interop import lab
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    yield
+    lab.leave()

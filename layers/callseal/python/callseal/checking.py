@@ -27,12 +27,13 @@ from callseal.keys import events
 from callseal.keys.choice import previous_version, unproven
 from callseal.keys.events import Judged
 from callseal.keys.expiry import due
+from callseal.keys.register import Row
 from callseal.landing import TENANT
 from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.recipients import GpgFactory, Recipients, judge
 from callseal.recipients.inspection import inspect
-from callseal.recipients.model import Recipient
+from callseal.recipients.model import MAX_RECIPIENTS, Recipient
 from callseal.settings import TenantSettings
 
 TENANTS_AT_ONCE = 8
@@ -199,15 +200,20 @@ def _message(judged: Judged, recipients: Recipients, known: Known, settings: Ten
         )
     days, version = settings.rotation_overlap_days, judged.version or ""
     previous = previous_version(recipients, version, known.rows, days, now) if days else None
-    kinds = {row.kind for row in known.rows if row.secret_version_id == previous} if previous else set()
     if not previous:
         return "The key is good. Recordings are sealed to it within 60 seconds."
-    if kinds != {judged.keys[0].kind}:
-        return (
-            "The key is good. Recordings are sealed to it within 60 seconds, and to it alone: the previous key is of "
-            "the other kind, and one message cannot have both."
-        )
+    if why := _why_alone(judged, [row for row in known.rows if row.secret_version_id == previous]):
+        return f"The key is good. Recordings are sealed to it within 60 seconds, and to it alone: {why}."
     return (
         f"The key is good. Recordings are sealed to it within 60 seconds, and for {days} day{'s' if days > 1 else ''} "
         "to the previous key as well, as long as that is good."
     )
+
+
+def _why_alone(judged: Judged, previous: Sequence[Row]) -> str | None:
+    """Say why one message cannot be sealed to a new key and the previous one, as `keys.choice.both` decides it."""
+    if {row.kind for row in previous} != {judged.keys[0].kind}:
+        return "the previous key is of the other kind, and one message cannot have both"
+    if len({*judged.fingerprints, *(row.fingerprint for row in previous)}) > MAX_RECIPIENTS:
+        return f"with the previous one there would be more than {MAX_RECIPIENTS} recipients"
+    return None

@@ -13,7 +13,7 @@ ENV ?= default
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench fuzz faults storm clean
+.PHONY: help setup demo local test check docs lint build try-build deploy bench bench-sftp fuzz faults storm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,8 @@ lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
 	$(BIN)/mypy functions/encrypt_recording/app.py
 	$(BIN)/mypy functions/sweep_landing/app.py
+	$(BIN)/mypy functions/authenticate_sftp/app.py
+	$(BIN)/mypy functions/audit_sftp/app.py
 	$(BIN)/mypy functions/check_keys/app.py
 	$(BIN)/mypy functions/prove_keys/app.py
 	$(BIN)/mypy functions/register_keys/app.py
@@ -90,6 +92,9 @@ try-build: .venv-sam/.done
 
 bench: setup try-build ## measure against the peers; ROWS="name ..." for some of it
 	@$(BIN)/python -m benchmarks $(ROWS)
+
+bench-sftp: setup ## one large file through the local SFTP front: SIZE=1024 MiB (needs 4 times its memory)
+	@$(BIN)/python -m benchmarks.sftp $(SIZE)
 
 deploy: build ## sam deploy --guided, of the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)

@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parameters=dict(options.parameter),
         state_dir=options.state_dir,
         port=options.port,
+        sftp_port=options.sftp_port,
         on_line=_show_line,
     )
     try:
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of moto's server on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--sftp-port", type=int, default=0, help="of the SFTP front on 127.0.0.1 (default: a free one)")
     parser.add_argument("--stack-name", default=DEFAULT_STACK_NAME, help="default: %(default)s")
     parser.add_argument("--region", default=DEFAULT_REGION, help="default: %(default)s")
     parser.add_argument("--state-dir", type=Path, help="for outputs.json and the logs (default: .local)")
@@ -109,6 +111,12 @@ def _show_usage(cloud: LocalCloud) -> None:
         f"  aws secretsmanager create-secret --name {name} --secret-string file://acme.pem &&"
         f" aws ssm put-parameter --name /{cloud.stack_name}/tenants/acme/settings --type String --value '{{}}'"
     )
+    if "SftpPort" in cloud.outputs:
+        _say(f"  aws secretsmanager create-secret --name {cloud.stack_name}/tenants/acme/sftp-keys"
+             " --secret-string file://id_ed25519.pub")  # fmt: skip
+        known_hosts = cloud.state_dir / "sftp" / "known_hosts"
+        address = f"-P {cloud.outputs['SftpPort']} acme@{cloud.outputs['SftpHost']}"
+        _say(f"  sftp -i id_ed25519 -o UserKnownHostsFile={known_hosts} {address}")
     _say(f"  aws s3 cp call_1.wav s3://{cloud.outputs.get('LandingBucketName', 'BUCKET')}/acme/call_1.wav")
     _say(f"Ready at {cloud.endpoint_url}. Ctrl-C ends it, and with it everything stored here.", "bold green")
 

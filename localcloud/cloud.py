@@ -16,6 +16,7 @@ from localcloud.resources import create_resources
 from localcloud.resources.cloudformation import register_stack
 from localcloud.resources.context import Context
 from localcloud.runtime import FunctionRuntime
+from localcloud.sftp.front import HOST, SftpFront, find_rclone
 from localcloud.stack import Created, Function, LeftOut, Rule, Stack
 from localcloud.state_folder import StateFolder
 from localcloud.template import load_template
@@ -41,17 +42,19 @@ class LocalCloud:
         *,
         template: Path | None = None,
         port: int = 0,
+        sftp_port: int = 0,
         pace: Pace | None = None,
         function_environment: Mapping[str, str] | None = None,
         on_line: Callable[[str, str], None] | None = None,
     ) -> None:
         self.stack_name, self.region = stack_name, region
         self._parameters, self._template_path = dict(parameters or {}), template or PROJECT / "template.yaml"
-        self._port, self._pace = port, pace or Pace()
+        self._port, self._sftp_port, self._pace = port, sftp_port, pace or Pace()
         self._extra_environment, self._on_line = dict(function_environment or {}), on_line
         self._state = StateFolder(state_dir or PROJECT / ".local")
         self._exits = contextlib.ExitStack()
         self._runtimes: dict[str, FunctionRuntime] = {}
+        self._sftp: SftpFront | None = None
 
     def __enter__(self) -> "LocalCloud":
         with contextlib.ExitStack() as exits:
@@ -64,6 +67,11 @@ class LocalCloud:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exits.close()
+
+    @property
+    def state_dir(self) -> Path:
+        """Give the folder with outputs.json, the logs, and the SFTP front's known_hosts."""
+        return self._state.path
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -124,7 +132,8 @@ class LocalCloud:
 
     def pids(self) -> list[int]:
         """List the processes of the local cloud that run now: moto's server and the functions."""
-        return [self._moto.pid, *(pid for runtime in self._runtimes.values() for pid in runtime.pids())]
+        functions = (pid for runtime in self._runtimes.values() for pid in runtime.pids())
+        return [self._moto.pid, *functions, *(self._sftp.pids() if self._sftp else [])]
 
     def function_pids(self, logical_id: str) -> list[int]:
         """List the processes of one function."""
@@ -148,6 +157,7 @@ class LocalCloud:
         self._stack = create_resources(template, context, self._parameters)
         register_stack(context)
         self._start_pump(exits)
+        self._start_sftp(exits)
         names = {"StackName": self.stack_name, "EndpointUrl": self.endpoint_url, "Region": self.region}
         self._state.write_outputs({**self._stack.outputs, **names})
 
@@ -161,6 +171,26 @@ class LocalCloud:
             exits.callback(runtime.close)
         exits.callback(self._pump.close)
         self._pump.start()
+
+    def _start_sftp(self, exits: contextlib.ExitStack) -> None:
+        """Start what stands in for the template's SFTP server; its address joins the outputs."""
+        for server in self._stack.sftp_servers:
+            rclone = find_rclone()
+            if not rclone:
+                self._stack.leave_out(server.logical_id, "there is no rclone on this machine: run `make setup`")
+                continue
+            runtime = self._runtimes[self._logical_id(server.function_arn)]
+            front = SftpFront(
+                server, rclone, self._state.path / "sftp", self.endpoint_url, self.region, runtime.invoke,
+                self._moto.client("logs"), self._pump.deliver, lambda line: self._state.log("SftpServer", line),
+                self._sftp_port,
+            )  # fmt: skip
+            exits.callback(front.close)
+            self._sftp = front
+            self._stack.outputs |= {"SftpHost": HOST, "SftpPort": str(front.port)}
+
+    def _logical_id(self, function_arn: str) -> str:
+        return self._stack.functions[function_arn].logical_id
 
     def _make_runtime(self, function: Function) -> FunctionRuntime:
         environment = function_environment(function, self.endpoint_url, self.region) | self._extra_environment

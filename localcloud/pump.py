@@ -63,6 +63,12 @@ class Pump:
             if rule.pattern and rule.pattern.matches(event):
                 self._invoke_targets(rule, event)
 
+    def deliver(self, group: str, line: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Invoke the functions that subscribe to such a line of a log group."""
+        for subscription in self._stack.subscriptions:
+            if subscription.group == group and subscription.wanted & set(_texts(line)):
+                self._asynchronous.submit(self._runtimes[subscription.function_arn], event)
+
     def pause(self, timeout: float) -> None:
         """Begin nothing new and wait for what is in flight; raises TimeoutError when that takes longer."""
         if not self._gate.pause(timeout):
@@ -139,3 +145,7 @@ class Pump:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+
+def _texts(line: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in line.items() if isinstance(value, str)]

@@ -64,6 +64,27 @@ class Rule:
     function_arns: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class LogSubscription:
+    """Describe which lines of a log group a function gets: those in which a member has one of these values."""
+
+    logical_id: str
+    group: str
+    function_arn: str
+    wanted: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class SftpServer:
+    """Describe an SFTP server: which function it asks about logins, and where it logs."""
+
+    logical_id: str
+    server_id: str
+    arn: str
+    function_arn: str
+    log_group: str
+
+
 @dataclass
 class Stack:
     """Collect everything that came out of one template."""
@@ -76,6 +97,8 @@ class Stack:
     functions: dict[str, Function] = field(default_factory=dict)
     mappings: list[QueueMapping] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
+    subscriptions: list[LogSubscription] = field(default_factory=list)
+    sftp_servers: list[SftpServer] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
 
     def arn(self, service: str, resource: str) -> str:

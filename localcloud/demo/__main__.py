@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 from localcloud.cloud import PROJECT, LocalCloud
+from localcloud.demo.fetching import Fetched, FetchingError, fetch, make_key
+from localcloud.demo.found import Found, audit_row
 from localcloud.demo.operator import Operator
 from localcloud.demo.screen import Screen
 from localcloud.demo.tenants import OpeningError, OpenPgpTenant, Tenant, X509Tenant
@@ -23,22 +23,6 @@ SAMPLES = PROJECT / "tests" / "samples"
 FILES = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".wav", ".mp3", ".xml"))
 PATIENCE_SECONDS = 60
 BOTH: dict[str, object] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A delivered file as its tenant found it: how it was opened, and whether it is what was recorded."""
-
-    name: str
-    size: int
-    tool: str
-    command: str
-    same: bool
-
-    @property
-    def row(self) -> tuple[object, ...]:
-        """Its cells in the table."""
-        return (self.name, self.size, self.tool, "yes" if self.same else "NO")
 
 
 class Demo:
@@ -53,6 +37,7 @@ class Demo:
         self.brattvik = X509Tenant("brattvik", folder, {}, "its certificate ran out yesterday")
         self.good = (self.nordlys, self.fjordbank, self.kystradio)
         self.tenants = (*self.good, self.brattvik)
+        self.fetched: dict[str, Fetched] = {}
         self.checks: list[tuple[str, int, int]] = []
 
     def tell(self) -> bool:
@@ -60,12 +45,11 @@ class Demo:
         self.take_on_tenants()
         self.land()
         self.show_arrivals()
+        self.fetch_by_sftp()
         self.open_deliveries()
         self.mend_broken_key()
         self.show_audit()
         return self.sum_up()
-
-    # ---- chapters --------------------------------------------------------------------------------------------------
 
     def take_on_tenants(self) -> None:
         """Take on four tenants, as an operator does."""
@@ -105,6 +89,21 @@ class Demo:
             rows += found
         self.screen.table(("landed file", "SFTP (the tenant fetches)", "archive", "landing (still owed)"), rows)
 
+    def fetch_by_sftp(self) -> None:
+        """Let the tenants fetch, each with an SSH key of its own."""
+        self.screen.chapter(
+            "The tenants fetch by SFTP",
+            "Each sent the public half of an SSH key. The identity function answers rclone here as it answers Transfer "
+            "Family in AWS, and its session policy holds each tenant to its own folder.",
+        )
+        for tenant in self.tenants:
+            self.operator.let_in(tenant, make_key(tenant.folder))
+        commands = [self._fetch(tenant).command for tenant in self.good]
+        self.screen.say(f"$ {commands[0]}")
+        self.screen.table(("tenant", "fetched"), [(one.name, len(self.fetched[one.name].files)) for one in self.good])
+        self._check("a tenant's key opens no other tenant's folder",
+                    [not fetch(self.cloud, self.fjordbank.name, self.nordlys.folder).files])  # fmt: skip
+
     def open_deliveries(self) -> None:
         """Open everything with the tenants' own tools and compare it with what was recorded."""
         self.screen.chapter(
@@ -128,6 +127,7 @@ class Demo:
         with self.screen.waiting("Callseal notices the new key and takes the held files up again"):
             self._wait_for_empty_landing(name)
         self.screen.say(f"Delivered {monotonic() - started:.1f} s after the key was put right.")
+        self._fetch(self.brattvik)
         self._open_all((self.brattvik,), ("Sftp",))
 
     def show_audit(self) -> None:
@@ -135,7 +135,7 @@ class Demo:
         self.screen.chapter("The audit trail", f"From the log group {self.cloud.outputs['AuditLogGroupName']}.")
         events = self.operator.audit()
         columns = ("time", "event", "landed file", "outputs", "sealed to (fingerprint)", "reason")
-        self.screen.table(columns, [_audit_row(event) for event in events])
+        self.screen.table(columns, [audit_row(event) for event in events])
         delivered = {e["detail"]["source"]["key"] for e in events if e["detail-type"] == "RecordingDelivered"}
         landed = [f"{tenant.name}/{path.name}" for tenant in self.tenants for path in FILES]
         self._check("the audit trail accounts for every recording and its XML", (key in delivered for key in landed))
@@ -148,8 +148,6 @@ class Demo:
         rows = [(what, right, of, "yes" if right == of and of else "NO") for what, right, of in self.checks]
         self.screen.table(("what was checked", "right", "of", "all right"), rows)
         return all(right == of and of for _, right, of in self.checks)
-
-    # ---- what the chapters are made of -------------------------------------------------------------------------------
 
     def _check(self, what: str, results: Iterable[bool]) -> None:
         found = list(results)
@@ -182,14 +180,21 @@ class Demo:
         self.screen.table(("tenant", "from", "file", "bytes", "opened with", "same bytes"), rows)
 
     def _open_one(self, tenant: Tenant, bucket: str, path: Path) -> Found:
-        key = next(self.operator.keys(bucket, f"{tenant.name}/{path.name}"), None)
-        if key is None:
+        files = self.fetched[tenant.name].files if bucket == "Sftp" else self.operator.files(bucket, tenant)
+        name = next((name for name in files if name.startswith(path.name)), None)
+        if name is None:
             return Found(path.name, 0, "it is not there", "", same=False)
-        stored, name = self.operator.fetch(bucket, key), key.rpartition("/")[2]
+        stored = files[name]
         if name == path.name:
             return Found(name, len(stored), "(plain)", "", same=stored == path.read_bytes())
         opened = tenant.open(name, stored)
         return Found(name, len(stored), opened.tool, opened.command, same=opened.data == path.read_bytes())
+
+    def _fetch(self, tenant: Tenant) -> Fetched:
+        self.fetched[tenant.name] = fetched = fetch(self.cloud, tenant.name, tenant.folder)
+        wanted = {key.rpartition("/")[2] for key in self.operator.keys("Sftp", f"{tenant.name}/")}
+        self._check(f"{tenant.name}: fetched by SFTP all that was delivered", [set(fetched.files) == wanted != set()])
+        return fetched
 
     def _wait_for_empty_landing(self, tenant: str) -> None:
         deadline = monotonic() + PATIENCE_SECONDS
@@ -198,14 +203,6 @@ class Demo:
                 raise TimeoutError(f"After {PATIENCE_SECONDS} s the files of {tenant} are still held.")
             sleep(0.1)
         self.cloud.wait_until_idle(PATIENCE_SECONDS)
-
-
-def _audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
-    detail = event["detail"]
-    outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
-    recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"
-    what = detail["source"]["key"] if detail["source"] else f"{detail['tenant']}'s key"
-    return (detail["time"][11:19], event["detail-type"], what, outputs, recipients, detail["reason"] or "-")
 
 
 def main() -> int:
@@ -221,7 +218,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="cs-") as folder:
             right = _run(screen, Path(folder))
-    except (OpeningError, LocalCloudError, TimeoutError) as exc:
+    except (OpeningError, FetchingError, LocalCloudError, TimeoutError) as exc:
         screen.warn(f"The demo failed: {exc}")
         return 1
     except Exception as exc:  # noqa: BLE001  # a demo ends with a sentence, whatever happens

@@ -27,6 +27,15 @@ class Operator:
         name = f"/{self.cloud.stack_name}/tenants/{tenant.name}/settings"
         self._ssm.put_parameter(Name=name, Value=tenant.settings_text, Type="String")
 
+    def let_in(self, tenant: Tenant, key: str) -> None:
+        """Paste a tenant's SSH key into a new secret."""
+        name = f"{self.cloud.stack_name}/tenants/{tenant.name}/sftp-keys"
+        self._secrets.create_secret(Name=name, SecretString=key)
+
+    def files(self, bucket: str, tenant: Tenant) -> dict[str, bytes]:
+        """Fetch all of a tenant's objects, by their names without folders."""
+        return {key.rpartition("/")[2]: self.fetch(bucket, key) for key in self.keys(bucket, f"{tenant.name}/")}
+
     def paste(self, tenant: Tenant, key: str) -> None:
         """Paste another key over the one that is there."""
         self._secrets.put_secret_value(SecretId=self._secret(tenant), SecretString=key)

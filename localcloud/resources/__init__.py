@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from localcloud.errors import TemplateError
 from localcloud.intrinsics import Resolver, creation_order
 from localcloud.properties import Properties
-from localcloud.resources import dynamodb, eventbridge, functions, kms, logs, s3, sqs
+from localcloud.resources import dynamodb, eventbridge, functions, kms, logs, s3, sqs, transfer
 from localcloud.resources.context import Context, Maker, Reference
 from localcloud.resources.left_out import LEFT_OUT_TYPES
 from localcloud.stack import Created, Stack
@@ -24,10 +24,12 @@ _MAKERS: dict[str, Maker] = {
     "AWS::Lambda::Function": functions.make_function,
     "AWS::Lambda::LayerVersion": functions.make_layer,
     "AWS::Logs::LogGroup": logs.make_log_group,
+    "AWS::Logs::SubscriptionFilter": logs.make_subscription_filter,
     "AWS::S3::Bucket": s3.make_bucket,
     "AWS::S3::BucketPolicy": s3.make_bucket_policy,
     "AWS::SQS::Queue": sqs.make_queue,
     "AWS::SQS::QueuePolicy": sqs.make_queue_policy,
+    "AWS::Transfer::Server": transfer.make_server,
 }
 _RESOURCE_MEMBERS = {"Type", "Properties", "DependsOn", "Condition"} | {
     # What CloudFormation does when it deletes or describes; the local cloud forgets all at its end.

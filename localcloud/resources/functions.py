@@ -60,6 +60,7 @@ def _leave_out_of_function(properties: Properties) -> None:
     properties.leave_out("Runtime", "the function runs on the Python that runs the local cloud")
     properties.leave_out("Architectures", "the function runs on this machine")
     properties.leave_out("Tags", "nothing here reads a function's tags")
+    properties.leave_out("DeadLetterConfig", "what fails here is in the function's log and in no queue")
     properties.leave_out("Description", "nothing here shows a function's description")
 
 

@@ -1,7 +1,13 @@
-"""CloudWatch log groups."""
+"""CloudWatch log groups and what subscribes to them."""
 
+import re
+
+from localcloud.errors import TemplateError
 from localcloud.properties import Properties
 from localcloud.resources.context import Context, Reference
+from localcloud.stack import LogSubscription
+
+_TERM = re.compile(r'\(\$\.([A-Za-z0-9_-]+) = "([^"\\]*)"\)')
 
 
 def make_log_group(context: Context, properties: Properties) -> Reference:
@@ -13,3 +19,22 @@ def make_log_group(context: Context, properties: Properties) -> Reference:
     if days is not None:
         logs.put_retention_policy(logGroupName=name, retentionInDays=int(days))
     return Reference(name, {"Arn": context.stack.arn("logs", f"log-group:{name}:*")})
+
+
+def make_subscription_filter(context: Context, properties: Properties) -> Reference:
+    """Note down which lines of a log group go to which function."""
+    group, arn = properties.require("LogGroupName"), properties.require("DestinationArn")
+    if arn not in context.stack.functions:
+        raise TemplateError(f"{properties.logical_id}: {arn} is no function of this stack.")
+    wanted = _wanted(properties.logical_id, properties.require("FilterPattern"))
+    context.stack.subscriptions.append(LogSubscription(properties.logical_id, group, arn, wanted))
+    return Reference(context.name(properties, properties.take("FilterName")))
+
+
+def _wanted(logical_id: str, pattern: str) -> frozenset[tuple[str, str]]:
+    """Read `{ ($.member = "value") || ... }`; the local cloud knows no other filter pattern."""
+    terms = pattern.strip().removeprefix("{").removesuffix("}").strip().split(" || ")
+    found = [_TERM.fullmatch(term.strip()) for term in terms]
+    if not all(found):
+        raise TemplateError(f"{logical_id}: the local cloud does not know the filter pattern {pattern.strip()}.")
+    return frozenset((one[1], one[2]) for one in found if one)

@@ -71,3 +71,14 @@ def scene(
     clock: Clock,
 ) -> Scene:
     return Scene(cloud, check_keys, prove_keys, register_keys, encrypt_recording, clock)
+
+
+@pytest.fixture
+def authenticate_sftp(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr("callseal.wiring.sleep", lambda _: None)
+    return functions.load("authenticate_sftp")
+
+
+@pytest.fixture
+def audit_sftp(cloud: Stack, network: Network) -> ModuleType:
+    return functions.load("audit_sftp")

@@ -27,6 +27,8 @@ FUNCTIONS = {
     "check_keys": "CheckKeysFunction",
     "prove_keys": "ProveKeysFunction",
     "register_keys": "RegisterKeysFunction",
+    "authenticate_sftp": "AuthenticateSftpFunction",
+    "audit_sftp": "AuditSftpFunction",
 }
 # By type: the property that names a resource, and its ARN.
 _ARNS = {
@@ -39,6 +41,7 @@ _ARNS = {
     "AWS::Lambda::Function": ("FunctionName", "lambda", "function:{}"),
     "AWS::Logs::LogGroup": ("LogGroupName", "logs", "log-group:{}:*"),
     "AWS::SQS::Queue": ("QueueName", "sqs", "{}"),
+    "AWS::Transfer::Server": ("", "transfer", "server/{}"),
 }
 
 
@@ -67,6 +70,8 @@ class Deployed:
         name = self._properties(mine)["FunctionName"]
         queues = [one["EventSourceArn"] for one in mappings if one["FunctionName"] == name]
         taking = {Need(action, queue) for action in OF_EVENT_SOURCES for queue in queues}
+        if "DeadLetterConfig" in self._properties(mine):
+            taking.add(Need("sqs:SendMessage", self._properties(mine)["DeadLetterConfig"]["TargetArn"]))
         group = self._properties(mine)["LoggingConfig"]["LogGroup"]
         stream = self.place.arn("logs", f"log-group:{group}:log-stream:2026/11/24/[$LATEST]0123")
         return taking | {Need(action, stream) for action in OF_LOGS}

@@ -33,17 +33,21 @@ WILDCARDS = {
     "*": "the key's own policy: the key itself; and the names of all secrets, for ListSecrets knows no resource",
     "landing/*": "the files of one bucket",
     "sftp/*": "the files of one bucket",
+    "tenants/*/sftp-keys-??????": "any tenant's SFTP keys; Secrets Manager chooses the last six characters",
     "archive/*": "the files of one bucket",
     "audit/*": "the files of one bucket",
     "tenants/*/public-key-??????": "any tenant's public key; Secrets Manager chooses the last six characters",
     "sftp/*/key-check/*.txt.*": "any tenant's challenges",
-    "sftp/*/key-check/*.answer": "any tenant's answers to them",
+    "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
     "tenants/*/settings": "any tenant's settings",
     "log-group:/aws/lambda/callseal-test-encrypt-recording:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-sweep-landing:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-check-keys:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-prove-keys:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-register-keys:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-authenticate-sftp:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-audit-sftp:*": "the streams of one log group",
+    "log-group:/callseal-test/sftp:*": "the streams of one log group",
     "log-group:/callseal-test/audit:*": "the streams of one log group",
 }
 
@@ -129,6 +133,9 @@ def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) ->
             "RegisterKeysRole": "lambda",
             "AuditStreamRole": "firehose",
             "AuditRuleRole": "events",
+            "SftpSessionRole": "transfer",
+            "AuthenticateSftpRole": "lambda",
+            "AuditSftpRole": "lambda",
         }.items()
     }
 

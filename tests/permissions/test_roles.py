@@ -9,10 +9,10 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, SWEEP, CHECK, PROVE, REGISTER = FUNCTIONS
-# All of them: BOTH move recordings, the others look after keys.
-BOTH, KEYS = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER)
-ALL = (*BOTH, *KEYS)
+ENCRYPT, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG = FUNCTIONS
+# All of them: BOTH move recordings, KEYS look after keys, FRONT after the SFTP front.
+BOTH, KEYS, FRONT = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG)
+ALL = (*BOTH, *KEYS, *FRONT)
 WAV = "acme/2026/1_1.wav"
 CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
 AT_REST = frozenset({("kms:viaservice", f"s3.{REGION}.amazonaws.com")})
@@ -47,7 +47,7 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused: that it would break off later, for want of the key for one, does not count.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: nothing but public keys.
-    "a tenant's SFTP keys": (ALL, secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's SFTP keys": ((*BOTH, *KEYS, LOG), secret(f"{STACK}/tenants/acme/sftp-keys")),
     "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
     "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
     "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
@@ -57,37 +57,44 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
     "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT, *KEYS), parameter(f"/{STACK}/sweep/position")),
+    "the sweep's position": ((ENCRYPT, *KEYS, *FRONT), parameter(f"/{STACK}/sweep/position")),
     # Landing: recordings are there to be read by one function, and written by none.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
     "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
     "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
-    "reading what landed": ((SWEEP, *KEYS), s3("GetObject", LANDING)),
-    "looking at what landed": ((SWEEP, *KEYS), s3("HeadObject", LANDING)),
-    "deleting what landed": ((SWEEP, *KEYS), s3("DeleteObject", LANDING)),
+    "reading what landed": ((SWEEP, *KEYS, *FRONT), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP, *KEYS, *FRONT), s3("HeadObject", LANDING)),
+    "deleting what landed": ((SWEEP, *KEYS, *FRONT), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
     "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
     "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
     "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((SWEEP, *KEYS), s3("PutObject", SFTP)),
-    "copying to the archive": ((SWEEP, *KEYS), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "writing to SFTP": ((SWEEP, *KEYS, *FRONT), s3("PutObject", SFTP)),
+    "copying to the archive": ((SWEEP, *KEYS, *FRONT), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
     # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
-    "a tenant's public key by those who need none": ((PROVE, REGISTER), secret(f"{STACK}/tenants/acme/public-key")),
-    "a challenge, by others than its maker": ((SWEEP, PROVE, REGISTER), s3("PutObject", SFTP, key=CHALLENGE)),
-    "reading a challenge": (KEYS, s3("GetObject", SFTP, key=CHALLENGE)),
-    "an answer, by others than its judge": ((SWEEP, CHECK, REGISTER), s3("DeleteObject", SFTP, key=ANSWER)),
-    "writing an answer": (KEYS, s3("PutObject", SFTP, key=ANSWER)),
-    "reading a recording": (KEYS, s3("GetObject", SFTP)),
-    "changing the register": (BOTH, table("PutItem", "key-register")),
-    "counting in the register": ((*BOTH, CHECK, PROVE), table("UpdateItem", "key-register")),
-    "forgetting what was counted": ((*BOTH, PROVE), table("PutItem", "key-events")),
+    "a tenant's public key by those who need none": (
+        (PROVE, REGISTER, *FRONT),
+        secret(f"{STACK}/tenants/acme/public-key"),
+    ),
+    "a challenge, by others than its maker": ((SWEEP, PROVE, REGISTER, *FRONT), s3("PutObject", SFTP, key=CHALLENGE)),
+    "reading a challenge": ((*KEYS, *FRONT), s3("GetObject", SFTP, key=CHALLENGE)),
+    "an answer, by others than its judge": ((SWEEP, CHECK, REGISTER, *FRONT), s3("DeleteObject", SFTP, key=ANSWER)),
+    "writing an answer": ((*KEYS, *FRONT), s3("PutObject", SFTP, key=ANSWER)),
+    "reading a recording": ((*KEYS, *FRONT), s3("GetObject", SFTP)),
+    "changing the register": ((*BOTH, *FRONT), table("PutItem", "key-register")),
+    "counting in the register": ((*BOTH, CHECK, PROVE, *FRONT), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*BOTH, PROVE, *FRONT), table("PutItem", "key-events")),
     "another table": (ALL, table("Query", "payroll")),
+    # The SFTP front: it reads keys and settings, and no file.
+    "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
+    "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
+    "the settings of a tenant, by the log's reader": ((LOG,), parameter(f"/{STACK}/tenants/acme/settings")),
     # Other people's buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
     "the dead letters": (ALL, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
-    "filling the encrypt queue": ((ENCRYPT, *KEYS), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
+    "filling the encrypt queue": ((ENCRYPT, *KEYS, *FRONT), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
     "the account's default bus": (ALL, put_events("default", "callseal")),
     "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3")),
     "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "")),
@@ -103,6 +110,8 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
     "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
+    "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 from localcloud.template import load_template
 from tests.permissions import calls as recorded
 from tests.permissions.calls import Call, call
-from tests.permissions.stack import TEMPLATE, Deployed, resolve
+from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed, resolve
 from tests.permissions.verdict import judge
 from tests.support.stack import LANDING, REGION, SFTP, STACK
 
@@ -57,10 +57,17 @@ def translated() -> dict[str, Any]:
 
 def small(translated: dict[str, Any], **statements: list[dict[str, Any]]) -> Deployed:
     """Give the stack with the small roles, or those that are given."""
-    template = copy.deepcopy(translated)
-    for role, those in {**STATEMENTS, **statements}.items():
+    template, whole = copy.deepcopy(translated), resolve(translated)
+    others = {whole.role(one).name: of_lambda_alone(whole, one) for one in FUNCTIONS}
+    for role, those in {**others, **STATEMENTS, **statements}.items():
         template["Resources"][role]["Properties"]["Policies"] = [{"PolicyDocument": {"Statement": those}}]
     return resolve(template)
+
+
+def of_lambda_alone(stack: Deployed, function: str) -> list[dict[str, Any]]:
+    """Give statements for what Lambda itself does with a function's role."""
+    needs = stack.needs_of_lambda(function)
+    return [{"Sid": "Lambda", "Effect": "Allow", "Action": each.action, "Resource": each.resource} for each in needs]
 
 
 def test_calls_that_fit_their_roles_hold(translated: dict[str, Any]) -> None:

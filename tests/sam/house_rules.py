@@ -13,7 +13,7 @@ Resource = dict[str, Any]
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "EncryptQueueUrl",
-    "EncryptDeadLetterQueueUrl",
+    "EncryptDeadLetterQueueUrl", "SftpEndpoint",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -25,6 +25,8 @@ UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreati
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
 STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+# https://docs.aws.amazon.com/transfer/latest/userguide/security-policies.html
+NEWEST_SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
 
@@ -281,8 +283,53 @@ def _metrics() -> Any:
     return metrics
 
 
-def outputs_are_the_public_seven(template: Template) -> None:
+def outputs_are_the_public_eight(template: Template) -> None:
     assert set(template["Outputs"]) == OUTPUTS
+    assert template["Outputs"]["SftpEndpoint"]["Condition"] == "HasSftpServer"
+
+
+def the_sftp_server_takes_keys_alone_and_asks_the_function(template: Template) -> None:
+    (name,) = of_type(template, "AWS::Transfer::Server")
+    server, told = template["Resources"][name], properties(template, name)
+    assert server["Condition"] == "HasSftpServer"
+    assert template["Conditions"]["HasSftpServer"] == {"Fn::Equals": [{"Ref": "SftpFront"}, "transfer"]}
+    assert told["Protocols"] == ["SFTP"]
+    identity = told["IdentityProviderDetails"]
+    assert (told["IdentityProviderType"], identity["SftpAuthenticationMethods"]) == ("AWS_LAMBDA", "PUBLIC_KEY")
+    assert referred(identity["Function"]) == {"AuthenticateSftpFunction"}
+    assert told["SecurityPolicyName"] == NEWEST_SECURITY_POLICY
+    assert "HostKey" not in told, "the service keeps the host key"
+    assert "WorkflowDetails" not in told
+    assert referred(told["StructuredLogDestinations"]) == {"SftpLogGroup"}
+
+
+def only_the_sftp_server_may_ask_about_logins(template: Template) -> None:
+    permissions = [each["Properties"] for each in of_type(template, "AWS::Lambda::Permission").values()]
+    asking = [each for each in permissions if referred(each["FunctionName"]) == {"AuthenticateSftpFunction"}]
+    assert [(each["Principal"], referred(each["SourceArn"])) for each in asking] == [
+        ("transfer.amazonaws.com", {"SftpServer"})
+    ]
+
+
+def sftp_sessions_reach_one_bucket(template: Template) -> None:
+    """The session policy narrows it to one folder; the role itself has nothing beyond this bucket and its key."""
+    statements = role_statements(template, "SftpSessionRole")
+    assert set().union(*(referred(each["Resource"]) for each in statements)) == {"SftpBucket", "StackKey"}
+    writing = [each["Resource"] for each in statements if "s3:PutObject" in as_list(each["Action"])]
+    assert writing == [{"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}]
+    (trust,) = properties(template, "SftpSessionRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "transfer.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def what_the_sftp_server_logs_reaches_the_audit(template: Template) -> None:
+    """Who logged in and who did not is known to the server alone."""
+    (subscription,) = (each["Properties"] for each in of_type(template, "AWS::Logs::SubscriptionFilter").values())
+    assert referred(subscription["LogGroupName"]) == {"SftpLogGroup"}
+    assert referred(subscription["DestinationArn"]) == {"AuditSftpFunction"}
+    wanted = set(re.findall(r'\(\$\.activity-type = "([A-Z_]+)"\)', subscription["FilterPattern"]))
+    assert wanted == {"CONNECTED", "AUTH_FAILURE", "ERROR"}
+    assert referred(properties(template, "AuditSftpFunction")["DeadLetterConfig"]) == {"AuditDeadLetterQueue"}
 
 
 def roles_name_what_they_may(template: Template) -> None:
@@ -330,6 +377,8 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
         "CheckKeysRole",
         "ProveKeysRole",
+        # A tenant's own session, where its settings say so.
+        "SftpSessionRole",
     }
 
 

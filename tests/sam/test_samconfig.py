@@ -62,6 +62,12 @@ def test_only_the_audit_of_prod_cannot_be_lifted() -> None:
     assert modes == {"default": "GOVERNANCE", "dev": "GOVERNANCE", "staging": "GOVERNANCE", "prod": "COMPLIANCE"}
 
 
+def test_a_developers_stack_has_no_sftp_server_that_costs_by_the_hour(template: Template) -> None:
+    fronts = {environment: overrides(environment).get("SftpFront") for environment in ENVIRONMENTS}
+    assert fronts == {"default": None, "dev": "none", "staging": None, "prod": None}
+    assert template["Parameters"]["SftpFront"]["Default"] == "transfer"
+
+
 def test_prod_shows_its_changes_before_it_makes_them() -> None:
     assert config()["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 

@@ -31,6 +31,8 @@ SFTP_POLICY = ["Resources", "SftpBucketPolicy", "Properties", "PolicyDocument", 
 ENCRYPT = ["Resources", "EncryptRecordingFunction", "Properties"]
 ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+SERVER = ["Resources", "SftpServer", "Properties"]
+SESSION_ROLE = ["Resources", "SftpSessionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 CHECK_ROLE = ["Resources", "CheckKeysRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 ENCRYPTION: list[Any] = [*BUCKET, "BucketEncryption", "ServerSideEncryptionConfiguration", 0]
 OTHER_KEY = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "other"}
@@ -95,7 +97,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.the_dashboard_shows_metrics_that_are_emitted, DASHBOARD, widgets("metric", "Callseal", "HeldFiles")),
     (rules.the_dashboard_shows_every_alarm, DASHBOARD,
      '{"widgets": [{"type": "alarm", "properties": {"alarms": []}}]}'),
-    (rules.outputs_are_the_public_seven, ["Outputs", "An8th"], {"Value": "x"}),
+    (rules.outputs_are_the_public_eight, ["Outputs", "A9th"], {"Value": "x"}),
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
@@ -103,6 +105,18 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::Sub": "${LandingBucket.Arn}/*"}),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Action"], ["s3:GetObject", "s3:DeleteObject"]),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::GetAtt": ["StackKey", "Arn"]}),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, [*SERVER, "SecurityPolicyName"],
+     "TransferSecurityPolicy-2018-11"),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function,
+     [*SERVER, "IdentityProviderDetails", "SftpAuthenticationMethods"], "PUBLIC_KEY_OR_PASSWORD"),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, [*SERVER, "Protocols"], ["SFTP", "FTPS"]),
+    (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, ["Resources", "SftpServer", "Condition"], "Always"),
+    (rules.only_the_sftp_server_may_ask_about_logins,
+     ["Resources", "AuthenticateSftpPermission", "Properties", "SourceArn"], "*"),
+    (rules.sftp_sessions_reach_one_bucket, [*SESSION_ROLE, 1, "Resource"], {"Fn::Sub": "${ArchiveBucket.Arn}/*"}),
+    (rules.sftp_sessions_reach_one_bucket, [*SESSION_ROLE, 2, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.what_the_sftp_server_logs_reaches_the_audit,
+     ["Resources", "AuditSftpSubscription", "Properties", "FilterPattern"], '{ ($.activity-type = "CONNECTED") }'),
     (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
 ]  # fmt: skip

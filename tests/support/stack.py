@@ -57,10 +57,10 @@ class Stack:
         text = settings if isinstance(settings, str) else json.dumps(settings or {})
         self.ssm.put_parameter(Name=f"/{STACK}/tenants/{name}/settings", Value=text, Type="String", Overwrite=True)
 
-    def put_key(self, name: str, text: str) -> None:
-        """Paste a key."""
+    def put_key(self, name: str, text: str, which: str = "public-key") -> None:
+        """Paste a key, or SFTP keys."""
         WATCH.learn(text)
-        secret = f"{STACK}/tenants/{name}/public-key"
+        secret = f"{STACK}/tenants/{name}/{which}"
         try:
             self.secrets.put_secret_value(SecretId=secret, SecretString=text)
         except self.secrets.exceptions.ResourceNotFoundException:
@@ -184,6 +184,10 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
+        "AWS_REGION": REGION,
+        "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
+        "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
+        "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
     ssm, secrets = session.client("ssm"), session.client("secretsmanager")
     return Stack(s3, sqs, ssm, secrets, events, dynamodb, environment, queue_url, audit_url)

@@ -26,6 +26,7 @@ CORE = (
     "gpg",
     "envelopes",
     "recipients",
+    "sftp",
 )
 USE_CASES = (
     "choosing",
@@ -38,6 +39,7 @@ USE_CASES = (
     "delivery",
     "sweep",
     "batch",
+    "sftp_login",
     "wiring",
 )
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}

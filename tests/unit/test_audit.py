@@ -16,6 +16,7 @@ from callseal.audit import AuditEvent, Output
 from callseal.errors import HeldError, Reason
 from callseal.landing import LandedObject
 from callseal.recipients.model import Recipient
+from callseal.sftp.login import Refusal
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "audit-event.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -80,6 +81,7 @@ def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
         "key_version": "k1",
         "reason": None,
         "message": None,
+        "session": None,
     }  # fmt: skip
 
 
@@ -191,7 +193,7 @@ def test_times_are_rfc_3339_in_utc(moment: datetime, text: str) -> None:
 
 def test_the_reasons_are_the_schemas_and_stand_in_the_designs_order() -> None:
     assert [str(reason) for reason in Reason] == IN_ORDER
-    assert SCHEMA["properties"]["reason"]["enum"] == [None, *IN_ORDER]
+    assert SCHEMA["properties"]["reason"]["enum"] == [None, *IN_ORDER, *Refusal]
     assert [reason.rank for reason in Reason] == list(range(len(IN_ORDER)))
 
 

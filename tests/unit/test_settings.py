@@ -26,9 +26,14 @@ DEFAULTS = {
     "cms_profile": "authenveloped-gcm",
     "require_key_proof": False,
     "rotation_overlap_days": 0,
+    "sftp_may_delete": False,
+    "sftp_source_addresses": (),
 }
-FLAGS = ["encrypt", "deliver_to_sftp", "deliver_to_archive", "only_encrypt_sftp", "encrypt_metadata",
-         "require_key_proof"]  # fmt: skip
+LISTS: dict[str, Any] = {"archive_formats": ["mp3"], "sftp_source_addresses": []}
+FLAGS = [
+    "encrypt", "deliver_to_sftp", "deliver_to_archive", "only_encrypt_sftp", "encrypt_metadata", "require_key_proof",
+    "sftp_may_delete",
+]  # fmt: skip
 ODD = [
     None,
     0,
@@ -60,6 +65,10 @@ good_members: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(FLAGS, st.booleans()),
     "archive_formats": st.lists(st.sampled_from(["mp3", "wav"]), max_size=2, unique=True),
     "cms_profile": st.sampled_from(["authenveloped-gcm", "enveloped-cbc"]),
+    "sftp_source_addresses": st.lists(st.ip_addresses().map(str), max_size=3, unique=True)
+    | st.lists(
+        st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "10.0.0.1/8", "::/129", "here", "1.2.3.4/"]), max_size=2
+    ),
     "rotation_overlap_days": st.integers(0, 90),
 }
 near_valid = st.builds(
@@ -86,7 +95,7 @@ def test_nothing_said_means_the_defaults(text: str) -> None:
 
 def test_the_schema_names_the_same_members_and_defaults() -> None:
     defaults = {name: member["default"] for name, member in SCHEMA["properties"].items()}
-    assert defaults == DEFAULTS | {"archive_formats": ["mp3"]}
+    assert defaults == DEFAULTS | LISTS
     Draft202012Validator.check_schema(SCHEMA)
 
 
@@ -124,6 +133,28 @@ def test_other_archive_formats_are_refused(value: Any) -> None:
 @pytest.mark.parametrize("value", ["gcm", "", None, True, ["enveloped-cbc"], {}, "ENVELOPED-CBC"])
 def test_other_profiles_are_refused(value: Any) -> None:
     assert "cms_profile must be one of authenveloped-gcm, enveloped-cbc" in refusal(json.dumps({"cms_profile": value}))
+
+
+@pytest.mark.parametrize(
+    "value", [[], ["192.0.2.1"], ["192.0.2.0/24", "10.0.0.0/8"], ["2001:db8::/32", "::1", "0.0.0.0/0"]]
+)
+def test_source_addresses_are_addresses_and_networks_of_both_families(value: list[str]) -> None:
+    assert parse_settings(json.dumps({"sftp_source_addresses": value})).sftp_source_addresses == tuple(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "192.0.2.0/24", None, {}, [1], [3232235777], [None], [["192.0.2.1"]], ["192.0.2.1/24"], ["192.0.2.0/33"],
+        ["host"], [""], ["192.0.2.0/255.0.0.0/1"], ["!192.0.2.1"], ["192.0.2.*"], ["fe80::1%eth0"], [" 192.0.2.1"],
+        ["\u0661.2.3.4"], ["192.0.2.1", "192.0.2.1"], ["192.0.2.1", "192.0.2.1/32"],
+        [f"10.0.0.{n}" for n in range(101)],
+    ],
+)  # fmt: skip
+def test_other_source_addresses_are_refused(value: Any) -> None:
+    assert "sftp_source_addresses must be a list of at most 100 addresses or networks" in refusal(
+        json.dumps({"sftp_source_addresses": value})
+    )
 
 
 @pytest.mark.parametrize("value", [0, 1, 7, 90, 7.0])
@@ -189,14 +220,12 @@ def test_the_parser_and_the_schema_agree(value: Any) -> None:
         settings = parse_settings(json.dumps(value))
     except HeldError as held:
         assert held.reason is Reason.SETTINGS_INVALID
-        assert not VALIDATOR.is_valid(value)
+        # What a pattern cannot say of a network (its mask, bits behind it, the same one in two spellings), only we do.
+        assert not VALIDATOR.is_valid(value) or "sftp_source_addresses must be" in str(held)
         return
     assert VALIDATOR.is_valid(value)
-    assert {**asdict(settings), "archive_formats": list(settings.archive_formats)} == {
-        **DEFAULTS,
-        "archive_formats": ["mp3"],
-        **value,
-    }
+    given = {**asdict(settings), **{name: list(getattr(settings, name)) for name in LISTS}}
+    assert given == {**DEFAULTS, **LISTS, **value}
 
 
 @given(st.text())

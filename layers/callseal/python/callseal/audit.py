@@ -1,4 +1,4 @@
-"""Audit events: what happened to a landed file, or (`keys.events`) to a tenant's key.
+"""Audit events: what happened to a landed file, to a tenant's key (`keys.events`), or by SFTP (`sftp.events`).
 
 Their schema is schemas/audit-event.schema.json.
 """
@@ -131,6 +131,7 @@ def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Se
         "key_version": None,
         "reason": None,
         "message": None,
+        "session": None,
     }
     return AuditEvent(detail_type, detail | members)
 

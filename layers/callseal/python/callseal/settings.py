@@ -1,6 +1,6 @@
 """A tenant's settings: a JSON object in SSM. The JSON Schema for editors is schemas/tenant-settings.schema.json.
 
-Checked by hand and not by that schema, for a validator costs a cold start more than the nine members are worth;
+Checked by hand and not by that schema, for a validator costs a cold start more than the members are worth;
 tests/unit/test_settings.py holds the two together.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from callseal.errors import HeldError, Reason
+from callseal.sftp.sources import MAX_PATTERNS, parse_network
 
 RECORDING_FORMATS = ("wav", "mp3")
 _LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{0,32}")
@@ -29,6 +30,8 @@ class TenantSettings:
     encrypt_metadata: bool = True
     archive_formats: tuple[str, ...] = ("mp3",)
     cms_profile: str = "authenveloped-gcm"
+    sftp_may_delete: bool = False
+    sftp_source_addresses: tuple[str, ...] = ()
     require_key_proof: bool = False
     rotation_overlap_days: int = 0
 
@@ -77,6 +80,16 @@ def _profile(value: Any) -> Any:
     return value if isinstance(value, str) and value in CMS_PROFILES else None
 
 
+def _networks(value: Any) -> Any:
+    if not isinstance(value, list) or len(value) > MAX_PATTERNS or not all(isinstance(item, str) for item in value):
+        return None
+    try:
+        networks = {parse_network(item) for item in value}
+    except ValueError:
+        return None
+    return tuple(value) if len(networks) == len(value) else None
+
+
 def _days(value: Any) -> Any:
     # JSON has one kind of number: 7.0 is a whole one. In Python True is one, too.
     whole = not isinstance(value, bool) and isinstance(value, int | float) and value in range(MAX_OVERLAP_DAYS + 1)
@@ -87,6 +100,10 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     **{field.name: (_flag, "true or false") for field in fields(TenantSettings)},
     "archive_formats": (_formats, f"a list of {', '.join(RECORDING_FORMATS)}, each once at most"),
     "cms_profile": (_profile, f"one of {', '.join(CMS_PROFILES)}"),
+    "sftp_source_addresses": (
+        _networks,
+        f"a list of at most {MAX_PATTERNS} addresses or networks (192.0.2.0/24, 2001:db8::/32), each once and exact",
+    ),
     "rotation_overlap_days": (_days, f"a whole number of days from 0 to {MAX_OVERLAP_DAYS}"),
 }
 

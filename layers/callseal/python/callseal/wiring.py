@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import sleep
 
 from boto3.session import Session
 
@@ -19,12 +20,15 @@ from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
 from callseal.aws.queue import EncryptQueue
+from callseal.aws.sftp_keys import SftpKeys
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
 from callseal.aws.told import Memory
 from callseal.commit import Committer
 from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
+from callseal.sftp.session import SessionSettings
+from callseal.sftp_login import SftpLogins
 
 PARTS_AT_ONCE = 4
 
@@ -77,6 +81,28 @@ def wire(env: Mapping[str, str]) -> Parts:
         memory=Memory(dynamodb, env["KEY_EVENTS"]),
         key_files=KeyFiles(s3, env["SFTP_BUCKET"]),
     )
+
+
+def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
+    """Wire up what answers logins; raises KeyError naming an environment variable that is missing."""
+    session = Session()
+    secrets, prefix = client(session, "secretsmanager"), env["TENANTS_PREFIX"]
+    # Settings are all that is asked of the tenants here: neither the register nor gpg is ever reached.
+    register = KeyRegister(client_later(session, "dynamodb"), env["KEY_REGISTER"])
+    tenants = Tenants(secrets, client(session, "ssm"), register, prefix, gpg_factory(env["GPG_BINARY"]), now)
+    settings = SessionSettings(
+        role_arn=env["SFTP_SESSION_ROLE_ARN"],
+        bucket=env["SFTP_BUCKET"],
+        bucket_arn=env["SFTP_BUCKET_ARN"],
+        key_arn=env["STACK_KEY_ARN"],
+        region=env["AWS_REGION"],
+    )
+    return SftpLogins(SftpKeys(secrets, prefix), tenants, wire_bus(env, session), settings, now, sleep)
+
+
+def wire_bus(env: Mapping[str, str], session: Session | None = None) -> AuditBus:
+    """Wire up the audit bus."""
+    return AuditBus(client(session or Session(), "events"), env["AUDIT_BUS"], Rendezvous())
 
 
 def now() -> datetime:

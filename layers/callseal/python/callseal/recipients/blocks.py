@@ -40,9 +40,14 @@ def private_key() -> HeldError:
     )
 
 
+def has_private_key(text: str) -> bool:
+    """Tell whether the text has any private key, in whatever frame."""
+    return _PRIVATE.search(text) is not None
+
+
 def refuse_private_keys(text: str) -> None:
     """Raise HeldError `KeyIsPrivate` where the text has any private key, in whatever frame."""
-    if _PRIVATE.search(text):
+    if has_private_key(text):
         raise private_key()
 
 

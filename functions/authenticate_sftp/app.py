@@ -1,0 +1,29 @@
+"""authenticate_sftp: the SFTP server asks who may log in; it gets the keys to compare with and the session, or nothing.
+
+The event and the answer: https://docs.aws.amazon.com/transfer/latest/userguide/custom-lambda-idp.html
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from callseal.sftp.login import parse_login
+from callseal.sftp_login import SftpLogins
+from callseal.wiring import wire_sftp_logins
+
+
+@cache
+def logins() -> SftpLogins:
+    """Make ready, once per execution environment."""
+    return wire_sftp_logins(os.environ)
+
+
+def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a login: the session and its keys, or nothing at all, whatever the reason."""
+    answer = logins().answer(parse_login(event), context.aws_request_id)
+    Logger().info("login answered", extra={"keys_offered": len(answer.get("PublicKeys", ()))})
+    return answer

@@ -1,0 +1,154 @@
+"""A tenant's SFTP keys: the secret's text, in the form of sshd's authorized_keys, to keys that may open a session.
+
+The text is untrusted. A line that cannot be used is named and opens nothing; the good lines beside it go on working,
+for a tenant that adds a second key with a typing error must not lose its first. One thing refuses the whole text: a
+private key in it, because nobody can tell which of the lines is burnt.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+from callseal.recipients.blocks import has_private_key
+from callseal.sftp.options import OptionError, Options, parse_options
+from callseal.sftp.sources import Address
+
+# Secrets Manager takes 64 KiB.
+MAX_TEXT_BYTES = 64 * 1024
+MAX_LINE_CHARACTERS = 8 * 1024
+# Transfer's own limit for the keys of a user.
+MAX_KEYS = 50
+RSA_BITS = (2048, 16384)
+_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+# What else stands where a key's type does: it must not pass for an option.
+_OTHER_TYPES = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa|rsa)-[a-z0-9@.-]+\Z")
+# Options end at the first space that is not inside quotes.
+_OPTIONS = re.compile(r'((?:[^\s"]|"(?:[^"\\]|\\.)*")+)[ \t]+(.*)', re.DOTALL)
+_ANYWHERE = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedKey:
+    """A key that may log in, under its options; `blob` is base64, `line` counts from 1."""
+
+    line: int
+    type: str
+    blob: str
+    options: Options
+
+    @property
+    def text(self) -> str:
+        """The key alone, as a server takes it: no options, no comment."""
+        return f"{self.type} {self.blob}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint as ssh-keygen -l writes it."""
+        return fingerprint(self.blob)
+
+    def admits(self, address: Address, now: datetime) -> bool:
+        """Tell whether a login from an address, at a moment, may use this key."""
+        options = self.options
+        in_time = options.until is None or now <= options.until
+        return in_time and (options.sources is None or options.sources.admit(address))
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line that opens nothing, and why: our own words, nothing of the line."""
+
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedKeys:
+    """What a text gave; `has_private_key` where somebody pasted one, and then there are no keys."""
+
+    keys: tuple[AuthorizedKey, ...] = ()
+    refused: tuple[RefusedLine, ...] = ()
+    has_private_key: bool = False
+
+    def admitting(self, address: Address, now: datetime) -> list[AuthorizedKey]:
+        """List the keys that a login from an address, at a moment, may use, each once."""
+        admitted = [key for key in self.keys if key.admits(address, now)]
+        return list({key.blob: key for key in reversed(admitted)}.values())[::-1]
+
+
+class _LineError(ValueError):
+    """A line that cannot be used; the message ends a sentence about it."""
+
+
+def fingerprint(blob: str) -> str:
+    """Write the fingerprint of a key (base64) as ssh-keygen -l does."""
+    digest = sha256(base64.b64decode(blob)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+def parse_authorized_keys(text: str) -> AuthorizedKeys:
+    """Parse the whole text; never raises, whatever it is."""
+    if len(text) > MAX_TEXT_BYTES or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
+        return AuthorizedKeys(refused=(RefusedLine(1, f"the text is longer than {MAX_TEXT_BYTES:,} bytes"),))
+    if has_private_key(text):
+        return AuthorizedKeys(has_private_key=True)
+    keys: list[AuthorizedKey] = []
+    refused: list[RefusedLine] = []
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        stripped = line.strip(" \t")
+        if not stripped or stripped.startswith("#"):
+            continue
+        try:
+            key = _key(number, stripped)
+            if len(keys) == MAX_KEYS:
+                raise _LineError(f"there are {MAX_KEYS} keys before it, and no more are taken")
+            keys.append(key)
+        except (_LineError, OptionError) as exc:
+            refused.append(RefusedLine(number, str(exc)))
+    return AuthorizedKeys(tuple(keys), tuple(refused))
+
+
+def _key(number: int, line: str) -> AuthorizedKey:
+    if len(line) > MAX_LINE_CHARACTERS:
+        raise _LineError(f"it is longer than {MAX_LINE_CHARACTERS:,} characters")
+    options = _ANYWHERE
+    if not _is_type(_first_word(line)):
+        match = _OPTIONS.fullmatch(line)
+        if not match or not _is_type(_first_word(match[2])):
+            raise _LineError("it is no key: [options] type base64 [comment], as in an .pub file")
+        options, line = parse_options(match[1]), match[2]
+    kind, _, rest = line.replace("\t", " ").partition(" ")
+    blob = _first_word(rest.strip(" "))
+    _check(kind, blob)
+    return AuthorizedKey(number, kind, blob, options)
+
+
+def _first_word(text: str) -> str:
+    return re.split(r"[ \t]", text, maxsplit=1)[0]
+
+
+def _is_type(word: str) -> bool:
+    return word in _TYPES or _OTHER_TYPES.match(word) is not None
+
+
+def _check(kind: str, blob: str) -> None:
+    """Refuse a key that is damaged, of a kind that is not taken, or too weak."""
+    if kind not in _TYPES:
+        raise _LineError(f"keys of the type {kind[:40]} are not taken; ed25519, ecdsa and rsa are")
+    try:
+        # Canonical only: two spellings of one key would be two keys to a server that compares texts.
+        if base64.b64encode(base64.b64decode(blob, validate=True)).decode() != blob:
+            raise ValueError("not canonical")
+        key = load_ssh_public_key(f"{kind} {blob}".encode())
+    except (ValueError, binascii.Error, UnsupportedAlgorithm) as exc:
+        raise _LineError("its key is damaged: copy the whole line again") from exc
+    if isinstance(key, RSAPublicKey) and not RSA_BITS[0] <= key.key_size <= RSA_BITS[1]:
+        raise _LineError(f"its RSA key has {key.key_size} bits, and {RSA_BITS[0]} to {RSA_BITS[1]} are taken")

@@ -1,0 +1,98 @@
+"""The server's log: what really became of logins and operations, which only the server knows.
+
+Structured log lines of AWS Transfer Family (https://docs.aws.amazon.com/transfer/latest/userguide/cw-structure-logs.html),
+as CloudWatch Logs hands them to a subscription
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from callseal.errors import CallsealError
+from callseal.landing import TENANT
+from callseal.sftp.sources import parse_address
+
+# A batch of a subscription is at most 1 MB compressed; nothing here inflates to more than this.
+MAX_BATCH_BYTES = 64 * 1024 * 1024
+# What the server says where the identity function answered nothing: that refusal has told the audit already, and why.
+# Were the words to change, an attempt would be in the audit twice, never not at all.
+_TOLD_ALREADY = "unrecognized"
+
+
+class UnreadableLogError(CallsealError):
+    """The event is no batch of log lines; Lambda's dead letters keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line: its id and moment by CloudWatch, what happened, and the members that say to whom."""
+
+    id: str
+    moment: datetime
+    activity: str
+    members: Mapping[str, Any]
+
+    @property
+    def tenant(self) -> str | None:
+        """The session's user, or the folder of a path (`/<bucket>/<tenant>/...`), where that can be a tenant's name."""
+        folder = str(self.members.get("path", "")).split("/")[2:3]
+        named = self.members.get("user") or "".join(folder)
+        return named if isinstance(named, str) and TENANT.fullmatch(named) else None
+
+    @property
+    def is_told_already(self) -> bool:
+        """Whether the identity function refused this login itself."""
+        return self.activity == "AUTH_FAILURE" and _TOLD_ALREADY in str(self.members.get("message", ""))
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """What the audit is told of the session; the key's fingerprint, never the key."""
+        address = parse_address(self.members.get("source-ip"))
+        return {
+            "server": _text(str(self.members.get("resource-arn") or "").rpartition("/")[2]),
+            "address": str(address) if address else None,
+            "id": _text(self.members.get("session-id")),
+            "key_fingerprint": _text(self.members.get("ssh-public-key-fingerprint")),
+            "operation": _text(self.members.get("operation")),
+            "path": _text(self.members.get("path"), 1024),
+        }
+
+
+def log_lines(event: Mapping[str, Any]) -> Iterator[LogLine]:
+    """List the lines of a batch that are JSON objects; raises UnreadableLogError where it is no batch at all."""
+    try:
+        packed = base64.b64decode(event["awslogs"]["data"], validate=True)
+        batch = json.loads(zlib.decompressobj(wbits=31).decompress(packed, MAX_BATCH_BYTES))
+        if batch["messageType"] != "DATA_MESSAGE":
+            return
+        entries = [(str(one["id"]), _moment(one["timestamp"]), str(one["message"])) for one in batch["logEvents"]]
+    except (KeyError, TypeError, ValueError, binascii.Error, zlib.error, OverflowError) as exc:
+        raise UnreadableLogError("The event is no batch of log lines as CloudWatch Logs sends them.") from exc
+    for identifier, moment, message in entries:
+        members = _object(message)
+        if members is not None:
+            yield LogLine(identifier, moment, str(members.get("activity-type", "")), members)
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _object(message: str) -> dict[str, Any] | None:
+    try:
+        members = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    return members if isinstance(members, dict) else None
+
+
+def _text(value: object, limit: int = 128) -> str | None:
+    return value[:limit] if isinstance(value, str) and value else None

@@ -1,0 +1,64 @@
+"""Sessions: what a tenant's session sees and may do, as the answer that lets a server open one.
+
+https://docs.aws.amazon.com/transfer/latest/userguide/custom-lambda-idp.html (the answer) and
+https://docs.aws.amazon.com/transfer/latest/userguide/users-policies-session.html (the policy). The policy narrows the
+session's role down; what the role itself does not have, it cannot give.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+# The fingerprints of a certificate (SHA-256) and of OpenPGP keys (SHA-1 and, of version 5 and 6, SHA-256) in hex.
+FINGERPRINT_DIGITS = (40, 64)
+# Transfer's limit for a session policy.
+MAX_POLICY_CHARACTERS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What all sessions of a stack share: ARNs of role, bucket's key and partition's bucket, and the region."""
+
+    role_arn: str
+    bucket: str
+    bucket_arn: str
+    key_arn: str
+    region: str
+
+
+def session_answer(settings: SessionSettings, tenant: str, keys: Iterable[str], *, may_delete: bool) -> dict[str, Any]:
+    """Answer that a session may be opened with one of the keys (each `type base64`)."""
+    home = [{"Entry": "/", "Target": f"/{settings.bucket}/{tenant}"}]
+    policy = session_policy(settings, tenant, may_delete=may_delete)
+    return {
+        "Role": settings.role_arn,
+        "Policy": json.dumps(policy, separators=(",", ":")),
+        "HomeDirectoryType": "LOGICAL",
+        "HomeDirectoryDetails": json.dumps(home),
+        "PublicKeys": list(keys),
+    }
+
+
+def session_policy(settings: SessionSettings, tenant: str, *, may_delete: bool) -> dict[str, Any]:
+    """Write what a session may do in its tenant's folder: list, read, answer a key check, and by setting delete."""
+    bucket, own = settings.bucket_arn, f"{settings.bucket_arn}/{tenant}"
+    # A prefix without the slash would list the folders of tenants whose names begin with this one's, too.
+    listing = {"StringLike": {"s3:prefix": [f"{tenant}/*"]}}
+    answers = [f"{own}/key-check/{'?' * digits}.answer" for digits in FINGERPRINT_DIGITS]
+    at_rest = {"StringEquals": {"kms:ViaService": f"s3.{settings.region}.amazonaws.com"}}
+    statements = [
+        _allow("Find", "s3:GetBucketLocation", bucket),
+        _allow("List", "s3:ListBucket", bucket) | {"Condition": listing},
+        _allow("Read", "s3:GetObject", f"{own}/*"),
+        *([_allow("Delete", "s3:DeleteObject", f"{own}/*")] if may_delete else []),
+        _allow("AnswerKeyCheck", "s3:PutObject", answers),
+        _allow("AtRest", ["kms:Decrypt", "kms:GenerateDataKey"], settings.key_arn) | {"Condition": at_rest},
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(sid: str, actions: str | list[str], resources: str | list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}

@@ -1,0 +1,76 @@
+"""A tenant's IT fetches by SFTP: with OpenSSH's sftp, or with paramiko where the machine has none."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from paramiko.client import SSHClient
+from paramiko.ssh_exception import AuthenticationException
+
+from localcloud.cloud import LocalCloud
+
+_KEY = "sftp.key"
+_SECONDS = 120
+
+
+class FetchingError(Exception):
+    """There is nothing to fetch from."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came, by name, and the command that a tenant's IT would type."""
+
+    files: dict[str, bytes]
+    command: str
+
+
+def make_key(folder: Path) -> str:
+    """Make an SSH key in a tenant's folder; gives the line that the tenant sends."""
+    made = Ed25519PrivateKey.generate()
+    path = folder / _KEY
+    path.touch(mode=0o600)
+    path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    return made.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
+
+
+def fetch(cloud: LocalCloud, user: str, folder: Path) -> Fetched:
+    """Fetch all that lies ready for a user, with the key of a folder; nothing where the key does not open it."""
+    if "SftpPort" not in cloud.outputs:
+        raise FetchingError("The local cloud has no SFTP front: rclone is not on this machine. Run `make setup`.")
+    into = folder / f"fetched-{user}"
+    into.mkdir(exist_ok=True)
+    by = _by_openssh if shutil.which("sftp") else _by_paramiko
+    command = by(cloud, user, folder, into)
+    return Fetched({path.name: path.read_bytes() for path in into.iterdir()}, command)
+
+
+def _by_openssh(cloud: LocalCloud, user: str, folder: Path, into: Path) -> str:
+    port = cloud.outputs["SftpPort"]
+    known = cloud.state_dir / "sftp" / "known_hosts"
+    command = ["sftp", "-F", "none", "-P", port, "-i", _KEY, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+               "-o", f"UserKnownHostsFile={known}", "-b", "-", f"{user}@{cloud.outputs['SftpHost']}"]  # fmt: skip
+    subprocess.run(
+        command, cwd=folder, input=f"get * {into.name}\n", capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    return f"echo 'get *' | {shlex.join(['sftp', '-P', port, '-i', _KEY, '-b', '-', command[-1]])}"
+
+
+def _by_paramiko(cloud: LocalCloud, user: str, folder: Path, into: Path) -> str:
+    with SSHClient() as client:
+        client.load_host_keys(str(cloud.state_dir / "sftp" / "known_hosts"))
+        host, port = cloud.outputs["SftpHost"], int(cloud.outputs["SftpPort"])
+        try:
+            client.connect(host, port, user, key_filename=str(folder / _KEY), allow_agent=False, look_for_keys=False)
+        except AuthenticationException:
+            return ""
+        with client.open_sftp() as sftp:
+            for name in sftp.listdir("."):
+                sftp.get(name, str(into / name))
+    return "paramiko, for this machine has no sftp"

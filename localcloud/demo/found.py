@@ -1,0 +1,31 @@
+"""What was found out, as rows of tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """A delivered file as its tenant found it: how it was opened, and whether it is what was recorded."""
+
+    name: str
+    size: int
+    tool: str
+    command: str
+    same: bool
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """Its cells in the table."""
+        return (self.name, self.size, self.tool, "yes" if self.same else "NO")
+
+
+def audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """Write an audit event as a row: time, event, landed file (or whose login), outputs, recipients, reason."""
+    detail = event["detail"]
+    outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
+    recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"
+    other = "by SFTP" if event["detail-type"].startswith("Sftp") else "its key"
+    what = detail["source"]["key"] if detail["source"] else f"{detail['tenant']}, {other}"
+    return (detail["time"][11:19], event["detail-type"], what, outputs, recipients, detail["reason"] or "-")

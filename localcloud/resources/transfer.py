@@ -1,0 +1,34 @@
+"""SFTP servers of AWS Transfer Family, for which rclone stands in."""
+
+from localcloud.errors import TemplateError
+from localcloud.properties import Properties
+from localcloud.resources.context import Context, Reference
+from localcloud.stack import SftpServer
+
+
+def make_server(context: Context, properties: Properties) -> Reference:
+    """Note down which function a server asks, and where it logs."""
+    logical_id = properties.logical_id
+    expected = {"Domain": "S3", "Protocols": ["SFTP"], "IdentityProviderType": "AWS_LAMBDA"}
+    for name, value in expected.items():
+        if properties.require(name) != value:
+            raise TemplateError(f"{logical_id}: the local cloud knows an SFTP server with {name} {value} only.")
+    identity = properties.nested("IdentityProviderDetails")
+    function_arn = identity.require("Function") if identity else ""
+    if function_arn not in context.stack.functions:
+        raise TemplateError(f"{logical_id}: it asks {function_arn or 'nobody'}, which is no function of this stack.")
+    if identity:
+        identity.leave_out("SftpAuthenticationMethods", "rclone offers passwords too; the function refuses them")
+    (log_arn,) = properties.require("StructuredLogDestinations")
+    server_id = f"s-local-{logical_id.lower()}"
+    arn = context.stack.arn("transfer", f"server/{server_id}")
+    group = log_arn.split(":log-group:")[1].removesuffix(":*")
+    context.stack.sftp_servers.append(SftpServer(logical_id, server_id, arn, function_arn, group))
+    _leave_out(properties)
+    return Reference(arn, {"Arn": arn, "ServerId": server_id})
+
+
+def _leave_out(properties: Properties) -> None:
+    properties.leave_out("EndpointType", "the server listens on 127.0.0.1")
+    properties.leave_out("SecurityPolicyName", "rclone has algorithms of its own")
+    properties.leave_out("S3StorageOptions", "rclone lists in its own way")

@@ -1,0 +1,95 @@
+"""docs/fetching.md: each of its commands that this machine can run, run from the page as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.sftp.conftest import Front, front, sftp_cloud  # noqa: F401  # fixtures
+from tests.support.functions import ROOT
+
+PAGE = (ROOT / "docs/fetching.md").read_text()
+COMMANDS = dict(re.findall(r"<!-- run: (\w+) -->\n```sh\n(.*?)```", PAGE, re.DOTALL))
+FINGERPRINT = "A1" * 20
+FILES = {"call_1.wav.p7m": b"one", "2026/11/call 2.wav.p7m": b"two" * 100_000}
+
+
+@pytest.fixture
+def desk(front: Front, tmp_path: Path) -> Path:  # noqa: F811  # pytest's way
+    """A tenant's machine: its folder with a key, the host's key, and an ssh that has no configuration."""
+    for name, data in FILES.items():
+        front.deliver(f"acme/{name}", data)
+    front.deliver(f"acme/key-check/{FINGERPRINT}.challenge", b"?")
+    run("key", front, tmp_path)
+    front.let_in("acme", (tmp_path / "callseal_key.pub").read_text())
+    run("host", front, tmp_path)
+    return tmp_path
+
+
+def run(name: str, front: Front, folder: Path) -> str:  # noqa: F811  # pytest's way
+    """Run a command of the page, as a tenant's shell does; gives what it printed."""
+    environment = {
+        **os.environ, "SFTP_HOST": "127.0.0.1", "SFTP_PORT": str(front.port), "SFTP_USER": "acme",
+        "FINGERPRINT": FINGERPRINT, "HOME": str(folder), "SSH_AUTH_SOCK": "",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["sh", "-euc", COMMANDS[name]], cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def fetched(folder: Path) -> dict[str, bytes]:
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.p7m")}
+    return {name: data for name, data in files.items() if not name.startswith("key-check")}
+
+
+def test_every_command_of_the_page_is_run_by_a_test() -> None:
+    assert len(COMMANDS) == PAGE.count("```sh") == PAGE.count("<!-- run:")
+    assert set(COMMANDS) == {"key", "host", "sftp", "all", "answer", "script", "lftp"}
+
+
+def test_the_hosts_fingerprint_is_the_fronts(front: Front, tmp_path: Path) -> None:  # noqa: F811
+    shown = run("host", front, tmp_path).split()[1]
+    known = subprocess.run(
+        ["ssh-keygen", "-lf", front.state / "sftp/known_hosts"], capture_output=True, text=True, check=True
+    )
+    assert shown == known.stdout.split()[1]
+
+
+def test_a_file_is_fetched_by_hand(desk: Path, front: Front) -> None:  # noqa: F811
+    listing = run("sftp", front, desk)
+    assert "2026" in listing
+    assert (desk / "call_1.wav.p7m").read_bytes() == b"one"
+
+
+def test_all_is_fetched_and_what_broke_off_goes_on(desk: Path, front: Front) -> None:  # noqa: F811
+    (desk / "2026/11").mkdir(parents=True)
+    (desk / "2026/11/call 2.wav.p7m").write_bytes(FILES["2026/11/call 2.wav.p7m"][:1000])
+    run("all", front, desk)
+    assert fetched(desk) == FILES
+
+
+def test_a_key_check_is_answered(desk: Path, front: Front) -> None:  # noqa: F811
+    (desk / "answer.txt").write_text("the words")
+    run("answer", front, desk)
+    assert front.delivered("acme/key-check/")[f"acme/key-check/{FINGERPRINT}.answer"] == b"the words"
+
+
+def test_the_job_fetches_what_is_new_and_can_be_run_again(desk: Path, front: Front) -> None:  # noqa: F811
+    run("script", front, desk)
+    assert fetched(desk / "recordings") == FILES
+    front.deliver("acme/call_3.wav.p7m", b"three")
+    run("script", front, desk)
+    assert fetched(desk / "recordings") == {**FILES, "call_3.wav.p7m": b"three"}
+
+
+@pytest.mark.skipif(not shutil.which("lftp") and not os.environ.get("CI"), reason="there is no lftp on this machine")
+def test_lftp_mirrors(desk: Path, front: Front) -> None:  # noqa: F811
+    run("lftp", front, desk)
+    assert fetched(desk / "recordings") == FILES

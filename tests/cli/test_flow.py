@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -58,7 +59,9 @@ def until(ready: Any, seconds: float = 40) -> None:
 
 
 def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
-    x509, openpgp, weak = x509_tenant(), openpgp_tenant("cv25519"), x509_tenant("rsa1024")
+    # A key that runs out within 60 days would need attention.
+    x509, weak = x509_tenant("rsa2048", "lasting", "-days", "300"), x509_tenant("rsa1024")
+    openpgp = openpgp_tenant("cv25519", "lasting", "300d")
     (tmp_path / "beta.asc").write_text(openpgp.public_text)
 
     # given: recordings of two tenants whom nobody has taken on
@@ -98,6 +101,31 @@ def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:
 
     # then: the sweep, which comes every five minutes, is not waited for
     until(lambda: cloud.delivered("gamma/") == ["gamma/1.wav.p7m"])
+
+
+def test_a_key_is_proven_by_command(cloud: Cloud) -> None:
+    # given: a tenant that wants its keys proven, and a recording that is held for that
+    key = x509_tenant("p256", "proving")
+    cloud("tenants", "add", "delta", "--key", key.certificate, "--set", "require_key_proof=true")
+    cloud.land("delta/1.wav")
+    challenge = f"delta/key-check/{cloud.json('tenants', 'show', 'delta')['key']['keys'][0]['fingerprint']}.txt.p7m"
+    until(lambda: challenge in cloud.delivered("delta/key-check/"))
+    until(lambda: cloud.json("held", "list", "--tenant", "delta")["by_reason"] == {"KeyUnproven": 1})
+
+    # when: the tenant opens the challenge, and the operator types its code wrongly, then rightly
+    sealed = cloud.s3.get_object(Bucket=cloud.outputs["SftpBucketName"], Key=challenge)["Body"].read()
+    (code,) = re.findall(r"^ +(\w{4}-\w{4}-\w{4})$", key.open(sealed).decode(), re.MULTILINE)
+    refused = cloud.json("keys", "prove", "delta", "0000-0000-0000", code=1)
+    assert "it is not the code" in refused["message"]
+    proven = cloud.json("keys", "prove", "delta", code.lower())["proven"]
+
+    # then: the key counts, what is released is delivered without waiting for the sweep, and the register has it all
+    assert cloud("held", "release", "delta").code == 0
+    until(lambda: "delta/1.wav.p7m" in cloud.delivered("delta/1"))
+    (listed,) = cloud.json("keys", "list", "delta")["keys"]
+    assert [listed["fingerprint"]] == proven
+    assert (listed["kind"], listed["algorithm"], listed["strength"]) == ("x509", "EC P-256", 256)
+    assert listed["proven"]
 
 
 def test_the_installed_command_works_from_any_folder(tmp_path: Path) -> None:

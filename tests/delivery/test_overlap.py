@@ -131,6 +131,18 @@ def test_keys_of_two_kinds_do_not_overlap_and_the_verdict_says_so(scene: Scene) 
     assert "to it alone: the previous key is of the other kind" in accepted["message"]
 
 
+def test_more_than_16_recipients_do_not_overlap_and_the_verdict_says_so(scene: Scene) -> None:
+    many = "".join(x509_tenant("p256", f"member {number}").public_text for number in range(16))
+    rotate(scene, x509_tenant())
+    scene.cloud.tenant("acme", many, OVERLAP)
+    check(scene.check_keys)
+    scene.register()
+    scene.clock.pass_by(seconds=90)
+    assert len(names(scene, "acme/1.wav")) == 16
+    accepted = scene.cloud.audit_details("KeyAccepted")[-1]
+    assert "to it alone: with the previous one there would be more than 16 recipients" in accepted["message"]
+
+
 def test_with_proof_both_must_be_proven(scene: Scene) -> None:
     settings = {"require_key_proof": True, "rotation_overlap_days": 3}
     old, new = x509_tenant(), x509_tenant("p256", "new")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from types import ModuleType
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.delivery.scene import check, current
 from tests.support.clock import Clock
 from tests.support.keys import x509_tenant
-from tests.support.network import Network
+from tests.support.network import Network, answer
 from tests.support.register import TABLE, feed, items, rows
 from tests.support.stack import Stack, failures, sqs_event
 
@@ -101,6 +102,34 @@ def test_a_count_whose_answer_is_lost_is_not_made_again(
     assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == []
 
     assert [row["use_count"] for row in rows(cloud.dynamodb).values()] == [2]
+
+
+@pytest.mark.parametrize(("conflicts", "failed"), [(7, []), (8, ["m0"])])
+def test_a_count_that_meets_another_is_made_again(
+    cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType, network: Network, conflicts: int,
+    failed: list[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Two batches add to the same key's row at once; DynamoDB cancels one of the two."""
+    monkeypatch.setattr("callseal.aws.key_uses.PAUSE_SECONDS", 0.001)
+    cloud.tenant("acme", x509_tenant().public_text)
+    deliver(cloud, encrypt_recording, "acme/1.wav")
+    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+    body = json.dumps({"__type": "TransactionCanceledException", "message": "x", "CancellationReasons": reasons})
+    network.before("TransactWriteItems", lambda request: answer(request, 400, body.encode()), times=conflicts)
+
+    assert failures(register_keys.lambda_handler(sqs_event(*cloud.audit()), None)) == failed
+
+    assert [row["use_count"] for row in rows(cloud.dynamodb).values()] == ([] if failed else [1])
+
+
+def test_a_row_that_a_count_is_writing_to_is_written_again(
+    cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, network: Network
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    check(check_keys)
+    network.fail("UpdateItem", 400, "TransactionConflictException")
+    feed(cloud, register_keys.lambda_handler)
+    assert len(rows(cloud.dynamodb)) == 1
 
 
 @pytest.mark.parametrize(

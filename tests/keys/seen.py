@@ -121,11 +121,11 @@ def _gpg(path: Path) -> Opinion:
     _, listing = _tool([*program, "--with-colons", "--list-keys"])
     names = re.findall(r"^pub:.*\n(?:tfs:.*\n)?fpr:+([0-9A-F]+):", listing, re.MULTILINE)
     if not names:
-        return Opinion(False, "imports nothing")
+        return Opinion(False, "does not seal")
     recipients = [part for name in names for part in ("--recipient", name)]
     sealed, _ = _tool([*program, "--trust-model", "always", *recipients, "--encrypt"], b"said")
     _tool(["gpgconf", "--homedir", home, "--kill", "all"])
-    return Opinion(sealed, "seals" if sealed else "imports it, does not seal")
+    return Opinion(sealed, "seals" if sealed else "does not seal")
 
 
 def _tool(command: list[str | Path], data: bytes = b"") -> tuple[bool, str]:

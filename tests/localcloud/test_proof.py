@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from callseal.audit import timestamp
 from tests.localcloud.console import CODE, Console, Tenant, names, suffix
-from tests.localcloud.support import eventually
+from tests.localcloud.support import PROJECT, eventually
 from tests.support.families import FAMILIES
 from tests.support.keys import x509_tenant
 from tests.support.register import items, rows
@@ -91,3 +94,31 @@ def test_a_late_code_is_refused(console: Console) -> None:
 
     assert "it came too late" in refused["message"] or "it is not the code" in refused["message"]
     assert console.audit("KeyProven", "late") == []
+
+
+def prove(console: Console, tenant: str, code: str) -> subprocess.CompletedProcess[str]:
+    """Run the operator's command."""
+    paths = [PROJECT / "cli", PROJECT / "layers/callseal/python"]
+    environment = {
+        "AWS_ENDPOINT_URL": console.cloud.endpoint_url,
+        "AWS_REGION": console.cloud.region,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+    }
+    command = [sys.executable, "-m", "callseal_cli", "keys", "prove", tenant, code, "--stack", console.cloud.stack_name]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_operators_command_hands_the_code_in(console: Console) -> None:
+    fingerprint, code = take_on(console, "phoned", FAMILIES["openpgp"].make("phoned"))
+
+    wrong = prove(console, "phoned", "0000-0000-0000")
+    right = prove(console, "phoned", code.lower())
+
+    assert wrong.returncode == 1, wrong.stderr
+    assert "it is not the code" in wrong.stdout
+    assert right.returncode == 0, right.stderr
+    assert fingerprint in right.stdout
+    assert rows(console.cloud.client("dynamodb"), "phoned", table(console))[fingerprint]["proven"]

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from aws_lambda_powertools.logging import Logger
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from tests.delivery.conftest import clock, cloud, encrypt_recording, network
 from tests.privacy import hooks, watch
@@ -28,6 +29,7 @@ DETAIL: dict[str, Any] = {
     "outputs": [{"bucket": "sftp", "key": f"acme/+{CALLERS[0]}.wav.p7m", "sha256": "ab" * 32}],
     "recipients": [{"fingerprint": "AB" * 32, "kind": "x509"}],
     "message": "The tenant acme has no key.",
+    "session": {"address": "192.0.2.1", "path": f"/sftp/acme/+{CALLERS[0]}.wav"},
 }
 FORMS = {
     "plain": lambda text: text,
@@ -75,17 +77,24 @@ def test_landing_key_is_seen_in_logs_and_metrics(form: str) -> None:
     assert leaked(own) == {"log line: a landing key", "metric: a landing key"}
 
 
-@pytest.mark.parametrize("which", ["certificate", "private key", "OpenPGP key"])
+def ssh_key() -> str:
+    key = load_pem_private_key(x509_tenant().private_key.read_bytes(), None).public_key()
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode().split()[1]
+
+
+@pytest.mark.parametrize("which", ["certificate", "private key", "OpenPGP key", "SSH key"])
 @pytest.mark.parametrize("cut", [slice(None), slice(3, 60), slice(100, 140)], ids=str)
 def test_key_text_is_seen_whole_and_in_part(which: str, cut: slice) -> None:
     texts = {
         "certificate": x509_tenant().public_text,
         "private key": x509_tenant().private_key.read_text(),
         "OpenPGP key": openpgp_tenant("cv25519").public_text,
+        "SSH key": f'# acme\nfrom="192.0.2.0/24" ssh-rsa {ssh_key()} it@acme.example\n',
     }
     own = Watch()
     own.learn(texts[which])
-    body = "".join(line for line in texts[which].splitlines() if len(line) == 64)[cut]
+    lines = [line for line in texts[which].splitlines() if len(line) == 64] or [ssh_key()]
+    body = "".join(lines)[cut]
     own.log(json.dumps({"why": f"it is {body}"}))
     own.metric(body)
     own.audit({**DETAIL, "message": body})
@@ -93,7 +102,7 @@ def test_key_text_is_seen_whole_and_in_part(which: str, cut: slice) -> None:
 
 
 def test_what_may_stand_there_is_no_leak() -> None:
-    """Landing keys in an audit event's two members; fingerprints, hashes, ids; the words of our own sentences."""
+    """Landing keys in an audit event's three members; fingerprints, hashes, ids; the words of our own sentences."""
     own = Watch()
     own.learn(x509_tenant().public_text)
     own.landed(f"acme/+{CALLERS[0]}.wav")

@@ -1,6 +1,6 @@
 """The watch: reads every log line, metric and audit event of a test run, and keeps what should not have stood there.
 
-What it looks for: callers' numbers, landing keys (in logs and metrics; audit events name them, in two members), key
+What it looks for: callers' numbers, landing keys (in logs and metrics; audit events name them, in three members), key
 texts, and what was said in recordings; plain, in base64, in hex, and as a URL writes it.
 """
 
@@ -24,6 +24,8 @@ KINDS = ("log line", "metric", "audit event")
 
 _CHUNK = 16
 _MATERIAL_LINE = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+# In a line of SSH keys: type, key, comment.
+_SSH_KEY = re.compile(r"\bAAAA[A-Za-z0-9+/]{16,}={0,2}")
 _MATERIAL_RUN = re.compile(rf"[A-Za-z0-9+/]{{{_CHUNK},}}")
 _LANDING_KEY = re.compile(r"[^/]+/.*[^/]{5}", re.DOTALL)
 
@@ -51,7 +53,9 @@ class Watch:
 
     def learn(self, key_text: str) -> None:
         """Take a key's text, public or private: no 31 characters in a row of it may ever be written."""
-        text = "".join(line.strip() for line in key_text.splitlines() if _MATERIAL_LINE.fullmatch(line.strip()))
+        lines = (line.strip() for line in key_text.splitlines())
+        found = (_MATERIAL_LINE.fullmatch(line) or _SSH_KEY.search(line) for line in lines)
+        text = "".join(one.group() for one in found if one)
         pieces = (text[start : start + _CHUNK] for start in range(0, len(text) - _CHUNK + 1, _CHUNK))
         self._material.update(piece for piece in pieces if len(set(piece)) > _CHUNK // 2)
 
@@ -75,10 +79,13 @@ class Watch:
         self._look("metric", text, self._secrets(text))
 
     def audit(self, detail: Mapping[str, Any]) -> None:
-        """Read an audit event: its source and its outputs name landing keys, by contract, and nothing else does."""
+        """Read an audit event: its source, outputs and session's path name files, by contract; nothing else does."""
         self.read["audit event"] += 1
         outputs = [{**output, "key": ""} for output in detail.get("outputs") or []]
-        rest = {**detail, "source": {**(detail.get("source") or {}), "key": ""}, "outputs": outputs}
+        source, session = (
+            {**(detail.get(name) or {}), member: ""} for name, member in (("source", "key"), ("session", "path"))
+        )
+        rest = {**detail, "source": source, "outputs": outputs, "session": session}
         text = json.dumps(rest, ensure_ascii=False)
         self._look("audit event", text, [*self._found(text, CALLERS, "a caller's number"), *self._content(text)])
 

@@ -7,6 +7,7 @@ off tells the same again, under the same ids.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,20 +22,23 @@ from callseal.aws.key_register import KeyRegister, Known
 from callseal.aws.tenants import Clock, Tenants, tenant_of_secret
 from callseal.aws.told import Expiring, Memory, Told
 from callseal.challenging import Challenger
-from callseal.errors import CallsealError, HeldError, Reason
+from callseal.errors import CallsealError, HeldError, Reason, TransientError
 from callseal.keys import events
 from callseal.keys.choice import previous_version, unproven
 from callseal.keys.events import Judged
 from callseal.keys.expiry import due
+from callseal.keys.register import Row
 from callseal.landing import TENANT
 from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.recipients import GpgFactory, Recipients, judge
 from callseal.recipients.inspection import inspect
-from callseal.recipients.model import Recipient
+from callseal.recipients.model import MAX_RECIPIENTS, Recipient
 from callseal.settings import TenantSettings
 
 TENANTS_AT_ONCE = 8
+# Together longer than another check's claim lasts (aws/told.py).
+CLAIM_TRIES, CLAIM_PAUSE_SECONDS = 80, 0.25
 # Below the function's timeout in template.yaml.
 RUN_TIME = timedelta(minutes=3)
 
@@ -110,39 +114,36 @@ class KeyCheck:
     def check(self, tenant: str) -> Checked:
         """Check one tenant's key."""
         now, settings = self._clock(), self._settings(tenant)
-        known, told = self._register.known(tenant), self._memory.told(tenant)
+        known = self._register.known(tenant)
         judged, recipients = self._judge(tenant, now)
         if isinstance(recipients, HeldError):
-            missing = recipients.reason is Reason.KEY_MISSING
-            return Checked("missing") if missing else self._reject(judged, recipients, told, now)
-        soon = list(_expiring(judged.keys, told, now))
-        verdict = events.accepted(judged, _message(judged, recipients, known, settings, now), now)
-        ends = [events.expiring(judged, key, days, now) for key, days in soon]
-        self._tell(tenant, told, verdict, ends, _expiring_told(told, soon, now))
+            if recipients.reason is Reason.KEY_MISSING:
+                return Checked("missing")
+            self._tell(judged, events.rejected(judged, recipients, now), ())
+            return Checked("rejected", recipients.reason)
+        message = _message(judged, recipients, known, settings, now)
+        expiring = self._tell(judged, events.accepted(judged, message, now), judged.keys)
         if settings.require_key_proof:
             self._challenger.challenge(judged, recipients, known, settings)
-        return Checked("accepted", expiring=len(ends))
+        return Checked("accepted", expiring=expiring)
 
-    def _reject(self, judged: Judged, held: HeldError, told: Told, now: datetime) -> Checked:
-        verdict = events.rejected(judged, held, now)
-        self._tell(judged.tenant, told, verdict, [], told.expiring)
-        return Checked("rejected", held.reason)
-
-    def _tell(
-        self,
-        tenant: str,
-        before: Told,
-        verdict: AuditEvent,
-        others: Sequence[AuditEvent],
-        expiring: tuple[Expiring, ...],
-    ) -> None:
-        if verdict.id != before.verdict:
-            self._bus.put(verdict)
-        for event in others:
-            self._bus.put(event)
-        told = Told(verdict.id, expiring)
-        if told != before:
-            self._memory.keep(tenant, told)
+    def _tell(self, judged: Judged, verdict: AuditEvent, keys: Sequence[Recipient]) -> int:
+        """Tell what has not been told yet; gives how many ends were. Checks at once do it one after the other."""
+        for _ in range(CLAIM_TRIES):
+            now, before = self._clock(), self._memory.told(judged.tenant)
+            soon = list(_expiring(keys, before, now))
+            told = Told(verdict.id, _expiring_told(before, soon, now))
+            if told == before:
+                return 0
+            if self._memory.claim(judged.tenant, before, now):
+                if verdict.id != before.verdict:
+                    self._bus.put(verdict)
+                for key, days in soon:
+                    self._bus.put(events.expiring(judged, key, days, now))
+                self._memory.keep(judged.tenant, told)
+                return len(soon)
+            time.sleep(CLAIM_PAUSE_SECONDS)
+        raise TransientError("Another check of this tenant's key is under way and does not end.")
 
     def _settings(self, tenant: str) -> TenantSettings:
         """Give a tenant's settings; where they are missing or wrong, its recordings are held, and its key is judged."""
@@ -199,15 +200,20 @@ def _message(judged: Judged, recipients: Recipients, known: Known, settings: Ten
         )
     days, version = settings.rotation_overlap_days, judged.version or ""
     previous = previous_version(recipients, version, known.rows, days, now) if days else None
-    kinds = {row.kind for row in known.rows if row.secret_version_id == previous} if previous else set()
     if not previous:
         return "The key is good. Recordings are sealed to it within 60 seconds."
-    if kinds != {judged.keys[0].kind}:
-        return (
-            "The key is good. Recordings are sealed to it within 60 seconds, and to it alone: the previous key is of "
-            "the other kind, and one message cannot have both."
-        )
+    if why := _why_alone(judged, [row for row in known.rows if row.secret_version_id == previous]):
+        return f"The key is good. Recordings are sealed to it within 60 seconds, and to it alone: {why}."
     return (
         f"The key is good. Recordings are sealed to it within 60 seconds, and for {days} day{'s' if days > 1 else ''} "
         "to the previous key as well, as long as that is good."
     )
+
+
+def _why_alone(judged: Judged, previous: Sequence[Row]) -> str | None:
+    """Say why one message cannot be sealed to a new key and the previous one, as `keys.choice.both` decides it."""
+    if {row.kind for row in previous} != {judged.keys[0].kind}:
+        return "the previous key is of the other kind, and one message cannot have both"
+    if len({*judged.fingerprints, *(row.fingerprint for row in previous)}) > MAX_RECIPIENTS:
+        return f"with the previous one there would be more than {MAX_RECIPIENTS} recipients"
+    return None

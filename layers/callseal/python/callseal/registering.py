@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from callseal.keys.register import after
 from callseal.log import Log, describe
 from callseal.notification import Message, queue_messages
 
-TRIES = 5
+TRIES, PAUSE_SECONDS = 5, 0.05
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
 DELIVERED = "RecordingDelivered"
 
@@ -68,6 +69,7 @@ class Registering:
             except ChangedMeanwhileError:
                 if attempt == TRIES:
                     raise
+                time.sleep(PAUSE_SECONDS * attempt)
             else:
                 return
 

@@ -117,7 +117,9 @@ def _as_it_was(row: Row | None) -> tuple[str, dict[str, Any]]:
 
 
 def _conditionally(doing: str) -> Any:
-    return calling(doing, on_ConditionalCheckFailedException=ChangedMeanwhileError)
+    # A count that is under way conflicts with a write of the same row; both are tried again.
+    changed = ("ConditionalCheckFailedException", "TransactionConflictException")
+    return calling(doing, **{f"on_{code}": ChangedMeanwhileError for code in changed})
 
 
 def _name(tenant: str, sort_key: str) -> dict[str, str]:

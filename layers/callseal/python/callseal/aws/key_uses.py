@@ -6,6 +6,7 @@ in one transaction: all of it, or nothing.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 REMEMBERED = timedelta(days=30)
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 MAX_ACTIONS = 100
+COUNTED_BEFORE = "ConditionalCheckFailed"
+# Another batch is writing to the same key's row: nothing that is worth the queue's delay.
+PASSING = {"TransactionConflict", "ThrottlingError"}
+TRIES, PAUSE_SECONDS = 8, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +59,20 @@ class KeyUses:
         """Write some uses; where some were counted before, gives their ids and writes nothing."""
         ends = int((now + REMEMBERED).timestamp())
         actions = [self._mark(use, ends) for use in uses] + self._counts(uses)
-        try:
-            with calling("Counting the uses of keys"):
-                self._client().transact_write_items(TransactItems=actions)
-        except TransientError as exc:
-            answer = getattr(exc.__cause__, "response", {})
-            reasons = [reason.get("Code") for reason in answer.get("CancellationReasons", [])]
-            repeated = {
-                use.event_id for use, reason in zip(uses, reasons, strict=False) if reason == "ConditionalCheckFailed"
-            }
-            if not repeated:
-                raise
-            return repeated
+        for attempt in range(1, TRIES + 1):
+            try:
+                with calling("Counting the uses of keys"):
+                    self._client().transact_write_items(TransactItems=actions)
+            except TransientError as exc:
+                reasons = _reasons(exc)
+                repeated = {use.event_id for use, why in zip(uses, reasons, strict=False) if why == COUNTED_BEFORE}
+                if repeated:
+                    return repeated
+                if attempt == TRIES or not PASSING & set(reasons):
+                    raise
+                time.sleep(PAUSE_SECONDS * attempt)
+            else:
+                break
         return set()
 
     def _mark(self, use: Use, ends: int) -> Any:
@@ -90,6 +97,12 @@ class KeyUses:
                 "ExpressionAttributeValues": {":number": {"N": str(number)}, ":last": {"S": last}},
             }
         }
+
+
+def _reasons(exc: TransientError) -> list[str]:
+    """Tell why a transaction was cancelled, action by action."""
+    answer = getattr(exc.__cause__, "response", {})
+    return [str(reason.get("Code")) for reason in answer.get("CancellationReasons", [])]
 
 
 def _fitting(uses: Sequence[Use]) -> list[Use]:

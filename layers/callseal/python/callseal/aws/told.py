@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from callseal.audit import timestamp
 from callseal.aws.calls import calling
+from callseal.errors import CallsealError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# Longer than a few events take to be put on the bus.
+CLAIM = timedelta(seconds=15)
 # A fingerprint, the end that it was told of, and the last threshold in days.
 Expiring = tuple[str, str, int]
+
+
+class _TakenError(CallsealError):
+    """Somebody else is about to tell something of this tenant, or has done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class Told:
 
 
 class Memory:
-    """Remembers it beside the events that were counted; two checks at once tell something twice, under one id."""
+    """Remembers it beside the events that were counted; who is about to tell something has it to itself for a while."""
 
     def __init__(self, client: Callable[[], DynamoDBClient], table: str) -> None:
         """Take what gives the client, and the table's name."""
@@ -41,17 +50,37 @@ class Memory:
         expiring = json.loads(item["expiring"]["S"])
         return Told(item["verdict"]["S"], tuple((name, end, days) for name, end, days in expiring))
 
+    def claim(self, tenant: str, before: Told, now: datetime) -> bool:
+        """Take the right to tell something new; False where somebody else has it, or has told something meanwhile."""
+        item = _item(tenant, before)
+        condition = "verdict = :verdict AND expiring = :expiring AND (attribute_not_exists(held) OR held < :now)"
+        if before == Told():
+            condition = f"attribute_not_exists(event_id) OR ({condition})"
+        try:
+            with calling("Claiming to tell of a key", on_ConditionalCheckFailedException=_TakenError):
+                self._client().put_item(
+                    TableName=self._table,
+                    Item=item | {"held": {"S": timestamp(now + CLAIM)}},
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues={
+                        ":verdict": item["verdict"],
+                        ":expiring": item["expiring"],
+                        ":now": {"S": timestamp(now)},
+                    },
+                )
+        except _TakenError:
+            return False
+        return True
+
     def keep(self, tenant: str, told: Told) -> None:
-        """Remember what was told of a tenant."""
+        """Remember what was told of a tenant, and give the right back."""
         with calling("Keeping what was told of a key"):
-            self._client().put_item(
-                TableName=self._table,
-                Item={
-                    "event_id": {"S": _name(tenant)},
-                    "verdict": {"S": told.verdict},
-                    "expiring": {"S": json.dumps(told.expiring)},
-                },
-            )
+            self._client().put_item(TableName=self._table, Item=_item(tenant, told))
+
+
+def _item(tenant: str, told: Told) -> dict[str, Any]:
+    expiring = json.dumps(told.expiring)
+    return {"event_id": {"S": _name(tenant)}, "verdict": {"S": told.verdict}, "expiring": {"S": expiring}}
 
 
 def _name(tenant: str) -> str:

@@ -112,7 +112,7 @@ aws("s3").download_file(out["SftpBucketName"], "acme/call_1.wav.p7m", "call_1.wa
     assert not (tmp_path / ".local" / "outputs.json").exists()
 
 
-TARGETS = ("help", "setup", "demo", "local", "test", "check", "docs", "bench", "build", "deploy", "clean")
+TARGETS = ("help", "setup", "demo", "local", "test", "check", "docs", "bench", "bench-sftp", "build", "deploy", "clean")
 
 
 @pytest.mark.parametrize("target", TARGETS)

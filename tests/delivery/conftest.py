@@ -10,7 +10,7 @@ from tests.delivery.scene import Scene
 from tests.support import functions
 from tests.support.clock import Clock
 from tests.support.network import Network
-from tests.support.stack import Stack, stack
+from tests.support.stack import REGION, Stack, stack
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def scene(
 @pytest.fixture
 def authenticate_sftp(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr("callseal.wiring.sleep", lambda _: None)
+    monkeypatch.setenv("AWS_REGION", REGION)  # as Lambda itself sets it
     return functions.load("authenticate_sftp")
 
 

@@ -184,7 +184,6 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
-        "AWS_REGION": REGION,
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
         "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",

@@ -108,7 +108,11 @@ def test_a_wrong_setting_is_refused_and_changes_nothing(operator: Operator, assi
 
 @pytest.mark.parametrize("field", fields(TenantSettings), ids=lambda field: field.name)
 def test_every_setting_that_the_functions_know_can_be_set_and_unset(operator: Operator, field: Any) -> None:
-    others = {"archive_formats": ["wav"], "cms_profile": "enveloped-cbc"}
+    others = {
+        "archive_formats": ["wav"],
+        "cms_profile": "enveloped-cbc",
+        "sftp_source_addresses": ["192.0.2.0/24", "2001:db8::1"],
+    }
     value = others.get(field.name, not field.default if isinstance(field.default, bool) else 3)
     told = ",".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
     operator.stack.tenant("acme")

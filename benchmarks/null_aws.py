@@ -24,6 +24,7 @@ from urllib.parse import unquote
 BLOCK = memoryview(os.urandom(1024 * 1024))
 ETAG = "0123456789abcdef0123456789abcdef"
 DELAY_SECONDS = 0.0
+PUT_AT = 1_700_000_000.0
 KEY = re.compile(rb"<Key>([^<]+)</Key>")
 SIZE = re.compile(r"/(\d+)-[^/]*$")
 
@@ -99,9 +100,11 @@ def answer(connection: socket.socket, request: Request, key: str, settings: str)
 def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[str, object]:
     """Answer for Secrets Manager, SSM and EventBridge."""
     entries = [{"EventId": "e1"}] * len(json.loads(body).get("Entries", []))
+    secret = {"SecretString": key, "VersionId": "v1", "Name": "key", "CreatedDate": PUT_AT}
+    parameter = {"Name": "settings", "Value": settings, "Version": 1, "LastModifiedDate": PUT_AT}
     return {
-        "secretsmanager.GetSecretValue": {"SecretString": key, "VersionId": "v1", "Name": "key"},
-        "AmazonSSM.GetParameter": {"Parameter": {"Name": "settings", "Value": settings, "Version": 1}},
+        "secretsmanager.GetSecretValue": secret,
+        "AmazonSSM.GetParameter": {"Parameter": parameter},
         "AmazonSQS.ChangeMessageVisibility": {},
         "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": entries},
     }[target]

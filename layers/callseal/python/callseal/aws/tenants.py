@@ -53,7 +53,7 @@ class KeyText:
 
     text: str = field(repr=False)
     version: str
-    put_at: datetime
+    put_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Tenants:
             held = unreadable("the secret holds binary data. Paste the key's text form as its plaintext")
             held.key_version = secret["VersionId"]
             raise held
-        return KeyText(secret["SecretString"], secret["VersionId"], secret["CreatedDate"])
+        return KeyText(secret["SecretString"], secret["VersionId"], secret.get("CreatedDate"))
 
     def forget(self, tenant: str, before: datetime) -> bool:
         """Forget what was fetched of a tenant before a moment; tells whether there was anything."""
@@ -181,7 +181,7 @@ class Tenants:
                 Reason.SETTINGS_MISSING,
                 f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
             ) from exc
-        return _Fetched(parse_settings(parameter["Value"]), parameter["LastModifiedDate"])
+        return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)

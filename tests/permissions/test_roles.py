@@ -88,6 +88,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "another table": (ALL, table("Query", "payroll")),
     # The SFTP front: it reads keys and settings, and no file.
     "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
+    "asking the register at a login": (FRONT, table("Query", "key-register")),
     "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
     "the settings of a tenant, by the log's reader": ((LOG,), parameter(f"/{STACK}/tenants/acme/settings")),
     # Other people's buckets, queues and busses.

@@ -358,7 +358,7 @@ def sweep_reads_no_recording(template: Template) -> None:
 
 
 def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
-    """A challenge is written and an answer is read in key-check folders; nobody else deletes in the SFTP bucket."""
+    """A challenge is written and an answer is read in key-check folders; no other function deletes in the bucket."""
     on_sftp = {
         role: {
             (action, json.dumps(statement["Resource"]))

@@ -66,7 +66,8 @@ class Front:
             self.set(tenant)
         self._changed.clear()
         s3, bucket = self.cloud.client("s3"), self.cloud.outputs["SftpBucketName"]
-        for key in self.delivered():
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
             s3.delete_object(Bucket=bucket, Key=key)
         self.audit()
 

@@ -79,7 +79,8 @@ class Witness:
                 self.recordings[landing.key, str(before)].overwritten = now
             recording = self.recordings.get((landing.key, etag))
             if recording:
-                recording.landed_times += 1
+                # From here on it is asked for what is asked for now.
+                recording.landed_times, recording.purged = recording.landed_times + 1, None
             else:
                 recording = self.recordings[landing.key, etag] = Recording(landing, etag, now)
                 self.by_key[landing.key].append(recording)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -214,11 +215,11 @@ def test_a_text_that_is_too_long_opens_nothing() -> None:
 def test_a_text_that_is_made_to_keep_a_parser_busy_is_judged_at_once(text: str) -> None:
     started = datetime.now(UTC)
     parse_authorized_keys(f"{text}\n{text} {line()}")
-    assert datetime.now(UTC) - started < timedelta(seconds=2)
+    assert time.process_time() - started < 2
 
 
 def test_a_pattern_that_is_made_to_keep_a_matcher_busy_is_judged_at_once() -> None:
-    started = datetime.now(UTC)
+    started = time.process_time()
     Sources.parse(("*1" * 2000) + "?").admit(address("1111:1111:1111:1111:1111:1111:1111:1112"))
     assert datetime.now(UTC) - started < timedelta(seconds=2)
 

@@ -45,7 +45,7 @@ def small_recordings_vs_passthrough() -> Row:
     with null_aws(x509_tenant().public_text, {}):
         ours, plain = our_function(), pass_through()
         times = take_turns(lambda: [ours(event) for event in events], lambda: [plain(event) for event in events])
-    note = "1,000 x 500 KB, CMS; boto3's get_object and put_object, 2 requests a file to our 3 and a share of a fourth"
+    note = "1,000 x 500 KB, CMS; boto3's get_object and put_object, 2 requests a file to our 2 and shares of two"
     return duration("small_recordings_vs_passthrough", times, "<= 1.10", note)
 
 

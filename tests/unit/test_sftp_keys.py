@@ -221,7 +221,7 @@ def test_a_text_that_is_made_to_keep_a_parser_busy_is_judged_at_once(text: str) 
 def test_a_pattern_that_is_made_to_keep_a_matcher_busy_is_judged_at_once() -> None:
     started = time.process_time()
     Sources.parse(("*1" * 2000) + "?").admit(address("1111:1111:1111:1111:1111:1111:1111:1112"))
-    assert datetime.now(UTC) - started < timedelta(seconds=2)
+    assert time.process_time() - started < 2
 
 
 pieces = st.sampled_from(

@@ -213,7 +213,7 @@ def test_a_text_that_is_too_long_opens_nothing() -> None:
 
 @pytest.mark.parametrize("text", ['from="' + "*:" * 4000, 'a="' + '\\"' * 4000, '"' * 8000, "a," * 4000, "*" * 60_000])
 def test_a_text_that_is_made_to_keep_a_parser_busy_is_judged_at_once(text: str) -> None:
-    started = datetime.now(UTC)
+    started = time.process_time()
     parse_authorized_keys(f"{text}\n{text} {line()}")
     assert time.process_time() - started < 2
 

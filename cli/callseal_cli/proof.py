@@ -30,10 +30,12 @@ _ANSWER = re.compile(r"([0-9A-F]{40,64})\.answer")
 
 
 def pending(stack: Stack, screen: Screen, tenant: str) -> list[str]:
-    """Give the fingerprints of the tenant's keys that have a challenge in its folder and are not proven."""
+    """Give the fingerprints of the tenant's keys that have a challenge in its folder and are not proven.
+
+    A challenge may be there before the register has heard of its key.
+    """
     challenged = set(_in_folder(stack, tenant, _CHALLENGE))
-    return [key["fingerprint"] for key in register.keys(stack, screen, tenant)
-            if key["fingerprint"] in challenged and not key["proven"]]  # fmt: skip
+    return sorted(challenged - {key["fingerprint"] for key in register.keys(stack, screen, tenant) if key["proven"]})
 
 
 def answer(stack: Stack, tenant: str, fingerprint: str, code: str) -> bool:

@@ -56,7 +56,7 @@ class Batch:
     def _handle_message(self, message: Message) -> list[Outcome | None]:
         """Handle the files of a message, all of them, whatever becomes of the first; None stands for a failure."""
         try:
-            outcomes = [self._try(one, message.id) for one in parse_body(message.body)]
+            outcomes = [self._try(one, message) for one in parse_body(message.body)]
         except UnreadableNotificationError as exc:
             self._log.warning("message unreadable", extra={"message_id": message.id, "why": str(exc)})
             outcomes = [None]
@@ -65,12 +65,13 @@ class Batch:
                 self._queue.retry_soon(message)
         return outcomes
 
-    def _try(self, landed: LandedObject, message_id: str | None = None) -> Outcome | None:
+    def _try(self, landed: LandedObject, message: Message | None = None) -> Outcome | None:
+        message_id, is_retry = (message.id, message.receives > 1) if message else (None, False)
         try:
             if landed.bucket != self._landing_bucket:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
             with self._rendezvous.at_work():
-                outcome = self._delivery.deliver(landed)
+                outcome = self._delivery.deliver(landed, is_retry)
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
             self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
             return None

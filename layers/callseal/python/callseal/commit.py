@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
@@ -11,7 +12,8 @@ from callseal.aws.output_buckets import Address, OutputBuckets, StoredObject
 from callseal.aws.upload import PART_BYTES
 from callseal.envelopes import Sink, Source, cms
 from callseal.errors import HeldError, OutputExistsError, Reason, SourceGoneError, TransientError
-from callseal.planning import Plan, label_of
+from callseal.landing import LandedObject
+from callseal.planning import Place, Plan, is_made_of, label_of
 from callseal.recipients import GpgFactory
 from callseal.recipients.model import CmsRecipients
 from callseal.routing import Destination, Route
@@ -25,12 +27,25 @@ class Progress:
     """What stands at the destinations and is ours: found there, or committed by us, then with its hash."""
 
     stored: dict[Route, StoredObject] = field(default_factory=dict)
+    # What an earlier try left that stands for no route of now; the audit names it all the same.
+    others: list[tuple[Destination, StoredObject]] = field(default_factory=list)
     hashes: dict[Address, str] = field(default_factory=dict)
 
     @property
+    def outputs(self) -> list[tuple[Destination, StoredObject]]:
+        """Everything that is ours: the archive's first, and what stands for a route before what does not."""
+        routed = [(way.destination, stored) for way, stored in self.stored.items()]
+        return sorted([*routed, *self.others], key=lambda output: output[0])
+
+    @property
     def sealed(self) -> StoredObject | None:
-        """A sealed output, where there is one yet."""
-        return next((stored for stored in self.stored.values() if stored.is_sealed), None)
+        """A sealed output, where there is one yet; one that stands for a route, if there is."""
+        everything = [*self.stored.values(), *(stored for _, stored in self.others)]
+        return next((stored for stored in everything if stored.is_sealed), None)
+
+    def lacks(self, routes: Iterable[Route]) -> list[Route]:
+        """List the routes whose outputs are not there yet."""
+        return [way for way in routes if way not in self.stored]
 
 
 class OutputConflictError(HeldError):
@@ -61,7 +76,17 @@ class Committer:
             if stored := self._outputs.look(plan.address(way)):
                 self._accept(plan, way, stored, progress)
         if plan.moved:
-            self._look_for_earlier(plan, progress)
+            self.look_for_earlier(plan, progress)
+        return progress
+
+    def look_for_earlier(self, plan: Plan, progress: Progress) -> None:
+        """Find what other tries of a file committed by other settings, or another key: the first commit counts."""
+        self._add(plan.landed, plan.routes, plan.other_addresses(), progress)
+
+    def find(self, landed: LandedObject, routes: Sequence[Route], addresses: Iterable[Place]) -> Progress:
+        """Find all that was made of a landed file, whatever the settings and the key were, and whatever they are."""
+        progress = Progress()
+        self._add(landed, routes, addresses, progress)
         return progress
 
     def commit(self, plan: Plan, way: Route, progress: Progress) -> None:
@@ -78,19 +103,21 @@ class Committer:
             progress.hashes[stored.address] = self._outputs.sha256(stored)
         return progress.hashes[stored.address]
 
-    def _look_for_earlier(self, plan: Plan, progress: Progress) -> None:
-        """Find what an earlier try committed by other settings, or another key: the first commit is what counts.
-
-        It stands for its destination's output, but a plain one never for a sealed one; where it stands for none, the
-        audit names it all the same.
-        """
-        for destination, address in plan.other_addresses():
-            stored = self._outputs.look(address)
-            if stored is None or not plan.has_made(stored):
+    def _add(
+        self, landed: LandedObject, routes: Sequence[Route], addresses: Iterable[Place], progress: Progress
+    ) -> None:
+        """Add what tries of a file left. It stands for its destination's output, a plain one never for a sealed one."""
+        known = {stored.address for _, stored in progress.outputs}
+        for destination, address in addresses:
+            stored = None if address in known else self._outputs.look(address)
+            if stored is None or not is_made_of(landed, stored):
                 continue
-            ways = [way for way in plan.routes if way.destination == destination and way not in progress.stored]
+            ways = [way for way in progress.lacks(routes) if way.destination == destination]
             asked = [way for way in ways if stored.is_sealed or not way.sealed]
-            progress.stored[asked[0] if asked else Route(destination, stored.is_sealed)] = stored
+            if asked:
+                progress.stored[asked[0]] = stored
+            else:
+                progress.others.append((destination, stored))
 
     @staticmethod
     def _address(plan: Plan, way: Route, progress: Progress) -> Address:

@@ -8,7 +8,7 @@ accepted the event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -17,13 +17,16 @@ from callseal import audit
 from callseal.audit import Output
 from callseal.aws.bus import AuditBus
 from callseal.aws.landing_bucket import LandingBucket
-from callseal.aws.tenants import Clock
+from callseal.aws.output_buckets import StoredObject
+from callseal.aws.tenants import Clock, KeyVersion
 from callseal.commit import Committer, OutputConflictError, Progress
 from callseal.errors import HeldError, Reason, SourceGoneError, SourceReplacedError
-from callseal.landing import LandedObject
-from callseal.planning import Plan, Planner
+from callseal.landing import LandedObject, tenant_of
+from callseal.planning import Planner
 from callseal.recipients.model import Recipient
-from callseal.routing import Route
+from callseal.routing import Destination
+
+KINDS: Mapping[str, Literal["x509", "openpgp"]] = {"cms": "x509", "openpgp": "openpgp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +55,22 @@ class Delivery:
         self._landing, self._planner, self._committer = landing, planner, committer
         self._bus, self._clock = bus, clock
 
-    def deliver(self, landed: LandedObject) -> Outcome:
-        """Deliver a landed file, or hold it; raises TransientError where that must be tried again."""
+    def deliver(self, landed: LandedObject, is_retry: bool = False) -> Outcome:
+        """Deliver a landed file, or hold it; raises TransientError where that must be tried again.
+
+        `is_retry` tells that an earlier try began and was not finished: it may have left something untold.
+        """
         try:
             if landed.etag is None or landed.size is None:
                 landed = self._landing.find(landed)
             try:
                 return self._deliver_as_of_now(landed)
             except HeldError as held:
-                return self._hold(landed, held)
+                return self._finish(landed, held) or self._hold(landed, held)
         except SourceReplacedError:
-            return self._repeat_of_replaced(landed)
+            return self._tell_of_replaced(landed)
         except SourceGoneError:
-            return Outcome("gone")
-
-    def _repeat_of_replaced(self, landed: LandedObject) -> Outcome:
-        """Tell the audit, once more perhaps, of a file that was overwritten in landing once its outputs were there.
-
-        One that is purged has been told of; one that is overwritten may have been caught between commit and audit.
-        """
-        try:
-            plan = self._planner.plan(landed)
-            progress = self._committer.look(plan)
-        except HeldError:
-            return Outcome("gone")
-        if not progress.stored or any(way not in progress.stored for way in plan.routes):
-            return Outcome("gone")
-        event = self._delivered_event(plan, progress)
-        self._bus.put(event)
-        return Outcome("gone", plan.file.tenant, event.id)
+            return self._tell_of_gone(landed, is_retry)
 
     def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:
         """Deliver; a conflict where remembered settings, or a remembered key, led to is not the last word."""
@@ -96,56 +86,92 @@ class Delivery:
         plan = self._planner.plan(landed)
         # One small sealed output is put under a condition, which tells all that a look would.
         progress = Progress() if plan.is_one_put else self._committer.look(plan)
-        missing = [way for way in plan.routes if way not in progress.stored]
+        missing = progress.lacks(plan.routes)
         if not missing:
             self._landing.find(landed)  # purged already: a repeat, there is nothing left to do
         for way in missing:
             self._committer.commit(plan, way, progress)
-        event = self._delivered_event(plan, progress)
-        self._bus.put(event)
+        if plan.moved:  # another worker may have had it meanwhile, and gone by what was asked for before
+            self._committer.look_for_earlier(plan, progress)
+        return self._tell_and_purge(landed, progress, plan.key)
+
+    def _finish(self, landed: LandedObject, held: HeldError) -> Outcome | None:
+        """Finish a file whose outputs are all there but whose key is no good by now: nothing needs it any more."""
+        if not held.reason.is_of_key:
+            return None
+        landed = self._landing.find(landed)
+        routes = self._planner.routes(landed)
+        progress = self._committer.find(landed, routes, self._planner.all_places(landed))
+        return None if progress.lacks(routes) else self._tell_and_purge(landed, progress, None)
+
+    def _tell_and_purge(self, landed: LandedObject, progress: Progress, key: KeyVersion | None) -> Outcome:
+        event_id = self._tell(landed, progress, key)
         with suppress(SourceGoneError):  # another worker was first, or a new file of this name landed meanwhile
             self._landing.purge(landed)
-        return self._delivered(plan, event.id)
-
-    def _delivered(self, plan: Plan, event_id: str) -> Outcome:
-        landed = plan.landed
-        sealed = landed.size or 0 if any(way.sealed for way in plan.routes) else 0
+        sealed = landed.size or 0 if progress.sealed else 0
         seconds = (self._clock() - landed.landed_at).total_seconds() if landed.landed_at else None
-        return Outcome("delivered", plan.file.tenant, event_id, bytes_sealed=sealed, seconds=seconds)
+        return Outcome("delivered", tenant_of(landed.key), event_id, bytes_sealed=sealed, seconds=seconds)
 
-    def _delivered_event(self, plan: Plan, progress: Progress) -> audit.AuditEvent:
-        others = [way for way in progress.stored if way not in plan.routes]
-        outputs = self._outputs([*plan.routes, *others], progress)
-        recipients, key_version = _sealed_to(plan, progress)
-        return audit.delivered(plan.landed, outputs, recipients, key_version, self._clock())
+    def _tell_of_replaced(self, landed: LandedObject) -> Outcome:
+        """Tell the audit, once more perhaps, of a file that was overwritten in landing once its outputs were there.
 
-    def _outputs(self, routes: Iterable[Route], progress: Progress) -> list[Output]:
-        return [self._output(way, progress) for way in routes]
+        One that is purged has been told of; one that is overwritten may have been caught between commit and audit.
+        """
+        try:
+            plan = self._planner.plan(landed)
+            progress = self._committer.look(plan)
+        except HeldError:
+            return Outcome("gone")
+        if progress.lacks(plan.routes):
+            return Outcome("gone")
+        return Outcome("gone", plan.file.tenant, self._tell(landed, progress, plan.key))
 
-    def _output(self, way: Route, progress: Progress) -> Output:
-        stored = progress.stored[way]
+    def _tell_of_gone(self, landed: LandedObject, is_retry: bool) -> Outcome:
+        """Tell the audit what stands of a purged file, where an earlier try may have left what no event names.
+
+        Whoever purged it has told what stood there then; a try at the same time, by other settings or another key, can
+        have committed its own output after that, and have died.
+        """
+        if not is_retry or landed.etag is None:
+            return Outcome("gone")
+        try:
+            plan = self._planner.plan(landed)
+        except HeldError:
+            plan = None
+        progress = self._committer.find(landed, plan.routes if plan else (), self._planner.all_places(landed))
+        if not progress.outputs:
+            return Outcome("gone")
+        return Outcome("gone", tenant_of(landed.key), self._tell(landed, progress, plan.key if plan else None))
+
+    def _tell(self, landed: LandedObject, progress: Progress, key: KeyVersion | None) -> str:
+        recipients, key_version = _sealed_to(progress, key)
+        event = audit.delivered(landed, self._outputs(progress), recipients, key_version, self._clock())
+        self._bus.put(event)
+        return event.id
+
+    def _outputs(self, progress: Progress) -> list[Output]:
+        return [self._output(destination, stored, progress) for destination, stored in progress.outputs]
+
+    def _output(self, destination: Destination, stored: StoredObject, progress: Progress) -> Output:
         digest = self._committer.sha256(stored, progress) if stored.is_sealed else None
-        address = stored.address
-        return Output(way.destination, address.bucket, address.key, stored.size, digest, stored.sealed)
+        return Output(destination, stored.address.bucket, stored.address.key, stored.size, digest, stored.sealed)
 
     def _hold(self, landed: LandedObject, held: HeldError) -> Outcome:
         """Hold a file. Audit first, then tag: one that is tagged is in the audit, one that is not is swept up."""
         landed = self._landing.find(landed)
         outputs: list[Output] = []
         if isinstance(held, OutputConflictError):
-            outputs = self._outputs(held.progress.stored, held.progress)
+            outputs = self._outputs(held.progress)
         event = audit.held(landed, held, outputs, self._clock())
         self._bus.put(event)
         self._landing.tag_held(landed, held.reason)
         return Outcome("held", event.detail["tenant"], event.id, held.reason)
 
 
-def _sealed_to(plan: Plan, progress: Progress) -> tuple[Sequence[Recipient], str | None]:
+def _sealed_to(progress: Progress, key: KeyVersion | None) -> tuple[Sequence[Recipient], str | None]:
     """Tell whom the outputs are sealed to: by their own metadata, which may be of before a rotation."""
-    if progress.sealed is None:
-        return (), None
-    fingerprints = progress.sealed.recipients
-    if plan.key and fingerprints == tuple(member.fingerprint for member in plan.key.recipients.members):
-        return plan.key.recipients.members, plan.key.version
-    kind: Literal["x509", "openpgp"] = "x509" if progress.sealed.sealed == "cms" else "openpgp"
-    return [Recipient(fingerprint, kind, None) for fingerprint in fingerprints], None
+    kinds = {name: KINDS[stored.sealed] for _, stored in progress.outputs for name in stored.recipients}
+    known = {member.fingerprint: member for member in key.recipients.members} if key else {}
+    recipients = [known.get(name) or Recipient(name, kind, None) for name, kind in kinds.items()]
+    # Where they are sealed to others than the key's, it is not known which version of the secret these stood in.
+    return recipients, key.version if key and list(kinds) == list(known) else None

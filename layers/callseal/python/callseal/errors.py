@@ -31,6 +31,11 @@ class Reason(StrEnum):
     OUTPUT_CONFLICT = "OutputConflict"
 
     @property
+    def is_of_key(self) -> bool:
+        """Whether it is the tenant's key that is at fault, and nothing else."""
+        return self.name.startswith("KEY_")
+
+    @property
     def rank(self) -> int:
         """The reason's place in the order above, 0 first."""
         return list(Reason).index(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from callseal.routing import Destination, Envelope, Route, output_key, route
 from callseal.settings import TenantSettings
 
 SEALED_TYPES = {"cms": "application/pkcs7-mime", "openpgp": "application/pgp-encrypted"}
+Place = tuple[Destination, Address]
 ENVELOPES: tuple[Envelope | None, ...] = (None, "cms", "openpgp")
 
 
@@ -50,20 +51,10 @@ class Plan:
         envelope = self.key.recipients.envelope if way.sealed and self.key else None
         return Address(self.buckets[way.destination], output_key(self.landed.key, envelope))
 
-    def other_addresses(self) -> Iterator[tuple[Destination, Address]]:
+    def other_addresses(self) -> list[Place]:
         """Name every output that some settings or key could have asked for, and these do not."""
         asked = {self.address(way) for way in self.routes}
-        for destination, bucket in self.buckets.items():
-            for envelope in ENVELOPES:
-                address = Address(bucket, output_key(self.landed.key, envelope))
-                if address not in asked:
-                    yield destination, address
-
-    def has_made(self, stored: StoredObject) -> bool:
-        """Tell whether an earlier try of this file made it; an older one is of a file that had the same bytes."""
-        landed_at, modified = self.landed.landed_at, stored.modified
-        is_older = landed_at is not None and modified is not None and modified < landed_at.replace(microsecond=0)
-        return stored.source_etag == self.landed.etag and not is_older
+        return [place for place in _all_places(self.buckets, self.landed) if place[1] not in asked]
 
     def label(self, way: Route) -> Label:
         """Label the output of a route."""
@@ -73,6 +64,13 @@ class Plan:
         recipients = self.key.recipients
         fingerprints = tuple(member.fingerprint for member in recipients.members)
         return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, fingerprints)
+
+
+def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
+    """Tell whether a try of this landed file made it; an older one is of a file that had the same bytes."""
+    landed_at, modified = landed.landed_at, stored.modified
+    is_older = landed_at is not None and modified is not None and modified < landed_at.replace(microsecond=0)
+    return landed.etag is not None and stored.source_etag == landed.etag and not is_older
 
 
 def label_of(sealed: StoredObject) -> Label:
@@ -98,6 +96,15 @@ class Planner:
                 raise
             return self._plan(landed, file)
 
+    def routes(self, landed: LandedObject) -> tuple[Route, ...]:
+        """Give a file's routes, for which no key is needed; raises HeldError."""
+        file = parse_landing_key(landed.key)
+        return route(self._tenants.settings(file.tenant), file)
+
+    def all_places(self, landed: LandedObject) -> list[Place]:
+        """Name every output of a file that some settings or key could have asked for."""
+        return _all_places(self._buckets, landed)
+
     def forget(self, landed: LandedObject, before: datetime) -> bool:
         """Forget what was remembered of a file's tenant before a moment; tells whether there was anything."""
         tenant = tenant_of(landed.key)
@@ -114,3 +121,11 @@ class Planner:
         if self._tenants.moved(tenant, since):
             return True
         return key is not None and self._choice.moved(tenant, settings, key, since)
+
+
+def _all_places(buckets: Mapping[Destination, str], landed: LandedObject) -> list[Place]:
+    return [
+        (destination, Address(bucket, output_key(landed.key, envelope)))
+        for destination, bucket in buckets.items()
+        for envelope in ENVELOPES
+    ]

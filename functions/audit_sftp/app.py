@@ -13,13 +13,13 @@ from aws_lambda_powertools.logging import Logger
 
 from callseal.aws.bus import AuditBus
 from callseal.sftp.events import told_by_server
-from callseal.wiring import wire_bus
+from callseal.wiring import Parts
 
 
 @cache
 def bus() -> AuditBus:
     """Make ready, once per execution environment."""
-    return wire_bus(os.environ)
+    return Parts(os.environ).bus
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

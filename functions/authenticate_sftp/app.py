@@ -13,13 +13,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from callseal.sftp.login import parse_login
 from callseal.sftp_login import SftpLogins
-from callseal.wiring import wire_sftp_logins
+from callseal.wiring import Parts
 
 
 @cache
 def logins() -> SftpLogins:
     """Make ready, once per execution environment."""
-    return wire_sftp_logins(os.environ)
+    return Parts(os.environ).sftp_logins
 
 
 def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

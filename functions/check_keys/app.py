@@ -14,13 +14,13 @@ from aws_lambda_powertools.logging import Logger
 
 from callseal.challenging import Challenger
 from callseal.checking import KeyCheck, KeysUncheckedError, samples, tenants_of
-from callseal.wiring import now, wire
+from callseal.wiring import Parts, now
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """Check one tenant's key, or all; counts what became of them."""
     # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
-    parts, log = wire(os.environ), Logger()
+    parts, log = Parts(os.environ), Logger()
     challenger = Challenger(parts.register, parts.key_files, parts.gpg, now)
     check = KeyCheck(parts.tenants, parts.register, parts.memory, challenger, parts.bus, parts.gpg, now, log)
     checked = check.run(tenants_of(event, os.environ["TENANTS_PREFIX"]))

@@ -9,7 +9,7 @@ from aws_lambda_powertools.logging import Logger
 
 from callseal.batch import Batch
 from callseal.delivery import Delivery
-from callseal.wiring import now, wire
+from callseal.wiring import Parts, now
 
 RECORDS_AT_ONCE = 10
 
@@ -17,7 +17,7 @@ RECORDS_AT_ONCE = 10
 @cache
 def batch() -> Batch:
     """Make ready, once per execution environment."""
-    parts = wire(os.environ)
+    parts = Parts(os.environ)
     delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, now)
     return Batch(delivery, parts, RECORDS_AT_ONCE, Logger())
 

@@ -9,13 +9,13 @@ from aws_lambda_powertools.logging import Logger
 
 from callseal.aws.meter import Meter
 from callseal.proving import KeyProof, samples
-from callseal.wiring import now, wire
+from callseal.wiring import Parts, now
 
 
 @cache
 def ready() -> tuple[KeyProof, Meter]:
     """Make ready, once per execution environment."""
-    parts = wire(os.environ)
+    parts = Parts(os.environ)
     return KeyProof(parts.register, parts.key_files, parts.bus, now, Logger()), parts.meter
 
 

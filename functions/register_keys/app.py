@@ -8,13 +8,13 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from callseal.registering import Registering
-from callseal.wiring import now, wire
+from callseal.wiring import Parts, now
 
 
 @cache
 def registering() -> Registering:
     """Make ready, once per execution environment."""
-    parts = wire(os.environ)
+    parts = Parts(os.environ)
     return Registering(parts.register, parts.key_uses, now, Logger())
 
 

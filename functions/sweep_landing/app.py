@@ -11,13 +11,13 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from callseal.sweep import Sweep, SweepIncompleteError, prefix_of_change
-from callseal.wiring import now, wire
+from callseal.wiring import Parts, now
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """Sweep the tenant whose key or settings changed, or all of landing; counts what became of the files."""
     # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
-    parts, log = wire(os.environ), Logger()
+    parts, log = Parts(os.environ), Logger()
     sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now, log)
     if prefix := prefix_of_change(event, os.environ["TENANTS_PREFIX"]):
         swept = sweep.tenant(prefix)

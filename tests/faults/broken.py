@@ -37,13 +37,13 @@ class Variant:
 
 
 def _purge_before_the_audit() -> None:
-    made = Delivery._delivered_event
+    tell = Delivery._tell
 
-    def purge(self: Any, plan: Plan, *rest: Any) -> AuditEvent:
-        self._landing.purge(plan.landed)
-        return made(self, plan, *rest)
+    def purge(self: Any, landed: LandedObject, *rest: Any) -> str:
+        self._landing.purge(landed)
+        return tell(self, landed, *rest)
 
-    Delivery._delivered_event = purge  # type: ignore[method-assign]
+    Delivery._tell = purge  # type: ignore[method-assign]
 
 
 def _plain_where_there_is_no_key() -> None:
@@ -102,9 +102,9 @@ def _held_in_silence() -> None:
 def _the_key_in_the_log() -> None:
     deliver = Delivery.deliver
 
-    def tell(self: Any, landed: LandedObject) -> Any:
+    def tell(self: Any, landed: LandedObject, *rest: Any) -> Any:
         print(f"delivering {landed.key}")
-        return deliver(self, landed)
+        return deliver(self, landed, *rest)
 
     Delivery.deliver = tell  # type: ignore[method-assign]
 

@@ -146,7 +146,8 @@ class Model:
         self._uploads_known.update(parse_qs(urlsplit(seen.path).query).get("uploadId", []))
         # The SDK asks by itself for a bucket's region where S3 answers 400.
         place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket", "DeleteObjects")
-        if not no_object and place not in self._expected and place != (LANDING, self.landed.key):
+        own = place in self._expected or place == (LANDING, self.landed.key) or self._is_look_for_another_form(seen)
+        if not no_object and not own:
             self._complain(self._promise_of(seen.bucket), f"{seen.operation} at {place}")
         if SPOKEN.encode() in seen.body and (self._expected.get(place, True) or seen.bucket == LANDING):
             self._complain(LEAKED, f"{seen.operation} at {place} with plain text")
@@ -156,6 +157,11 @@ class Model:
             self._complain(LOST, f"{seen.operation} in the landing bucket")
         if seen.bucket != LANDING and seen.operation.startswith(("Delete", "PutObjectTagging")):
             self._complain(LOST, f"{seen.operation} at {place}")
+
+    def _is_look_for_another_form(self, seen: Seen) -> bool:
+        """Whether it only asks if this file stands there in a form that other settings, or another key, ask for."""
+        forms = {self.landed.key + suffix for suffix in ("", ".p7m", ".pgp")}
+        return seen.operation == "HeadObject" and seen.bucket in OUTPUT_BUCKETS.values() and seen.key in forms
 
     def _look_at_change(self, seen: Seen) -> None:
         self._uploads_begun |= seen.operation == "CreateMultipartUpload"

@@ -144,7 +144,7 @@ class Cloud:
         events = [json.loads(message["Body"]) for message in received.get("Messages", [])]
         for event in events:
             WATCH.audit(event["detail"])
-        return [event for event in events if event["detail"]["source"]["key"] == key]
+        return [event for event in events if (event["detail"]["source"] or {}).get("key") == key]
 
 
 def client(service: str, endpoint: str) -> Any:

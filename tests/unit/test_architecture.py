@@ -1,6 +1,7 @@
 """The shape of the code, as docs/architecture.md draws it: read from its syntax, so nothing needs to run."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -223,3 +224,14 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.body[0].lineno + 1
             assert length <= MAX_FUNCTION_LINES, f"{node.name} has a body of {length} lines"
+
+
+def test_a_cold_start_imports_nothing_that_most_recordings_do_without() -> None:
+    needless = {"callseal.choosing", "callseal.aws.key_register", "callseal.keys", "callseal.sftp_login",
+                "callseal.envelopes.openpgp", "gnupg", "pydantic", "aws_xray_sdk"}  # fmt: skip
+    script = f"import sys, app; print(sorted(set(sys.modules) & {needless!r}), 'callseal.batch' in sys.modules)"
+    path = os.pathsep.join(map(str, [LAYER, ROOT / "functions" / "encrypt_recording"]))
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert done.stdout == "[] True\n", done.stderr

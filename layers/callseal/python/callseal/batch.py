@@ -29,7 +29,7 @@ class Batch:
 
     def __init__(self, delivery: Delivery, parts: Parts, workers: int, log: Log) -> None:
         """Take what it works with; `workers` is how many records are worked on at once."""
-        self._delivery, self._queue, self._landing_bucket = delivery, parts.queue, parts.landing.name
+        self._delivery, self._parts, self._landing_bucket = delivery, parts, parts.landing.name
         self._rendezvous, self._meter, self._log = parts.rendezvous, parts.meter, log
         self._executor = ThreadPoolExecutor(workers, "record")
 
@@ -62,7 +62,7 @@ class Batch:
             outcomes = [None]
         if None in outcomes:
             with suppress(TransientError):  # then it comes back later, by the queue's own timeout
-                self._queue.retry_soon(message)
+                self._parts.queue.retry_soon(message)
         return outcomes
 
     def _try(self, landed: LandedObject, message: Message | None = None) -> Outcome | None:

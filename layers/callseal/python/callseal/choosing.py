@@ -13,7 +13,7 @@ from callseal.settings import TenantSettings
 
 
 class KeyChoice:
-    """Chooses keys; asks for more than the current key only where the settings say so."""
+    """Chooses keys, where the settings follow a rotation."""
 
     def __init__(self, tenants: Tenants, clock: Clock) -> None:
         """Take the tenants."""
@@ -22,18 +22,14 @@ class KeyChoice:
     def key(self, tenant: str, settings: TenantSettings) -> KeyVersion:
         """Give the key that a tenant's files are sealed to now; raises HeldError with one of the Key* reasons."""
         current = self._tenants.key(tenant)
-        if not settings.follows_rotation:
-            return current
         rows = self._tenants.known(tenant).rows
         if settings.require_key_proof and (names := unproven(current.recipients, rows)):
             self._tenants.forget_known(tenant)  # its code may come back at any moment
             return self._last_proven(tenant, current, rows) or _hold(current, names)
         return self._with_previous(tenant, current, rows, settings)
 
-    def moved(self, tenant: str, settings: TenantSettings, key: KeyVersion, since: datetime) -> bool:
+    def moved(self, tenant: str, key: KeyVersion, since: datetime) -> bool:
         """Tell whether, since a moment, somebody may have chosen another key, for a proof that was not there yet."""
-        if not settings.require_key_proof:
-            return False
         if key.version != self._tenants.key(tenant).version:
             return True
         mine = {member.fingerprint for member in key.recipients.members}

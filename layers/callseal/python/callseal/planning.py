@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from callseal.aws.output_buckets import Address, Label, StoredObject
 from callseal.aws.tenants import Clock, KeyVersion, Tenants
 from callseal.aws.upload import PART_BYTES
-from callseal.choosing import KeyChoice
 from callseal.errors import HeldError
 from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.routing import Destination, Envelope, Route, output_key, route
 from callseal.settings import TenantSettings
+
+if TYPE_CHECKING:
+    from callseal.choosing import KeyChoice
 
 SEALED_TYPES = {"cms": "application/pkcs7-mime", "openpgp": "application/pgp-encrypted"}
 Place = tuple[Destination, Address]
@@ -84,7 +87,6 @@ class Planner:
     def __init__(self, tenants: Tenants, buckets: Mapping[Destination, str], clock: Clock) -> None:
         """Take the tenants, and the names of the output buckets."""
         self._tenants, self._buckets, self._clock = tenants, buckets, clock
-        self._choice = KeyChoice(tenants, clock)
 
     def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
         """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
@@ -113,14 +115,24 @@ class Planner:
     def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
         settings = self._tenants.settings(file.tenant)
         routes = route(settings, file)
-        key = self._choice.key(file.tenant, settings) if any(way.sealed for way in routes) else None
+        key = self._key(file.tenant, settings) if any(way.sealed for way in routes) else None
         moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
         return Plan(landed, file, settings, routes, key, self._buckets, moved)
 
     def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
         if self._tenants.moved(tenant, since):
             return True
-        return key is not None and self._choice.moved(tenant, settings, key, since)
+        return key is not None and settings.require_key_proof and self._choice().moved(tenant, key, since)
+
+    def _key(self, tenant: str, settings: TenantSettings) -> KeyVersion:
+        if not settings.follows_rotation:
+            return self._tenants.key(tenant)
+        return self._choice().key(tenant, settings)
+
+    def _choice(self) -> KeyChoice:
+        from callseal.choosing import KeyChoice  # costs a cold start, and most tenants need none
+
+        return KeyChoice(self._tenants, self._clock)
 
 
 def _all_places(buckets: Mapping[Destination, str], landed: LandedObject) -> list[Place]:

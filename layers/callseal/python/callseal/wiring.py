@@ -4,105 +4,156 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from threading import RLock
 from time import sleep
+from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 
 from callseal.aws.bus import AuditBus
-from callseal.aws.calls import client, client_later
+from callseal.aws.calls import client
 from callseal.aws.gathering import Rendezvous
-from callseal.aws.key_files import KeyFiles
-from callseal.aws.key_register import KeyRegister
-from callseal.aws.key_uses import KeyUses
 from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
-from callseal.aws.queue import EncryptQueue
-from callseal.aws.sftp_keys import SftpKeys
-from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
-from callseal.aws.told import Memory
 from callseal.commit import Committer
 from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
-from callseal.sftp.session import SessionSettings
-from callseal.sftp_login import SftpLogins
+
+if TYPE_CHECKING:
+    from callseal.aws.key_files import KeyFiles
+    from callseal.aws.key_register import KeyRegister
+    from callseal.aws.key_uses import KeyUses
+    from callseal.aws.queue import EncryptQueue
+    from callseal.aws.sweep_position import SweepPosition
+    from callseal.aws.told import Memory
+    from callseal.sftp_login import SftpLogins
 
 PARTS_AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True)
 class Parts:
-    """What the functions are made of, on clients of one session."""
+    """What the functions are made of, on clients of one session; safe to use from several threads.
 
-    landing: LandingBucket
-    queue: EncryptQueue
-    rendezvous: Rendezvous
-    bus: AuditBus
-    planner: Planner
-    committer: Committer
-    position: SweepPosition
-    meter: Meter
-    gpg: GpgFactory
-    tenants: Tenants
-    register: KeyRegister
-    key_uses: KeyUses
-    memory: Memory
-    key_files: KeyFiles
+    Each part is made when it is first asked for, and raises KeyError naming an environment variable that is missing.
+    What the delivery of most recordings does without is only then imported, too: it would cost each cold start.
+    """
 
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """Take the environment variables."""
+        self._env, self._session, self._clients = env, Session(), dict[str, Any]()
+        self._lock = RLock()
 
-def wire(env: Mapping[str, str]) -> Parts:
-    """Wire everything up; raises KeyError naming an environment variable that is missing."""
-    session = Session()
-    s3 = client(session, "s3")
-    gpg = gpg_factory(env["GPG_BINARY"])
-    secrets, ssm = client(session, "secretsmanager"), client(session, "ssm")
-    dynamodb = client_later(session, "dynamodb")
-    register = KeyRegister(dynamodb, env["KEY_REGISTER"])
-    tenants = Tenants(secrets, ssm, register, env["TENANTS_PREFIX"], gpg, now)
-    rendezvous = Rendezvous()
-    landing = LandingBucket(s3, env["LANDING_BUCKET"], rendezvous)
-    outputs = OutputBuckets(s3, ThreadPoolExecutor(PARTS_AT_ONCE, "part"))
-    return Parts(
-        landing=landing,
-        rendezvous=rendezvous,
-        queue=EncryptQueue(client(session, "sqs"), env["ENCRYPT_QUEUE_URL"]),
-        bus=AuditBus(client(session, "events"), env["AUDIT_BUS"], rendezvous),
-        planner=Planner(tenants, {"archive": env["ARCHIVE_BUCKET"], "sftp": env["SFTP_BUCKET"]}, now),
-        committer=Committer(landing, outputs, gpg),
-        position=SweepPosition(ssm, env["SWEEP_POSITION"]),
-        meter=Meter(env["STACK_NAME"]),
-        gpg=gpg,
-        tenants=tenants,
-        register=register,
-        key_uses=KeyUses(dynamodb, env["KEY_REGISTER"], env["KEY_EVENTS"]),
-        memory=Memory(dynamodb, env["KEY_EVENTS"]),
-        key_files=KeyFiles(s3, env["SFTP_BUCKET"]),
-    )
+    def _client(self, service: str) -> Any:
+        with self._lock:  # a session makes no clients in several threads at once
+            if service not in self._clients:
+                self._clients[service] = client(self._session, service)
+            return self._clients[service]
 
+    @cached_property
+    def rendezvous(self) -> Rendezvous:
+        """Where those who work on the records of a batch wait for each other."""
+        return Rendezvous()
 
-def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
-    """Wire up what answers logins; raises KeyError naming an environment variable that is missing."""
-    session = Session()
-    secrets, prefix = client(session, "secretsmanager"), env["TENANTS_PREFIX"]
-    # Settings are all that is asked of the tenants here: neither the register nor gpg is ever reached.
-    register = KeyRegister(client_later(session, "dynamodb"), env["KEY_REGISTER"])
-    tenants = Tenants(secrets, client(session, "ssm"), register, prefix, gpg_factory(env["GPG_BINARY"]), now)
-    settings = SessionSettings(
-        role_arn=env["SFTP_SESSION_ROLE_ARN"],
-        bucket=env["SFTP_BUCKET"],
-        bucket_arn=env["SFTP_BUCKET_ARN"],
-        key_arn=env["STACK_KEY_ARN"],
-        region=env["AWS_REGION"],
-    )
-    return SftpLogins(SftpKeys(secrets, prefix), tenants, wire_bus(env, session), settings, now, sleep)
+    @cached_property
+    def gpg(self) -> GpgFactory:
+        """What gives GnuPG."""
+        return gpg_factory(self._env["GPG_BINARY"])
 
+    @cached_property
+    def landing(self) -> LandingBucket:
+        """The landing bucket."""
+        return LandingBucket(self._client("s3"), self._env["LANDING_BUCKET"], self.rendezvous)
 
-def wire_bus(env: Mapping[str, str], session: Session | None = None) -> AuditBus:
-    """Wire up the audit bus."""
-    return AuditBus(client(session or Session(), "events"), env["AUDIT_BUS"], Rendezvous())
+    @cached_property
+    def bus(self) -> AuditBus:
+        """The audit bus."""
+        return AuditBus(self._client("events"), self._env["AUDIT_BUS"], self.rendezvous)
+
+    @cached_property
+    def meter(self) -> Meter:
+        """The meter."""
+        return Meter(self._env["STACK_NAME"])
+
+    @cached_property
+    def tenants(self) -> Tenants:
+        """The tenants."""
+        secrets, ssm = self._client("secretsmanager"), self._client("ssm")
+        return Tenants(secrets, ssm, lambda: self.register, self._env["TENANTS_PREFIX"], self.gpg, now)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """The planner."""
+        archive, sftp = self._env["ARCHIVE_BUCKET"], self._env["SFTP_BUCKET"]
+        return Planner(self.tenants, {"archive": archive, "sftp": sftp}, now)
+
+    @cached_property
+    def committer(self) -> Committer:
+        """The committer."""
+        outputs = OutputBuckets(self._client("s3"), ThreadPoolExecutor(PARTS_AT_ONCE, "part"))
+        return Committer(self.landing, outputs, self.gpg)
+
+    @cached_property
+    def queue(self) -> EncryptQueue:
+        """The encrypt queue."""
+        from callseal.aws.queue import EncryptQueue
+
+        return EncryptQueue(self._client("sqs"), self._env["ENCRYPT_QUEUE_URL"])
+
+    @cached_property
+    def register(self) -> KeyRegister:
+        """The key register."""
+        from callseal.aws.key_register import KeyRegister
+
+        return KeyRegister(self._client("dynamodb"), self._env["KEY_REGISTER"])
+
+    @cached_property
+    def key_uses(self) -> KeyUses:
+        """How often keys were used."""
+        from callseal.aws.key_uses import KeyUses
+
+        return KeyUses(self._client("dynamodb"), self._env["KEY_REGISTER"], self._env["KEY_EVENTS"])
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What was told of keys."""
+        from callseal.aws.told import Memory
+
+        return Memory(self._client("dynamodb"), self._env["KEY_EVENTS"])
+
+    @cached_property
+    def key_files(self) -> KeyFiles:
+        """The tenants' key-check folders."""
+        from callseal.aws.key_files import KeyFiles
+
+        return KeyFiles(self._client("s3"), self._env["SFTP_BUCKET"])
+
+    @cached_property
+    def position(self) -> SweepPosition:
+        """Where the sweep goes on."""
+        from callseal.aws.sweep_position import SweepPosition
+
+        return SweepPosition(self._client("ssm"), self._env["SWEEP_POSITION"])
+
+    @cached_property
+    def sftp_logins(self) -> SftpLogins:
+        """What answers logins."""
+        from callseal.aws.sftp_keys import SftpKeys
+        from callseal.sftp.session import SessionSettings
+        from callseal.sftp_login import SftpLogins
+
+        settings = SessionSettings(
+            role_arn=self._env["SFTP_SESSION_ROLE_ARN"],
+            bucket=self._env["SFTP_BUCKET"],
+            bucket_arn=self._env["SFTP_BUCKET_ARN"],
+            key_arn=self._env["STACK_KEY_ARN"],
+            region=self._env["AWS_REGION"],
+        )
+        keys = SftpKeys(self._client("secretsmanager"), self._env["TENANTS_PREFIX"])
+        return SftpLogins(keys, self.tenants, self.bus, settings, now, sleep)
 
 
 def now() -> datetime:

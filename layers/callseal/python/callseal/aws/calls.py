@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -39,19 +38,6 @@ CONFIG = Config(
 def client(session: Session, service: str) -> Any:
     """Make a client; the further ones of a session cost a fraction of the first."""
     return session.client(service, config=CONFIG)  # type: ignore[call-overload]
-
-
-def client_later(session: Session, service: str) -> Callable[[], Any]:
-    """Give what makes a client at its first call, and gives the same one from then on; safe in several threads."""
-    lock, made = Lock(), list[Any]()
-
-    def get() -> Any:
-        with lock:  # a session makes no clients in several threads at once
-            if not made:
-                made.append(client(session, service))
-            return made[0]
-
-    return get
 
 
 @contextmanager

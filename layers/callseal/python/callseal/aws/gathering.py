@@ -42,12 +42,13 @@ class Rendezvous:
         with self._changed:
             self._changed.wait_for(lambda: done() or self._waiting >= self._at_work, LINGER_SECONDS)
 
-    def change(self, at_work: int = 0, waiting: int = 0) -> None:
-        """Count, and let those who wait look again."""
+    def change(self, at_work: int = 0, waiting: int = 0, done: bool = False) -> None:
+        """Count, and wake those who wait if they have waited long enough: each that wakes in vain costs the others."""
         with self._changed:
             self._at_work += at_work
             self._waiting += waiting
-            self._changed.notify_all()
+            if done or self._waiting >= self._at_work:
+                self._changed.notify_all()
 
 
 class Gathering(Generic[Item]):
@@ -85,4 +86,4 @@ class Gathering(Generic[Item]):
             errors = [exc] * len(some)
         for (_, taken), error in zip(some, errors, strict=True):
             taken.set_exception(error) if error else taken.set_result(None)
-        self._rendezvous.change()
+        self._rendezvous.change(done=True)

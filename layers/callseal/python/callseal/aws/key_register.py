@@ -6,7 +6,7 @@ challenge, so that one request reads all that is known of a tenant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -41,8 +41,8 @@ class Known:
 class KeyRegister:
     """Reads and writes a tenant's items; safe to use from several threads."""
 
-    def __init__(self, client: Callable[[], DynamoDBClient], table: str) -> None:
-        """Take what gives the client, asked at the first request: most tenants need none, and it costs a cold start."""
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        """Take the client, and the table's name."""
         self._client, self._table = client, table
 
     def known(self, tenant: str) -> Known:
@@ -69,7 +69,7 @@ class KeyRegister:
         members = asdict(new) | {"expires_at": int(lasts_until.timestamp())}
         item = _item(members | _name(new.tenant, CHALLENGE + new.fingerprint))
         with _conditionally("Keeping a challenge"):
-            self._client().put_item(TableName=self._table, Item=item, **condition)
+            self._client.put_item(TableName=self._table, Item=item, **condition)
 
     def keep_row(self, tenant: str, row: Row, before: Row | None) -> None:
         """Write what a key's events tell, if its row still is as it was read; leaves its uses alone."""
@@ -79,7 +79,7 @@ class KeyRegister:
         update = "SET " + ", ".join(f"#{name[1:]} = {name}" for name in given)
         condition, were = _as_it_was(before)
         with _conditionally("Writing to the key register"):
-            self._client().update_item(
+            self._client.update_item(
                 TableName=self._table,
                 Key=_item(_name(tenant, row.fingerprint)),
                 UpdateExpression=f"{update} REMOVE {gone}" if gone else update,
@@ -92,7 +92,7 @@ class KeyRegister:
         start: dict[str, Any] = {}
         while True:
             with calling("Reading the key register"):
-                answer = self._client().query(
+                answer = self._client.query(
                     TableName=self._table,
                     KeyConditionExpression="tenant = :tenant",
                     ExpressionAttributeValues=_item({":tenant": tenant}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,8 +42,8 @@ class Use:
 class KeyUses:
     """Counts uses."""
 
-    def __init__(self, client: Callable[[], DynamoDBClient], register: str, seen: str) -> None:
-        """Take what gives the client, and the names of the register and of the table of events that were counted."""
+    def __init__(self, client: DynamoDBClient, register: str, seen: str) -> None:
+        """Take the client, and the names of the register and of the table of events that were counted."""
         self._client, self._register, self._seen = client, register, seen
 
     def count(self, uses: Sequence[Use], now: datetime) -> None:
@@ -62,7 +62,7 @@ class KeyUses:
         for attempt in range(1, TRIES + 1):
             try:
                 with calling("Counting the uses of keys"):
-                    self._client().transact_write_items(TransactItems=actions)
+                    self._client.transact_write_items(TransactItems=actions)
             except TransientError as exc:
                 reasons = _reasons(exc)
                 repeated = {use.event_id for use, why in zip(uses, reasons, strict=False) if why == COUNTED_BEFORE}

@@ -85,12 +85,12 @@ class Tenants:
         self,
         secrets: SecretsManagerClient,
         ssm: SSMClient,
-        register: KeyRegister,
+        register: Callable[[], KeyRegister],
         prefix: str,
         gpg: GpgFactory,
         clock: Clock,
     ) -> None:
-        """Take the clients, the key register, and the names' prefix, `<stack>/tenants`."""
+        """Take the clients, what gives the key register, and the names' prefix, `<stack>/tenants`."""
         self._secrets, self._ssm, self._register = secrets, ssm, register
         self._prefix, self._gpg, self._clock = prefix, gpg, clock
         self._entries: dict[tuple[str, str], _Entry] = {}
@@ -110,7 +110,9 @@ class Tenants:
 
     def known(self, tenant: str) -> Known:
         """Give what the key register says of a tenant."""
-        return cast("Known", self._remembered(("known", tenant), lambda tenant: _Fetched(self._register.known(tenant))))
+        return cast(
+            "Known", self._remembered(("known", tenant), lambda tenant: _Fetched(self._register().known(tenant)))
+        )
 
     def forget_known(self, tenant: str) -> None:
         """Forget what the register says: it will be asked the next time."""
@@ -182,6 +184,9 @@ class Tenants:
                 f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
             ) from exc
         return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
+
+    def _fetch_known(self, tenant: str) -> _Fetched:
+        return _Fetched(self._register().known(tenant))
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)

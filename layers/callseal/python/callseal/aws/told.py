@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -36,15 +35,15 @@ class Told:
 class Memory:
     """Remembers it beside the events that were counted; who is about to tell something has it to itself for a while."""
 
-    def __init__(self, client: Callable[[], DynamoDBClient], table: str) -> None:
-        """Take what gives the client, and the table's name."""
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        """Take the client, and the table's name."""
         self._client, self._table = client, table
 
     def told(self, tenant: str) -> Told:
         """Give what was told of a tenant."""
         with calling("Reading what was told of a key"):
             name = {"event_id": {"S": _name(tenant)}}
-            item = self._client().get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item")
+            item = self._client.get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item")
         if not item:
             return Told()
         expiring = json.loads(item["expiring"]["S"])
@@ -58,7 +57,7 @@ class Memory:
             condition = f"attribute_not_exists(event_id) OR ({condition})"
         try:
             with calling("Claiming to tell of a key", on_ConditionalCheckFailedException=_TakenError):
-                self._client().put_item(
+                self._client.put_item(
                     TableName=self._table,
                     Item=item | {"held": {"S": timestamp(now + CLAIM)}},
                     ConditionExpression=condition,
@@ -75,7 +74,7 @@ class Memory:
     def keep(self, tenant: str, told: Told) -> None:
         """Remember what was told of a tenant, and give the right back."""
         with calling("Keeping what was told of a key"):
-            self._client().put_item(TableName=self._table, Item=_item(tenant, told))
+            self._client.put_item(TableName=self._table, Item=_item(tenant, told))
 
 
 def _item(tenant: str, told: Told) -> dict[str, Any]:

@@ -34,6 +34,8 @@ USE_CASES = (
     "checking",
     "proving",
     "registering",
+    "tracking",
+    "watching",
     "planning",
     "commit",
     "delivery",

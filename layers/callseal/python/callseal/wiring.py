@@ -12,6 +12,7 @@ from boto3.session import Session
 
 from callseal.aws.bus import AuditBus
 from callseal.aws.calls import client, client_later
+from callseal.aws.file_register import FileRegister
 from callseal.aws.gathering import Rendezvous
 from callseal.aws.key_files import KeyFiles
 from callseal.aws.key_register import KeyRegister
@@ -25,10 +26,13 @@ from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Tenants
 from callseal.aws.told import Memory
 from callseal.commit import Committer
+from callseal.log import Log
 from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
 from callseal.sftp.session import SessionSettings
 from callseal.sftp_login import SftpLogins
+from callseal.tracking import Tracking
+from callseal.watching import Watch
 
 PARTS_AT_ONCE = 4
 
@@ -98,6 +102,20 @@ def wire_sftp_logins(env: Mapping[str, str]) -> SftpLogins:
         region=env["AWS_REGION"],
     )
     return SftpLogins(SftpKeys(secrets, prefix), tenants, wire_bus(env, session), settings, now, sleep)
+
+
+def wire_tracking(env: Mapping[str, str], log: Log) -> Tracking:
+    """Wire up what writes the register of delivered files; raises KeyError naming a variable that is missing."""
+    files = FileRegister(client_later(Session(), "dynamodb"), env["FILE_REGISTER"])
+    return Tracking(files, int(env["SFTP_RETENTION_DAYS"]), log)
+
+
+def wire_watch(env: Mapping[str, str], log: Log) -> Watch:
+    """Wire up what tells of files that are not fetched; raises KeyError naming a variable that is missing."""
+    session, rendezvous = Session(), Rendezvous()
+    files = FileRegister(client_later(session, "dynamodb"), env["FILE_REGISTER"])
+    bus = AuditBus(client(session, "events"), env["AUDIT_BUS"], rendezvous)
+    return Watch(files, bus, rendezvous, env["SFTP_BUCKET"], now, log)
 
 
 def wire_bus(env: Mapping[str, str], session: Session | None = None) -> AuditBus:

@@ -213,7 +213,9 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("FilesUnfetched", "SampleCount", 1),
         ("FilesExpired", "Sum", 0),
     }
-    (unwatched,) = (one for one in ours if (one["MetricName"], one["Statistic"]) == ("FilesUnfetched", "SampleCount"))
+    (unwatched,) = (
+        one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
+    )
     assert unwatched["Period"] * unwatched["EvaluationPeriods"] == 3 * 3600
     assert (unwatched["ComparisonOperator"], unwatched["TreatMissingData"]) == ("LessThanThreshold", "breaching")
     by_metric = {one["MetricName"]: one for one in ours}

@@ -79,6 +79,8 @@ lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/mypy functions/check_keys/app.py
 	$(BIN)/mypy functions/prove_keys/app.py
 	$(BIN)/mypy functions/register_keys/app.py
+	$(BIN)/mypy functions/track_files/app.py
+	$(BIN)/mypy functions/watch_files/app.py
 
 build: .venv-sam/.done ## sam build, byte-compiled and measured (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)

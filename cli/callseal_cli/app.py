@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from callseal_cli import held, keys, status, tenants
+from callseal_cli import files, held, keys, status, tenants
 
 HELP = """\
-Tenants, keys, held files and the state of a Callseal stack.
+Tenants, keys, held and delivered files, and the state of a Callseal stack.
 
 It works on AWS and on the local cloud alike, by the usual environment of AWS tools (AWS_PROFILE, AWS_REGION,
 AWS_ENDPOINT_URL, ...).
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(held.app, name="held")
+app.add_typer(files.app, name="files")
 app.command("status")(status.status)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +12,7 @@ import typer
 from callseal_cli import keycheck, proof, register, store
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
-from callseal_cli.screen import Screen, Table
+from callseal_cli.screen import Screen, Table, csv_text
 from callseal_cli.stack import find_stack
 
 app = typer.Typer(help="The tenants' public keys.", no_args_is_help=True)
@@ -92,7 +90,7 @@ def export(
     wants_json = as_json or form is Format.JSON
     screen = Screen(wants_json)
     found = register.keys(find_stack(stack), screen)
-    screen.show({"keys": found}, *([] if wants_json else [_csv(found)]))
+    screen.show({"keys": found}, *([] if wants_json else [csv_text(register.ATTRIBUTES, found)]))
     return Exit.DONE
 
 
@@ -125,11 +123,3 @@ def _moment(text: str) -> datetime:
     except ValueError as exc:
         raise CannotError(f"--at {text!r} is no time: write 2027-01-31, or 2027-01-31T12:00Z.") from exc
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _csv(keys: list[dict[str, object]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, register.ATTRIBUTES, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(keys)
-    return text.getvalue().rstrip("\n")

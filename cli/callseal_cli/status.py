@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from callseal_cli import landing, register, store, trail
+from callseal_cli import delivered, landing, register, store, trail
 from callseal_cli.landing import Landed
 from callseal_cli.options import AsJson, Exit, StackName, now
 from callseal_cli.screen import Facts, Screen, cell
@@ -22,11 +22,11 @@ def status(stack: StackName = None, as_json: AsJson = False) -> int:
     """Show how a stack is doing; exit code 1 where something needs attention.
 
     That is: a file is held; one is owed (neither delivered nor held) for over 30 minutes; there are dead letters; a key
-    that is in use runs out within 60 days, or has.
+    that is in use runs out within 60 days, or has; a file that its tenant has not fetched has 3 days left or less.
     """
     screen, found, moment = Screen(as_json), find_stack(stack), now()
     files = list(landing.look(found, screen))
-    delivered = sum(1 for _ in trail.events(found, screen, "RecordingDelivered", moment - LAST))
+    last_hour = sum(1 for _ in trail.events(found, screen, "RecordingDelivered", moment - LAST))
     document: dict[str, Any] = {
         "stack": found.name,
         "region": found.region,
@@ -35,8 +35,9 @@ def status(stack: StackName = None, as_json: AsJson = False) -> int:
         "owed": _files([one for one in files if not one.reason], moment),
         "queue": _depth(found, "EncryptQueueUrl"),
         "dead_letters": _depth(found, "EncryptDeadLetterQueueUrl"),
-        "delivered_last_hour": delivered,
+        "delivered_last_hour": last_hour,
         "keys_expiring": _expiring(found, screen, moment),
+        "unfetched": _unfetched(found, screen, moment),
     }
     document["attention"] = _attention(document)
     screen.show(document, Facts(_told(document)), *(document["attention"] or ["All is well."]))
@@ -64,6 +65,15 @@ def _expiring(stack: Stack, screen: Screen, moment: datetime) -> list[dict[str, 
     return [{name: key[name] for name in told} for key, end in ends if end and end < moment + EXPIRES_SOON]
 
 
+def _unfetched(stack: Stack, screen: Screen, moment: datetime) -> dict[str, Any] | None:
+    """Count the files that expire soon and were not fetched; None where the stack has no register of them."""
+    try:
+        tenants = delivered.near_end(stack, screen, moment)
+    except register.NoRegisterError:
+        return None
+    return {"count": sum(tenants.values()), "by_tenant": tenants}
+
+
 def _attention(document: dict[str, Any]) -> list[str]:
     found, owed = [], document["owed"]["oldest_age_seconds"]
     if count := document["held"]["count"]:
@@ -72,6 +82,9 @@ def _attention(document: dict[str, Any]) -> list[str]:
         found.append(f"A file is owed for {cell(owed)}: docs/operations.md, 'A file is owed'.")
     if count := sum(document["dead_letters"].values()):
         found.append(f"{count} in the dead-letter queue: docs/operations.md, 'Dead letters'.")
+    for tenant, count in (document["unfetched"] or {"by_tenant": {}})["by_tenant"].items():
+        found.append(f"{tenant} has not fetched {count} of its files, which expire within 3 days: docs/operations.md, "
+                     "'Files are not fetched'.")  # fmt: skip
     keys = document["keys_expiring"] or []
     return found + [f"Key {one['fingerprint']} of {one['tenant']} ends {one['not_after']}: renew it." for one in keys]
 
@@ -88,4 +101,12 @@ def _told(document: dict[str, Any]) -> dict[str, object]:
         "dead letters": sum(document["dead_letters"].values()),
         "delivered in the last hour": document["delivered_last_hour"],
         "keys that end within 60 days": "no key register yet" if keys is None else len(keys),
+        "not fetched, 3 days or less left": _counted(document["unfetched"]),
     }
+
+
+def _counted(unfetched: dict[str, Any] | None) -> object:
+    if unfetched is None:
+        return "no register of delivered files yet"
+    tenants = [f"{count} of {tenant}" for tenant, count in unfetched["by_tenant"].items()]
+    return f"{unfetched['count']} ({cell(tenants)})" if tenants else 0

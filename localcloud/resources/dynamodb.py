@@ -19,6 +19,9 @@ def make_table(context: Context, properties: Properties) -> Reference:
 def _options(properties: Properties) -> dict[str, Any]:
     plain = ("AttributeDefinitions", "KeySchema", "BillingMode", "DeletionProtectionEnabled")
     options = properties.renamed({name: name for name in plain})
+    if indexes := properties.each("GlobalSecondaryIndexes"):
+        members = {name: name for name in ("IndexName", "KeySchema", "Projection")}
+        options["GlobalSecondaryIndexes"] = [index.renamed(members) for index in indexes]
     encryption = properties.nested("SSESpecification")
     if encryption:
         names = {"SSEEnabled": "Enabled", "SSEType": "SSEType", "KMSMasterKeyId": "KMSMasterKeyId"}

@@ -158,7 +158,7 @@ def test_all_is_well_with_a_stack_that_has_nothing_to_do(operator: Operator) -> 
         "held": {"count": 0, "oldest_age_seconds": None, "by_reason": {}},
         "owed": {"count": 0, "oldest_age_seconds": None},
         "queue": {"waiting": 0, "in_flight": 0}, "dead_letters": {"waiting": 0, "in_flight": 0},
-        "delivered_last_hour": 0, "keys_expiring": [], "attention": [],
+        "delivered_last_hour": 0, "keys_expiring": [], "unfetched": {"count": 0, "by_tenant": {}}, "attention": [],
     }  # fmt: skip
     text = operator("status").out
     assert text.endswith("All is well.\n")

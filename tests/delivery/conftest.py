@@ -57,6 +57,16 @@ def register_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
 
 
 @pytest.fixture
+def track_files(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("track_files")
+
+
+@pytest.fixture
+def watch_files(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("watch_files")
+
+
+@pytest.fixture
 def prove_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
     return functions.load("prove_keys")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from tests.support.clock import Clock
+from tests.support.files import states
 from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 from tests.support.queueing import pump, waiting
@@ -137,6 +139,20 @@ def test_audit_events_are_registered(cloud: Stack, register_keys: ModuleType) ->
     assert failures(register_keys.lambda_handler(load("audit-in-sqs"), None)) == []
     (row,) = rows(cloud.dynamodb).values()
     assert (row["algorithm"], row["strength"], row["use_count"]) == ("RSA", 3072, 1)
+
+
+def test_audit_events_of_files_are_tracked(cloud: Stack, track_files: ModuleType) -> None:
+    assert failures(track_files.lambda_handler(load("files-in-sqs"), None)) == []
+    assert states(cloud.dynamodb) == {f"{WAV}.p7m": "fetched"}
+
+
+def test_files_are_watched_by_schedule(
+    cloud: Stack, clock: Clock, track_files: ModuleType, watch_files: ModuleType
+) -> None:
+    told = load("files-in-sqs")
+    track_files.lambda_handler({"Records": told["Records"][1:]}, None)
+    clock.put_to(datetime(2026, 11, 28, 0, 0, 1, tzinfo=UTC))
+    assert watch_files.lambda_handler(load("schedule"), None) == {"unfetched": 1}
 
 
 def test_an_answer_is_taken_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:

@@ -79,8 +79,8 @@ TABLE = {
             "property NotificationConfiguration.LambdaConfigurations of Bucket",
         ),
         (
-            {"T": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE | {"GlobalSecondaryIndexes": []}}},
-            r"property GlobalSecondaryIndexes of T \(AWS::DynamoDB::Table\)",
+            {"T": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE | {"LocalSecondaryIndexes": []}}},
+            r"property LocalSecondaryIndexes of T \(AWS::DynamoDB::Table\)",
         ),
         (
             {"T": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE | {"SSESpecification": {"SSEKind": "KMS"}}}},

@@ -89,9 +89,9 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell the table; a transaction is one call for each of its actions."""
+    """Tell the table, and its index; a transaction is one call for each of its actions."""
     if "TransactItems" not in members:
-        yield {"name": members["TableName"]}
+        yield {"name": members["TableName"], "index": members.get("IndexName", "")}
     for each in members.get("TransactItems", []):
         ((action, what),) = each.items()
         yield {"name": what["TableName"], "action": f"{action}Item"}

@@ -60,7 +60,10 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
         case "dynamodb", "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
-            return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", f"table/{name}"))]
+            # An index is a resource of its own:
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+            table = f"table/{name}/index/{call['index']}" if call["index"] else f"table/{name}"
+            return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", table))]
         case "secrets-manager", "ListSecrets":
             return [Need("secretsmanager:ListSecrets", "*")]
         case "secrets-manager", "GetSecretValue":

@@ -29,6 +29,8 @@ FUNCTIONS = {
     "register_keys": "RegisterKeysFunction",
     "authenticate_sftp": "AuthenticateSftpFunction",
     "audit_sftp": "AuditSftpFunction",
+    "track_files": "TrackFilesFunction",
+    "watch_files": "WatchFilesFunction",
 }
 # By type: the property that names a resource, and its ARN.
 _ARNS = {

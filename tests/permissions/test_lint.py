@@ -47,6 +47,8 @@ WILDCARDS = {
     "log-group:/aws/lambda/callseal-test-register-keys:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-authenticate-sftp:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-audit-sftp:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-track-files:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-watch-files:*": "the streams of one log group",
     "log-group:/callseal-test/sftp:*": "the streams of one log group",
     "log-group:/callseal-test/audit:*": "the streams of one log group",
 }
@@ -136,6 +138,8 @@ def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) ->
             "SftpSessionRole": "transfer",
             "AuthenticateSftpRole": "lambda",
             "AuditSftpRole": "lambda",
+            "TrackFilesRole": "lambda",
+            "WatchFilesRole": "lambda",
         }.items()
     }
 

@@ -9,9 +9,10 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG = FUNCTIONS
-# All of them: BOTH move recordings, KEYS look after keys, FRONT after the SFTP front.
-BOTH, KEYS, FRONT = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG)
+ENCRYPT, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH = FUNCTIONS
+# All of them: BOTH move recordings, KEYS look after keys, FRONT after the SFTP front, FILES after what lies there.
+FILES = (TRACK, WATCH)
+BOTH, KEYS, FRONT = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG, *FILES)
 ALL = (*BOTH, *KEYS, *FRONT)
 WAV = "acme/2026/1_1.wav"
 CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
@@ -26,8 +27,8 @@ def secret(name: str) -> tuple[str, str, dict[str, str]]:
     return "secrets-manager", "GetSecretValue", {"name": name}
 
 
-def table(operation: str, name: str) -> tuple[str, str, dict[str, str]]:
-    return "dynamodb", operation, {"name": f"{STACK}-{name}"}
+def table(operation: str, name: str, **facts: str) -> tuple[str, str, dict[str, str]]:
+    return "dynamodb", operation, {"name": f"{STACK}-{name}"} | facts
 
 
 def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
@@ -47,7 +48,7 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused: that it would break off later, for want of the key for one, does not count.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: nothing but public keys.
-    "a tenant's SFTP keys": ((*BOTH, *KEYS, LOG), secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's SFTP keys": ((*BOTH, *KEYS, LOG, *FILES), secret(f"{STACK}/tenants/acme/sftp-keys")),
     "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
     "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
     "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
@@ -90,7 +91,14 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
     "asking the register at a login": (FRONT, table("Query", "key-register")),
     "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
-    "the settings of a tenant, by the log's reader": ((LOG,), parameter(f"/{STACK}/tenants/acme/settings")),
+    "the settings of a tenant, by the log's reader": ((LOG, *FILES), parameter(f"/{STACK}/tenants/acme/settings")),
+    # The register of delivered files: one writes down what was told, one tells of what is due.
+    "a file's state": ((*BOTH, *KEYS, LOGIN, LOG), table("PutItem", "files")),
+    "reading files' states": ((*BOTH, *KEYS, LOGIN, LOG), table("GetItem", "files")),
+    "a tenant's files": (ALL, table("Query", "files")),
+    "what is due": ((*BOTH, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
+    "telling of files by their tracker": ((TRACK,), put_events(f"{STACK}-audit", "callseal")),
+    "the queue of events that are to be tracked": (ALL, ("sqs", "SendMessage", {"name": f"{STACK}-files"})),
     # Other people's buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
@@ -113,6 +121,9 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
     "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
     "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),
+    "a delivered file": (TRACK, table("PutItem", "files")),
+    "a file that is due": (WATCH, table("Query", "files", index="due")),
+    "an audit event of a file": (WATCH, put_events(f"{STACK}-audit", "callseal")),
 }  # fmt: skip
 
 

@@ -15,7 +15,13 @@ from tests.permissions.verdict import judge
 from tests.support.stack import LANDING, REGION, SFTP, STACK
 
 WAV = "acme/1_1.wav"
-QUEUES: dict[str, list[str]] = {"CheckKeys": [], "ProveKeys": ["KeyAnswerQueue"], "RegisterKeys": ["KeyRegisterQueue"]}
+QUEUES: dict[str, list[str]] = {
+    "CheckKeys": [],
+    "ProveKeys": ["KeyAnswerQueue"],
+    "RegisterKeys": ["KeyRegisterQueue"],
+    "TrackFiles": ["FileRegisterQueue"],
+    "WatchFiles": [],
+}
 # Roles as small as can be, with calls that use each of their permissions.
 STATEMENTS: dict[str, list[dict[str, Any]]] = {
     "EncryptRecordingRole": [

@@ -192,7 +192,8 @@ def functions_that_break_or_are_refused_raise_an_alarm(template: Template) -> No
 def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     """A private key pasted; held for a day; owed for half an hour; slow; a key that is bad or runs out, or guessed at.
 
-    No sweep and no check, too, which are no news at all.
+    Files that nobody fetches, before they expire and once they have. No sweep, no check and no watch, too, which are no
+    news at all.
     """
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     ours = [each["Properties"] for each in alarms if each["Properties"]["Namespace"] == "Callseal"]
@@ -208,7 +209,15 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("KeysExpiring", "Sum", 0),
         ("KeyProofsRefused", "Sum", 4),
         ("KeysChecked", "SampleCount", 1),
+        ("FilesUnfetched", "Sum", 0),
+        ("FilesUnfetched", "SampleCount", 1),
+        ("FilesExpired", "Sum", 0),
     }
+    (unwatched,) = (
+        one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
+    )
+    assert unwatched["Period"] * unwatched["EvaluationPeriods"] == 3 * 3600
+    assert (unwatched["ComparisonOperator"], unwatched["TreatMissingData"]) == ("LessThanThreshold", "breaching")
     by_metric = {one["MetricName"]: one for one in ours}
     private = {"Name": "Reason", "Value": "KeyIsPrivate"}
     assert private in by_metric["RecordingsHeld"]["Dimensions"]
@@ -382,13 +391,30 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     }
 
 
-def tables_are_encrypted_and_the_register_can_be_brought_back(template: Template) -> None:
+def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Template) -> None:
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
         assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}, name
-    register = template["Resources"]["KeyRegister"]
-    assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    assert register["Properties"]["DeletionProtectionEnabled"] is True
-    assert register["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    for name in ("KeyRegister", "FileRegister"):
+        register = template["Resources"][name]
+        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+        assert register["Properties"]["DeletionProtectionEnabled"] is True, name
+        assert register["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+
+
+def delivered_files_are_watched_as_long_as_the_bucket_keeps_them(template: Template) -> None:
+    """One number says when S3 removes a file and when its tenant is told; the register forgets it, the index sooner."""
+    variables = properties(template, "TrackFilesFunction")["Environment"]["Variables"]
+    assert variables["SFTP_RETENTION_DAYS"] == {"Ref": "SftpRetentionDays"}
+    register = properties(template, "FileRegister")
+    assert register["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    (index,) = register["GlobalSecondaryIndexes"]
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["shard", "due"]
+    (rule,) = (
+        each["Properties"]
+        for each in of_type(template, "AWS::Events::Rule").values()
+        if "FileRegisterQueue" in referred([target["Arn"] for target in each["Properties"]["Targets"]])
+    )
+    assert set(rule["EventPattern"]["detail-type"]) == {"RecordingDelivered", "FileFetched"}
 
 
 def audit_is_locked_by_parameter(template: Template) -> None:

@@ -171,6 +171,7 @@ def _make() -> Stack:
     events.put_targets(Rule="audit", EventBusName=bus, Targets=[{"Id": "queue", "Arn": audit_arn}])
     dynamodb = session.client("dynamodb")
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
+    make_file_register(dynamodb, f"{STACK}-files")
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
@@ -182,6 +183,8 @@ def _make() -> Stack:
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",
+        "FILE_REGISTER": f"{STACK}-files",
+        "SFTP_RETENTION_DAYS": "7",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
@@ -202,3 +205,23 @@ def make_tables(dynamodb: Any, register: str, events: str) -> None:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
         )
+
+
+def make_file_register(dynamodb: Any, table: str) -> None:
+    """Make the register of delivered files with its index, as template.yaml has it."""
+    index = {
+        "IndexName": "due",
+        "KeySchema": [
+            {"AttributeName": "shard", "KeyType": "HASH"},
+            {"AttributeName": "due", "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["expires"]},
+    }
+    names = ("tenant", "key", "shard", "due")
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[{"AttributeName": "tenant", "KeyType": "HASH"}, {"AttributeName": "key", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[index],
+    )

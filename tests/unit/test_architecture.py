@@ -35,6 +35,8 @@ USE_CASES = (
     "checking",
     "proving",
     "registering",
+    "tracking",
+    "watching",
     "planning",
     "commit",
     "delivery",

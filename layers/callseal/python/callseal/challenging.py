@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 
+from callseal.aws.items import ChangedMeanwhileError
 from callseal.aws.key_files import KeyFiles
-from callseal.aws.key_register import ChangedMeanwhileError, KeyRegister, Known
+from callseal.aws.key_register import KeyRegister, Known
 from callseal.aws.output_buckets import Label
 from callseal.aws.tenants import Clock
 from callseal.envelopes import cms

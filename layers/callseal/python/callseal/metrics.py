@@ -21,6 +21,8 @@ UNITS = {
     "KeysExpiring": "Count",
     "KeysProven": "Count",
     "KeyProofsRefused": "Count",
+    "FilesUnfetched": "Count",
+    "FilesExpired": "Count",
 }
 
 

@@ -103,6 +103,22 @@ def _landed_object(record: Any) -> LandedObject:
         ) from exc
 
 
+def parse_audit_event(body: str, *members: str) -> tuple[str, dict[str, Any]]:
+    """Give the type and the detail of an audit event that comes from a queue; raises UnreadableNotificationError.
+
+    Besides `id` and `time` it has the `members` that are read of it.
+    """
+    try:
+        event = json.loads(body)
+        detail = event["detail"]
+        _ = [detail[name] for name in ("id", "time", *members)]
+        return str(event["detail-type"]), dict(detail)
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise UnreadableNotificationError(
+            "The message is no audit event; look at it in the dead-letter queue."
+        ) from exc
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")

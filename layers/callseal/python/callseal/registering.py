@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from callseal.aws.key_register import ChangedMeanwhileError, KeyRegister
+from callseal.aws.items import ChangedMeanwhileError
+from callseal.aws.key_register import KeyRegister
 from callseal.aws.key_uses import KeyUses, Use
 from callseal.aws.tenants import Clock
 from callseal.errors import UnreadableNotificationError
 from callseal.keys import events
 from callseal.keys.register import after
 from callseal.log import Log, describe
-from callseal.notification import Message, queue_messages
+from callseal.notification import Message, parse_audit_event, queue_messages
 
 TRIES, PAUSE_SECONDS = 5, 0.05
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
@@ -49,7 +49,7 @@ class Registering:
 
     def _take(self, message: Message) -> Use | None:
         """Write an event of a key; gives the use of keys that another event tells."""
-        detail_type, detail = _read(message.body)
+        detail_type, detail = parse_audit_event(message.body, "tenant", "recipients", "key_version")
         tenant, recipients = detail["tenant"], detail["recipients"]
         if detail_type in KEY_EVENTS:
             self._write(tenant, detail_type, detail)
@@ -77,16 +77,3 @@ class Registering:
         for message in messages:
             self._log.warning("event not registered", extra={"message_id": message.id, **describe(exc)})
         failed += messages
-
-
-def _read(body: str) -> tuple[str, dict[str, Any]]:
-    try:
-        event = json.loads(body)
-        detail = event["detail"]
-        # A message that lacks what is read of it fails here, with a sentence.
-        _ = (detail["id"], detail["time"], detail["tenant"], detail["recipients"], detail["key_version"])
-        return str(event["detail-type"]), dict(detail)
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise UnreadableNotificationError(
-            "The message is no audit event; look at it in the dead-letter queue."
-        ) from exc

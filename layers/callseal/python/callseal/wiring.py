@@ -24,6 +24,7 @@ from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
 
 if TYPE_CHECKING:
+    from callseal.aws.file_register import FileRegister
     from callseal.aws.key_files import KeyFiles
     from callseal.aws.key_register import KeyRegister
     from callseal.aws.key_uses import KeyUses
@@ -130,6 +131,13 @@ class Parts:
         from callseal.aws.key_files import KeyFiles
 
         return KeyFiles(self._client("s3"), self._env["SFTP_BUCKET"])
+
+    @cached_property
+    def files(self) -> FileRegister:
+        """The register of delivered files."""
+        from callseal.aws.file_register import FileRegister
+
+        return FileRegister(self._client("dynamodb"), self._env["FILE_REGISTER"])
 
     @cached_property
     def position(self) -> SweepPosition:

@@ -9,11 +9,13 @@ from typing import Any
 from callseal.audit import AuditEvent, event
 from callseal.landing import tenant_of
 from callseal.sftp.authorized_keys import RefusedLine
+from callseal.sftp.files import File
 from callseal.sftp.login import Refusal
 from callseal.sftp.server_log import LogLine, UnreadableLogError, log_lines
 from callseal.sftp.sources import parse_address
 
 FETCHED = "SFTP Server File Download Completed"
+FILE_FETCHED, FILE_UNFETCHED, FILE_EXPIRED = "FileFetched", "FileUnfetched", "FileExpired"
 SESSION = {"server": None, "address": None, "id": None, "key_fingerprint": None, "operation": None, "path": None}
 
 
@@ -66,7 +68,21 @@ def file_fetched(announced: Mapping[str, Any], bucket: str) -> AuditEvent | None
         "address": str(address) if address else None,
         "id": detail.get("session-id"),
     }
-    return _event("FileFetched", [identifier], tenant_of(key), session, moment, {"source": source})
+    return _event(FILE_FETCHED, [identifier], tenant_of(key), session, moment, {"source": source})
+
+
+def file_unfetched(bucket: str, file: File, days: int, now: datetime) -> AuditEvent:
+    """Tell that a delivered file has so many days left and was not fetched; with 0 that it expired unfetched."""
+    source = {"bucket": bucket, "key": file.key, "etag": None, "size": file.size or 0}
+    end = f"{datetime.fromisoformat(file.expires or ''):%Y-%m-%d %H:%M} UTC"
+    message = (
+        f"The file was not fetched, and expires on {end}, in {days} day{'s' if days > 1 else ''} or less. "
+        "Ask the tenant whether its pick-up job runs."
+        if days
+        else f"The file was not fetched before it expired on {end}. Land its recording again where it is needed."
+    )
+    kind = FILE_UNFETCHED if days else FILE_EXPIRED
+    return _event(kind, [file.key, file.delivery, days], file.tenant, {}, now, {"source": source, "message": message})
 
 
 def of_log_line(line: LogLine) -> AuditEvent | None:

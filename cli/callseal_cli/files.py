@@ -1,0 +1,43 @@
+"""`callseal files`: what lies ready for a tenant, what it has fetched, and what expired before it did."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from callseal.sftp.files import DELIVERED, EXPIRED, FETCHED
+from callseal_cli import delivered
+from callseal_cli.options import AsJson, Exit, StackName, TenantName, tenant_name
+from callseal_cli.screen import Screen, Table, csv_text
+from callseal_cli.stack import find_stack
+
+app = typer.Typer(help="The files that were delivered by SFTP.", no_args_is_help=True)
+
+LISTED = ("state", "delivered", "expires", "fetched", "size", "key")
+
+
+class State(StrEnum):
+    """What becomes of a file."""
+
+    DELIVERED = DELIVERED
+    FETCHED = FETCHED
+    EXPIRED = EXPIRED
+
+
+@app.command("list")
+def list_files(
+    tenant: TenantName,
+    state: Annotated[State | None, typer.Option("--state", help="Those alone that are so.")] = None,
+    stack: StackName = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """List a tenant's delivered files: lying ready, fetched, or expired unfetched, until 30 days after their end."""
+    screen = Screen(as_json)
+    found = delivered.files(find_stack(stack), screen, tenant_name(tenant), state)
+    rows = [[file[name] for name in LISTED] for file in found]
+    table = csv_text(delivered.ATTRIBUTES, found) if as_csv else Table(LISTED, rows, "There is no such file.")
+    screen.show({"tenant": tenant, "files": found}, table)
+    return Exit.DONE

@@ -1,0 +1,50 @@
+"""The register of delivered files as its readers see it, and the audit events on their way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callseal.audit import event
+from tests.support.clock import Clock
+from tests.support.stack import SFTP, STACK, Stack, failures, sqs_event
+
+Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+TABLE = f"{STACK}-files"
+FILE_EVENTS = ("RecordingDelivered", "FileFetched")
+
+
+def files(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, dict[str, Any]]:
+    """Give a tenant's items by the file's key, as plain values."""
+    answer = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="tenant = :tenant",
+        ExpressionAttributeValues={":tenant": {"S": tenant}},
+        ConsistentRead=True,
+    )
+    found = [{name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
+             for item in answer["Items"]]  # fmt: skip
+    return {item["key"]: item for item in found}
+
+
+def states(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, str]:
+    """Give the state of a tenant's files by their keys."""
+    return {key: item["state"] for key, item in files(dynamodb, tenant, table).items() if "state" in item}
+
+
+def fetched(clock: Clock, key: str, **members: Any) -> dict[str, Any]:
+    """Write the audit event of a download, as audit_sftp puts it on the bus."""
+    told = event(
+        "FileFetched",
+        clock(),
+        {"tenant": key.partition("/")[0], "source": {"bucket": SFTP, "key": key, "etag": None, "size": 4}, **members},
+        ["FileFetched", key, clock().isoformat()],
+    )
+    return {"detail-type": told.detail_type, "detail": told.detail}
+
+
+def track(cloud: Stack, handler: Handler, *events: Mapping[str, Any]) -> None:
+    """Hand audit events to track_files, all there are by default, as the rule on the bus does."""
+    told = [one for one in events or cloud.audit() if one["detail-type"] in FILE_EVENTS]
+    if told:
+        assert failures(handler(sqs_event(*told), None)) == []

@@ -3,6 +3,7 @@
 import zlib
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -42,7 +43,8 @@ def upload(cloud: Stack, data: bytes, step: int, expected: int | None = None) ->
 def test_one_put_tells_the_checksum_of_its_bytes(cloud: Stack, size: int) -> None:
     data = Random(1).randbytes(size)
     ((name, put),) = upload(cloud, data, 300_000)
-    assert (name, put["ChecksumCRC32"], put["IfNoneMatch"]) == ("PutObject", crc(data), "*")
+    checksum = b64encode(sha256(data).digest()).decode()
+    assert (name, put["ChecksumSHA256"], put["IfNoneMatch"]) == ("PutObject", checksum, "*")
     assert cloud.objects(ARCHIVE) == {KEY: data}
 
 

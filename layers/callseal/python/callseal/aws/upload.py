@@ -42,22 +42,20 @@ def crc32(data: bytes | bytearray, before: int = 0) -> str:
 
 
 class Digest:
-    """What is said of all bytes that were written: their SHA-256 for the audit, their CRC-32 for S3."""
+    """What is said of all bytes that were written: their SHA-256 for the audit, their CRC-32 for S3.
+
+    S3 takes a SHA-256 for a single put alone; of parts it can put together no more than a CRC.
+    """
 
     def __init__(self) -> None:
         """Begin with no bytes."""
-        self._sha256 = sha256()
+        self.sha256 = sha256()
         self._crc32 = 0
 
     def update(self, data: bytes | bytearray) -> None:
         """Add bytes."""
-        self._sha256.update(data)
+        self.sha256.update(data)
         self._crc32 = zlib.crc32(data, self._crc32)
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 in lower-case hex."""
-        return self._sha256.hexdigest()
 
     @property
     def crc32(self) -> str:
@@ -144,7 +142,7 @@ class Upload:
     @property
     def sha256(self) -> str:
         """The hash of all that was written."""
-        return self._digest.sha256
+        return self._digest.sha256.hexdigest()
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -194,9 +192,10 @@ class Upload:
     def _put(self) -> str:
         del self._part[self._filled :]
         body: Any = self._part  # the SDK takes a bytearray, its types do not say so
-        self._digest.update(body)
+        self._digest.sha256.update(body)
+        checksum = b64encode(self._digest.sha256.digest()).decode()
         with calling("Uploading the output", on_412=OutputExistsError):
-            answer = self._s3.put_object(**self._target, Body=body, ChecksumCRC32=self._digest.crc32, IfNoneMatch="*")
+            answer = self._s3.put_object(**self._target, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*")
         return answer["ETag"]
 
     def _buffer(self, size: int | None = None) -> bytearray:

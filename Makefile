@@ -51,7 +51,7 @@ local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/ou
 	@$(BIN)/python -m localcloud
 
 test: setup .venv-sam/.done .venv-checkov/.done try-build ## all tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 fuzz: setup ## fuzz the parsers of what others write, a minute each (SECONDS_EACH=60)
 	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)

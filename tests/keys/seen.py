@@ -94,7 +94,8 @@ def _landed(cloud: Stack, handler: Callable[..., Any], tenant: str, path: Path) 
     key = f"{tenant}/1.wav"
     assert failures(handler(sqs_event(cloud.land(key, b"said")), None)) == []
     suffix = ".p7m" if "x509" in path.name else ".pgp"
-    if f"{key}{suffix}" in cloud.objects(SFTP):
+    sent = cloud.s3.list_objects_v2(Bucket=SFTP, Prefix=f"{tenant}/").get("Contents", [])
+    if f"{key}{suffix}" in [one["Key"] for one in sent]:
         return Opinion(True, USABLE)
     return Opinion(False, cloud.tags(key)["callseal-reason"])
 

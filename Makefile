@@ -51,7 +51,7 @@ local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/ou
 	@$(BIN)/python -m localcloud
 
 test: setup .venv-sam/.done .venv-checkov/.done try-build ## all tests
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 fuzz: setup ## fuzz the parsers of what others write, a minute each (SECONDS_EACH=60)
 	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)
@@ -72,15 +72,7 @@ lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
-	$(BIN)/mypy functions/encrypt_recording/app.py
-	$(BIN)/mypy functions/sweep_landing/app.py
-	$(BIN)/mypy functions/authenticate_sftp/app.py
-	$(BIN)/mypy functions/audit_sftp/app.py
-	$(BIN)/mypy functions/check_keys/app.py
-	$(BIN)/mypy functions/prove_keys/app.py
-	$(BIN)/mypy functions/register_keys/app.py
-	$(BIN)/mypy functions/track_files/app.py
-	$(BIN)/mypy functions/watch_files/app.py
+	@for app in functions/*/app.py; do echo "mypy $$app"; $(BIN)/mypy $$app || exit 1; done
 
 build: .venv-sam/.done ## sam build, byte-compiled and measured (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)

@@ -25,11 +25,12 @@ class QueuePump:
     def __init__(self, mapping: QueueMapping, runtime: FunctionRuntime, sqs: Any, gate: Gate, log: LineSink) -> None:
         self._mapping, self._runtime, self._sqs, self._gate, self._log = mapping, runtime, sqs, gate, log
         self._region = mapping.queue_arn.split(":")[3]
+        self._at_work = set[int]()
         self.queue_url: str = sqs.get_queue_url(QueueName=mapping.queue_arn.split(":")[5])["QueueUrl"]
 
     def start(self, workers: int) -> list[threading.Thread]:
         """Begin to poll."""
-        threads = [threading.Thread(target=self._run, daemon=True) for _ in range(workers)]
+        threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(workers)]
         for thread in threads:
             thread.start()
         return threads
@@ -45,9 +46,12 @@ class QueuePump:
         attributes = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=keys)["Attributes"]
         return sum(int(attributes[key]) for key in keys)
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
         closed = False
         while not closed:
+            if number > len(self._at_work):  # those before it can do it: one that has nothing to do asks in vain
+                closed = self._gate.wait_closed(_POLL_SECONDS)
+                continue
             try:
                 with self._gate.passage():
                     busy = self._pump_batch()
@@ -63,7 +67,7 @@ class QueuePump:
         messages = self._gather()
         if messages:
             started = time.monotonic()
-            result = self._runtime.invoke({"Records": [self._record(message) for message in messages]})
+            result = self._invoke(messages)
             if self._gate.wait_closed(0):
                 return False
             failed = self._failed_ids(messages, result)
@@ -71,6 +75,13 @@ class QueuePump:
             took = time.monotonic() - started
             self._log(f"[PUMP] batch of {len(messages)}: {len(failed)} failed, {took:.2f} s")
         return bool(messages)
+
+    def _invoke(self, messages: Sequence[Message]) -> Result:
+        self._at_work.add(threading.get_ident())
+        try:
+            return self._runtime.invoke({"Records": [self._record(message) for message in messages]})
+        finally:
+            self._at_work.discard(threading.get_ident())
 
     def _gather(self) -> list[Message]:
         """Receive until the batch is full or its window, which the first message opens, is over."""

@@ -130,7 +130,7 @@ class Front:
         return [event["detail"] for event in self.audit() if event["detail-type"] == detail_type]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sftp_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     assert shutil.which("sftp"), "There is no sftp on this machine (Debian: apt-get install openssh-client)."
     state = tmp_path_factory.mktemp("state")

@@ -21,7 +21,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture
 def lay(operator: Operator) -> Any:
     """Give what puts a file into the register, as the functions do, so many days before now."""
-    register = FileRegister(lambda: operator.stack.dynamodb, TABLE)
+    register = FileRegister(operator.stack.dynamodb, TABLE)
 
     def put(key: str, days: float, told: int | None = None, fetched: bool = False) -> File:
         tenant = key.partition("/")[0]
@@ -84,7 +84,7 @@ def test_a_register_of_many_pages_is_read_to_its_end(operator: Operator, lay: An
 
 
 def test_a_download_that_came_before_its_delivery_is_no_file_yet(operator: Operator) -> None:
-    register, before = FileRegister(lambda: operator.stack.dynamodb, TABLE), File("acme", "acme/1.wav")
+    register, before = FileRegister(operator.stack.dynamodb, TABLE), File("acme", "acme/1.wav")
     register.keep(before.fetched_at("2026-11-25T10:00:00.000Z"), before)
     assert operator.json("files", "list", "acme") == {"tenant": "acme", "files": []}
     assert operator("files", "list", "acme").out == "There is no such file.\n"

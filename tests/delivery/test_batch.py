@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -338,6 +339,24 @@ def test_a_batch_tells_its_deliveries_at_once_and_is_purged_at_once(
     assert [len(network.asked(name)) for name in ("PutEvents", "DeleteObjects", "DeleteObject")] == [1, 1, 0]
     assert len(cloud.audit_details("RecordingDelivered")) == 10
     assert cloud.objects(LANDING) == {}
+
+
+@pytest.mark.usefixtures("lingering")
+def test_a_record_whose_thread_begins_late_is_waited_for_too(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.tenant("acme", None, {"encrypt": False})
+    landed = land(cloud, "4711_1", "4711_2", "4711_3")
+    read = sys.modules["callseal.batch"].parse_body
+
+    def read_late(body: str) -> Any:
+        sleep(0.5 if "4711_3" in body else 0)
+        return read(body)
+
+    monkeypatch.setattr("callseal.batch.parse_body", read_late)
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
+
+    assert [len(network.asked(name)) for name in ("PutEvents", "DeleteObjects", "DeleteObject")] == [1, 1, 0]
 
 
 @pytest.mark.usefixtures("lingering")

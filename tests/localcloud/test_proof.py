@@ -89,10 +89,12 @@ def test_a_late_code_is_refused(console: Console) -> None:
         ExpressionAttributeValues={":then": {"S": timestamp(datetime.now(UTC) - timedelta(seconds=1))}},
     )
 
-    # By now the next check, which comes every few seconds here, may have made a new challenge: then the code is wrong.
+    # By now the next check, which comes every few seconds here, may have made a new challenge: then the code is wrong,
+    # or, where its file is not there yet, one that nobody asked for.
     refused = answer(console, "late", fingerprint, code, "KeyProofRefused")
 
-    assert "it came too late" in refused["message"] or "it is not the code" in refused["message"]
+    reasons = "it came too late", "it is not the code", "no challenge for that key"
+    assert any(reason in refused["message"] for reason in reasons)
     assert console.audit("KeyProven", "late") == []
 
 

@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from callseal.delivery import Delivery, Outcome
 from callseal.errors import CallsealError, TransientError, UnreadableNotificationError
@@ -18,6 +18,9 @@ from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.notification import Message, parse_body, parse_notification, queue_messages
 from callseal.wiring import Parts
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class BatchFailedError(CallsealError):
@@ -41,17 +44,29 @@ class Batch:
         messages = queue_messages(event)
         if messages is None:
             return self._handle_bare(event)
-        tried = list(self._executor.map(self._handle_message, messages))
+        tried = self._at_once(self._handle_message, messages)
         self._meter.put(_samples(outcome for outcomes in tried for outcome in outcomes))
         failed = [message.id for message, outcomes in zip(messages, tried, strict=True) if None in outcomes]
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
     def _handle_bare(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        tried = list(self._executor.map(self._try, parse_notification(event)))
+        tried = self._at_once(self._try, parse_notification(event))
         self._meter.put(_samples(tried))
         if None in tried:
             raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files were not handled; invoke again.")
         return {"batchItemFailures": []}
+
+    def _at_once(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Work on items at once. Who comes to a rendezvous waits for all of them, though some have not begun yet."""
+        self._rendezvous.change(at_work=len(items))
+
+        def leave_after(item: Item) -> Result:
+            try:
+                return work(item)
+            finally:
+                self._rendezvous.change(at_work=-1)
+
+        return list(self._executor.map(leave_after, items))
 
     def _handle_message(self, message: Message) -> list[Outcome | None]:
         """Handle the files of a message, all of them, whatever becomes of the first; None stands for a failure."""
@@ -70,8 +85,7 @@ class Batch:
         try:
             if landed.bucket != self._landing_bucket:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
-            with self._rendezvous.at_work():
-                outcome = self._delivery.deliver(landed, is_retry)
+            outcome = self._delivery.deliver(landed, is_retry)
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
             self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
             return None

@@ -118,6 +118,8 @@ def _gpg(path: Path) -> Opinion:
     """Import the file into a fresh home with stock gpg, and encrypt to all that was imported."""
     home = gpg_home("judge")
     program = [tool("gpg"), "--homedir", home, "--batch", "--no-tty", "--pinentry-mode", "loopback"]
+    # A secret key is imported by the agent, which gpg itself does not wait for long on a busy machine.
+    _tool(["gpgconf", "--homedir", home, "--launch", "gpg-agent"])
     _tool([*program, "--import", path])
     _, listing = _tool([*program, "--with-colons", "--list-keys"])
     names = re.findall(r"^pub:.*\n(?:tfs:.*\n)?fpr:+([0-9A-F]+):", listing, re.MULTILINE)

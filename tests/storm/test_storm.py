@@ -53,7 +53,7 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
 
 @pytest.mark.parametrize("promise", [name for name in VARIANTS if name])
 def test_broken_promise_is_seen(promise: str) -> None:
-    code, lines, numbers = storm("--recordings", "60", "--tenants", "5", "--broken", promise)
+    code, lines, numbers = storm("--recordings", "60", "--tenants", "10", "--broken", promise)
 
     assert code == 1
     if promise == "silent":

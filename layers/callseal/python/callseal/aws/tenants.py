@@ -110,9 +110,7 @@ class Tenants:
 
     def known(self, tenant: str) -> Known:
         """Give what the key register says of a tenant."""
-        return cast(
-            "Known", self._remembered(("known", tenant), lambda tenant: _Fetched(self._register().known(tenant)))
-        )
+        return cast("Known", self._remembered(("known", tenant), self._fetch_known))
 
     def forget_known(self, tenant: str) -> None:
         """Forget what the register says: it will be asked the next time."""

@@ -104,6 +104,7 @@ def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[st
     parameter = {"Name": "settings", "Value": settings, "Version": 1, "LastModifiedDate": PUT_AT}
     return {
         "secretsmanager.GetSecretValue": secret,
+        "secretsmanager.DescribeSecret": {"Name": "key", "LastChangedDate": PUT_AT},
         "AmazonSSM.GetParameter": {"Parameter": parameter},
         "AmazonSQS.ChangeMessageVisibility": {},
         "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": entries},

@@ -61,6 +61,7 @@ def environment(endpoint: str, trusted: Path) -> dict[str, str]:
         "SFTP_BUCKET": "sftp",
         "ARCHIVE_BUCKET": "archive",
         "ENCRYPT_QUEUE_URL": f"{endpoint}/queue",
+        "RECHECK_QUEUE_URL": f"{endpoint}/rechecks",
         "AUDIT_BUS": "bench",
         "KEY_REGISTER": "bench-key-register",
         "KEY_EVENTS": "bench-key-events",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from callseal.aws.queue import EncryptQueue
+from callseal.aws.queue import LandedQueue
 from callseal.errors import SourceGoneError
 from callseal.landing import TENANT, LandedObject, tenant_of
 from callseal_cli import landing, trail
@@ -82,9 +82,9 @@ def release(
     if (target is None) != everything:
         raise CannotError("Name a tenant or a landing key, or --all for all held files.")
     screen, found = Screen(as_json), find_stack(stack)
-    queue, put_back = EncryptQueue(found.sqs, found.output("EncryptQueueUrl")), []
+    queue, put_back = LandedQueue(found.sqs, found.output("EncryptQueueUrl")), []
     for one in _targets(found, screen, target):
-        queue.put_back(one.file)
+        queue.put(one.file)
         put_back.append(_described(one))
     said = [f"{len(put_back)} put back to the queue."] if put_back else []
     screen.show({"put_back": put_back}, _table(put_back, "No such file is held."), *said)

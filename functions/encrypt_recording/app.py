@@ -18,8 +18,8 @@ RECORDS_AT_ONCE = 10
 def batch() -> Batch:
     """Make ready, once per execution environment."""
     parts = Parts(os.environ)
-    delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, now)
-    return Batch(delivery, parts, RECORDS_AT_ONCE, Logger())
+    delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, lambda: parts.rechecks, now)
+    return Batch(delivery.deliver, lambda: parts.queue, parts, RECORDS_AT_ONCE, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

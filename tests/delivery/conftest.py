@@ -42,6 +42,11 @@ def encrypt_recording(cloud: Stack, network: Network, clock: Clock) -> ModuleTyp
 
 
 @pytest.fixture
+def recheck_delivery(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("recheck_delivery")
+
+
+@pytest.fixture
 def sweep_landing(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
     return functions.load("sweep_landing")
 

@@ -63,6 +63,16 @@ def test_announced_files_are_delivered(cloud: Stack, encrypt_recording: ModuleTy
     assert set(cloud.objects(LANDING)) == set(files) - set(keys)
 
 
+def test_delivered_file_is_rechecked(cloud: Stack, encrypt_recording: ModuleType, recheck_delivery: ModuleType) -> None:
+    put_samples(cloud)
+    encrypt_recording.lambda_handler(load("s3-in-sqs"), None)
+
+    assert failures(recheck_delivery.lambda_handler(load("recheck-in-sqs"), None)) == []
+
+    first, second = cloud.audit_details("RecordingDelivered")
+    assert {**second, "time": first["time"]} == first
+
+
 def test_odd_key_is_decoded_once(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
     cloud.land(ODD_KEY, b"said")

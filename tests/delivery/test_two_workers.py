@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from callseal.aws.tenants import CACHE_TIME, CLOCK_SKEW
 from tests.delivery.test_once import (
     BOTH,
     DATA,
@@ -26,6 +29,9 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_eve
 BROKEN = "what somebody pasted by mistake"
 BEFORE = "A0" * 32
 SLOW = f"{KEY}.p7m"
+# When what somebody had remembered of before a change is forgotten by everybody.
+LONG_AFTER = CACHE_TIME + CLOCK_SKEW + timedelta(seconds=1)
+SECRET = "callseal-test/tenants/acme/public-key"
 
 
 def commit_slowly(cloud: Stack, landed: dict[str, Any], bucket: str = SFTP) -> None:
@@ -33,6 +39,12 @@ def commit_slowly(cloud: Stack, landed: dict[str, Any], bucket: str = SFTP) -> N
     source = landed["Records"][0]["s3"]["object"]["eTag"]
     metadata = {"callseal-source-etag": source, "callseal-sealed": "cms", "callseal-recipients": BEFORE}
     cloud.s3.put_object(Bucket=bucket, Key=SLOW, Body=b"sealed to the key of before", Metadata=metadata)
+
+
+def recheck(cloud: Stack) -> list[str]:
+    """Hand over all that waits to be rechecked; gives what failed."""
+    module = functions.load("recheck_delivery")
+    return failures(module.lambda_handler(sqs_event(*cloud.rechecks()), None))
 
 
 def named(detail: dict[str, Any]) -> set[tuple[str, str]]:
@@ -65,10 +77,14 @@ def test_output_of_a_slower_worker_is_named_by_the_faster_ones_event(
     assert cloud.objects(LANDING) == {}
 
 
-@pytest.mark.parametrize("mishap", ["none", "key broken", "settings gone"])
-def test_output_of_a_worker_that_died_after_the_purge_is_named_by_its_retry(
+# ---- the recheck ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mishap", ["none", "key broken", "settings gone", "proof asked for"])
+def test_output_that_was_committed_after_the_purge_is_named_by_the_recheck(
     cloud: Stack, encrypt_recording: ModuleType, mishap: str
 ) -> None:
+    """By a worker that died then, of the same message, which the other acknowledged: nobody comes back for it."""
     cloud.tenant("acme", tenant("openpgp").public_text)
     landed = land_now(cloud, DATA)
     handle(encrypt_recording, landed)
@@ -77,24 +93,138 @@ def test_output_of_a_worker_that_died_after_the_purge_is_named_by_its_retry(
         cloud.put_key("acme", BROKEN)
     elif mishap == "settings gone":
         cloud.ssm.delete_parameter(Name="/callseal-test/tenants/acme/settings")
+    elif mishap == "proof asked for":
+        cloud.tenant("acme", settings={"require_key_proof": True})
 
-    again = functions.load("encrypt_recording")
-    assert failures(again.lambda_handler(sqs_event(landed, receives=2), None)) == []
+    assert recheck(cloud) == []
 
     first, second = cloud.audit_details("RecordingDelivered")
     assert first["id"] == second["id"]
     assert named(second) == standing(cloud) == {(SFTP, SLOW), (SFTP, f"{KEY}.pgp")}
     assert {one["kind"] for one in second["recipients"]} == {"x509", "openpgp"}
+    assert cloud.rechecks() == []
 
 
-def test_retry_of_what_left_nothing_tells_nothing(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    cloud.tenant("acme", tenant().public_text)
+@pytest.mark.parametrize("settings", [{}, BOTH, MIXED], ids=["sftp", "both", "mixed"])
+def test_worker_that_knows_of_the_change_leaves_word_before_it_commits(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
+) -> None:
+    """It dies before its event, and the other, which knows of no change, purges and acknowledges."""
+    cloud.tenant("acme", tenant().public_text, settings)
     landed = land_now(cloud, DATA)
+    network.crash("after", "CopyObject" if settings is MIXED else "PutObject")
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    committed = standing(cloud)
+    assert committed
     cloud.s3.delete_object(Bucket=LANDING, Key=KEY)
 
-    assert failures(encrypt_recording.lambda_handler(sqs_event(landed, receives=2), None)) == []
+    assert recheck(cloud) == []
 
+    (detail,) = cloud.audit_details("RecordingDelivered")
+    assert named(detail) == committed == standing(cloud)
+
+
+def test_nothing_is_committed_where_no_word_can_be_left(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text, BOTH)
+    landed = land_now(cloud, DATA)
+    network.fail("SendMessage", 503, "SlowDown")
+
+    assert failures(encrypt_recording.lambda_handler(sqs_event(landed), None)) == ["m0"]
+
+    assert standing(cloud) == set()
+    assert list(cloud.objects(LANDING)) == [KEY]
+    handle(encrypt_recording, landed)
+    assert named(delivered_once(cloud)) == standing(cloud)
+
+
+def test_ordinary_delivery_needs_no_recheck(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text, BOTH)
+    handle(encrypt_recording, land_now(cloud, DATA, (datetime.now(UTC) + LONG_AFTER).isoformat()))
+    assert cloud.rechecks() == []
+
+
+def test_recheck_leaves_a_file_that_is_still_owed_to_others(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = land_now(cloud, DATA)
+    network.crash("before", "PutEvents")
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+
+    assert recheck(cloud) == []
+
+    assert list(cloud.objects(LANDING)) == [KEY]
     assert cloud.audit() == []
+    assert cloud.rechecks() == []
+
+
+def test_recheck_of_what_left_nothing_tells_nothing(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = land_now(cloud, DATA)
+    handle(encrypt_recording, landed)
+    cloud.s3.delete_object(Bucket=SFTP, Key=SLOW)
+
+    assert recheck(cloud) == []
+
+    assert len(cloud.audit()) == 1
+
+
+def test_recheck_that_fails_comes_back(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    handle(encrypt_recording, land_now(cloud, DATA))
+    bodies = cloud.rechecks()
+    network.fail("PutEvents", 500, "InternalError", times=None)
+    module = functions.load("recheck_delivery")
+
+    assert failures(module.lambda_handler(sqs_event(*bodies), None)) == ["m0"]
+
+    (delayed,) = [one.members for one in network.requests if one.operation == "ChangeMessageVisibility"]
+    assert delayed["QueueUrl"] == cloud.recheck_url
+
+
+def test_recheck_of_what_was_overwritten_tells_what_was_delivered_of_it(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    landed = land_now(cloud, DATA)
+    network.crash("before", "PutEvents")
+    with pytest.raises(Crash):
+        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    cloud.land(KEY, b"another call under the same name")
+
+    assert recheck(cloud) == []
+
+    (detail,) = cloud.audit_details("RecordingDelivered")
+    assert detail["source"]["etag"] == landed["Records"][0]["s3"]["object"]["eTag"]
+
+
+def test_key_that_is_current_once_more_is_a_change(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """The version is old, and its label came back from a newer one after the file landed."""
+    cloud.tenant("acme", tenant().public_text)
+    first = cloud.secrets.describe_secret(SecretId=SECRET)
+    time.sleep(2.1)  # moto tells changes to the second
+    cloud.put_key("acme", tenant("openpgp").public_text)
+    (before,), (after,) = first["VersionIdsToStages"], versions(cloud) - set(first["VersionIdsToStages"])
+    cloud.secrets.update_secret_version_stage(
+        SecretId=SECRET, VersionStage="AWSCURRENT", RemoveFromVersionId=after, MoveToVersionId=before
+    )
+    landed = land_now(cloud, DATA, (first["LastChangedDate"] + LONG_AFTER).isoformat())
+
+    handle(encrypt_recording, landed)
+
+    assert list(cloud.objects(SFTP)) == [f"{KEY}.p7m"]
+    assert len(cloud.rechecks()) == 1
+
+
+def versions(cloud: Stack) -> set[str]:
+    return set(cloud.secrets.describe_secret(SecretId=SECRET)["VersionIdsToStages"])
+
+
+# ---- a key that broke -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", ["x509", "openpgp"])

@@ -45,6 +45,7 @@ class Cloud:
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
+        self.recheck_url, _ = self._queue(f"{STACK}-recheck")
         self._audit_url, audit_arn = self._queue("audit")
         self._events.create_event_bus(Name=BUS)
         self._events.put_rule(Name="audit", EventBusName=BUS, EventPattern='{"source": ["callseal"]}')
@@ -63,6 +64,7 @@ class Cloud:
             "SFTP_BUCKET": SFTP,
             "ARCHIVE_BUCKET": ARCHIVE,
             "ENCRYPT_QUEUE_URL": self.queue_url,
+            "RECHECK_QUEUE_URL": self.recheck_url,
             "AUDIT_BUS": BUS,
             "KEY_REGISTER": f"{STACK}-key-register",
             "KEY_EVENTS": f"{STACK}-key-events",
@@ -96,9 +98,10 @@ class Cloud:
             answer = self._secrets.create_secret(Name=name, SecretString=text)
         return str(answer["VersionId"])
 
-    def put(self, bucket: str, key: str, data: bytes) -> str:
+    def put(self, bucket: str, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> str:
         """Put an object; gives its etag."""
-        return str(self._s3.put_object(Bucket=bucket, Key=key, Body=data)["ETag"]).strip('"')
+        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata=metadata or {})
+        return str(answer["ETag"]).strip('"')
 
     def read(self, bucket: str, key: str) -> Stored | None:
         """Read an object, if it is there."""
@@ -133,8 +136,8 @@ class Cloud:
         """Give the events that the bus has taken since the last call."""
         return [json.loads(message["Body"]) for message in self._take(self._audit_url)]
 
-    def messages(self) -> list[dict[str, Any]]:
-        """Take what waits in the encrypt queue, as Lambda hands it over; it never comes back by itself."""
+    def messages(self, url: str) -> list[dict[str, Any]]:
+        """Take what waits in a queue, as Lambda hands it over; it never comes back by itself."""
         return [
             {
                 "messageId": message["MessageId"],
@@ -143,15 +146,15 @@ class Cloud:
                 "attributes": {"ApproximateReceiveCount": "1"},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
-                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{STACK}-encrypt",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{url.rpartition('/')[2]}",
                 "awsRegion": REGION,
             }
-            for message in self._receive(self.queue_url)
+            for message in self._receive(url)
         ]
 
-    def delete_message(self, message: Mapping[str, Any]) -> None:
-        """Take a message off the encrypt queue: it is done with, or dead."""
-        self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["receiptHandle"])
+    def delete_message(self, url: str, message: Mapping[str, Any]) -> None:
+        """Take a message off its queue: it is done with, or dead."""
+        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["receiptHandle"])
 
     def _take(self, url: str) -> list[Any]:
         messages = self._receive(url)

@@ -37,7 +37,7 @@ from tests.support import functions
 READ_TIMEOUT = 0.3
 ATTEMPTS = 2
 PART_BYTES = 64 * 1024
-HANDLERS = {"encrypt": "encrypt_recording", "sweep": "sweep_landing"}
+HANDLERS = {"encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing"}
 INVOCATION_SECONDS = 30.0
 IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
 
@@ -65,7 +65,7 @@ def _shorten() -> None:
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
-    # As if all that stands there had stood there for long: tests/storm is for what changes about when a file lands.
+    # As if all that stands there had stood there for long, where a scenario does not say otherwise.
     tenants.CLOCK_SKEW = -timedelta(days=1)
     wiring.now = _now
     wiring.Session = _session  # type: ignore[misc,assignment]
@@ -87,7 +87,12 @@ class DiedError(Exception):
 class Environment:
     """A child process that handles events until it is killed; what it writes goes to `log`."""
 
-    def __init__(self, variables: Mapping[str, str], break_it: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        break_it: Callable[[], None] | None = None,
+        clock_skew: timedelta | None = None,
+    ) -> None:
         context = get_context("forkserver")
         handle, name = tempfile.mkstemp(suffix=".log")
         os.close(handle)
@@ -95,16 +100,20 @@ class Environment:
         # It may be killed by a thread of the proxy, and be found dead at the same time by the one that waits for it.
         self._ending, self._ended = Lock(), False
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, dict(variables), name, break_it), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, dict(variables), name, break_it, clock_skew), daemon=True
+        )
         with _without_main():
             self._process.start()
         theirs.close()
 
-    def invoke(self, function: str, event: Mapping[str, Any], ahead: timedelta) -> Any:
+    def invoke(
+        self, function: str, event: Mapping[str, Any], ahead: timedelta, seconds: float = INVOCATION_SECONDS
+    ) -> Any:
         """Hand an event over, with the clock so far ahead; gives the answer or, where it raised, None."""
         try:
             self._connection.send((function, event, ahead))
-            if not self._connection.poll(INVOCATION_SECONDS):
+            if not self._connection.poll(seconds):
                 self.kill()
                 raise DiedError("no answer")
             return self._connection.recv()
@@ -161,7 +170,13 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _serve(connection: Connection, variables: Mapping[str, str], log: str, break_it: Callable[[], None] | None) -> None:
+def _serve(
+    connection: Connection,
+    variables: Mapping[str, str],
+    log: str,
+    break_it: Callable[[], None] | None,
+    clock_skew: timedelta | None,
+) -> None:
     global _ahead
     os.setpgid(0, 0)
     writing = os.open(log, os.O_WRONLY | os.O_APPEND)
@@ -169,6 +184,7 @@ def _serve(connection: Connection, variables: Mapping[str, str], log: str, break
     os.dup2(writing, 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.update(variables)
+    tenants.CLOCK_SKEW = clock_skew or tenants.CLOCK_SKEW
     if break_it:
         break_it()
     while True:

@@ -83,12 +83,25 @@ class Model:
         self._there: dict[Place, Stored] = {}
         self._events: dict[str, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+        self._untold = False
 
     def put_stranger(self, destination: str) -> None:
         """Let something stand where an output is to go."""
         place = self._place(destination, self._scenario.outputs[destination])
         self._cloud.put(*place, b"a stranger")
         self._there[place] = self._must_read(place)
+
+    def another_commits(self) -> None:
+        """Let another worker, that knows of other settings, commit a plain output: an event is to name that, too."""
+        assert self._scenario.also_at
+        with self._lock:
+            place = self._place(self._scenario.also_at, sealed=False)
+            metadata = {"callseal-source-etag": self.landed.etag, "callseal-sealed": "none"}
+            self._cloud.put(*place, self.landed.data, metadata)
+            self._look_at_audit()  # of before
+            self._expected[place] = False
+            self._look_at_object(place)
+            self._events, self._untold = {}, True
 
     def asked(self, seen: Seen) -> None:
         """Look at a request before it is carried out: what it names, and what it would bring to a destination."""
@@ -129,7 +142,7 @@ class Model:
     def _look_at_request(self, seen: Seen) -> None:
         if seen.service == "s3":
             self._look_at_s3_request(seen)
-        elif seen.operation in ("GetSecretValue", "GetParameter", "PutParameter"):
+        elif seen.operation in ("GetSecretValue", "DescribeSecret", "GetParameter", "PutParameter"):
             name = str(seen.members.get("SecretId") or seen.members.get("Name"))
             own = f"{STACK}/tenants/{self.landed.tenant}/"
             if name != POSITION and not name.lstrip("/").startswith(own):
@@ -138,7 +151,7 @@ class Model:
             record = json.loads(seen.members["MessageBody"])["Records"][0]["s3"]
             told = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
             if told != (LANDING, self.landed.key, self.landed.etag):
-                self._complain(SWAPPED, f"put back to the queue: {told}")
+                self._complain(SWAPPED, f"put on a queue: {told}")
         elif seen.operation != "PutEvents" and not seen.operation.startswith(HARMLESS):
             self._complain(0, f"the model does not know {seen.service} {seen.operation}")
 
@@ -249,8 +262,8 @@ class Model:
                 self._complain(SILENT, f"neither delivered nor held: {self._cloud.tags(self.landed.key)}")
             if missing := set(self._expected) - set(self._there):
                 self._complain(SILENT if rest else LOST, f"never delivered: {sorted(missing)}")
-            if not self._told("RecordingDelivered"):
-                self._complain(SILENT, "no RecordingDelivered event")
+            if not self._told("RecordingDelivered") or self._untold:
+                self._complain(SILENT, "no RecordingDelivered event, or none of all that stands")
             return
         stored = self._cloud.read(LANDING, self.landed.key)
         if rest != [self.landed.key] or stored is None or stored.data != self.landed.data:
@@ -296,6 +309,7 @@ class Model:
         named = {(output["bucket"], output["key"]) for output in detail["outputs"]}
         if named != set(self._expected):
             self._complain(LOST, f"delivered to {sorted(named)}, says the event")
+        self._untold = False
         sealed = any(self._expected.values())
         recipients = [(one["fingerprint"], one["kind"]) for one in detail["recipients"] or []]
         if recipients != ([(self._owner.fingerprint, self._owner.kind)] if sealed else []):

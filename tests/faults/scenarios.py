@@ -12,8 +12,11 @@ from typing import Any, Literal
 from tests.privacy.watch import CALLERS
 
 # What happens: the queue's messages are handed over; the sweep runs on its schedule, or at the change of the key; the
-# message is lost; the operator puts the key or the settings; the file lands once more, as if it had not been purged.
-Step = Literal["encrypt", "sweep", "sweep tenant", "lose", "put key", "put settings", "land again"]
+# message is lost; the operator puts the key or the settings; the file lands once more, as if it had not been purged;
+# another worker, that goes by what was asked for before, commits its output and dies; what is to be rechecked is.
+Step = Literal[
+    "encrypt", "sweep", "sweep tenant", "lose", "put key", "put settings", "land again", "another commits", "recheck"
+]
 BOTH: Mapping[str, Any] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
 SMALL, LARGE = 20_000, 150_000
 # A caller's number, as platforms put it in names: it may be in keys and audit events, never in a log.
@@ -37,6 +40,9 @@ class Scenario:
     stranger_at: str | None = None
     # The steps in which things go wrong, from 1; the others are another scenario's. None for all.
     disturbed: tuple[int, ...] | None = None
+    # Whether it lands about a change of its tenant, and where, in plain, another worker still delivers it to.
+    about_a_change: bool = False
+    also_at: str | None = None
 
     @property
     def landing_name(self) -> str:
@@ -67,6 +73,8 @@ SCENARIOS = [
     Scenario("conflict", {"sftp": True}, reasons=("OutputConflict",), ends="held", stranger_at="sftp"),
     Scenario("conflict behind an archive copy", {"archive": False, "sftp": True}, {**BOTH, "only_encrypt_sftp": True},
              reasons=("OutputConflict",), ends="held", stranger_at="sftp", steps=("encrypt", "sweep")),
+    Scenario("another worker's output after the purge", {"sftp": True}, about_a_change=True, also_at="archive",
+             steps=("encrypt", "another commits", "recheck"), disturbed=(1, 3)),
     Scenario("private key", {"sftp": True}, key="private", reasons=("KeyIsPrivate",), ends="held"),
     Scenario("unsupported", {}, extension="flac", reasons=("UnsupportedFile",), ends="held"),
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
+from callseal.aws.tenants import CLOCK_SKEW
 from tests.faults.broken import OTHER_KEY, VARIANTS
 from tests.faults.cloud import STACK, Cloud
 from tests.faults.environment import DiedError, Environment
@@ -142,6 +143,7 @@ class Trial:
         self._fired_in = 0
         self.requests: list[Point] = []
         self._logs: list[str] = []
+        self._rechecks: list[dict[str, Any]] = []
         self.environment = self._new_environment()
         self.model = Model(cloud, self._scenario, self._land())
         self._settle_tenant()
@@ -151,6 +153,7 @@ class Trial:
         self._cloud.remove(self.model.left, self.model.unfinished)
         if any(point.operation == "SendMessage" for point in self.requests):
             self._lose()
+            self._take_all(self._cloud.recheck_url)
 
     def run(self) -> None:
         """Let the story happen, then whatever heals."""
@@ -163,6 +166,7 @@ class Trial:
                 break
             self._sweep("schedule")
             self._encrypt()
+        self._recheck()
 
     def look_at_end(self) -> None:
         """Look at what it came to."""
@@ -211,6 +215,10 @@ class Trial:
         match step:
             case "encrypt":
                 self._encrypt()
+            case "recheck":
+                self._recheck()
+            case "another commits":
+                self.model.another_commits()
             case "sweep":
                 self._sweep("schedule")
             case "sweep tenant":
@@ -240,28 +248,42 @@ class Trial:
             self.model.put_stranger(self._scenario.stranger_at)
 
     def _lose(self) -> None:
-        for message in self._cloud.messages():
-            self._cloud.delete_message(message)
+        self._take_all(self._cloud.queue_url)
+
+    def _take_all(self, url: str) -> None:
+        for message in self._cloud.messages(url):
+            self._cloud.delete_message(url, message)
 
     def _put_key(self, text: str) -> None:
         self.model.key_version = self._cloud.put_key(self._tenant, text)
 
     def _encrypt(self) -> None:
         """Hand the queue's messages over until they are acknowledged or dead letters."""
-        waiting = self._cloud.messages()
+        url = self._cloud.queue_url
+        for message in self._hand_over("encrypt", url, self._cloud.messages(url)):
+            self._cloud.delete_message(url, message)
+
+    def _recheck(self) -> None:
+        """Hand over what is to be rechecked; what fails comes back for a day, and so in the next step."""
+        url = self._cloud.recheck_url
+        self._rechecks = self._hand_over("recheck", url, [*self._rechecks, *self._cloud.messages(url)])
+
+    def _hand_over(self, function: str, url: str, waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Hand messages over until they are acknowledged; gives those that failed to the last."""
         for receive in range(1, RECEIVES + 1):
             if not waiting:
-                return
+                break
             for message in waiting:
                 message["attributes"]["ApproximateReceiveCount"] = str(receive)
-            answer = self._invoke("encrypt", {"Records": waiting})
+            answer = self._invoke(function, {"Records": waiting})
             failed = [message["messageId"] for message in waiting]
             if answer is not None:
                 failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
             for message in waiting:
-                if message["messageId"] not in failed or receive == RECEIVES:
-                    self._cloud.delete_message(message)
+                if message["messageId"] not in failed:
+                    self._cloud.delete_message(url, message)
             waiting = [message for message in waiting if message["messageId"] in failed]
+        return waiting
 
     def _sweep(self, cause: str) -> None:
         self._ahead += TEN_MINUTES
@@ -290,7 +312,8 @@ class Trial:
 
     def _new_environment(self) -> Environment:
         variables = self._cloud.environment | {OTHER_KEY: tenant("cms", "other").public_text}
-        return Environment(variables, VARIANTS[self._case.broken - 1].break_it if self._case.broken else None)
+        break_it = VARIANTS[self._case.broken - 1].break_it if self._case.broken else None
+        return Environment(variables, break_it, CLOCK_SKEW if self._scenario.about_a_change else None)
 
 
 def event_of(cause: str, tenant_name: str) -> dict[str, Any]:

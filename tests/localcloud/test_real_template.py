@@ -102,7 +102,7 @@ def test_audit_bucket_is_locked(cloud: LocalCloud) -> None:
 def test_queue_is_as_declared(cloud: LocalCloud) -> None:
     sqs, url = cloud.client("sqs"), cloud.outputs["EncryptQueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert attributes["VisibilityTimeout"] == "5400"
+    assert attributes["VisibilityTimeout"] == "4680"
     assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] == 5
     assert "LandingBucketNotifies" in attributes["Policy"]
 
@@ -135,7 +135,7 @@ def test_function_runs_with_its_declared_environment(cloud: LocalCloud) -> None:
     assert function.environment["TENANTS_PREFIX"] == "callseal-local/tenants"
     assert function.environment["SFTP_BUCKET"] == cloud.outputs["SftpBucketName"]
     assert function.environment["ENCRYPT_QUEUE_URL"] == cloud.outputs["EncryptQueueUrl"]
-    assert function.timeout == 900
+    assert function.timeout == 780
     assert function.log_level == "INFO"
     assert function.code == PROJECT / "functions" / "encrypt_recording"
     assert PROJECT / "layers" / "callseal" / "python" in function.layers

@@ -66,9 +66,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", table))]
         case "secrets-manager", "ListSecrets":
             return [Need("secretsmanager:ListSecrets", "*")]
-        case "secrets-manager", "GetSecretValue":
+        case "secrets-manager", "GetSecretValue" | "DescribeSecret":
             # Secrets Manager adds a hyphen and six characters of its own to the name.
-            return [Need("secretsmanager:GetSecretValue", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]
+            return [Need(f"secretsmanager:{call.operation}", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]
         case "ssm", "GetParameter" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
         case "eventbridge", "PutEvents":
@@ -153,7 +153,13 @@ def _listing(bucket: str) -> Need:
 def _with_key(place: Place, bucket: str, action: str) -> Iterator[Need]:
     """What S3 does with the bucket's KMS key on the caller's behalf."""
     if arn := place.keys.get(bucket):
-        yield Need(action, arn, frozenset({("kms:viaservice", f"s3.{place.region}.amazonaws.com")}))
+        # With a bucket key, as each bucket here has it, the context is the bucket and not the object:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+        context = {
+            ("kms:viaservice", f"s3.{place.region}.amazonaws.com"),
+            ("kms:encryptioncontext:aws:s3:arn", f"arn:aws:s3:::{bucket}"),
+        }
+        yield Need(action, arn, frozenset(context))
 
 
 _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {

@@ -23,6 +23,7 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE}
 FUNCTIONS = {
     "encrypt_recording": "EncryptRecordingFunction",
+    "recheck_delivery": "RecheckDeliveryFunction",
     "sweep_landing": "SweepLandingFunction",
     "check_keys": "CheckKeysFunction",
     "prove_keys": "ProveKeysFunction",

@@ -106,7 +106,10 @@ def test_a_request_needs(ask: Ask, service: str, method: str, parameters: dict[s
 def test_the_use_of_a_buckets_key_goes_by_s3(ask: Ask) -> None:
     (call,) = ask("s3", "get_object", LAND)
     (need,) = (need for need in needs_of(call, PLACE) if need.action == "kms:Decrypt")
-    assert need.context == {("kms:viaservice", "s3.eu-north-1.amazonaws.com")}
+    assert need.context == {
+        ("kms:viaservice", "s3.eu-north-1.amazonaws.com"),
+        ("kms:encryptioncontext:aws:s3:arn", "arn:aws:s3:::landing"),
+    }
 
 
 def test_a_batch_of_events_needs_each_of_its_sources(ask: Ask) -> None:

@@ -41,6 +41,7 @@ WILDCARDS = {
     "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
     "tenants/*/settings": "any tenant's settings",
     "log-group:/aws/lambda/callseal-test-encrypt-recording:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-recheck-delivery:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-sweep-landing:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-check-keys:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-prove-keys:*": "the streams of one log group",
@@ -138,6 +139,7 @@ def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) ->
             "SftpSessionRole": "transfer",
             "AuthenticateSftpRole": "lambda",
             "AuditSftpRole": "lambda",
+            "RecheckDeliveryRole": "lambda",
             "TrackFilesRole": "lambda",
             "WatchFilesRole": "lambda",
         }.items()

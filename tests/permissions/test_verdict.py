@@ -18,6 +18,7 @@ WAV = "acme/1_1.wav"
 QUEUES: dict[str, list[str]] = {
     "CheckKeys": [],
     "ProveKeys": ["KeyAnswerQueue"],
+    "RecheckDelivery": ["RecheckQueue"],
     "RegisterKeys": ["KeyRegisterQueue"],
     "TrackFiles": ["FileRegisterQueue"],
     "WatchFiles": [],

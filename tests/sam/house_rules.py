@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from callseal.aws.tenants import CACHE_TIME, CLOCK_SKEW
+
 Template = dict[str, Any]
 Resource = dict[str, Any]
 
@@ -89,6 +91,12 @@ def queue_waits_six_timeouts(template: Template) -> None:
         (function,) = referred(mapping["Properties"]["FunctionName"])
         timeout = properties(template, function)["Timeout"]
         assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout, queue
+
+
+def rechecks_come_when_no_worker_can_be_left(template: Template) -> None:
+    """Who went by what was remembered of a tenant ends before what it may have left is looked for."""
+    longest = properties(template, "EncryptRecordingFunction")["Timeout"] + CACHE_TIME.seconds + CLOCK_SKEW.seconds
+    assert properties(template, "RecheckQueue")["DelaySeconds"] >= longest
 
 
 def buckets_are_private(template: Template) -> None:
@@ -364,6 +372,17 @@ def sweep_reads_no_recording(template: Template) -> None:
     for output in ("SftpBucket", "ArchiveBucket"):
         assert actions_on(template, "SweepLandingRole", output) <= {"s3:ListBucket", "s3:GetObject"}, output
     assert not actions_on(template, "SweepLandingRole", "StackKey")
+
+
+def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
+    """Landed files are looked at (HEAD) alone: the right to the stack's key is for the outputs' bytes."""
+    for bucket in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
+        assert actions_on(template, "RecheckDeliveryRole", bucket) == {"s3:ListBucket", "s3:GetObject"}, bucket
+    assert actions_on(template, "RecheckDeliveryRole", "StackKey") == {"kms:Decrypt"}
+    (opening,) = (
+        one for one in role_statements(template, "RecheckDeliveryRole") if "StackKey" in referred(one["Resource"])
+    )
+    assert referred(opening["Condition"].get("StringLike", {})) == {"SftpBucket", "ArchiveBucket"}
 
 
 def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:

@@ -89,6 +89,7 @@ class Cloud:
 
     endpoint: str
     encrypt_queue: str
+    recheck_queue: str
     audit_queue: str
 
     def client(self, service: str) -> Any:
@@ -105,6 +106,7 @@ class Cloud:
             "SFTP_BUCKET": BUCKETS["sftp"],
             "ARCHIVE_BUCKET": BUCKETS["archive"],
             "ENCRYPT_QUEUE_URL": self.encrypt_queue,
+            "RECHECK_QUEUE_URL": self.recheck_queue,
             "AUDIT_BUS": f"{STACK}-audit",
             "KEY_REGISTER": f"{STACK}-key-register",
             "KEY_EVENTS": f"{STACK}-key-events",
@@ -168,11 +170,11 @@ def created(endpoint: str) -> Cloud:
     s3, sqs = client("s3", endpoint), client("sqs", endpoint)
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    encrypt_queue, audit_queue = (
-        sqs.create_queue(QueueName=f"{STACK}-{name}")["QueueUrl"] for name in ("encrypt", "audit-copy")
+    encrypt_queue, recheck_queue, audit_queue = (
+        sqs.create_queue(QueueName=f"{STACK}-{name}")["QueueUrl"] for name in ("encrypt", "recheck", "audit-copy")
     )
     copy_audit(endpoint, sqs.get_queue_attributes(QueueUrl=audit_queue, AttributeNames=["QueueArn"])["Attributes"])
-    return Cloud(endpoint, encrypt_queue, audit_queue)
+    return Cloud(endpoint, encrypt_queue, recheck_queue, audit_queue)
 
 
 def copy_audit(endpoint: str, queue: dict[str, str]) -> None:

@@ -30,6 +30,8 @@ LANDING_RULES = [*BUCKET, "LifecycleConfiguration", "Rules"]
 SFTP_POLICY = ["Resources", "SftpBucketPolicy", "Properties", "PolicyDocument", "Statement"]
 ENCRYPT = ["Resources", "EncryptRecordingFunction", "Properties"]
 ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+RECHECKS = ["Resources", "RecheckQueue", "Properties"]
+RECHECK_ROLE = ["Resources", "RecheckDeliveryRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SERVER = ["Resources", "SftpServer", "Properties"]
 SESSION_ROLE = ["Resources", "SftpSessionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
@@ -52,7 +54,9 @@ def widgets(kind: str, namespace: str, metric: str) -> str:
 
 
 BROKEN: list[tuple[Rule, list[Any], Any]] = [
-    (rules.queue_waits_six_timeouts, [*ENCRYPT, "Timeout"], 901),
+    (rules.queue_waits_six_timeouts, [*ENCRYPT, "Timeout"], 781),
+    (rules.rechecks_come_when_no_worker_can_be_left, [*ENCRYPT, "Timeout"], 839),
+    (rules.rechecks_come_when_no_worker_can_be_left, [*RECHECKS, "DelaySeconds"], 840),
     (rules.buckets_are_private, [*BUCKET, "PublicAccessBlockConfiguration", "BlockPublicPolicy"], False),
     (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "BucketKeyEnabled"], False),
     (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "ServerSideEncryptionByDefault"], OTHER_KEY),
@@ -67,7 +71,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "Principal"], {"AWS": "nobody"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, 1, "NotResource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.keys_are_proven_in_their_own_folder_alone, [*CHECK_ROLE, 5, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
-    (rules.keys_are_proven_in_their_own_folder_alone, [*ENCRYPT_ROLE, 2, "Action"], ["s3:DeleteObject"]),
+    (rules.keys_are_proven_in_their_own_folder_alone, [*ENCRYPT_ROLE, 3, "Action"], ["s3:DeleteObject"]),
     (rules.tables_are_encrypted_and_the_registers_can_be_brought_back,
      ["Resources", "KeyEvents", "Properties", "SSESpecification"], {"SSEEnabled": False}),
     (rules.tables_are_encrypted_and_the_registers_can_be_brought_back, ["Resources", "KeyRegister", "DeletionPolicy"],
@@ -109,8 +113,10 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
-    (rules.encrypt_may_do_no_more_on_landing, [*ENCRYPT_ROLE, 1, "Action"], ["s3:PutObject"]),
+    (rules.encrypt_may_do_no_more_on_landing, [*ENCRYPT_ROLE, 2, "Action"], ["s3:PutObject"]),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::Sub": "${LandingBucket.Arn}/*"}),
+    (rules.rechecks_change_nothing_and_read_no_recording, [*RECHECK_ROLE, 1, "Action"], "s3:PutObject"),
+    (rules.rechecks_change_nothing_and_read_no_recording, [*RECHECK_ROLE, 3, "Condition", "StringLike"], {}),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Action"], ["s3:GetObject", "s3:DeleteObject"]),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::GetAtt": ["StackKey", "Arn"]}),
     (rules.the_sftp_server_takes_keys_alone_and_asks_the_function, [*SERVER, "SecurityPolicyName"],

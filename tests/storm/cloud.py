@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 from urllib.parse import unquote_plus
 
+from callseal.aws.tenants import CLOCK_SKEW
 from localcloud.queues import QueuePump
 from localcloud.stack import QueueMapping
 from tests.faults.cloud import Cloud
+from tests.storm.history import REMEMBERED_SECONDS
+from tests.storm.workers import INVOCATION_SECONDS
 from tests.support.stack import LANDING
 
 # A batch takes less as a rule; what takes longer goes to two workers at once, as in life.
 VISIBILITY_SECONDS = 10
 RECEIVES = 5
+# How long a worker may take, and what it may remember from before a change, and what clocks may differ.
+RECHECK_SECONDS = ceil(INVOCATION_SECONDS + REMEMBERED_SECONDS + CLOCK_SKEW.total_seconds()) + 1
 
 
 class StormCloud(Cloud):
@@ -29,13 +35,16 @@ class StormCloud(Cloud):
         self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
         announced: Any = {"QueueConfigurations": [{"QueueArn": announced_arn, "Events": ["s3:ObjectCreated:*"]}]}
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=announced)
+        # Rechecked is what no worker can be at any more, as in template.yaml.
+        later = {"DelaySeconds": str(RECHECK_SECONDS), "VisibilityTimeout": str(RECHECK_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=self.recheck_url, Attributes=later)
         self._take(self.queue_url)  # S3's test events
         self._take(self._announced_url)
 
-    def pump(self, runtime: Any, gate: Any, log: Any) -> QueuePump:
-        """Make what hands the encrypt queue's messages to a runtime, with Lambda's own rules."""
-        arn = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
-        mapping = QueueMapping("EncryptQueue", arn["Attributes"]["QueueArn"], "", 10, 0.0, True, 2)
+    def pump(self, url: str, runtime: Any, gate: Any, log: Any) -> QueuePump:
+        """Make what hands a queue's messages to a runtime, with Lambda's own rules."""
+        arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        mapping = QueueMapping(arn.rpartition(":")[2], arn, "", 10, 0.0, True, 2)
         return QueuePump(mapping, runtime, self._sqs, gate, log)
 
     def announcements(self) -> Iterator[tuple[str, str, str]]:

@@ -127,10 +127,7 @@ class Judge:
             self._judge_event(one, event, places)
         names = [{(output["bucket"], output["key"]) for output in event["outputs"]} for event in events]
         unnamed = set(places) - set().union(*names)
-        if unnamed and moved:
-            # Of a try that failed or died, while another acknowledged the message that both had: docs/architecture.md.
-            self.verdict.counts["committed about a change and named by no event"] += 1
-        elif unnamed or (not moved and any(set(places) - some for some in names)):
+        if unnamed or (not moved and any(set(places) - some for some in names)):
             self._complain("U", one.landing.key, f"it stands at {places}, and the audit names {names}")
         elif any(set(places) - some for some in names):
             # Told, but the answer got lost; tried again, when more was asked for: the next event tells of that.

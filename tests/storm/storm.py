@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 from localcloud.gate import Gate
+from localcloud.queues import QueuePump
 from tests.faults.broken import OTHER_KEY
 from tests.faults.ground import Ground
 from tests.faults.model import CALLER, FOREIGN_WORDS, SPOKEN
@@ -24,7 +25,7 @@ from tests.storm.judge import Judge, Verdict
 from tests.storm.plan import Change, Key, Landing, Plan
 from tests.storm.weather import Weather
 from tests.storm.witness import Complaint, Witness, content_of
-from tests.storm.workers import OVERDUE, Workers
+from tests.storm.workers import OVERDUE, Runtime, Workers
 from tests.support.fault_proxy import Fault, Seen
 from tests.support.stack import LANDING
 
@@ -72,7 +73,10 @@ class Storm:
         self._courier = Courier(self._cloud, seed)
         self._gate, self._sweeps = Gate(), SimpleQueue[Any]()
         self._log: list[str] = []
-        self._pump = self._cloud.pump(self._workers, self._gate, self._log.append)
+        self._pump, self._rechecks = (
+            self._cloud.pump(url, Runtime(self._workers, function), self._gate, self._log.append)
+            for url, function in ((self._cloud.queue_url, "encrypt"), (self._cloud.recheck_url, "recheck"))
+        )
         self._audit: list[dict[str, Any]] = []
         self._changes = list(plan.changes)
         self._began = self._told = time.monotonic()
@@ -82,7 +86,11 @@ class Storm:
         self._make_keys()
         self._began = self._told = time.monotonic()
         self._change(0)
-        threads = [*self._pump.start(PUMPS), Thread(target=self._sweep_on_schedule, daemon=True)]
+        threads = [
+            *self._pump.start(PUMPS),
+            *self._rechecks.start(1),
+            Thread(target=self._sweep_on_schedule, daemon=True),
+        ]
         threads[-1].start()
         for number, landing in enumerate(self._plan.landings, 1):
             self._land(landing)
@@ -187,14 +195,14 @@ class Storm:
             self._tell(f"  a sweep of the calm: {dict(swept) if swept is not None else 'failed'}")
             if swept is not None and not set(swept) - {"held"}:
                 break
-        self._pump_dry()
+        self._pump_dry(self._rechecks)
         self.figures.memory.append(self._workers.memory())
         self._audit += self._cloud.audit()
 
-    def _pump_dry(self) -> None:
+    def _pump_dry(self, *more: QueuePump) -> None:
         time.sleep(0.5)  # for the courier
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._pump.outstanding() and time.monotonic() < deadline:
+        while any(pump.outstanding() for pump in (self._pump, *more)) and time.monotonic() < deadline:
             time.sleep(0.1)
 
     def _judge(self) -> Verdict:
@@ -205,8 +213,8 @@ class Storm:
         counts["dead letters, all of them made up for"] = self._cloud.dead_letters()
         self.figures.befallen = self._weather.befallen
         verdict.complaints += self._told_to_nobody()
-        if waiting := self._pump.outstanding():
-            verdict.complaints.append(Complaint("X", "the queue", f"{waiting} messages are left"))
+        if waiting := self._pump.outstanding() + self._rechecks.outstanding():
+            verdict.complaints.append(Complaint("X", "the queues", f"{waiting} messages are left"))
         if errors := [line for line in self._log if " batch of " not in line]:
             verdict.complaints.append(Complaint("X", "the event pump", f"it failed: {errors[0]}"))
         return verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ READ_TIMEOUT = 2.0
 OVERDUE = timedelta(seconds=20)
 TWINS = 0.2
 COUNT = 3
+INVOCATION_SECONDS = 12.0
 INVOCATIONS = 3  # of an asynchronous invocation that fails
 # The first is never killed, so that its memory can be watched from the beginning to the end.
 STEADY = "worker-0"
@@ -42,8 +44,20 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
         break_it()
 
 
+@dataclass(frozen=True)
+class Runtime:
+    """A function, as the event pump calls it."""
+
+    workers: Workers
+    function: str
+
+    def invoke(self, event: Any) -> Result:
+        """Hand it a batch."""
+        return self.workers.invoke(self.function, event)
+
+
 class Workers:
-    """Run until closed; what the event pump calls a runtime."""
+    """Run until closed."""
 
     def __init__(self, variables: Mapping[str, str], break_it: Callable[[], None] | None, seed: int) -> None:
         self._variables, self._break_it, self._random = variables, break_it, Random(f"{seed} twins")
@@ -56,13 +70,13 @@ class Workers:
         self.logs: list[str] = []
         self.calm = False
 
-    def invoke(self, event: Any) -> Result:
+    def invoke(self, function: str, event: Any) -> Result:
         """Hand a batch to a worker; now and then to two at the same moment."""
         name, twin = self._idle.get(), self._twin()
         if twin:
             self.counts["batches for two workers at once"] += 1
-            Thread(target=self._work, args=(twin, event), daemon=True).start()
-        return self._work(name, event)
+            Thread(target=self._work, args=(twin, function, event), daemon=True).start()
+        return self._work(name, function, event)
 
     def sweep(self, event: Any, ahead: timedelta = timedelta()) -> Mapping[str, int] | None:
         """Let the sweeper run, as often as Lambda would where it fails; gives what it counted."""
@@ -96,15 +110,16 @@ class Workers:
         except Empty:
             return None
 
-    def _work(self, name: str, event: Any) -> Result:
+    def _work(self, name: str, function: str, event: Any) -> Result:
+        self.counts[f"batches to {function}"] += 1
         try:
-            return self._run(name, "encrypt", event)
+            return self._run(name, function, event)
         finally:
             self._idle.put(name)
 
     def _run(self, name: str, function: str, event: Any, ahead: timedelta = timedelta()) -> Result:
         try:
-            answer = self._all[name].invoke(function, event, ahead)
+            answer = self._all[name].invoke(function, event, ahead, INVOCATION_SECONDS)
         except DiedError as exc:
             self.counts["invocations without an answer"] += 1
             self._end(self._all[name])

@@ -47,6 +47,7 @@ class Stack:
     dynamodb: Any
     environment: dict[str, str]
     queue_url: str
+    recheck_url: str
     audit_queue_url: str
     _audit: list[dict[str, Any]] = field(default_factory=list)
 
@@ -85,6 +86,15 @@ class Stack:
     def tags(self, key: str) -> dict[str, str]:
         """Give a landed object's tags."""
         return {tag["Key"]: tag["Value"] for tag in self.s3.get_object_tagging(Bucket=LANDING, Key=key)["TagSet"]}
+
+    def rechecks(self) -> list[str]:
+        """Take what waits in the recheck queue (which delays nothing here): the messages' bodies."""
+        taken = []
+        while messages := self.sqs.receive_message(QueueUrl=self.recheck_url, MaxNumberOfMessages=10).get("Messages"):
+            taken += [message["Body"] for message in messages]
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=self.recheck_url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
 
     def unfinished_uploads(self, bucket: str) -> list[Any]:
         """List the multipart uploads that were neither completed nor aborted."""
@@ -163,6 +173,7 @@ def _make() -> Stack:
     for bucket in (LANDING, SFTP, ARCHIVE):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     queue_url = sqs.create_queue(QueueName=f"{STACK}-encrypt")["QueueUrl"]
+    recheck_url = sqs.create_queue(QueueName=f"{STACK}-recheck")["QueueUrl"]
     audit_url = sqs.create_queue(QueueName="audit")["QueueUrl"]
     audit_arn = sqs.get_queue_attributes(QueueUrl=audit_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     bus = f"{STACK}-audit"
@@ -180,6 +191,7 @@ def _make() -> Stack:
         "SFTP_BUCKET": SFTP,
         "ARCHIVE_BUCKET": ARCHIVE,
         "ENCRYPT_QUEUE_URL": queue_url,
+        "RECHECK_QUEUE_URL": recheck_url,
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",
@@ -192,7 +204,7 @@ def _make() -> Stack:
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
     ssm, secrets = session.client("ssm"), session.client("secretsmanager")
-    return Stack(s3, sqs, ssm, secrets, events, dynamodb, environment, queue_url, audit_url)
+    return Stack(s3, sqs, ssm, secrets, events, dynamodb, environment, queue_url, recheck_url, audit_url)
 
 
 def make_tables(dynamodb: Any, register: str, events: str) -> None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from callseal.delivery import Delivery, Outcome
+from callseal.delivery import Outcome
 from callseal.errors import CallsealError, TransientError, UnreadableNotificationError
 from callseal.landing import LandedObject
 from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.notification import Message, parse_body, parse_notification, queue_messages
 from callseal.wiring import Parts
+
+if TYPE_CHECKING:
+    from callseal.aws.queue import LandedQueue
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,11 +31,18 @@ class BatchFailedError(CallsealError):
 
 
 class Batch:
-    """Handles an invocation: messages of the encrypt queue, or a bare S3 notification."""
+    """Handles an invocation: messages of a queue of landed objects, or a bare S3 notification."""
 
-    def __init__(self, delivery: Delivery, parts: Parts, workers: int, log: Log) -> None:
-        """Take what it works with; `workers` is how many records are worked on at once."""
-        self._delivery, self._parts, self._landing_bucket = delivery, parts, parts.landing.name
+    def __init__(
+        self,
+        work: Callable[[LandedObject], Outcome],
+        queue: Callable[[], LandedQueue],
+        parts: Parts,
+        workers: int,
+        log: Log,
+    ) -> None:
+        """Take what is done with each landed object, its queue (asked for at a failure), and how many go at once."""
+        self._work, self._queue, self._landing_bucket = work, queue, parts.landing.name
         self._rendezvous, self._meter, self._log = parts.rendezvous, parts.meter, log
         self._executor = ThreadPoolExecutor(workers, "record")
 
@@ -77,15 +87,15 @@ class Batch:
             outcomes = [None]
         if None in outcomes:
             with suppress(TransientError):  # then it comes back later, by the queue's own timeout
-                self._parts.queue.retry_soon(message)
+                self._queue().retry_soon(message)
         return outcomes
 
     def _try(self, landed: LandedObject, message: Message | None = None) -> Outcome | None:
-        message_id, is_retry = (message.id, message.receives > 1) if message else (None, False)
+        message_id = message.id if message else None
         try:
             if landed.bucket != self._landing_bucket:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
-            outcome = self._delivery.deliver(landed, is_retry)
+            outcome = self._work(landed)
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
             self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
@@ -107,10 +107,10 @@ class Committer:
         self, landed: LandedObject, routes: Sequence[Route], addresses: Iterable[Place], progress: Progress
     ) -> None:
         """Add what tries of a file left. It stands for its destination's output, a plain one never for a sealed one."""
-        known = {stored.address for _, stored in progress.outputs}
-        for destination, address in addresses:
-            stored = None if address in known else self._outputs.look(address)
-            if stored is None or not is_made_of(landed, stored):
+        for destination, stored in self._standing(
+            landed, addresses, {stored.address for _, stored in progress.outputs}
+        ):
+            if not is_made_of(landed, stored):
                 continue
             ways = [way for way in progress.lacks(routes) if way.destination == destination]
             asked = [way for way in ways if stored.is_sealed or not way.sealed]
@@ -118,6 +118,19 @@ class Committer:
                 progress.stored[asked[0]] = stored
             else:
                 progress.others.append((destination, stored))
+
+    def _standing(
+        self, landed: LandedObject, addresses: Iterable[Place], known: Set[Address]
+    ) -> Iterator[tuple[Destination, StoredObject]]:
+        """Find what stands at addresses of a file. A listing and a look must agree, lest one is overlooked."""
+        places = [place for place in addresses if place[1] not in known]
+        buckets = dict.fromkeys(address.bucket for _, address in places)
+        there = {Address(bucket, key) for bucket in buckets for key in self._outputs.keys(bucket, landed.key)}
+        for destination, address in places:
+            if address in there:
+                if (stored := self._outputs.look(address)) is None:
+                    raise TransientError("An output that was listed a moment ago is not there.")
+                yield destination, stored
 
     @staticmethod
     def _address(plan: Plan, way: Route, progress: Progress) -> Address:

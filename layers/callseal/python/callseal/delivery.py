@@ -3,15 +3,17 @@
     parse -> tenant -> route -> look -> seal and commit (archive first, SFTP last) -> audit -> purge
 
 Each step may be repeated, by any number of workers at once, and the landed file is deleted only after the audit bus has
-accepted the event.
+accepted the event. Where workers may differ in what they go by, about a change of a tenant's key or settings, a message
+to the recheck queue goes before the first commit: once no worker can be left that had the file before it was purged,
+the audit is told what stands of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from callseal import audit
 from callseal.audit import Output
@@ -26,6 +28,9 @@ from callseal.planning import Planner
 from callseal.recipients.model import Recipient
 from callseal.routing import Destination
 
+if TYPE_CHECKING:
+    from callseal.aws.queue import LandedQueue
+
 KINDS: Mapping[str, Literal["x509", "openpgp"]] = {"cms": "x509", "openpgp": "openpgp"}
 
 
@@ -33,10 +38,11 @@ KINDS: Mapping[str, Literal["x509", "openpgp"]] = {"cms": "x509", "openpgp": "op
 class Outcome:
     """What became of a landed file; `event_id` finds it in the audit trail.
 
-    `gone` is a repeat: the file was delivered and purged, or replaced by one that has its own event.
+    `gone` is a repeat: the file was delivered and purged, or replaced by one that has its own event. `owed`, of a
+    recheck alone, is still in landing.
     """
 
-    state: Literal["delivered", "held", "gone"]
+    state: Literal["delivered", "held", "gone", "owed"]
     tenant: str | None = None
     event_id: str | None = None
     reason: Reason | None = None
@@ -49,17 +55,20 @@ class Delivery:
     """Delivers landed files; safe to use from several threads."""
 
     def __init__(
-        self, landing: LandingBucket, planner: Planner, committer: Committer, bus: AuditBus, clock: Clock
+        self,
+        landing: LandingBucket,
+        planner: Planner,
+        committer: Committer,
+        bus: AuditBus,
+        rechecks: Callable[[], LandedQueue],
+        clock: Clock,
     ) -> None:
-        """Take what it works with."""
+        """Take what it works with; most files need no recheck, and so no client for it."""
         self._landing, self._planner, self._committer = landing, planner, committer
-        self._bus, self._clock = bus, clock
+        self._bus, self._rechecks, self._clock = bus, rechecks, clock
 
-    def deliver(self, landed: LandedObject, is_retry: bool = False) -> Outcome:
-        """Deliver a landed file, or hold it; raises TransientError where that must be tried again.
-
-        `is_retry` tells that an earlier try began and was not finished: it may have left something untold.
-        """
+    def deliver(self, landed: LandedObject) -> Outcome:
+        """Deliver a landed file, or hold it; raises TransientError where that must be tried again."""
         try:
             if landed.etag is None or landed.size is None:
                 landed = self._landing.find(landed)
@@ -70,7 +79,21 @@ class Delivery:
         except SourceReplacedError:
             return self._tell_of_replaced(landed)
         except SourceGoneError:
-            return self._tell_of_gone(landed, is_retry)
+            return Outcome("gone")
+
+    def recheck(self, landed: LandedObject) -> Outcome:
+        """Tell the audit what stands of a purged file, when no worker can be left that had it before.
+
+        Whoever purged it has told what stood there then. Another, by other settings or another key, can have committed
+        its own output after that, and have failed or died before its event; nobody else comes back for that.
+        """
+        try:
+            self._landing.find(landed)
+        except SourceReplacedError:
+            return self._tell_of_replaced(landed)
+        except SourceGoneError:
+            return self._tell_of_gone(landed)
+        return Outcome("owed", tenant_of(landed.key))  # who delivers it looks for everything, and has it rechecked
 
     def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:
         """Deliver; a conflict where remembered settings, or a remembered key, led to is not the last word."""
@@ -89,6 +112,8 @@ class Delivery:
         missing = progress.lacks(plan.routes)
         if not missing:
             self._landing.find(landed)  # purged already: a repeat, there is nothing left to do
+        if plan.moved:
+            self._rechecks().put(landed)
         for way in missing:
             self._committer.commit(plan, way, progress)
         if plan.moved:  # another worker may have had it meanwhile, and gone by what was asked for before
@@ -102,7 +127,10 @@ class Delivery:
         landed = self._landing.find(landed)
         routes = self._planner.routes(landed)
         progress = self._committer.find(landed, routes, self._planner.all_places(landed))
-        return None if progress.lacks(routes) else self._tell_and_purge(landed, progress, None)
+        if progress.lacks(routes):
+            return None
+        self._rechecks().put(landed)
+        return self._tell_and_purge(landed, progress, None)
 
     def _tell_and_purge(self, landed: LandedObject, progress: Progress, key: KeyVersion | None) -> Outcome:
         event_id = self._tell(landed, progress, key)
@@ -126,14 +154,7 @@ class Delivery:
             return Outcome("gone")
         return Outcome("gone", plan.file.tenant, self._tell(landed, progress, plan.key))
 
-    def _tell_of_gone(self, landed: LandedObject, is_retry: bool) -> Outcome:
-        """Tell the audit what stands of a purged file, where an earlier try may have left what no event names.
-
-        Whoever purged it has told what stood there then; a try at the same time, by other settings or another key, can
-        have committed its own output after that, and have died.
-        """
-        if not is_retry or landed.etag is None:
-            return Outcome("gone")
+    def _tell_of_gone(self, landed: LandedObject) -> Outcome:
         try:
             plan = self._planner.plan(landed)
         except HeldError:

@@ -143,7 +143,7 @@ def _size(value: object) -> int:
 
 
 def _moment(value: object) -> datetime | None:
-    """Read an RFC 3339 time in UTC; what is none is left out, for nothing but a metric rests on it."""
+    """Read an RFC 3339 time in UTC; what is none is left out: S3 always sends one."""
     if not isinstance(value, str):
         return None
     try:

@@ -116,11 +116,12 @@ class Planner:
         settings = self._tenants.settings(file.tenant)
         routes = route(settings, file)
         key = self._key(file.tenant, settings) if any(way.sealed for way in routes) else None
+        # S3 always says when; where nobody does, the notification was made by hand.
         moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
         return Plan(landed, file, settings, routes, key, self._buckets, moved)
 
     def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
-        if self._tenants.moved(tenant, since):
+        if self._tenants.moved(tenant, since, by_key=key is not None):
             return True
         return key is not None and settings.require_key_proof and self._choice().moved(tenant, key, since)
 

@@ -17,7 +17,7 @@ from typing import Any
 from callseal import audit
 from callseal.aws.bus import AuditBus
 from callseal.aws.landing_bucket import Held, LandingBucket
-from callseal.aws.queue import EncryptQueue
+from callseal.aws.queue import LandedQueue
 from callseal.aws.sweep_position import SweepPosition
 from callseal.aws.tenants import Clock
 from callseal.commit import Committer
@@ -79,7 +79,7 @@ class Sweep:
         landing: LandingBucket,
         planner: Planner,
         committer: Committer,
-        queue: EncryptQueue,
+        queue: LandedQueue,
         bus: AuditBus,
         clock: Clock,
         log: Log,
@@ -149,7 +149,7 @@ class Sweep:
             self._bus.put(audit.released(landed, held.reason, version, self._clock()))
             state = "released"
         # What would be held for another reason by now goes back too: who takes it up says so.
-        self._queue.put_back(landed)
+        self._queue.put(landed)
         return state
 
     def _judge_anew(self, landed: LandedObject) -> Plan | Reason:

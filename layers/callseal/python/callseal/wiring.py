@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from callseal.aws.key_files import KeyFiles
     from callseal.aws.key_register import KeyRegister
     from callseal.aws.key_uses import KeyUses
-    from callseal.aws.queue import EncryptQueue
+    from callseal.aws.queue import LandedQueue
     from callseal.aws.sweep_position import SweepPosition
     from callseal.aws.told import Memory
     from callseal.sftp_login import SftpLogins
@@ -47,6 +47,11 @@ class Parts:
         """Take the environment variables."""
         self._env, self._session, self._clients = env, Session(), dict[str, Any]()
         self._lock = RLock()
+
+    def _queue(self, variable: str) -> LandedQueue:
+        from callseal.aws.queue import LandedQueue
+
+        return LandedQueue(self._client("sqs"), self._env[variable])
 
     def _client(self, service: str) -> Any:
         with self._lock:  # a session makes no clients in several threads at once
@@ -98,11 +103,14 @@ class Parts:
         return Committer(self.landing, outputs, self.gpg)
 
     @cached_property
-    def queue(self) -> EncryptQueue:
+    def queue(self) -> LandedQueue:
         """The encrypt queue."""
-        from callseal.aws.queue import EncryptQueue
+        return self._queue("ENCRYPT_QUEUE_URL")
 
-        return EncryptQueue(self._client("sqs"), self._env["ENCRYPT_QUEUE_URL"])
+    @cached_property
+    def rechecks(self) -> LandedQueue:
+        """The recheck queue."""
+        return self._queue("RECHECK_QUEUE_URL")
 
     @cached_property
     def register(self) -> KeyRegister:

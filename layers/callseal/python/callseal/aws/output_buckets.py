@@ -100,6 +100,12 @@ class OutputBuckets:
         etag, size = head["ETag"].strip('"'), head["ContentLength"]
         return StoredObject(address, etag, size, head["Metadata"], head["LastModified"])
 
+    def keys(self, bucket: str, prefix: str) -> set[str]:
+        """List the keys that stand in a bucket under a prefix."""
+        with calling("Listing outputs"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
     def upload(self, address: Address, label: Label, size: int) -> Upload:
         """Begin an upload of about `size` bytes; it is visible once committed, and not before."""
         return Upload(self._s3, self._executor, self._target(address, label), size)

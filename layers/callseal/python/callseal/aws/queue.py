@@ -1,4 +1,4 @@
-"""The encrypt queue: landed objects go in once more, and failed messages come back sooner."""
+"""Queues of landed objects: these go in once more, or to be rechecked, and failed messages come back sooner."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FIRST_RETRY_SECONDS = 5
 MAX_RETRY_SECONDS = 900
 
 
-class EncryptQueue:
-    """Sends and delays the messages of the encrypt queue."""
+class LandedQueue:
+    """Sends and delays the messages of the encrypt queue, or of the recheck queue."""
 
     def __init__(self, sqs: SQSClient, url: str) -> None:
         """Take the client and the queue's URL."""
         self._sqs = sqs
         self._url = url
 
-    def put_back(self, landed: LandedObject) -> None:
+    def put(self, landed: LandedObject) -> None:
         """Announce a landed object as S3 did when it landed."""
         thing = {"key": quote_plus(landed.key, safe="/"), "size": landed.size, "eTag": landed.etag}
         record = {
@@ -36,7 +36,7 @@ class EncryptQueue:
             "eventTime": landed.landed_at.isoformat() if landed.landed_at else None,
             "s3": {"bucket": {"name": landed.bucket}, "object": thing},
         }
-        with calling("Putting a file back to the queue"):
+        with calling("Putting a file on the queue"):
             self._sqs.send_message(QueueUrl=self._url, MessageBody=json.dumps({"Records": [record]}))
 
     def backlog(self) -> int:

@@ -53,13 +53,12 @@ class KeyText:
 
     text: str = field(repr=False)
     version: str
-    put_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
     value: object
-    put_at: datetime | None = None
+    changed_at: datetime | None = None
     ends: datetime | None = None
 
 
@@ -68,7 +67,7 @@ class _Entry:
     value: Any
     fetched: datetime
     until: datetime
-    put_at: datetime | None = None
+    changed_at: datetime | None = None
 
 
 def tenant_of_secret(name: str, prefix: str) -> str | None:
@@ -131,7 +130,7 @@ class Tenants:
             held = unreadable("the secret holds binary data. Paste the key's text form as its plaintext")
             held.key_version = secret["VersionId"]
             raise held
-        return KeyText(secret["SecretString"], secret["VersionId"], secret.get("CreatedDate"))
+        return KeyText(secret["SecretString"], secret["VersionId"])
 
     def forget(self, tenant: str, before: datetime) -> bool:
         """Forget what was fetched of a tenant before a moment; tells whether there was anything."""
@@ -142,11 +141,12 @@ class Tenants:
             self._entries.pop(name, None)
         return bool(names)
 
-    def moved(self, tenant: str, since: datetime) -> bool:
+    def moved(self, tenant: str, since: datetime, by_key: bool) -> bool:
         """Tell whether, since a moment, somebody may have gone by other settings or another key than are there now."""
-        entries = [self._entries.get(name) for name in (("settings", tenant), ("key", tenant))]
-        puts = [entry.put_at for entry in entries if entry and entry.put_at]
-        return not entries[0] or any(since < put + CACHE_TIME + CLOCK_SKEW for put in puts)
+        entries = [self._entries.get((kind, tenant)) for kind in ("settings", *(["key"] if by_key else []))]
+        changes = [entry.changed_at for entry in entries if entry and entry.changed_at]
+        # What is forgotten by now, or of an unknown age, may have changed at any moment.
+        return len(changes) < len(entries) or any(since < change + CACHE_TIME + CLOCK_SKEW for change in changes)
 
     def _fetched_before(self, name: tuple[str, str], moment: datetime) -> bool:
         entry = self._entries.get(name)
@@ -169,7 +169,7 @@ class Tenants:
             made = fetch()
         except HeldError as held:
             return _Entry(held, now, now + CACHE_TIME)
-        return _Entry(made.value, now, min(now + CACHE_TIME, made.ends or now + CACHE_TIME), made.put_at)
+        return _Entry(made.value, now, min(now + CACHE_TIME, made.ends or now + CACHE_TIME), made.changed_at)
 
     def _fetch_settings(self, tenant: str) -> _Fetched:
         name = f"/{self._prefix}/{tenant}/settings"
@@ -193,7 +193,15 @@ class Tenants:
         except HeldError as held:
             held.key_version = text.version
             raise
-        return _Fetched(KeyVersion(recipients, text.version), text.put_at, usable_until(recipients))
+        # Asked after the key: if it has changed in between, that is seen.
+        changed_at = None if version else self._changed_at(tenant)
+        return _Fetched(KeyVersion(recipients, text.version), changed_at, usable_until(recipients))
+
+    def _changed_at(self, tenant: str) -> datetime | None:
+        """Tell when a tenant's secret was last changed; its current version may be older, and current once more."""
+        with calling("Reading when the tenant's key changed"):
+            secret = self._secrets.describe_secret(SecretId=f"{self._prefix}/{tenant}/public-key")
+        return secret.get("LastChangedDate")
 
     def _fetch_secret(self, tenant: str, name: str, version: dict[str, str]) -> Any:
         # The last is what Secrets Manager answers for a secret that is marked for deletion.

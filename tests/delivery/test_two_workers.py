@@ -240,9 +240,11 @@ def test_file_that_is_sealed_already_is_finished_though_its_key_broke(
         encrypt_recording.lambda_handler(sqs_event(landed), None)
     committed = standing(cloud)
     cloud.put_key("acme", BROKEN)
+    cloud.rechecks()
 
     handle_again(landed)
 
+    assert len(cloud.rechecks()) == 1
     assert cloud.objects(LANDING) == {}
     assert cloud.audit_details("RecordingHeld") == []
     assert named(cloud.audit_details("RecordingDelivered")[-1]) == standing(cloud) == committed

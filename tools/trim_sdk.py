@@ -36,7 +36,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "UploadPartCopy",
         }
     ),
-    "secretsmanager": frozenset({"GetSecretValue", "ListSecrets"}),
+    "secretsmanager": frozenset({"DescribeSecret", "GetSecretValue", "ListSecrets"}),
     "sqs": frozenset({"ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"}),
     "ssm": frozenset({"GetParameter", "PutParameter"}),
 }

@@ -79,7 +79,10 @@ class Pump:
         self._gate.resume()
 
     def wait_until_idle(self, timeout: float) -> None:
-        """Wait until no change, message or invocation is outstanding; raises TimeoutError, naming what still is."""
+        """Wait until no change, message or invocation is outstanding; raises TimeoutError, naming what still is.
+
+        What a queue delays on purpose, rechecks for a quarter of an hour, is not outstanding yet.
+        """
         deadline = time.monotonic() + timeout
         while outstanding := self._outstanding():
             if time.monotonic() > deadline:
@@ -105,7 +108,7 @@ class Pump:
         return next(filter(None, (self._waiting() for _ in self._queues)), [])
 
     def _waiting(self) -> list[str]:
-        counts = ((queue.queue_url.rsplit("/", 1)[-1], queue.outstanding()) for queue in self._queues)
+        counts = ((queue.queue_url.rsplit("/", 1)[-1], queue.outstanding(delayed=False)) for queue in self._queues)
         return [f"{count} messages in {name}" for name, count in counts if count]
 
     def _queue_pump(self, mapping: QueueMapping, sqs: Any) -> QueuePump:

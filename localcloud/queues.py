@@ -35,13 +35,13 @@ class QueuePump:
             thread.start()
         return threads
 
-    def outstanding(self) -> int:
-        """Count the messages in the queue: waiting, delayed, and taken but not deleted."""
+    def outstanding(self, delayed: bool = True) -> int:
+        """Count the messages in the queue: waiting, taken but not deleted, and those that are delayed."""
         # moto counts one state after the other and misses a message that changes its state meanwhile: ask again.
-        return self._count() or self._count()
+        names = ("", "Delayed", "NotVisible") if delayed else ("", "NotVisible")
+        return self._count(names) or self._count(names)
 
-    def _count(self) -> int:
-        names = ("", "Delayed", "NotVisible")
+    def _count(self, names: Sequence[str]) -> int:
         keys = [f"ApproximateNumberOfMessages{name}" for name in names]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=keys)["Attributes"]
         return sum(int(attributes[key]) for key in keys)

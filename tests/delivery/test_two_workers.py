@@ -47,6 +47,15 @@ def recheck(cloud: Stack) -> list[str]:
     return failures(module.lambda_handler(sqs_event(*cloud.rechecks()), None))
 
 
+def die(cloud: Stack, network: Network, module: ModuleType, *point: str) -> dict[str, Any]:
+    """Land a file, and end the worker that has it at a request; gives the notification."""
+    landed = land_now(cloud, DATA)
+    network.crash(*point)
+    with pytest.raises(Crash):
+        module.lambda_handler(sqs_event(landed), None)
+    return landed
+
+
 def named(detail: dict[str, Any]) -> set[tuple[str, str]]:
     return {(output["bucket"], output["key"]) for output in detail["outputs"]}
 
@@ -111,10 +120,7 @@ def test_worker_that_knows_of_the_change_leaves_word_before_it_commits(
 ) -> None:
     """It dies before its event, and the other, which knows of no change, purges and acknowledges."""
     cloud.tenant("acme", tenant().public_text, settings)
-    landed = land_now(cloud, DATA)
-    network.crash("after", "CopyObject" if settings is MIXED else "PutObject")
-    with pytest.raises(Crash):
-        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    die(cloud, network, encrypt_recording, "after", "CopyObject" if settings is MIXED else "PutObject")
     committed = standing(cloud)
     assert committed
     cloud.s3.delete_object(Bucket=LANDING, Key=KEY)
@@ -150,10 +156,7 @@ def test_recheck_leaves_a_file_that_is_still_owed_to_others(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
-    landed = land_now(cloud, DATA)
-    network.crash("before", "PutEvents")
-    with pytest.raises(Crash):
-        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    die(cloud, network, encrypt_recording, "before", "PutEvents")
 
     assert recheck(cloud) == []
 
@@ -164,8 +167,7 @@ def test_recheck_leaves_a_file_that_is_still_owed_to_others(
 
 def test_recheck_of_what_left_nothing_tells_nothing(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
-    landed = land_now(cloud, DATA)
-    handle(encrypt_recording, landed)
+    handle(encrypt_recording, land_now(cloud, DATA))
     cloud.s3.delete_object(Bucket=SFTP, Key=SLOW)
 
     assert recheck(cloud) == []
@@ -186,14 +188,27 @@ def test_recheck_that_fails_comes_back(cloud: Stack, network: Network, encrypt_r
     assert delayed["QueueUrl"] == cloud.recheck_url
 
 
+def test_recheck_overlooks_no_output(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    """The last event must never say less than the first: what is listed, and then not found, is looked for again."""
+    cloud.tenant("acme", tenant().public_text, BOTH)
+    handle(encrypt_recording, land_now(cloud, DATA))
+    bodies = cloud.rechecks()
+    network.fail("HeadObject", 404, "NoSuchKey", bucket=SFTP)
+    module = functions.load("recheck_delivery")
+
+    assert failures(module.lambda_handler(sqs_event(*bodies), None)) == ["m0"]
+    assert len(cloud.audit()) == 1
+
+    assert failures(module.lambda_handler(sqs_event(*bodies), None)) == []
+    assert len(cloud.audit()) == 2
+    assert named(delivered_once(cloud)) == standing(cloud)
+
+
 def test_recheck_of_what_was_overwritten_tells_what_was_delivered_of_it(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
-    landed = land_now(cloud, DATA)
-    network.crash("before", "PutEvents")
-    with pytest.raises(Crash):
-        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    landed = die(cloud, network, encrypt_recording, "before", "PutEvents")
     cloud.land(KEY, b"another call under the same name")
 
     assert recheck(cloud) == []
@@ -202,19 +217,22 @@ def test_recheck_of_what_was_overwritten_tells_what_was_delivered_of_it(
     assert detail["source"]["etag"] == landed["Records"][0]["s3"]["object"]["eTag"]
 
 
-def test_key_that_is_current_once_more_is_a_change(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """The version is old, and its label came back from a newer one after the file landed."""
+def test_key_that_is_current_once_more_is_a_change(cloud: Stack, network: Network) -> None:
+    """The version is old, and its label came back from a newer one about when the file landed."""
     cloud.tenant("acme", tenant().public_text)
-    first = cloud.secrets.describe_secret(SecretId=SECRET)
-    time.sleep(2.1)  # moto tells changes to the second
+    (before,) = versions(cloud)
+    landed = land_now(cloud, DATA, (datetime.now(UTC) + LONG_AFTER).isoformat())
+    handle_again(landed)
+    assert cloud.rechecks() == [], "nothing has changed about then"
+
+    time.sleep(2.1)  # moto tells changes of secrets to the second
     cloud.put_key("acme", tenant("openpgp").public_text)
-    (before,), (after,) = first["VersionIdsToStages"], versions(cloud) - set(first["VersionIdsToStages"])
+    (after,) = versions(cloud) - {before}
     cloud.secrets.update_secret_version_stage(
         SecretId=SECRET, VersionStage="AWSCURRENT", RemoveFromVersionId=after, MoveToVersionId=before
     )
-    landed = land_now(cloud, DATA, (first["LastChangedDate"] + LONG_AFTER).isoformat())
-
-    handle(encrypt_recording, landed)
+    cloud.land(KEY, DATA)
+    handle_again(landed)
 
     assert list(cloud.objects(SFTP)) == [f"{KEY}.p7m"]
     assert len(cloud.rechecks()) == 1
@@ -234,10 +252,7 @@ def test_file_that_is_sealed_already_is_finished_though_its_key_broke(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, family: str, told: bool, settings: dict[str, Any]
 ) -> None:
     cloud.tenant("acme", tenant(family).public_text, settings)
-    landed = land_now(cloud, DATA)
-    network.crash("before", "DeleteObject" if told else "PutEvents")
-    with pytest.raises(Crash):
-        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    landed = die(cloud, network, encrypt_recording, "before", "DeleteObject" if told else "PutEvents")
     committed = standing(cloud)
     cloud.put_key("acme", BROKEN)
     cloud.rechecks()
@@ -261,10 +276,9 @@ def test_file_that_is_not_all_sealed_is_held_for_its_broken_key(
 ) -> None:
     """A plain output, of before sealing was asked for, is no sealed one."""
     cloud.tenant("acme", tenant().public_text, before)
-    landed = land_now(cloud, DATA)
-    network.crash("before", *(("PutEvents",) if before is PLAIN else ("CopyObject", SFTP)))
-    with pytest.raises(Crash):
-        encrypt_recording.lambda_handler(sqs_event(landed), None)
+    landed = die(
+        cloud, network, encrypt_recording, "before", *(("PutEvents",) if before is PLAIN else ("CopyObject", SFTP))
+    )
     cloud.tenant("acme", BROKEN, BOTH)
 
     handle_again(landed)

@@ -22,6 +22,28 @@ MINUTE = timedelta(seconds=60)
 PASTE_AT, ANSWER_AT = 5, 12
 
 
+def test_what_is_delivered_about_a_change_is_rechecked(console: Console) -> None:
+    """By the template's own queue and function; the quarter of an hour is taken off the queue."""
+    sqs, url = console.cloud.client("sqs"), console.cloud.outputs["EncryptQueueUrl"].replace("-encrypt", "-recheck")
+    (delay,) = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"].values()
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "1"})
+    try:
+        console.take_on("again", x509_tenant("p256", "again"))
+        console.land("again/1.wav")
+        first, second = eventually(lambda: rechecked(console, "again"), timeout=60)
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": delay})
+
+    assert second["time"] > first["time"]
+    assert {**second, "time": first["time"]} == first
+
+
+def rechecked(console: Console, tenant: str) -> list[dict[str, Any]]:
+    """Give a tenant's deliveries once there are two."""
+    told = console.audit("RecordingDelivered", tenant)
+    return told if len(told) > 1 else []
+
+
 def test_a_rotation_in_the_console_with_a_bad_paste_and_the_way_back(console: Console) -> None:
     old, new = x509_tenant("p256", "old"), x509_tenant("p384", "new")
     console.take_on("walk", old)

@@ -9,26 +9,29 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH = FUNCTIONS
-# All of them: BOTH move recordings, KEYS look after keys, FRONT after the SFTP front, FILES after what lies there.
+ENCRYPT, RECHECK, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH = FUNCTIONS
+# All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there.
 FILES = (TRACK, WATCH)
-BOTH, KEYS, FRONT = (ENCRYPT, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG, *FILES)
-ALL = (*BOTH, *KEYS, *FRONT)
+MOVERS, KEYS, FRONT = (ENCRYPT, RECHECK, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG, *FILES)
+ALL = (*MOVERS, *KEYS, *FRONT)
 WAV = "acme/2026/1_1.wav"
 CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
-AT_REST = frozenset({("kms:viaservice", f"s3.{REGION}.amazonaws.com")})
 
 
 def s3(operation: str, bucket: str, **facts: str) -> tuple[str, str, dict[str, str]]:
     return "s3", operation, {"bucket": bucket, "key": WAV} | facts
 
 
-def secret(name: str) -> tuple[str, str, dict[str, str]]:
-    return "secrets-manager", "GetSecretValue", {"name": name}
+def secret(name: str, operation: str = "GetSecretValue") -> tuple[str, str, dict[str, str]]:
+    return "secrets-manager", operation, {"name": name}
 
 
 def table(operation: str, name: str, **facts: str) -> tuple[str, str, dict[str, str]]:
     return "dynamodb", operation, {"name": f"{STACK}-{name}"} | facts
+
+
+def send(queue: str) -> tuple[str, str, dict[str, str]]:
+    return "sqs", "SendMessage", {"name": f"{STACK}-{queue}"}
 
 
 def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
@@ -48,7 +51,7 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused: that it would break off later, for want of the key for one, does not count.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: nothing but public keys.
-    "a tenant's SFTP keys": ((*BOTH, *KEYS, LOG, *FILES), secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's SFTP keys": ((*MOVERS, *KEYS, LOG, *FILES), secret(f"{STACK}/tenants/acme/sftp-keys")),
     "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
     "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
     "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
@@ -58,34 +61,41 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
     "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT, *KEYS, *FRONT), parameter(f"/{STACK}/sweep/position")),
+    "the sweep's position": ((ENCRYPT, RECHECK, *KEYS, *FRONT), parameter(f"/{STACK}/sweep/position")),
     # Landing: recordings are there to be read by one function, and written by none.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
     "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
     "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
     "reading what landed": ((SWEEP, *KEYS, *FRONT), s3("GetObject", LANDING)),
     "looking at what landed": ((SWEEP, *KEYS, *FRONT), s3("HeadObject", LANDING)),
-    "deleting what landed": ((SWEEP, *KEYS, *FRONT), s3("DeleteObject", LANDING)),
+    "holding what landed": ((RECHECK, *KEYS, *FRONT), s3("PutObjectTagging", LANDING)),
+    "deleting what landed": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
     "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
     "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
     "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((SWEEP, *KEYS, *FRONT), s3("PutObject", SFTP)),
-    "copying to the archive": ((SWEEP, *KEYS, *FRONT), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("PutObject", SFTP)),
+    "copying to the archive": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
     # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
     "a tenant's public key by those who need none": (
         (PROVE, REGISTER, *FRONT),
         secret(f"{STACK}/tenants/acme/public-key"),
     ),
-    "a challenge, by others than its maker": ((SWEEP, PROVE, REGISTER, *FRONT), s3("PutObject", SFTP, key=CHALLENGE)),
+    "a challenge, by others than its maker": (
+        (RECHECK, SWEEP, PROVE, REGISTER, *FRONT),
+        s3("PutObject", SFTP, key=CHALLENGE),
+    ),
     "reading a challenge": ((*KEYS, *FRONT), s3("GetObject", SFTP, key=CHALLENGE)),
-    "an answer, by others than its judge": ((SWEEP, CHECK, REGISTER, *FRONT), s3("DeleteObject", SFTP, key=ANSWER)),
+    "an answer, by others than its judge": (
+        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT),
+        s3("DeleteObject", SFTP, key=ANSWER),
+    ),
     "writing an answer": ((*KEYS, *FRONT), s3("PutObject", SFTP, key=ANSWER)),
     "reading a recording": ((*KEYS, *FRONT), s3("GetObject", SFTP)),
-    "changing the register": ((*BOTH, *FRONT), table("PutItem", "key-register")),
-    "counting in the register": ((*BOTH, CHECK, PROVE, *FRONT), table("UpdateItem", "key-register")),
-    "forgetting what was counted": ((*BOTH, PROVE, *FRONT), table("PutItem", "key-events")),
+    "changing the register": ((*MOVERS, *FRONT), table("PutItem", "key-register")),
+    "counting in the register": ((*MOVERS, CHECK, PROVE, *FRONT), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*MOVERS, PROVE, *FRONT), table("PutItem", "key-events")),
     "another table": (ALL, table("Query", "payroll")),
     # The SFTP front: it reads keys and settings, and no file.
     "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
@@ -93,17 +103,24 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
     "the settings of a tenant, by the log's reader": ((LOG, *FILES), parameter(f"/{STACK}/tenants/acme/settings")),
     # The register of delivered files: one writes down what was told, one tells of what is due.
-    "a file's state": ((*BOTH, *KEYS, LOGIN, LOG), table("PutItem", "files")),
-    "reading files' states": ((*BOTH, *KEYS, LOGIN, LOG), table("GetItem", "files")),
+    "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG), table("PutItem", "files")),
+    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG), table("GetItem", "files")),
     "a tenant's files": (ALL, table("Query", "files")),
-    "what is due": ((*BOTH, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
+    "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), put_events(f"{STACK}-audit", "callseal")),
-    "the queue of events that are to be tracked": (ALL, ("sqs", "SendMessage", {"name": f"{STACK}-files"})),
+    "the queue of events that are to be tracked": (ALL, send("files")),
     # Other people's buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
-    "the dead letters": (ALL, ("sqs", "SendMessage", {"name": f"{STACK}-encrypt-dead-letters"})),
-    "filling the encrypt queue": ((ENCRYPT, *KEYS, *FRONT), ("sqs", "SendMessage", {"name": f"{STACK}-encrypt"})),
+    "the dead letters": (ALL, send("encrypt-dead-letters")),
+    "filling the encrypt queue": (
+        (ENCRYPT, RECHECK, *KEYS, *FRONT),
+        send("encrypt"),
+    ),
+    "filling the recheck queue": (
+        (RECHECK, SWEEP, *KEYS, *FRONT),
+        send("recheck"),
+    ),
     "the account's default bus": (ALL, put_events("default", "callseal")),
     "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3")),
     "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "")),
@@ -112,6 +129,10 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
     "a tenant's settings": (SWEEP, parameter(f"/{STACK}/tenants/acme/settings")),
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
+    "whether what landed is gone": (RECHECK, s3("HeadObject", LANDING)),
+    "a delivered output's bytes": (RECHECK, s3("GetObject", ARCHIVE)),
+    "when a key changed": (RECHECK, secret(f"{STACK}/tenants/acme/public-key", "DescribeSecret")),
+    "having a file rechecked": (ENCRYPT, send("recheck")),
     "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
     "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
     "what the register says": (ENCRYPT, table("Query", "key-register")),
@@ -158,10 +179,28 @@ def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, b
     assert (looks, reads) == (True, False)
 
 
-def test_who_can_decrypt(stack: Deployed) -> None:
-    """One seals recordings, one reads answers; the others have no right to the key that opens the buckets."""
-    need = Need("kms:Decrypt", stack.place.keys[SFTP], AT_REST)
-    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == {ENCRYPT, PROVE}
+@pytest.mark.parametrize("of", ["", f"/{WAV}"], ids=["by the bucket's key", "by the object"])
+@pytest.mark.parametrize(
+    ("bucket", "who"),
+    [(LANDING, {ENCRYPT, PROVE}), (SFTP, {ENCRYPT, PROVE, RECHECK}), (ARCHIVE, {ENCRYPT, PROVE, RECHECK})],
+)
+def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -> None:
+    """One seals recordings, one reads answers, one hashes outputs and opens nothing that landed; the others have no
+    right to the key that opens the buckets.
+    """
+    context = {
+        ("kms:viaservice", f"s3.{REGION}.amazonaws.com"),
+        ("kms:encryptioncontext:aws:s3:arn", f"arn:aws:s3:::{bucket}{of}"),
+    }
+    need = Need("kms:Decrypt", stack.place.keys[bucket], frozenset(context))
+    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == who
+
+
+def test_a_recheck_looks_at_what_landed_and_reads_no_byte_of_it(stack: Deployed) -> None:
+    looks, reads = (
+        allowed(stack, call(RECHECK, "s3", one, bucket=LANDING, key=WAV)) for one in ("HeadObject", "GetObject")
+    )
+    assert (looks, reads) == (True, False)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -16,7 +16,7 @@ from callseal.recipients.inspection import inspect
 from callseal_cli.errors import CannotError
 from callseal_cli.screen import Facts, Part, Table
 
-COLUMNS = ("fingerprint", "kind", "algorithm", "strength", "not_after", "verdict")
+COLUMNS = ("fingerprint", "subkey", "kind", "algorithm", "strength", "not_after", "verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[st
 def _accepted(member: Recipient) -> dict[str, Any]:
     return {
         "fingerprint": member.fingerprint,
+        "subkey": member.subkey,
         "kind": member.kind,
         "algorithm": member.algorithm,
         "strength": member.strength,

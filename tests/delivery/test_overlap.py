@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from callseal.keys.register import encrypts_with
 from tests.delivery.scene import CODE, SECRET, Scene, check, current
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, gpg, x509_tenant
@@ -34,7 +35,7 @@ def rotate(scene: Scene, *tenants: Tenant) -> list[str]:
     found = []
     for tenant in tenants:
         scene.paste(tenant, **OVERLAP)
-        found.append(scene.cloud.audit_details("KeyAccepted")[-1]["recipients"][0]["fingerprint"])
+        found.append(encrypts_with(scene.cloud.audit_details("KeyAccepted")[-1]["recipients"][0]))
         scene.clock.pass_by(seconds=90)
     return found
 
@@ -46,7 +47,7 @@ def test_both_can_open_what_is_sealed_during_the_overlap(scene: Scene, family: s
     scene.clock.pass_by(seconds=90)
     (mine,) = names(scene, "acme/before.wav")
     scene.paste(new, **OVERLAP)
-    (theirs,) = [one["fingerprint"] for one in scene.cloud.audit_details("KeyAccepted")[-1]["recipients"]]
+    (theirs,) = [encrypts_with(one) for one in scene.cloud.audit_details("KeyAccepted")[-1]["recipients"]]
     assert "for 3 days to the previous key as well" in scene.cloud.audit_details("KeyAccepted")[-1]["message"]
     scene.clock.pass_by(seconds=61)
 

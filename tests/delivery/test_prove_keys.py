@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from callseal.keys.challenge import MAX_ATTEMPTS
 from tests.delivery.scene import CODE, PROOF, Scene, check, current
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, x509_tenant
@@ -42,7 +43,7 @@ def test_a_key_is_used_once_its_code_has_come_back(scene: Scene, family: str) ->
     scene.answer(fingerprint, code_in(tenant, sealed))
 
     (proven,) = scene.proven()
-    assert [one["fingerprint"] for one in proven["recipients"]] == [fingerprint]
+    assert [one["subkey"] or one["fingerprint"] for one in proven["recipients"]] == [fingerprint]
     assert proven["key_version"] == current(scene.cloud)
     assert rows(scene.cloud.dynamodb)[fingerprint]["proven"] == proven["time"]
     assert scene.land("acme/2.wav") is None
@@ -300,10 +301,15 @@ def test_without_these_settings_the_register_is_not_asked(scene: Scene, network:
 
 
 @pytest.mark.parametrize("operation", ["PutEvents", "PutItem", "DeleteObject"])
-def test_a_proof_that_breaks_off_is_taken_up_again(scene: Scene, network: Network, operation: str) -> None:
-    """The message comes again, and with it the answer that still stands there."""
+@pytest.mark.parametrize("wrong_before", range(MAX_ATTEMPTS))
+def test_a_proof_that_breaks_off_is_taken_up_again(
+    scene: Scene, network: Network, operation: str, wrong_before: int
+) -> None:
+    """The message comes again, and with it the answer that is still there, were it the last that is allowed."""
     scene.paste(x509_tenant())
     mine, sealed = scene.challenge()
+    for number in range(wrong_before):
+        scene.answer(mine, f"AAAA-BBBB-CCC{number}")
     key = f"acme/key-check/{mine}.answer"
     scene.cloud.s3.put_object(Bucket=SFTP, Key=key, Body=code_in(x509_tenant(), sealed).encode())
     for skip in range(2 if operation == "PutItem" else 1):
@@ -315,9 +321,25 @@ def test_a_proof_that_breaks_off_is_taken_up_again(scene: Scene, network: Networ
     scene.announce(key)
 
     assert len({detail["id"] for detail in scene.proven()}) == 1
-    assert scene.refused() == []
+    assert len(scene.refused()) == wrong_before
     assert key not in scene.cloud.objects(SFTP)
     assert scene.land() is None
+
+
+def test_an_answer_that_came_in_time_is_judged_however_late(scene: Scene, network: Network) -> None:
+    scene.paste(x509_tenant())
+    mine, sealed = scene.challenge()
+    key = f"acme/key-check/{mine}.answer"
+    scene.cloud.s3.put_object(Bucket=SFTP, Key=key, Body=code_in(x509_tenant(), sealed).encode())
+    network.fail("PutEvents", 500, "InternalError")
+    text = json.dumps(notification(key, "e", 1)).replace(f'"{LANDING}"', f'"{SFTP}"')
+    assert failures(scene.prove_keys.lambda_handler(sqs_event(text), None)) == ["m0"]
+    network.mend()
+    scene.clock.pass_by(days=8)
+
+    scene.announce(key)
+
+    assert (len(scene.proven()), scene.refused()) == (1, [])
 
 
 def test_a_challenge_whose_file_was_not_written_is_made_anew(scene: Scene, network: Network) -> None:

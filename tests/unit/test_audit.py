@@ -24,7 +24,10 @@ NOW = datetime(2026, 11, 23, 10, 11, 12, 345678, tzinfo=UTC)
 LANDED = LandedObject("landing", "acme/2026/4711_1.wav", "d41d8cd98f00b204e9800998ecf8427e", 1024, "v1")
 OUTPUT = Output("sftp", "sftp-bucket", "acme/2026/4711_1.wav.p7m", 1500, "ab" * 32, "cms")
 PLAIN = Output("archive", "archive-bucket", "acme/2026/4711_1.wav", 1024, None, "none")
-RECIPIENTS = [Recipient("A1" * 32, "x509", NOW + timedelta(days=9)), Recipient("B2" * 20, "openpgp", None)]
+RECIPIENTS = [
+    Recipient("A1" * 32, "x509", NOW + timedelta(days=9)),
+    Recipient("B2" * 20, "openpgp", None, subkey="C3" * 20),
+]
 # DESIGN section 3: "several reasons at once: the first in this order wins".
 IN_ORDER = [
     "UnsupportedFile", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing", "KeyIsPrivate",
@@ -75,8 +78,8 @@ def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
              "sha256": "ab" * 32, "sealed": "cms"},
         ],
         "recipients": [
-            {"fingerprint": "A1" * 32, "kind": "x509", "not_after": "2026-12-02T10:11:12.345Z"},
-            {"fingerprint": "B2" * 20, "kind": "openpgp", "not_after": None},
+            {"fingerprint": "A1" * 32, "subkey": None, "kind": "x509", "not_after": "2026-12-02T10:11:12.345Z"},
+            {"fingerprint": "B2" * 20, "subkey": "C3" * 20, "kind": "openpgp", "not_after": None},
         ],
         "key_version": "k1",
         "reason": None,

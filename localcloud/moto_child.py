@@ -190,7 +190,7 @@ def copy_little_for_transactions() -> None:
             raise
 
     DynamoDBBackend.transact_write_items = transact  # type: ignore[method-assign]
-    dynamodb.copy = SimpleNamespace(deepcopy=_copy)  # type: ignore[assignment]
+    dynamodb.copy = SimpleNamespace(deepcopy=_copy)  # type: ignore[assignment,attr-defined]
 
 
 def _copy(thing: Any) -> Any:

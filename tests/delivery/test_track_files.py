@@ -234,9 +234,11 @@ def test_what_dynamodb_leaves_unprocessed_is_read_again(
         members = {"Responses": {TABLE: found}, "UnprocessedKeys": {TABLE: {"Keys": [left_out]}}}
         return answer(request, 200, json.dumps(members).encode())
 
+    network.requests.clear()
     network.before("BatchGetItem", leave_out, times=times)
     assert failures(track_files.lambda_handler(sqs_event(*downloads), None)) == failed
-    # Were an unread file taken for a new one, its delivery would be lost.
+    assert len(network.asked("BatchGetItem")) == (2 if times else 5)
+    assert len(network.asked("TransactWriteItems")) == 1, "an unread file is not taken for a new one"
     left = dict.fromkeys(failed and ["acme/1.wav"], "delivered")
     assert states(cloud.dynamodb) == dict.fromkeys((f"acme/{number}.wav" for number in range(3)), "fetched") | left
 

@@ -16,7 +16,7 @@ from typing import Any
 
 # By service, each operation that the functions call; a test holds this list against what they are seen to call.
 OPERATIONS: dict[str, frozenset[str]] = {
-    "dynamodb": frozenset({"GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
+    "dynamodb": frozenset({"BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
     "s3": frozenset(
         {

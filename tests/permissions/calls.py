@@ -89,9 +89,10 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell the table, and its index; a transaction is one call for each of its actions."""
-    if "TransactItems" not in members:
+    """Tell the table, and its index; a batch of reads is one call for each table, a transaction for each action."""
+    if "TableName" in members:
         yield {"name": members["TableName"], "index": members.get("IndexName", "")}
+    yield from ({"name": table} for table in members.get("RequestItems", []))
     for each in members.get("TransactItems", []):
         ((action, what),) = each.items()
         yield {"name": what["TableName"], "action": f"{action}Item"}

@@ -58,7 +58,7 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
         case "sqs", "GetQueueAttributes":
             return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
-        case "dynamodb", "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
+        case "dynamodb", "BatchGetItem" | "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
             # An index is a resource of its own:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html

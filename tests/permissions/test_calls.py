@@ -62,6 +62,8 @@ EXPECTED: list[tuple[str, str, dict[str, Any], set[str]]] = [
      {f"secretsmanager:GetSecretValue arn:aws:secretsmanager:{HERE}:secret:s/tenants/a/public-key-AbC12x"}),
     ("ssm", "get_parameter", {"Name": "/s/x"}, {f"ssm:GetParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
     ("ssm", "put_parameter", {"Name": "/s/x", "Value": "v"}, {f"ssm:PutParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
+    ("dynamodb", "batch_get_item", {"RequestItems": {"files": {"Keys": [{"tenant": {"S": "a"}, "key": {"S": "k"}}]}}},
+     {f"dynamodb:BatchGetItem arn:aws:dynamodb:{HERE}:table/files"}),
     ("events", "put_events", {"Entries": [{"EventBusName": "audit", "Source": "callseal", "Detail": "{}"}]},
      {f"events:PutEvents arn:aws:events:{HERE}:event-bus/audit"}),
 ]  # fmt: skip

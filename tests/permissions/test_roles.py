@@ -104,7 +104,8 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "the settings of a tenant, by the log's reader": ((LOG, *FILES), parameter(f"/{STACK}/tenants/acme/settings")),
     # The register of delivered files: one writes down what was told, one tells of what is due.
     "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG), table("PutItem", "files")),
-    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG), table("GetItem", "files")),
+    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("GetItem", "files")),
+    "reading many files' states": ((*MOVERS, *KEYS, LOGIN, LOG, WATCH), table("BatchGetItem", "files")),
     "a tenant's files": (ALL, table("Query", "files")),
     "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), put_events(f"{STACK}-audit", "callseal")),
@@ -142,7 +143,8 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
     "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
     "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),
-    "a delivered file": (TRACK, table("PutItem", "files")),
+    "delivered files": (TRACK, table("BatchGetItem", "files")),
+    "a delivered file": (TRACK, table("TransactWriteItems", "files", action="PutItem")),
     "a file that is due": (WATCH, table("Query", "files", index="due")),
     "an audit event of a file": (WATCH, put_events(f"{STACK}-audit", "callseal")),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.request import normalize_request
 
-from localcloud.moto_child import heed_etags_of_batch_deletes
+from localcloud.moto_child import copy_little_for_transactions, heed_etags_of_batch_deletes
 from tests.privacy.watch import WATCH
 
 REGION = "eu-north-1"
@@ -24,6 +24,7 @@ STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
 
 heed_etags_of_batch_deletes()
+copy_little_for_transactions()
 # The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
 _one_loader = cache(create_loader)
 

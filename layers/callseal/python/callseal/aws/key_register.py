@@ -6,13 +6,15 @@ challenge, so that one request reads all that is known of a tenant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from callseal.aws.batches import write_each
 from callseal.aws.calls import calling
 from callseal.aws.items import as_it_was, conditionally, item, plain
+from callseal.errors import CallsealError
 from callseal.keys.challenge import REMEMBERED, Challenge
 from callseal.keys.register import FINGERPRINT, LIFE_MEMBERS, Row
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHALLENGE = "challenge#"
+# A row's tenant and fingerprint.
+RowName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +71,31 @@ class KeyRegister:
         with conditionally("Keeping a challenge"):
             self._client.put_item(TableName=self._table, Item=made, **condition)
 
-    def keep_row(self, tenant: str, row: Row, before: Row | None) -> None:
-        """Write what a key's events tell, if its row still is as it was read; leaves its uses alone."""
+    def keep_rows(self, changes: Iterable[tuple[str, Row, Row | None]]) -> dict[RowName, CallsealError]:
+        """Write tenants' rows, each over the one that was read before, and leave their uses alone.
+
+        100 rows are one request. Return the error of each row that was not written: ChangedMeanwhileError if the row is
+        no longer as it was read.
+        """
+        updates = {
+            (tenant, row.fingerprint): {"Update": self._update(tenant, row, before)} for tenant, row, before in changes
+        }
+        return write_each(self._client, "Writing to the key register", updates)
+
+    def _update(self, tenant: str, row: Row, before: Row | None) -> Any:
         members = {name: getattr(row, name) for name in LIFE_MEMBERS}
         given = {f":{name}": value for name, value in members.items() if value is not None}
         gone = ", ".join(f"#{name}" for name, value in members.items() if value is None)
         update = "SET " + ", ".join(f"#{name[1:]} = {name}" for name in given)
         condition, were = as_it_was({name: getattr(before, name, None) for name in LIFE_MEMBERS})
-        with conditionally("Writing to the key register"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=item(_name(tenant, row.fingerprint)),
-                UpdateExpression=f"{update} REMOVE {gone}" if gone else update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in LIFE_MEMBERS},
-                ExpressionAttributeValues=item(given | were),
-            )
+        return {
+            "TableName": self._table,
+            "Key": item(_name(tenant, row.fingerprint)),
+            "UpdateExpression": f"{update} REMOVE {gone}" if gone else update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in LIFE_MEMBERS},
+            "ExpressionAttributeValues": item(given | were),
+        }
 
     def _items(self, tenant: str) -> Iterator[dict[str, Any]]:
         start: dict[str, Any] = {}

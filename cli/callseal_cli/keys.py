@@ -11,6 +11,7 @@ import typer
 
 from callseal_cli import keycheck, proof, register, store
 from callseal_cli.errors import CannotError
+from callseal_cli.key_request import request_check
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.screen import Screen, Table, csv_text
 from callseal_cli.stack import find_stack
@@ -58,8 +59,10 @@ def put(tenant: TenantName, file: KeyFile, stack: StackName = None, as_json: AsJ
     if not verdict.usable:
         screen.show(document | {"version_id": None}, *verdict.parts, "Nothing was put.")
         return Exit.NO
-    version, _ = store.write_secret(find_stack(stack), tenant, text)
-    screen.show(document | {"version_id": version}, *verdict.parts, f"Put as version {version}.")
+    found = find_stack(stack)
+    version, is_new = store.write_secret(found, tenant, text)
+    parts = [f"Put as version {version}.", request_check(found, tenant) if is_new else ""]
+    screen.show(document | {"version_id": version}, *verdict.parts, *filter(None, parts))
     return Exit.DONE
 
 

@@ -24,7 +24,7 @@ from callseal.errors import CallsealError, HeldError, Reason, SourceGoneError, T
 from callseal.landing import TENANT, LandedObject, tenant_of
 from callseal.log import Log, describe
 from callseal.planning import Plan, Planner
-from callseal.shares import NEVER, RETRY_AGES, Progress, Room, State, Turns, turns_of
+from callseal.shares import NEVER, Progress, Room, State, Turns, retries, turns_of
 from callseal.swept import Swept
 
 # Below the function's timeout in template.yaml, by more than the slowest request takes.
@@ -158,7 +158,7 @@ class Sweep:
 
     def _sweep_pending(self, turns: Turns, landed: LandedObject) -> str:
         landed_at = landed.landed_at or self._started
-        if not self._at_any_age and self._started - landed_at < RETRY_AGES[0]:
+        if not self._at_any_age and not retries(self._started - landed_at):
             return "young"
         if not self._at_any_age and not turns.is_due(landed.key, landed_at):
             return "pending"

@@ -38,7 +38,7 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
     calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
     environment._client.cache_clear()
     tenants.CACHE_TIME, tenants.CLOCK_SKEW = timedelta(seconds=REMEMBERED_SECONDS), timedelta(seconds=2)
-    shares.RETRY_AGES = (OVERDUE, *shares.RETRY_AGES[1:])
+    shares.RETRY_AGES, shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
     queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
     if break_it:
         break_it()

@@ -125,9 +125,9 @@ class Sweep:
 
     def _list(self, turns: Turns) -> Sequence[LandedObject]:
         # A key at the top of the bucket is the first of those that it is a prefix of.
-        most = FILES_IN_A_TURN if turns.prefix.endswith("/") else 1
-        files, more = self._landing.some(turns.prefix, turns.after, most)
-        turns.listed(files[-1].key if files else "", more and most > 1)
+        is_folder = turns.prefix.endswith("/")
+        files, more = self._landing.some(turns.prefix, turns.after, FILES_IN_A_TURN if is_folder else 1)
+        turns.listed(files[-1].key if files else "", more and is_folder)
         return files
 
     def _note(self, turns: Turns, landed: LandedObject, state: str) -> None:

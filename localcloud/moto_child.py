@@ -13,9 +13,11 @@ real services keep under concurrency:
 
 import copy
 import functools
+import http.client
 import io
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,14 +42,20 @@ _Place = tuple[Table, Any, Any, Any]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _INCOMPLETE = b"<Error><Code>IncompleteBody</Code><Message>The body ended before its Content-Length.</Message></Error>"
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+# Of an invocation's request and answer, in this order: its type, whether the function failed, and an error's name.
+_FORWARDED_HEADERS = ("X-Amz-Invocation-Type", "X-Amz-Function-Error", "x-amzn-ErrorType")
 
 
-def main(port: int) -> None:
-    """Serve on 127.0.0.1 and announce the port as one JSON line on standard output."""
+def main(port: int, invocations: int = 0) -> None:
+    """Serve on 127.0.0.1 and announce the port as one JSON line on standard output.
+
+    Lambda's Invoke is forwarded to the port `invocations`, where localcloud/invocations.py answers it.
+    """
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        server = bind(port)
+        server = bind(port, invocations)
     except (OSError, SystemExit):
         print(json.dumps({"error": f"port {port} of 127.0.0.1 cannot be used"}), file=announce, flush=True)
         raise SystemExit(1) from None
@@ -56,14 +64,38 @@ def main(port: int) -> None:
     server.serve_forever()
 
 
-def bind(port: int) -> BaseWSGIServer:
+def bind(port: int, invocations: int = 0) -> BaseWSGIServer:
     """Make moto's server, repaired and bound to its port, but not serving yet."""
     _lock_queues()
     heed_etags_of_batch_deletes()
     _remember_moved_labels()
     copy_little_for_transactions()
     app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    if invocations:
+        app = forward_invocations(app, invocations)
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
+
+
+def forward_invocations(app: WsgiApp, port: int) -> WsgiApp:
+    """Forward Lambda's Invoke to a port, outside of the app's lock: the function makes requests of its own."""
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # The path as it was sent: WSGI's PATH_INFO is decoded, and an ARN may be encoded.
+        path = _INVOKE.fullmatch(environ["RAW_URI"].partition("?")[0])
+        if not path or environ["REQUEST_METHOD"] != "POST":
+            return app(environ, start_response)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        try:
+            kind = {_FORWARDED_HEADERS[0]: environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "")}
+            connection.request("POST", f"/{path[1]}", _read_body(environ) or b"", kind)
+            answer = connection.getresponse()
+            headers = [(name, value) for name, value in answer.getheaders() if name in _FORWARDED_HEADERS]
+            start_response(f"{answer.status} {answer.reason}", [("Content-Type", "application/json"), *headers])
+            return [answer.read()]
+        finally:
+            connection.close()
+
+    return serve
 
 
 def one_at_a_time(app: WsgiApp) -> WsgiApp:
@@ -222,4 +254,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

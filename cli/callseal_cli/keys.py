@@ -12,6 +12,7 @@ import typer
 from callseal_cli import keycheck, proof, recheck, register, store
 from callseal_cli.confirm import Fingerprints, confirmed
 from callseal_cli.errors import CannotError
+from callseal_cli.key_request import request_check
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.screen import Screen, Table, csv_text
 from callseal_cli.stack import find_stack
@@ -72,8 +73,9 @@ def put(
     if not confirmed(verdict, fingerprints):
         screen.show(document | {"version_id": None}, "Nothing was put: the fingerprint is not the tenant's.")
         return Exit.NO
-    version, _ = store.write_secret(found, tenant, text)
-    screen.show(document | {"version_id": version}, *verdict.parts, f"Put as version {version}.")
+    version, is_new = store.write_secret(found, tenant, text)
+    parts = [f"Put as version {version}.", request_check(found, tenant) if is_new else ""]
+    screen.show(document | {"version_id": version}, *verdict.parts, *filter(None, parts))
     return Exit.DONE
 
 

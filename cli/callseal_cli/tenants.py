@@ -12,6 +12,7 @@ from callseal.settings import parse_settings
 from callseal_cli import keycheck, landing, settings, store
 from callseal_cli.confirm import Fingerprints, confirmed
 from callseal_cli.errors import CannotError
+from callseal_cli.key_request import request_check
 from callseal_cli.keycheck import Verdict
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.screen import Facts, Screen, Table
@@ -54,7 +55,8 @@ def add(
     store.write_settings(found, tenant, written, overwrite=False)
     document = {"tenant": tenant, "added": True, "settings": settings.effective(wanted), "version_id": version}
     said = "" if text is not None else " It has no key yet: callseal keys put."
-    screen.show(document | {"key": verdict.document if verdict else None}, f"{tenant} is taken on.{said}")
+    parts = [f"{tenant} is taken on.{said}", request_check(found, tenant) if text is not None else ""]
+    screen.show(document | {"key": verdict.document if verdict else None}, *filter(None, parts))
     return Exit.DONE
 
 

@@ -137,6 +137,7 @@ class Trial:
         self._cloud, self._case, self._tenant = cloud, case, tenant_name
         self._scenario: Scenario = BY_NAME[case.scenario]
         self._ahead = timedelta()
+        cloud.forget_sweeps()
         self._step, self._invocation = 0, 0
         self._counted: Counter[tuple[int, str, str]] = Counter()
         self.fired_at: Seen | None = None

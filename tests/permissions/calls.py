@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -45,7 +45,11 @@ def call(function: str, service: str, operation: str, **facts: str) -> Call:
 
 def note(function: str, service: str, operation: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
     """Remember a request of a function."""
-    facts = _of_s3(url, headers, body) if service == "s3" else _of_json(service, json.loads(body))
+    if service == "lambda":
+        # /2015-03-31/functions/NAME/invocations
+        facts: Iterable[dict[str, str]] = [{"name": urlsplit(url).path.split("/")[3]}]
+    else:
+        facts = _of_s3(url, headers, body) if service == "s3" else _of_json(service, json.loads(body))
     NOTED.update(call(function, service, operation, **each) for each in facts)
 
 

@@ -52,12 +52,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         return list(_OF_S3[call.operation](call, place))
     name = call["name"]
     match call.service, call.operation:
-        case "sqs", "SendMessage" | "SendMessageBatch":
-            return [Need("sqs:SendMessage", place.arn("sqs", name))]
-        case "sqs", "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch":
-            return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
-        case "sqs", "GetQueueAttributes":
-            return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
+        case "sqs", ("SendMessage" | "SendMessageBatch" | "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch"
+                     | "GetQueueAttributes"):  # fmt: skip
+            return [Need(f"sqs:{call.operation.removesuffix('Batch')}", place.arn("sqs", name))]
         case "dynamodb", "BatchGetItem" | "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
             # An index is a resource of its own:
@@ -71,6 +68,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need(f"secretsmanager:{call.operation}", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]
         case "ssm", "GetParameter" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
+        case "lambda", "Invoke":
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+            return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
         case "eventbridge", "PutEvents":
             source = frozenset({("events:source", call["source"])})
             return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), source)]

@@ -60,6 +60,8 @@ EXPECTED: list[tuple[str, str, dict[str, Any], set[str]]] = [
     ("sqs", "get_queue_attributes", QUEUE, {f"sqs:GetQueueAttributes arn:aws:sqs:{HERE}:encrypt"}),
     ("secretsmanager", "get_secret_value", {"SecretId": "s/tenants/a/public-key"},
      {f"secretsmanager:GetSecretValue arn:aws:secretsmanager:{HERE}:secret:s/tenants/a/public-key-AbC12x"}),
+    ("lambda", "invoke", {"FunctionName": "s-check-keys", "InvocationType": "Event", "Payload": b"{}"},
+     {f"lambda:InvokeFunction arn:aws:lambda:{HERE}:function:s-check-keys"}),
     ("ssm", "get_parameter", {"Name": "/s/x"}, {f"ssm:GetParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
     ("ssm", "put_parameter", {"Name": "/s/x", "Value": "v"}, {f"ssm:PutParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
     ("dynamodb", "batch_get_item", {"RequestItems": {"files": {"Keys": [{"tenant": {"S": "a"}, "key": {"S": "k"}}]}}},

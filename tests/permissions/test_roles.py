@@ -34,6 +34,10 @@ def send(queue: str) -> tuple[str, str, dict[str, str]]:
     return "sqs", "SendMessage", {"name": f"{STACK}-{queue}"}
 
 
+def invoke(function: str) -> tuple[str, str, dict[str, str]]:
+    return "lambda", "Invoke", {"name": f"{STACK}-{function}"}
+
+
 def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
     return "ssm", operation, {"name": name}
 
@@ -61,7 +65,9 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
     "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT, RECHECK, *KEYS, *FRONT), parameter(f"/{STACK}/sweep/position")),
+    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT), table("PutItem", "sweep")),
+    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT), invoke("check-keys")),
+    "any function but the key check": (ALL, invoke("encrypt-recording")),
     # Landing: recordings are there to be read by one function, and written by none.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
     "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
@@ -140,6 +146,9 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE)),
     "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
     "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
+    "where the sweep continues": (SWEEP, table("PutItem", "sweep")),
+    "a check of a key": (SWEEP, invoke("check-keys")),
+    "whether a key was ever checked": (SWEEP, table("GetItem", "key-events")),
     "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
     "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
     "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),

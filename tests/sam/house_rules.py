@@ -211,6 +211,7 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("RecordingsHeld", "Sum", 0),
         ("OldestHeldAge", "Maximum", 24 * 3600),
         ("OldestOwedAge", "Maximum", 30 * 60),
+        ("TenantsNewlyStuck", "Maximum", 0),
         ("SecondsToDelivery", "p99", 15 * 60),
         ("HeldFiles", "SampleCount", 1),
         ("KeysRejected", "Sum", 0),

@@ -184,10 +184,12 @@ def _make() -> Stack:
     dynamodb = session.client("dynamodb")
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
+    make_sweep_memory(dynamodb, f"{STACK}-sweep")
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
-        "SWEEP_POSITION": f"/{STACK}/sweep/position",
+        "SWEEP_MEMORY": f"{STACK}-sweep",
+        "CHECK_KEYS_FUNCTION": f"{STACK}-check-keys",
         "LANDING_BUCKET": LANDING,
         "SFTP_BUCKET": SFTP,
         "ARCHIVE_BUCKET": ARCHIVE,
@@ -218,6 +220,16 @@ def make_tables(dynamodb: Any, register: str, events: str) -> None:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
         )
+
+
+def make_sweep_memory(dynamodb: Any, table: str) -> None:
+    """Make the table with the sweep's memory, as template.yaml has it."""
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
 
 
 def make_file_register(dynamodb: Any, table: str) -> None:

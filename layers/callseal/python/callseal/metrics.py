@@ -15,6 +15,8 @@ UNITS = {
     "OldestHeldAge": "Seconds",
     "OwedFiles": "Count",
     "OldestOwedAge": "Seconds",
+    "TenantsStuck": "Count",
+    "TenantsNewlyStuck": "Count",
     "KeysChecked": "Count",
     "KeysAccepted": "Count",
     "KeysRejected": "Count",

@@ -25,11 +25,12 @@ from callseal.recipients import GpgFactory, gpg_factory
 
 if TYPE_CHECKING:
     from callseal.aws.file_register import FileRegister
+    from callseal.aws.function import Function
     from callseal.aws.key_files import KeyFiles
     from callseal.aws.key_register import KeyRegister
     from callseal.aws.key_uses import KeyUses
     from callseal.aws.queue import LandedQueue
-    from callseal.aws.sweep_position import SweepPosition
+    from callseal.aws.sweep_memory import SweepMemory
     from callseal.aws.told import Memory
     from callseal.sftp_login import SftpLogins
 
@@ -148,11 +149,18 @@ class Parts:
         return FileRegister(self._client("dynamodb"), self._env["FILE_REGISTER"])
 
     @cached_property
-    def position(self) -> SweepPosition:
+    def sweep_memory(self) -> SweepMemory:
         """Where the sweep goes on."""
-        from callseal.aws.sweep_position import SweepPosition
+        from callseal.aws.sweep_memory import SweepMemory
 
-        return SweepPosition(self._client("ssm"), self._env["SWEEP_POSITION"])
+        return SweepMemory(self._client("dynamodb"), self._env["SWEEP_MEMORY"])
+
+    @cached_property
+    def key_check(self) -> Function:
+        """The function that checks keys."""
+        from callseal.aws.function import Function
+
+        return Function(self._client("lambda"), self._env["CHECK_KEYS_FUNCTION"])
 
     @cached_property
     def sftp_logins(self) -> SftpLogins:

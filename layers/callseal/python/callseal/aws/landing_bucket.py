@@ -95,14 +95,25 @@ class LandingBucket:
         days = tags.get(DAYS_TAG, "")
         return Held(tags.get(REASON_TAG, ""), int(days) if days.isascii() and days.isdigit() else 0)
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Sequence[LandedObject]]:
-        """List what lies in the bucket under a prefix and after a key, page by page of up to 1,000."""
+    def list(self, prefix: str = "") -> Iterator[Sequence[LandedObject]]:
+        """List what lies in the bucket under a prefix, page by page of up to 1,000."""
         with calling("Listing the landing bucket"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix, StartAfter=after
-            )
-            for page in pages:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 yield [self._listed(item) for item in page.get("Contents", [])]
+
+    def names(self) -> Iterator[str]:
+        """List the bucket's first folders, each with its `/`, and the keys that are in none."""
+        with calling("Listing the landing bucket's folders"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Delimiter="/")
+            for page in pages:
+                yield from (folder["Prefix"] for folder in page.get("CommonPrefixes", []))
+                yield from (item["Key"] for item in page.get("Contents", []))
+
+    def some(self, prefix: str, after: str, most: int) -> tuple[Sequence[LandedObject], bool]:
+        """List up to `most` objects under a prefix and behind a key; returns them, and whether there are more."""
+        with calling("Listing the landing bucket"):
+            page = self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, StartAfter=after, MaxKeys=most)
+        return [self._listed(item) for item in page.get("Contents", [])], page["IsTruncated"]
 
     def _purge(self, several: Sequence[LandedObject]) -> Sequence[Exception | None]:
         done = self._purge_together(several) if len(several) > 1 else ()

@@ -72,8 +72,8 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "ssm", "GetParameter" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
         case "eventbridge", "PutEvents":
-            source = frozenset({("events:source", call["source"])})
-            return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), source)]
+            of_events = {("events:source", call["source"]), ("events:detail-type", call["detail_type"])}
+            return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), frozenset(of_events))]
     raise LookupError(f"Which permissions does {call.service}.{call.operation} need? Look it up, and add it here.")
 
 

@@ -118,6 +118,14 @@ def test_a_batch_of_events_needs_each_of_its_sources(ask: Ask) -> None:
     assert sorted(dict(need.context)["events:source"] for need in needs) == ["a", "b"]
 
 
+def test_a_request_with_two_kinds_of_events_is_of_neither(ask: Ask) -> None:
+    """The condition key has one value; which of two it would be is not documented, so such a request is not allowed."""
+    entries = [{"EventBusName": "audit", "Source": "a", "DetailType": kind, "Detail": "{}"} for kind in ("Y", "X", "Y")]
+    (call,) = ask("events", "put_events", {"Entries": entries})
+    (need,) = needs_of(call, PLACE)
+    assert dict(need.context)["events:detail-type"] == "X and Y"
+
+
 @pytest.mark.parametrize(
     ("service", "operation"), [("s3", "PutObjectAcl"), ("ssm", "DeleteParameter"), ("kms", "Sign")]
 )

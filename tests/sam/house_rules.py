@@ -362,6 +362,25 @@ def roles_name_what_they_may(template: Template) -> None:
                 assert "*" not in as_list(statement["Resource"]), role
 
 
+def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> None:
+    """Each role that puts events names its kinds, and the bus's policy denies all principals but these roles."""
+    putting = set()
+    for role in of_type(template, "AWS::IAM::Role"):
+        for statement in role_statements(template, role):
+            if "events:PutEvents" in as_list(statement["Action"]):
+                assert referred(statement["Resource"]) == {"AuditBus"}, role
+                ((operator, allowed),) = statement["Condition"].items()
+                assert (operator, allowed["events:source"]) == ("StringEquals", "callseal"), role
+                assert as_list(allowed["events:detail-type"]), role
+                putting.add(role)
+    (policy,) = (each["Properties"] for each in of_type(template, "AWS::Events::EventBusPolicy").values())
+    denial = policy["Statement"]
+    assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
+    assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
+    assert set(denial["Condition"]) == {"ArnNotEquals"}
+    assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
+
+
 def encrypt_may_do_no_more_on_landing(template: Template) -> None:
     assert actions_on(template, "EncryptRecordingRole", "LandingBucket") == ENCRYPT_ON_LANDING
 

@@ -22,17 +22,24 @@ MAX_ENTRIES = 10
 
 
 class AuditBus:
-    """Puts audit events on a bus of EventBridge; safe to use from several threads, whose events go out together."""
+    """Puts audit events on a bus of EventBridge; safe to use from several threads, whose events go out together.
+
+    A request carries events of one kind. A role's policy allows kinds by `events:detail-type`, which AWS documents as a
+    single value: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    """
 
     def __init__(self, events: EventBridgeClient, name: str, rendezvous: Rendezvous) -> None:
         """Take the client, the bus's name or ARN, and where those who work at once wait for each other."""
         self._events = events
         self._name = name
-        self._gathering = Gathering(self._put, MAX_ENTRIES, rendezvous)
+        self._rendezvous = rendezvous
+        self._gatherings = dict[str, Gathering[AuditEvent]]()
 
     def put(self, event: AuditEvent) -> None:
         """Put an event; raises TransientError where it was not accepted."""
-        self._gathering.put(event)
+        # `setdefault` is one step, whichever thread is first.
+        kind = Gathering(self._put, MAX_ENTRIES, self._rendezvous)
+        self._gatherings.setdefault(event.detail_type, kind).put(event)
 
     def _put(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
         """Put events, those that were refused up to three times. PutEvents answers 200 even where it took nothing."""

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from callseal.audit import AuditEvent, timestamp
+from callseal.audit import AuditEvent, numbered, timestamp
 from callseal.aws.bus import AuditBus
 from callseal.aws.key_register import KeyRegister, Known
 from callseal.aws.tenants import Clock, Tenants, tenant_of_secret
@@ -132,12 +132,12 @@ class KeyCheck:
         for _ in range(CLAIM_TRIES):
             now, before = self._clock(), self._memory.told(judged.tenant)
             soon = list(_expiring(keys, before, now))
-            told = Told(verdict.id, _expiring_told(before, soon, now))
+            told = before.then(verdict.id, _expiring_told(before, soon, now))
             if told == before:
                 return 0
             if self._memory.claim(judged.tenant, before, now):
                 if verdict.id != before.verdict:
-                    self._bus.put(verdict)
+                    self._bus.put(numbered(verdict, told.number))
                 for key, days in soon:
                     self._bus.put(events.expiring(judged, key, days, now))
                 self._memory.keep(judged.tenant, told)

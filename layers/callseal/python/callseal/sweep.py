@@ -38,7 +38,7 @@ TOO_LONG_DAYS = (6, 3, 1)
 
 
 class SweepIncompleteError(CallsealError):
-    """Some files could not be swept; Lambda invokes the sweep again, and the next one looks at them anyway."""
+    """Some files could not be swept. Lambda does not retry: the next sweep, in 5 minutes, looks at them again."""
 
 
 @dataclass(slots=True)
@@ -137,7 +137,8 @@ class Sweep:
 
     def _sweep(self, landed: LandedObject, held: Held | None, age: timedelta, room: Semaphore) -> str:
         verdict = self._judge_anew(landed) if held else None
-        if held and verdict == held.reason:
+        # One that was released and did not become a delivery must be held anew, with an event that says so.
+        if held and verdict == held.reason and not held.released:
             self._complain(landed, held, age)
             return "held"
         if not room.acquire(blocking=False):
@@ -146,7 +147,9 @@ class Sweep:
         if held and isinstance(verdict, Plan):
             # Its tags stay until it is delivered, for a crash's sake.
             version = verdict.key.version if verdict.key else None
-            self._bus.put(audit.released(landed, held.reason, version, self._clock()))
+            released = audit.released(landed, held.reason, version, self._clock())
+            self._bus.put(audit.numbered(released, held.number))
+            self._landing.tag_released(landed, held)
             state = "released"
         # What would be held for another reason by now goes back too: who takes it up says so.
         self._queue.put(landed)

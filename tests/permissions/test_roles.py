@@ -172,6 +172,24 @@ def test_no_role_reaches(stack: Deployed, what: str) -> None:
         assert not stack.role(function).allows(action), f"{function}: {action}"
 
 
+@pytest.mark.parametrize(
+    ("function", "which", "operation"),
+    [
+        *((function, "public-key", "GetSecretValue") for function in (*MOVERS, CHECK)),
+        *((function, "public-key", "DescribeSecret") for function in MOVERS),
+        (LOGIN, "sftp-keys", "GetSecretValue"),
+    ],
+)
+def test_a_secret_is_asked_for_by_either_form_of_its_arn(
+    stack: Deployed, function: str, which: str, operation: str
+) -> None:
+    """With the six characters of Secrets Manager, and without: a secret that is missing must be "not found"."""
+    service, _, facts = secret(f"{STACK}/tenants/acme/{which}", operation)
+    needs = stack.needs_of(call(function, service, operation, **facts))
+    assert [need.resource.rpartition("/")[2] for need in needs] == [f"{which}-AbC12x", which]
+    assert [stack.role(function).allows(need) for need in needs] == [True, True]
+
+
 @pytest.mark.parametrize("what", REACHABLE)
 def test_a_role_reaches_what_it_is_for(stack: Deployed, what: str) -> None:
     function, (service, operation, facts) = REACHABLE[what]

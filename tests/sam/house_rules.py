@@ -90,7 +90,36 @@ def queue_waits_six_timeouts(template: Template) -> None:
         (queue,) = referred(mapping["Properties"]["EventSourceArn"])
         (function,) = referred(mapping["Properties"]["FunctionName"])
         timeout = properties(template, function)["Timeout"]
-        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout, queue
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; a batch waits for its window first.
+        window = mapping["Properties"].get("MaximumBatchingWindowInSeconds", 0)
+        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout + window, queue
+
+
+def what_could_be_delivered_can_be_rechecked(template: Template) -> None:
+    """A recheck may read a file's outputs back: it has the time that it took to write them, and no second file."""
+    timeouts = [properties(template, f"{name}Function")["Timeout"] for name in ("RecheckDelivery", "EncryptRecording")]
+    assert timeouts[0] >= timeouts[1]
+    mappings = [each["Properties"] for each in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
+    (mine,) = (each for each in mappings if referred(each["EventSourceArn"]) == {"RecheckQueue"})
+    assert mine["BatchSize"] == 1
+
+
+def functions_that_run_again_anyway_are_not_retried(template: Template) -> None:
+    """Not so check_keys: a change is announced once, and its next run is a day away."""
+    configured = {
+        name: each["Properties"]["MaximumRetryAttempts"]
+        for each in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+        for name in referred(each["Properties"]["FunctionName"])
+    }
+    assert configured == {"SweepLandingFunction": 0, "WatchFilesFunction": 0}
+
+
+def one_policy_lets_services_write_logs_of_this_account(template: Template) -> None:
+    (policy,) = of_type(template, "AWS::Logs::ResourcePolicy").values()
+    statements = json.loads(policy["Properties"]["PolicyDocument"]["Fn::Sub"])["Statement"]
+    own = {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+    assert [statement.get("Condition") for statement in statements] == [own] * len(statements)
+    assert template["Resources"]["SftpServer"]["DependsOn"] == "LogPolicy"
 
 
 def rechecks_come_when_no_worker_can_be_left(template: Template) -> None:

@@ -123,9 +123,25 @@ class KeyCheck:
             return Checked("rejected", recipients.reason)
         message = _message(judged, recipients, known, settings, now)
         expiring = self._tell(judged, events.accepted(judged, message, now), judged.keys)
+        self._look_for_previous(judged, recipients, known, settings, now)
         if settings.require_key_proof:
             self._challenger.challenge(judged, recipients, known, settings)
         return Checked("accepted", expiring=expiring)
+
+    def _look_for_previous(
+        self, judged: Judged, recipients: Recipients, known: Known, settings: TenantSettings, now: datetime
+    ) -> None:
+        """Log that an overlap ended early because its version is gone: Secrets Manager may delete one without a label.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+        """
+        days, version = settings.rotation_overlap_days, judged.version or ""
+        previous = previous_version(recipients, version, known.rows, days, now) if days else None
+        try:
+            if previous:
+                self._tenants.key_text(judged.tenant, VersionId=previous)
+        except HeldError:
+            self._log.warning("previous key is gone", extra={"tenant": judged.tenant, "key_version": previous})
 
     def _tell(self, judged: Judged, verdict: AuditEvent, keys: Sequence[Recipient]) -> int:
         """Tell what has not been told yet; gives how many ends were. Checks at once do it one after the other."""

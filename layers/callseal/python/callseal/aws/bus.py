@@ -32,16 +32,25 @@ class AuditBus:
         """Take the client, the bus's name or ARN, and where those who work at once wait for each other."""
         self._events = events
         self._name = name
-        self._rendezvous = rendezvous
-        self._gatherings = dict[str, Gathering[AuditEvent]]()
+        self._gathering = Gathering(self._put, MAX_ENTRIES, rendezvous)
 
     def put(self, event: AuditEvent) -> None:
         """Put an event; raises TransientError where it was not accepted."""
-        # `setdefault` is one step, whichever thread is first.
-        kind = Gathering(self._put, MAX_ENTRIES, self._rendezvous)
-        self._gatherings.setdefault(event.detail_type, kind).put(event)
+        self._gathering.put(event)
 
     def _put(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
+        """Put events, kind by kind: a kind that cannot be put fails no other."""
+        kinds = dict.fromkeys(event.detail_type for event in events)
+        errors = {kind: iter(self._try([one for one in events if one.detail_type == kind])) for kind in kinds}
+        return [next(errors[event.detail_type]) for event in events]
+
+    def _try(self, events: Sequence[AuditEvent]) -> Sequence[Exception | None]:
+        try:
+            return self._put_one_kind(events)
+        except TransientError as exc:
+            return [exc] * len(events)
+
+    def _put_one_kind(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
         """Put events, those that were refused up to three times. PutEvents answers 200 even where it took nothing."""
         refused = dict.fromkeys(range(len(events)), "")
         for attempt in range(1, TRIES + 1):

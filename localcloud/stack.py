@@ -26,7 +26,10 @@ class Created:
 
 @dataclass(frozen=True)
 class Function:
-    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced)."""
+    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced).
+
+    `retries` is how often a failed asynchronous invocation is tried again.
+    """
 
     logical_id: str
     name: str
@@ -38,6 +41,7 @@ class Function:
     environment: Mapping[str, str]
     log_level: str
     layers: tuple[Path, ...]
+    retries: int = 2
 
 
 @dataclass(frozen=True)

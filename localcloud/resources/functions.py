@@ -1,5 +1,6 @@
 """Lambda functions, their layers, and what invokes them. They run here as processes: nothing of them is on moto."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ def make_function(context: Context, properties: Properties) -> Reference:
     )
     _leave_out_of_function(properties)
     return Reference(name, {"Arn": arn})
+
+
+def make_event_invoke_config(context: Context, properties: Properties) -> Reference:
+    """Note down how often a function's failed asynchronous invocation is tried again."""
+    arn, qualifier = _function_arn(context, properties.require("FunctionName")), properties.require("Qualifier")
+    if qualifier != "$LATEST":
+        raise TemplateError(f"{properties.logical_id}: the local cloud knows no version {qualifier} of a function.")
+    properties.leave_out("MaximumEventAgeInSeconds", "an event here never waits for a function")
+    retries = int(properties.take("MaximumRetryAttempts", 2))
+    context.stack.functions[arn] = replace(context.stack.functions[arn], retries=retries)
+    return Reference(properties.logical_id)
 
 
 def make_event_source_mapping(context: Context, properties: Properties) -> Reference:

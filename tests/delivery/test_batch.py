@@ -343,6 +343,19 @@ def test_a_batch_tells_its_deliveries_at_once_and_is_purged_at_once(
 
 
 @pytest.mark.usefixtures("lingering")
+def test_a_request_to_the_bus_carries_events_of_one_kind(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", None, PLAIN)
+    landed = [cloud.land(f"{tenant}/{number}.wav", SAID) for tenant in ("acme", "beta") for number in range(5)]
+
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
+
+    sent = [[entry["DetailType"] for entry in one.members["Entries"]] for one in network.asked("PutEvents")]
+    assert sorted(sent) == [["RecordingDelivered"] * 5, ["RecordingHeld"] * 5]
+
+
+@pytest.mark.usefixtures("lingering")
 def test_a_record_whose_thread_begins_late_is_waited_for_too(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,63 @@ def test_held_file_is_released_when_its_cause_is_gone(
     assert kinds == ["RecordingHeld", "RecordingReleased", "RecordingDelivered"]
 
 
+def test_what_happens_again_for_another_cause_has_another_id_and_a_repeat_has_the_same(
+    cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType
+) -> None:
+    cloud.put_key("acme", good_key())
+    message = sqs_event(cloud.land(KEY, DATA))
+
+    def handle() -> None:
+        assert failures(encrypt_recording.lambda_handler(message, None)) == []
+
+    for _ in range(2):
+        handle(), handle()
+        cloud.tenant("acme")
+        assert [sweep(sweep_landing), sweep(sweep_landing)] == [{"released": 1}] * 2
+        cloud.ssm.delete_parameter(Name=f"/{STACK}/tenants/acme/settings")
+    handle()
+
+    told = [(event["detail-type"], event["detail"]["id"]) for event in cloud.audit()]
+    first, second, last = told[:4], told[4:8], told[8:]
+    assert [kind for kind, _ in told] == [*["RecordingHeld"] * 2, *["RecordingReleased"] * 2] * 2 + ["RecordingHeld"]
+    assert [len(set(part)) for part in (first, second, last)] == [2, 2, 1]
+    assert len(set(told)) == 5
+
+
+def test_holds_for_one_reason_then_another_then_the_first_again_are_three(
+    cloud: Stack, encrypt_recording: ModuleType
+) -> None:
+    """No release is told in between, for there was none."""
+    cloud.tenant("acme", "no key")
+    message = sqs_event(cloud.land(KEY, DATA))
+    for settings in (None, {"deliver_to_sftp": False}, {}):
+        if settings is not None:
+            cloud.tenant("acme", None, settings)
+        assert failures(encrypt_recording.lambda_handler(message, None)) == []
+
+    held = cloud.audit_details("RecordingHeld")
+    assert [detail["reason"] for detail in held] == ["KeyUnreadable", "NothingToDeliver", "KeyUnreadable"]
+    assert len({detail["id"] for detail in held}) == 3
+
+
+def test_released_file_whose_cause_came_back_is_held_anew(
+    cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
+) -> None:
+    """Its release is the last that the audit was told, and the message of it may be lost."""
+    cloud.put_key("acme", good_key())
+    hold(cloud, encrypt_recording)
+    cloud.tenant("acme")
+    sweep(sweep_landing)
+    receive(cloud)
+    cloud.ssm.delete_parameter(Name=f"/{STACK}/tenants/acme/settings")
+
+    assert sweep(sweep_landing) == {"put_back": 1}
+    pump(cloud, encrypt_recording.lambda_handler)
+
+    assert [event["detail-type"] for event in cloud.audit()] == ["RecordingHeld", "RecordingReleased", "RecordingHeld"]
+    assert sweep(sweep_landing) == {"held": 1}
+
+
 def test_held_file_whose_cause_stays_is_left(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
@@ -153,7 +210,9 @@ def test_held_file_whose_cause_is_another_by_now_is_held_for_that(
     assert sweep(sweep_landing, "secret-changed") == {"put_back": 1}
     pump(cloud, encrypt_recording.lambda_handler)
 
-    assert cloud.tags(KEY) == {"callseal-state": "held", "callseal-reason": "KeyUnreadable"}
+    tags = cloud.tags(KEY)
+    assert tags.pop("callseal-hold").startswith("1 "), "the second hold of this file"
+    assert tags == {"callseal-state": "held", "callseal-reason": "KeyUnreadable"}
     assert [detail["reason"] for detail in cloud.audit_details("RecordingHeld")] == ["KeyMissing", "KeyUnreadable"]
     assert cloud.audit_details("RecordingReleased") == []
     assert sweep(sweep_landing) == {"held": 1}

@@ -81,9 +81,14 @@ def _of_s3(url: str, headers: Mapping[str, str], body: bytes) -> Iterator[dict[s
 
 
 def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell what is asked for by name; a batch of events is one call for each of its busses and sources."""
+    """Tell what is asked for by name; a batch of events is one call for each of its busses and sources.
+
+    A call names all kinds of its request: the condition key has a single value, so no policy allows two at once.
+    """
     if service == "eventbridge":
-        yield from ({"name": each["EventBusName"], "source": each["Source"]} for each in members["Entries"])
+        kinds = " and ".join(sorted({each.get("DetailType", "") for each in members["Entries"]}))
+        for each in members["Entries"]:
+            yield {"name": each["EventBusName"], "source": each["Source"], "detail_type": kinds}
     elif service == "dynamodb":
         yield from _of_tables(members)
     elif service == "sqs":

@@ -90,7 +90,36 @@ def queue_waits_six_timeouts(template: Template) -> None:
         (queue,) = referred(mapping["Properties"]["EventSourceArn"])
         (function,) = referred(mapping["Properties"]["FunctionName"])
         timeout = properties(template, function)["Timeout"]
-        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout, queue
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; a batch waits for its window first.
+        window = mapping["Properties"].get("MaximumBatchingWindowInSeconds", 0)
+        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout + window, queue
+
+
+def what_could_be_delivered_can_be_rechecked(template: Template) -> None:
+    """A recheck may read a file's outputs back: it has the time that it took to write them, and no second file."""
+    timeouts = [properties(template, f"{name}Function")["Timeout"] for name in ("RecheckDelivery", "EncryptRecording")]
+    assert timeouts[0] >= timeouts[1]
+    mappings = [each["Properties"] for each in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
+    (mine,) = (each for each in mappings if referred(each["EventSourceArn"]) == {"RecheckQueue"})
+    assert mine["BatchSize"] == 1
+
+
+def functions_that_run_again_anyway_are_not_retried(template: Template) -> None:
+    """Not so check_keys: a change is announced once, and its next run is a day away."""
+    configured = {
+        name: each["Properties"]["MaximumRetryAttempts"]
+        for each in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+        for name in referred(each["Properties"]["FunctionName"])
+    }
+    assert configured == {"SweepLandingFunction": 0, "WatchFilesFunction": 0}
+
+
+def one_policy_lets_services_write_logs_of_this_account(template: Template) -> None:
+    (policy,) = of_type(template, "AWS::Logs::ResourcePolicy").values()
+    statements = json.loads(policy["Properties"]["PolicyDocument"]["Fn::Sub"])["Statement"]
+    own = {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+    assert [statement.get("Condition") for statement in statements] == [own] * len(statements)
+    assert template["Resources"]["SftpServer"]["DependsOn"] == "LogPolicy"
 
 
 def rechecks_come_when_no_worker_can_be_left(template: Template) -> None:
@@ -361,6 +390,25 @@ def roles_name_what_they_may(template: Template) -> None:
             # Secrets Manager knows no resource for listing: it gives the names of all, and no value.
             if statement["Action"] != "secretsmanager:ListSecrets":
                 assert "*" not in as_list(statement["Resource"]), role
+
+
+def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> None:
+    """Each role that puts events names its kinds, and the bus's policy denies all principals but these roles."""
+    putting = set()
+    for role in of_type(template, "AWS::IAM::Role"):
+        for statement in role_statements(template, role):
+            if "events:PutEvents" in as_list(statement["Action"]):
+                assert referred(statement["Resource"]) == {"AuditBus"}, role
+                ((operator, allowed),) = statement["Condition"].items()
+                assert (operator, allowed["events:source"]) == ("StringEquals", "callseal"), role
+                assert as_list(allowed["events:detail-type"]), role
+                putting.add(role)
+    (policy,) = (each["Properties"] for each in of_type(template, "AWS::Events::EventBusPolicy").values())
+    denial = policy["Statement"]
+    assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
+    assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
+    assert set(denial["Condition"]) == {"ArnNotEquals"}
+    assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
 
 
 def encrypt_may_do_no_more_on_landing(template: Template) -> None:

@@ -33,6 +33,7 @@ ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0
 RECHECKS = ["Resources", "RecheckQueue", "Properties"]
 RECHECK_ROLE = ["Resources", "RecheckDeliveryRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+BUS_POLICY = ["Resources", "AuditBusPolicy", "Properties", "Statement"]
 SERVER = ["Resources", "SftpServer", "Properties"]
 SESSION_ROLE = ["Resources", "SftpSessionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 CHECK_ROLE = ["Resources", "CheckKeysRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
@@ -55,8 +56,19 @@ def widgets(kind: str, namespace: str, metric: str) -> str:
 
 BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.queue_waits_six_timeouts, [*ENCRYPT, "Timeout"], 781),
-    (rules.rechecks_come_when_no_worker_can_be_left, [*ENCRYPT, "Timeout"], 839),
-    (rules.rechecks_come_when_no_worker_can_be_left, [*RECHECKS, "DelaySeconds"], 840),
+    (rules.queue_waits_six_timeouts, ["Resources", "FileRegisterQueue", "Properties", "VisibilityTimeout"], 360),
+    (rules.what_could_be_delivered_can_be_rechecked,
+     ["Resources", "RecheckDeliveryFunction", "Properties", "Timeout"], 779),
+    (rules.what_could_be_delivered_can_be_rechecked,
+     ["Resources", "RecheckDeliveryFunctionRechecks", "Properties", "BatchSize"], 2),
+    (rules.functions_that_run_again_anyway_are_not_retried,
+     ["Resources", "WatchFilesRetries", "Properties", "MaximumRetryAttempts"], 1),
+    (rules.one_policy_lets_services_write_logs_of_this_account,
+     ["Resources", "LogPolicy", "Properties", "PolicyDocument", "Fn::Sub"], '{"Statement": [{"Effect": "Allow"}]}'),
+    (rules.one_policy_lets_services_write_logs_of_this_account, ["Resources", "Another"],
+     {"Type": "AWS::Logs::ResourcePolicy"}),
+    (rules.rechecks_come_when_no_worker_can_be_left, [*ENCRYPT, "Timeout"], 811),
+    (rules.rechecks_come_when_no_worker_can_be_left, [*RECHECKS, "DelaySeconds"], 869),
     (rules.buckets_are_private, [*BUCKET, "PublicAccessBlockConfiguration", "BlockPublicPolicy"], False),
     (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "BucketKeyEnabled"], False),
     (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "ServerSideEncryptionByDefault"], OTHER_KEY),
@@ -113,6 +125,11 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone, [*BUS_POLICY, "Effect"], "Allow"),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone,
+     [*BUS_POLICY, "Condition", "ArnNotEquals", "aws:PrincipalArn", 0], {"Fn::GetAtt": ["TrackFilesRole", "Arn"]}),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone, [*ENCRYPT_ROLE, -2, "Condition", "StringEquals"],
+     {"events:source": "callseal"}),
     (rules.encrypt_may_do_no_more_on_landing, [*ENCRYPT_ROLE, 2, "Action"], ["s3:PutObject"]),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::Sub": "${LandingBucket.Arn}/*"}),
     (rules.rechecks_change_nothing_and_read_no_recording, [*RECHECK_ROLE, 1, "Action"], "s3:PutObject"),

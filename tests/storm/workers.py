@@ -19,7 +19,7 @@ from callseal.aws import calls, queue, tenants
 from localcloud.runtime import Result
 from tests.faults import environment
 from tests.faults.environment import DiedError, Environment
-from tests.storm.history import REMEMBERED_SECONDS
+from tests.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
 
 READ_TIMEOUT = 2.0
 OVERDUE = timedelta(seconds=20)
@@ -37,7 +37,8 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
     calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
     calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
     environment._client.cache_clear()
-    tenants.CACHE_TIME, tenants.CLOCK_SKEW = timedelta(seconds=REMEMBERED_SECONDS), timedelta(seconds=2)
+    tenants.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
+    tenants.CLOCK_SKEW = timedelta(seconds=CLOCK_SKEW_SECONDS)
     shares.RETRY_AGES, shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
     queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
     if break_it:

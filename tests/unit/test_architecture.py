@@ -211,6 +211,13 @@ def test_only_functions_read_the_environment(name: str) -> None:
     assert "getenv" not in MODULES[name].read_text()
 
 
+def test_the_command_puts_no_events() -> None:
+    """The audit bus's policy in template.yaml denies it: a kind that it is to put belongs there first."""
+    for path in (ROOT / "cli").rglob("*.py"):
+        assert "callseal.aws.bus" not in imports(path), path
+        assert "put_events" not in path.read_text(), path
+
+
 def test_the_core_loads_without_any_aws_library() -> None:
     script = f"import sys, {', '.join(CORE_MODULES)}; print(sorted(set(sys.modules) & {AWS_LIBRARIES!r}))"
     done = subprocess.run(

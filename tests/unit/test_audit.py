@@ -155,6 +155,15 @@ def test_the_id_is_the_same_in_every_process_and_release() -> None:
     assert held().id == "eaa5c0a33bb88e3d3dc67157cf4be922"
 
 
+def test_each_cause_has_an_id_of_its_own_and_the_first_has_the_plain_one() -> None:
+    event = held()
+    again = [audit.numbered(event, number) for number in range(4)]
+    assert again[0] == event
+    assert len({one.id for one in again}) == 4
+    assert [{**one.detail, "id": None} for one in again] == [{**event.detail, "id": None}] * 4
+    assert again[1].id == "49523c515da41448721644c6a5f16f9c"
+
+
 def test_anything_that_differs_has_another_id() -> None:
     changes: list[dict[str, Any]] = [
         {}, {"bucket": "other"}, {"key": "acme/other.wav"}, {"etag": "e2"}, {"version_id": "v2"}, {"version_id": None},

@@ -181,9 +181,11 @@ class Delivery:
         outputs: list[Output] = []
         if isinstance(held, OutputConflictError):
             outputs = self._outputs(held.progress)
-        event = audit.held(landed, held, outputs, self._clock())
+        before = self._landing.held(landed)
+        number = before.number_of(held) if before else 0
+        event = audit.numbered(audit.held(landed, held, outputs, self._clock()), number)
         self._bus.put(event)
-        self._landing.tag_held(landed, held.reason)
+        self._landing.tag_held(landed, held, number)
         return Outcome("held", event.detail["tenant"], event.id, held.reason)
 
 

@@ -41,7 +41,7 @@ TOO_LONG_DAYS = (6, 3, 1)
 
 
 class SweepIncompleteError(CallsealError):
-    """Some files could not be swept; the next sweep looks at them again."""
+    """Some files could not be swept. Lambda does not retry: the next sweep, in 5 minutes, looks at them again."""
 
 
 def prefix_to_sweep(event: Mapping[str, Any], tenants_prefix: str) -> str:
@@ -169,7 +169,8 @@ class Sweep:
 
     def _sweep_held(self, turns: Turns, landed: LandedObject, held: Held) -> str:
         verdict = self._judge_anew(turns, landed)
-        if verdict == held.reason:
+        # One that was released and did not become a delivery must be held anew, with an event that says so.
+        if verdict == held.reason and not held.released:
             self._complain(landed, held)
             return "held"
         if not self._room.take(turns.share):
@@ -177,7 +178,9 @@ class Sweep:
         if isinstance(verdict, Plan):
             # Its tags stay until it is delivered, for a crash's sake.
             version = verdict.key.version if verdict.key else None
-            self._bus.put(audit.released(landed, held.reason, version, self._clock()))
+            released = audit.released(landed, held.reason, version, self._clock())
+            self._bus.put(audit.numbered(released, held.number))
+            self._landing.tag_released(landed, held)
         # A file that would be held for another reason by now goes back too: the delivery says so.
         self._queue.put(landed)
         return "released" if isinstance(verdict, Plan) else "put_back"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.gathering import Gathering, Rendezvous
-from callseal.errors import CallsealError, Reason, SourceGoneError, SourceReplacedError, TransientError
+from callseal.errors import CallsealError, HeldError, SourceGoneError, SourceReplacedError, TransientError
 from callseal.landing import LandedObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 STATE_TAG, REASON_TAG, DAYS_TAG, HELD = "callseal-state", "callseal-reason", "callseal-held-days", "held"
+# `<number> <hash of the key's version, or ->`, and ` released` once its release is in the audit; absent means `0 -`.
+HOLD_TAG, HOLD, NO_KEY = "callseal-hold", re.compile(r"([0-9]{1,9}) ([0-9a-f]{16}|-)( released)?"), "-"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
 # A request may name 1,000; there are never more of them than records that are worked on at once.
@@ -43,10 +47,21 @@ class LandedBody:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the tags of a held object say: its reason, and the age in days that was last complained of."""
+    """What the tags of a held object say: its reason, and the age in days that was last complained of.
+
+    `number` counts the holds before this one, each of another cause; `released` says that this one is over.
+    """
 
     reason: str
     days: int
+    number: int = 0
+    key: str = NO_KEY
+    released: bool = False
+
+    def number_of(self, error: HeldError) -> int:
+        """Return the number of a hold that comes now: this one's if it repeats it, else the next."""
+        repeats = (self.reason, self.key) == (error.reason.value, _key_mark(error.key_version)) and not self.released
+        return self.number if repeats else self.number + 1
 
 
 class LandingBucket:
@@ -79,21 +94,32 @@ class LandingBucket:
         """Delete the object, if it is still the one that was read; those of several threads go together."""
         self._purges.put(landed)
 
-    def tag_held(self, landed: LandedObject, reason: Reason) -> None:
+    def tag_held(self, landed: LandedObject, error: HeldError, number: int) -> None:
         """Tag the object as held; the platform's own tags stay as far as S3's limit of ten lets them."""
-        self._tag(landed, {STATE_TAG: HELD, REASON_TAG: reason.value})
+        before = self._tags(landed)
+        tags, (stood, _, released) = {STATE_TAG: HELD, REASON_TAG: error.reason.value}, _hold(before)
+        # A later hold, or the release of this one, may have come in between, and must not be forgotten.
+        if (number, False) >= (stood, released) and (number or error.key_version):
+            tags[HOLD_TAG] = f"{number} {_key_mark(error.key_version)}"
+        self._tag(landed, before, tags)
+
+    def tag_released(self, landed: LandedObject, held: Held) -> None:
+        """Remember with a held object that the release of this hold is in the audit; it stays held until delivered."""
+        before = self._tags(landed)
+        number, _, released = _hold(before)
+        if (number, released) == (held.number, False):
+            self._tag(landed, before, {HOLD_TAG: f"{held.number} {held.key} released"})
 
     def tag_days(self, landed: LandedObject, days: int) -> None:
         """Remember with a held object the age in days that has been complained of."""
-        self._tag(landed, {DAYS_TAG: str(days)})
+        self._tag(landed, self._tags(landed), {DAYS_TAG: str(days)})
 
     def held(self, landed: LandedObject) -> Held | None:
         """Tell what the object is held for, or None where it is not."""
         tags = self._tags(landed)
         if tags.get(STATE_TAG) != HELD:
             return None
-        days = tags.get(DAYS_TAG, "")
-        return Held(tags.get(REASON_TAG, ""), int(days) if days.isascii() and days.isdigit() else 0)
+        return Held(tags.get(REASON_TAG, ""), _whole(tags.get(DAYS_TAG, "")), *_hold(tags))
 
     def list(self, prefix: str = "") -> Iterator[Sequence[LandedObject]]:
         """List what lies in the bucket under a prefix, page by page of up to 1,000."""
@@ -147,9 +173,8 @@ class LandingBucket:
         etag = item["ETag"].strip('"')
         return LandedObject(self.name, item["Key"], etag, item["Size"], landed_at=item["LastModified"])
 
-    def _tag(self, landed: LandedObject, ours: dict[str, str]) -> None:
-        before = self._tags(landed)
-        kept = {name: value for name, value in before.items() if name in (STATE_TAG, REASON_TAG, DAYS_TAG)}
+    def _tag(self, landed: LandedObject, before: dict[str, str], ours: dict[str, str]) -> None:
+        kept = {name: value for name, value in before.items() if name in (STATE_TAG, REASON_TAG, DAYS_TAG, HOLD_TAG)}
         ours = kept | ours
         others = [tag for tag in before.items() if tag[0] not in ours]
         tags = {**ours, **dict(others[: MAX_TAGS - len(ours)])}
@@ -171,3 +196,18 @@ class LandingBucket:
     def _if_match(self, landed: LandedObject) -> Any:
         # A version never changes, and S3 takes no condition on deleting one.
         return {"IfMatch": f'"{landed.etag}"'} if landed.etag and not landed.version_id else {}
+
+
+def _hold(tags: Mapping[str, str]) -> tuple[int, str, bool]:
+    """Return number, key and release of the hold tag; whoever lands files may have written anything there."""
+    match = HOLD.fullmatch(tags.get(HOLD_TAG, ""))
+    return (int(match[1]), match[2], bool(match[3])) if match else (0, NO_KEY, False)
+
+
+def _key_mark(version: str | None) -> str:
+    """Return what stands for a version of the secret in the tag; whoever makes one chooses its id's characters."""
+    return sha256(version.encode()).hexdigest()[:16] if version else NO_KEY
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0

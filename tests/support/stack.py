@@ -183,6 +183,8 @@ def _make() -> Stack:
     dynamodb = session.client("dynamodb")
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
+    make_login_settings(dynamodb, f"{STACK}-login-settings")
+    notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
@@ -197,6 +199,9 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
+        "LOGIN_SETTINGS": f"{STACK}-login-settings",
+        "LOGIN_NOTICE_QUEUE_URL": notices_url,
+        "SFTP_SERVER_ID": "s-ours56789abcdef00",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
@@ -217,6 +222,16 @@ def make_tables(dynamodb: Any, register: str, events: str) -> None:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
         )
+
+
+def make_login_settings(dynamodb: Any, table: str) -> None:
+    """Make the table of settings' copies for logins, as template.yaml has it."""
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "tenant", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "tenant", "KeyType": "HASH"}],
+    )
 
 
 def make_file_register(dynamodb: Any, table: str) -> None:

@@ -43,6 +43,7 @@ USE_CASES = (
     "sweep",
     "batch",
     "sftp_login",
+    "sftp_audit",
     "wiring",
 )
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}

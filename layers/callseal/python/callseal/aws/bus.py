@@ -34,6 +34,17 @@ class AuditBus:
         """Put an event; raises TransientError where it was not accepted."""
         self._gathering.put(event)
 
+    def put_all(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
+        """Put events in as few requests as possible; return an error for each that was not accepted, else None."""
+        outcomes: list[Exception | None] = []
+        for first in range(0, len(events), MAX_ENTRIES):
+            chunk = events[first : first + MAX_ENTRIES]
+            try:
+                outcomes += self._put(chunk)
+            except TransientError as exc:
+                outcomes += [exc] * len(chunk)
+        return outcomes
+
     def _put(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
         """Put events, those that were refused up to three times. PutEvents answers 200 even where it took nothing."""
         refused = dict.fromkeys(range(len(events)), "")

@@ -95,8 +95,11 @@ def test_the_policy_names_one_folder_and_nothing_may_be_deleted(cloud: Stack, au
         "List": ("s3:ListBucket", f"arn:aws:s3:::{SFTP}"),
         "Read": ("s3:GetObject", f"{own}/*"),
         "AnswerKeyCheck": ("s3:PutObject", [f"{own}/key-check/{'?' * digits}.answer" for digits in (40, 64)]),
+        "NoFolderBelow": ("s3:PutObject", f"{own}/key-check/*/*"),
         "AtRest": (["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{REGION}:123456789012:key/stack"),
     }  # fmt: skip
+    denied = [one["Sid"] for one in json.loads(policy)["Statement"] if one["Effect"] != "Allow"]
+    assert denied == ["NoFolderBelow"]
     conditions = [one["Condition"] for one in json.loads(policy)["Statement"] if "Condition" in one]
     assert conditions == [
         # Not "acme": that would list what belongs to acme-two as well.

@@ -11,6 +11,8 @@ from localcloud.stack import Function, QueueMapping
 from localcloud.template import LOCAL_BUCKET
 
 _LAYER_ARN = "layer:"
+# On one machine a person waits for the batch.
+LONGEST_WINDOW_SECONDS = 3.0
 
 
 def make_layer(context: Context, properties: Properties) -> Reference:
@@ -101,7 +103,7 @@ def _queue_mapping(context: Context, properties: Properties) -> QueueMapping:
         queue_arn=arn,
         function_arn=_function_arn(context, properties.require("FunctionName")),
         batch_size=int(properties.take("BatchSize", 10)),
-        window=float(properties.take("MaximumBatchingWindowInSeconds", 0)),
+        window=min(float(properties.take("MaximumBatchingWindowInSeconds", 0)), LONGEST_WINDOW_SECONDS),
         reports_item_failures="ReportBatchItemFailures" in properties.take("FunctionResponseTypes", []),
         max_concurrency=int(scaling.take("MaximumConcurrency", 1000)) if scaling else 1000,
     )

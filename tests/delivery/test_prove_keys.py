@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from callseal.keys.challenge import MAX_ATTEMPTS
+from callseal.proving import MAX_REFUSALS_A_DAY
 from tests.delivery.scene import CODE, PROOF, Scene, check, current
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, x509_tenant
@@ -182,18 +183,52 @@ def test_a_foreign_code_and_a_foreign_fingerprint_are_refused(scene: Scene) -> N
     assert set(rows(scene.cloud.dynamodb, "beta")) == {theirs}, "an answer makes no row"
 
 
-@pytest.mark.parametrize("name", ["x", "", "a" * 64, "A" * 63, "A" * 65, "../beta", "G" * 64, "A" * 64 + "\n"])
-def test_an_answer_of_any_name_is_refused_and_removed(scene: Scene, name: str) -> None:
+@pytest.mark.parametrize("name", ["x", "", "a" * 64, "A" * 63, "A" * 65, "../beta", "G" * 64, "A" * 64 + "\n",
+                                  "A" * 20 + "/" + "B" * 19, "/" * 40, "A" * 64 + ".answer/x"])  # fmt: skip
+def test_an_answer_of_any_name_is_refused_and_removed_and_rings_no_alarm(
+    scene: Scene, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene.paste(x509_tenant())
-    if "/" in name:
-        scene.cloud.s3.put_object(Bucket=SFTP, Key=f"acme/key-check/{name}.answer", Body=b"x")
-        text = json.dumps(notification(f"acme/key-check/{name}.answer", "e", 1)).replace(f'"{LANDING}"', f'"{SFTP}"')
-        assert failures(scene.prove_keys.lambda_handler(sqs_event(text), None)) == ["m0"]
-        return
-    scene.answer(name, "x")
+    fingerprint, sealed = scene.challenge()
+    code = code_in(x509_tenant(), sealed)
+    scene.answer(name, code)  # fails no message, and leaves no answer
     (refused,) = scene.refused()
     assert refused["recipients"] is None
     assert name not in refused["message"] or not name or name == "x"
+    (counted,) = [line for line in emitted(capsys) if "KeyAnswersDiscarded" in line]
+    assert (counted["KeyAnswersDiscarded"], counted["KeyProofsRefused"]) == ([1.0], [0.0])
+    scene.answer(fingerprint, code)
+    assert len(scene.proven()) == 1
+
+
+def test_a_flood_of_answers_is_a_few_events_a_day_and_no_alarm(
+    scene: Scene, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.paste(x509_tenant())
+    fingerprint, sealed = scene.challenge()
+    capsys.readouterr()
+    for number in range(MAX_REFUSALS_A_DAY + 10):
+        scene.answer(f"{'A' * 20}/{number:019}", f"{number}")
+    assert len(scene.refused()) == MAX_REFUSALS_A_DAY
+    lines = [line for line in emitted(capsys) if "KeyAnswersDiscarded" in line]
+    assert sum(line["KeyAnswersDiscarded"][0] for line in lines) == MAX_REFUSALS_A_DAY + 10
+    assert sum(line["KeyProofsRefused"][0] for line in lines) == 0
+    network.requests.clear()
+    scene.answer("x", "x")
+    operations = [request.operation for request in network.requests]
+    assert operations == ["GetObject", "Query", "DeleteObject"], "what an answer costs from then on"
+    scene.answer(fingerprint, code_in(x509_tenant(), sealed))
+    assert len(scene.proven()) == 1, "a right answer counts all the same"
+    scene.clock.pass_by(days=1)
+    scene.answer("y", "y")
+    assert len(scene.refused()) == MAX_REFUSALS_A_DAY + 1
+
+
+def test_one_tenants_flood_of_answers_hides_no_other_tenants_refusal(scene: Scene) -> None:
+    for number in range(MAX_REFUSALS_A_DAY + 1):
+        scene.answer(f"x{number}", f"{number}")
+    scene.answer("x", "x", "beta")
+    assert [detail["tenant"] for detail in scene.refused()].count("beta") == 1
 
 
 def test_the_code_is_nowhere_but_in_the_challenge(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:

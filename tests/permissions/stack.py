@@ -147,7 +147,7 @@ def _reference(name: str, resource: Mapping[str, Any], place: Place) -> tuple[st
         return bucket, {"Arn": f"arn:aws:s3:::{bucket}"}
     naming, service, form = _ARNS.get(kind, ("", "other", "{}"))
     own = resource["Properties"].get(naming, name)
-    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own}
+    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own, "ServerId": own}
 
 
 def _key(bucket: Mapping[str, Any]) -> str:

@@ -375,7 +375,19 @@ def what_the_sftp_server_logs_reaches_the_audit(template: Template) -> None:
     assert referred(subscription["LogGroupName"]) == {"SftpLogGroup"}
     assert referred(subscription["DestinationArn"]) == {"AuditSftpFunction"}
     wanted = set(re.findall(r'\(\$\.activity-type = "([A-Z_]+)"\)', subscription["FilterPattern"]))
-    assert wanted == {"CONNECTED", "AUTH_FAILURE", "ERROR"}
+    assert wanted == {"CONNECTED", "AUTH_FAILURE", "ERROR", "CONNECTION_REJECTED"}
+
+
+def the_sftp_server_accepts_a_change_of_times(template: Template) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-transfer-server-protocoldetails.html"""
+    (server,) = of_type(template, "AWS::Transfer::Server").values()
+    assert server["Properties"]["ProtocolDetails"] == {"SetStatOption": "ENABLE_NO_OP"}
+
+
+def the_function_that_faces_the_internet_puts_no_event(template: Template) -> None:
+    """PutEvents has a quota that sealing needs, and anybody can attempt any number of logins."""
+    statements = role_statements(template, "AuthenticateSftpRole")
+    assert "events:PutEvents" not in {action for each in statements for action in as_list(each["Action"])}
     assert referred(properties(template, "AuditSftpFunction")["DeadLetterConfig"]) == {"AuditDeadLetterQueue"}
 
 

@@ -148,6 +148,10 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.sftp_sessions_reach_one_bucket, [*SESSION_ROLE, 2, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.what_the_sftp_server_logs_reaches_the_audit,
      ["Resources", "AuditSftpSubscription", "Properties", "FilterPattern"], '{ ($.activity-type = "CONNECTED") }'),
+    (rules.the_sftp_server_accepts_a_change_of_times, [*SERVER, "ProtocolDetails"], {"SetStatOption": "DEFAULT"}),
+    (rules.the_function_that_faces_the_internet_puts_no_event,
+     ["Resources", "AuthenticateSftpRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0, "Action"],
+     ["events:PutEvents"]),
     (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
 ]  # fmt: skip

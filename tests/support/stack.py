@@ -185,6 +185,8 @@ def _make() -> Stack:
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
+    make_login_settings(dynamodb, f"{STACK}-login-settings")
+    notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
@@ -200,6 +202,9 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
+        "LOGIN_SETTINGS": f"{STACK}-login-settings",
+        "LOGIN_NOTICE_QUEUE_URL": notices_url,
+        "SFTP_SERVER_ID": "s-ours56789abcdef00",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
@@ -224,11 +229,20 @@ def make_tables(dynamodb: Any, register: str, events: str) -> None:
 
 def make_sweep_memory(dynamodb: Any, table: str) -> None:
     """Make the table with the sweep's memory, as template.yaml has it."""
+    _make_table(dynamodb, table, "id")
+
+
+def make_login_settings(dynamodb: Any, table: str) -> None:
+    """Make the table of settings' copies for logins, as template.yaml has it."""
+    _make_table(dynamodb, table, "tenant")
+
+
+def _make_table(dynamodb: Any, table: str, key: str) -> None:
     dynamodb.create_table(
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
     )
 
 

@@ -48,6 +48,7 @@ USE_CASES = (
     "key_requests",
     "batch",
     "sftp_login",
+    "sftp_audit",
     "wiring",
 )
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}

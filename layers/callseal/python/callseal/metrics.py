@@ -23,6 +23,7 @@ UNITS = {
     "KeysExpiring": "Count",
     "KeysProven": "Count",
     "KeyProofsRefused": "Count",
+    "KeyAnswersDiscarded": "Count",
     "FilesUnfetched": "Count",
     "FilesExpired": "Count",
 }

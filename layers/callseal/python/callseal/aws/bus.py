@@ -38,6 +38,17 @@ class AuditBus:
         """Put an event; raises TransientError where it was not accepted."""
         self._gathering.put(event)
 
+    def put_all(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
+        """Put events in as few requests as possible; return an error for each that was not accepted, else None."""
+        outcomes: list[Exception | None] = []
+        for first in range(0, len(events), MAX_ENTRIES):
+            chunk = events[first : first + MAX_ENTRIES]
+            try:
+                outcomes += self._put(chunk)
+            except TransientError as exc:
+                outcomes += [exc] * len(chunk)
+        return outcomes
+
     def _put(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
         """Put events, kind by kind: a kind that cannot be put fails no other."""
         kinds = dict.fromkeys(event.detail_type for event in events)

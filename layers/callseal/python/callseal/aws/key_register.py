@@ -1,14 +1,14 @@
 """The key register in DynamoDB: a tenant's keys, and the state of their challenges.
 
-One partition for each tenant. The sort key is a key's fingerprint for its row, and `challenge#<fingerprint>` for its
-challenge, so that one request reads all that is known of a tenant.
+One partition for each tenant. The sort key is a key's fingerprint for its row, `challenge#<fingerprint>` for its
+challenge, and `refused#<day>` for the count of refused answers, so that one request reads all that is known of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.batches import write_each
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CHALLENGE = "challenge#"
 # A row's tenant and fingerprint.
 RowName = tuple[str, str]
+REFUSED = "refused#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Known:
 
     rows: tuple[Row, ...]
     challenges: tuple[Challenge, ...]
+    # Answers of this tenant that were refused with an audit event, by day (YYYY-MM-DD).
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def challenge(self, fingerprint: str) -> Challenge | None:
         """Give a key's challenge."""
@@ -47,14 +50,23 @@ class KeyRegister:
 
     def known(self, tenant: str) -> Known:
         """Read a tenant's partition."""
-        rows, challenges = [], []
+        rows, challenges, refused = [], [], {}
         for found in self._items(tenant):
             name = str(found["fingerprint"])
             if FINGERPRINT.fullmatch(name):
                 rows.append(_read(Row, found))
             elif name.startswith(CHALLENGE):
                 challenges.append(_read(Challenge, found | {"fingerprint": name.removeprefix(CHALLENGE)}))
-        return Known(tuple(rows), tuple(challenges))
+            elif name.startswith(REFUSED):
+                refused[name.removeprefix(REFUSED)] = int(found["count"])
+        return Known(tuple(rows), tuple(challenges), refused)
+
+    def count_refusal(self, tenant: str, count: int, now: datetime) -> None:
+        """Write how many of a tenant's answers were refused today; two at once may count as one."""
+        day = f"{now.astimezone(UTC):%Y-%m-%d}"
+        members = {"count": count, "expires_at": int((now + timedelta(days=2)).timestamp())}
+        with calling("Counting a refused answer"):
+            self._client.put_item(TableName=self._table, Item=item(members | _name(tenant, REFUSED + day)))
 
     def keep_challenge(self, new: Challenge, old: Challenge | None) -> None:
         """Write a challenge's state over the one that was read; ChangedMeanwhileError where that is no longer there."""

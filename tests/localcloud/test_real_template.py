@@ -49,7 +49,11 @@ def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None
         expected.add(f"{bucket}BucketPolicy.PolicyDocument.TlsOnly")
     expected |= {f"{bucket}BucketPolicy.PolicyDocument.NeverOverwrite" for bucket in ("Sftp", "Archive")}
     expected |= {
-        "LandingBucketPolicy.PolicyDocument.KmsOnly",
+        f"{bucket}BucketPolicy.PolicyDocument.{sid}"
+        for bucket in ("Landing", "Sftp", "Archive")
+        for sid in ("StackKeyOnly", "NoKeyOfTheUploader")
+    }
+    expected |= {
         "AuditRule.Targets[1].Id=LockedBucket",
         "AuditRule.Targets[0].DeadLetterConfig",
     }

@@ -24,6 +24,11 @@ ENCRYPT_ON_LANDING = {
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
 # Creating and uploading parts of a multipart upload takes no condition; its completion does.
 UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+UNDER_ANOTHER_KEY = {
+    "Null": {"s3:x-amz-server-side-encryption": "false"},
+    "StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": {"Fn::GetAtt": ["StackKey", "Arn"]}},
+}
+UNDER_THE_UPLOADERS_KEY = {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
 STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
@@ -125,6 +130,18 @@ def buckets_take_tls_only(template: Template) -> None:
         covered = [(each["Action"], each["Resource"]) for each in denials]
         whole = [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
         assert covered == [("s3:*", whole)], name
+
+
+def buckets_take_the_stack_key_only(template: Template) -> None:
+    """Each request that names another key is denied; tests/permissions evaluates the policies."""
+    for name in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
+        denials = {one["Sid"]: one for one in bucket_denials(template, name)}
+        for sid, condition in {
+            "StackKeyOnly": UNDER_ANOTHER_KEY,
+            "NoKeyOfTheUploader": UNDER_THE_UPLOADERS_KEY,
+        }.items():
+            covered = [denials[sid][member] for member in ("Action", "Resource", "Condition")]
+            assert covered == ["s3:PutObject", {"Fn::Sub": f"${{{name}.Arn}}/*"}, condition], (name, sid)
 
 
 def data_outlives_the_stack(template: Template) -> None:

@@ -63,6 +63,8 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.buckets_abort_incomplete_uploads, [*LANDING_RULES, 0, "Status"], "Disabled"),
     (rules.buckets_take_tls_only, [*SFTP_POLICY, 0, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.buckets_take_tls_only, [*SFTP_POLICY, 0, "Effect"], "Allow"),
+    (rules.buckets_take_the_stack_key_only, [*SFTP_POLICY, 2, "Condition"], {}),
+    (rules.buckets_take_the_stack_key_only, [*SFTP_POLICY, 3, "Principal"], {"AWS": "nobody"}),
     (rules.data_outlives_the_stack, ["Resources", "LandingBucket", "DeletionPolicy"], "Delete"),
     (rules.landing_never_expires, LANDING_RULES, [EXPIRED]),
     (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], 1, "ExpirationInDays"], 7),

@@ -26,7 +26,10 @@ class Created:
 
 @dataclass(frozen=True)
 class Function:
-    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced)."""
+    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced).
+
+    `log_level` is that of Lambda's own filter, None where there is none.
+    """
 
     logical_id: str
     name: str
@@ -36,7 +39,7 @@ class Function:
     timeout: float
     memory: int
     environment: Mapping[str, str]
-    log_level: str
+    log_level: str | None
     layers: tuple[Path, ...]
 
 

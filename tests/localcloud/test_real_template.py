@@ -140,7 +140,7 @@ def test_function_runs_with_its_declared_environment(cloud: LocalCloud) -> None:
     assert function.environment["SFTP_BUCKET"] == cloud.outputs["SftpBucketName"]
     assert function.environment["ENCRYPT_QUEUE_URL"] == cloud.outputs["EncryptQueueUrl"]
     assert function.timeout == 780
-    assert function.log_level == "INFO"
+    assert function.log_level is None
     assert function.code == PROJECT / "functions" / "encrypt_recording"
     assert PROJECT / "layers" / "callseal" / "python" in function.layers
 

@@ -180,6 +180,14 @@ def functions_have_a_role_and_a_log_group(template: Template) -> None:
         assert "RetentionInDays" in properties(template, group), name
 
 
+def metrics_pass_every_log_level(template: Template) -> None:
+    """Lambda filters in the JSON format alone, and would drop metrics from WARN on."""
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        logging = function["Properties"]["LoggingConfig"]
+        assert (logging["LogFormat"], logging.get("ApplicationLogLevel")) == ("Text", None), name
+        assert function["Properties"]["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}, name
+
+
 def alarms_on(template: Template, queue: str, metric: str) -> list[Resource]:
     alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
     return [each for each in alarms if each["MetricName"] == metric and queue in referred(each["Dimensions"])]

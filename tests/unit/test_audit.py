@@ -27,9 +27,9 @@ PLAIN = Output("archive", "archive-bucket", "acme/2026/4711_1.wav", 1024, None, 
 RECIPIENTS = [Recipient("A1" * 32, "x509", NOW + timedelta(days=9)), Recipient("B2" * 20, "openpgp", None)]
 # DESIGN section 3: "several reasons at once: the first in this order wins".
 IN_ORDER = [
-    "UnsupportedFile", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing", "KeyIsPrivate",
-    "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid", "KeyUnproven",
-    "OutputConflict",
+    "UnsupportedFile", "SourceUnreadable", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing",
+    "KeyIsPrivate", "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid",
+    "KeyUnproven", "OutputConflict",
 ]  # fmt: skip
 objects = st.builds(
     LandedObject,

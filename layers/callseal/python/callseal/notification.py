@@ -18,6 +18,8 @@ from callseal.landing import LandedObject
 
 # What may stand between an entity-tag's quotes (RFC 9110, 8.8.3), in ASCII: it goes into conditions and metadata.
 _ETAG = re.compile(r"[!#-~]{1,256}")
+# Between the colon and the end of an eventName: S3's are Put, Copy and the like, the sweep has two of its own.
+PUT_BACK, PUT_BACK_UNREADABLE = "PutBack", "PutBackUnreadable"
 NOTHING: tuple[LandedObject, ...] = ()
 
 
@@ -84,7 +86,8 @@ def parse_notification(notification: object) -> tuple[LandedObject, ...]:
 
 def _landed_object(record: Any) -> LandedObject:
     try:
-        if not _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
+        created, colon, how = _text(record["eventName"]).removeprefix("s3:").partition(":")
+        if (created, colon) != ("ObjectCreated", ":"):
             raise UnreadableNotificationError("The message tells of something else than an object's creation.")
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
         etag, size, version_id = thing.get("eTag"), thing.get("size"), thing.get("versionId")
@@ -96,6 +99,7 @@ def _landed_object(record: Any) -> LandedObject:
             size=None if size is None else _size(size),
             version_id=_text(version_id) if version_id else None,
             landed_at=_moment(record.get("eventTime")),
+            was_unreadable=how == PUT_BACK_UNREADABLE,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise UnreadableNotificationError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Semaphore
 from typing import Any
@@ -55,7 +55,7 @@ class Swept:
 
     def samples(self) -> Iterator[Sample]:
         """Give the metrics of a run over all of landing."""
-        for name, states in {"Held": ("held",), "Owed": ("put_back", "waiting", "failed")}.items():
+        for name, states in {"Held": ("held", "unreadable"), "Owed": ("put_back", "waiting", "failed")}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
             yield Sample(f"{name}Files", sum(self.counts[state] for state in states))
             yield Sample(f"Oldest{name}Age", oldest.total_seconds())
@@ -136,6 +136,8 @@ class Sweep:
             return "failed"
 
     def _sweep(self, landed: LandedObject, held: Held | None, age: timedelta, room: Semaphore) -> str:
+        if held and held.reason == Reason.SOURCE_UNREADABLE:
+            return self._have_read(landed, held, age, room)
         verdict = self._judge_anew(landed) if held else None
         if held and verdict == held.reason:
             self._complain(landed, held, age)
@@ -151,6 +153,16 @@ class Sweep:
         # What would be held for another reason by now goes back too: who takes it up says so.
         self._queue.put(landed)
         return state
+
+    def _have_read(self, landed: LandedObject, held: Held, age: timedelta, room: Semaphore) -> str:
+        """Requeue a file that could not be read: only the queue's function has the rights to find out if it can now.
+
+        That function reports the release, or leaves the file held without another event.
+        """
+        self._complain(landed, held, age)
+        if room.acquire(blocking=False):
+            self._queue.put(replace(landed, was_unreadable=True))
+        return "unreadable"
 
     def _judge_anew(self, landed: LandedObject) -> Plan | Reason:
         """Plan a held file anew, or tell what it would be held for. Files of a tenant share what this run has read."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.gathering import Gathering, Rendezvous
-from callseal.errors import CallsealError, Reason, SourceGoneError, SourceReplacedError, TransientError
+from callseal.aws.unreadable import REFUSED, REFUSED_GET, sentence
+from callseal.errors import (
+    AccessRefusedError,
+    CallsealError,
+    Reason,
+    SourceGoneError,
+    SourceReplacedError,
+    SourceUnreadableError,
+    TransientError,
+)
 from callseal.landing import LandedObject
 
 if TYPE_CHECKING:
@@ -18,6 +27,9 @@ if TYPE_CHECKING:
 STATE_TAG, REASON_TAG, DAYS_TAG, HELD = "callseal-state", "callseal-reason", "callseal-held-days", "held"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
+# For its checksum, S3 decrypts with the object's KMS key on the caller's behalf; no byte is read:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+_USES_THE_KEY = {"ChecksumMode": "ENABLED"}
 # A request may name 1,000; there are never more of them than records that are worked on at once.
 MAX_PURGED_TOGETHER = 100
 
@@ -58,22 +70,43 @@ class LandingBucket:
         self.name = name
         self._purges = Gathering(self._purge, MAX_PURGED_TOGETHER, rendezvous)
 
-    def find(self, landed: LandedObject) -> LandedObject:
-        """Look whether the object is still there, and complete what its notification left out."""
-        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
-            head = self._s3.head_object(**self._address(landed), **self._if_match(landed))
+    def find(self, landed: LandedObject, *, readable: bool = False) -> LandedObject:
+        """Look whether the object is still there (and can be read), and complete what its notification left out."""
+        with self.reading(landed):
+            head = self._head(landed, **(_USES_THE_KEY if readable else {}))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
         """Read the object as a stream."""
-        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
-            answer = self._s3.get_object(**self._address(landed), **self._if_match(landed))
+        with self.reading(landed):
+            answer = self._get(landed)
         try:
             yield LandedBody(answer["Body"], answer["ContentLength"])
         finally:
             answer["Body"].close()
+
+    @contextmanager
+    def reading(self, landed: LandedObject) -> Iterator[None]:
+        """Turn a refusal of what reads the object into SourceUnreadableError, if a second look is refused as well.
+
+        AWS refuses once in a while what it allows: while a change of permissions spreads, for one.
+        """
+        try:
+            yield
+        except AccessRefusedError:
+            self._look_again(landed)
+            raise
+
+    def listed(self, landed: LandedObject) -> LandedObject:
+        """Complete an object by the bucket's listing, which tells of one that cannot be read, too."""
+        found = next((one for page in self.list(landed.key) for one in page if one.key == landed.key), None)
+        if found is None:
+            raise SourceGoneError("The landed file is not in the bucket's listing.")
+        if landed.etag not in (None, found.etag):
+            raise SourceReplacedError("The landed file has another etag in the bucket's listing.")
+        return replace(landed, etag=found.etag, size=found.size, landed_at=landed.landed_at or found.landed_at)
 
     def purge(self, landed: LandedObject) -> None:
         """Delete the object, if it is still the one that was read; those of several threads go together."""
@@ -103,6 +136,28 @@ class LandingBucket:
             )
             for page in pages:
                 yield [self._listed(item) for item in page.get("Contents", [])]
+
+    def _head(self, landed: LandedObject, **options: str) -> Any:
+        with calling("Looking at the landed file", **REFUSED, on_404=SourceGoneError, on_412=SourceReplacedError):
+            return self._s3.head_object(**self._address(landed), **self._if_match(landed), **options)  # type: ignore[arg-type]
+
+    def _get(self, landed: LandedObject) -> Any:
+        with calling("Opening the landed file", **REFUSED_GET, on_404=SourceGoneError, on_412=SourceReplacedError):
+            return self._s3.get_object(**self._address(landed), **self._if_match(landed))
+
+    def _look_again(self, landed: LandedObject) -> None:
+        try:
+            self._get(landed)["Body"].close()
+        except AccessRefusedError as exc:
+            raise SourceUnreadableError(sentence(exc.code, self._kms_key(landed))) from exc
+
+    def _kms_key(self, landed: LandedObject) -> str | None:
+        """Return the ARN of the object's KMS key, None if it has none or S3 does not tell."""
+        try:
+            key: str | None = self._head(landed).get("SSEKMSKeyId")
+        except TransientError:
+            return None
+        return key
 
     def _purge(self, several: Sequence[LandedObject]) -> Sequence[Exception | None]:
         done = self._purge_together(several) if len(several) > 1 else ()

@@ -29,6 +29,8 @@ UNDER_ANOTHER_KEY = {
     "StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": {"Fn::GetAtt": ["StackKey", "Arn"]}},
 }
 UNDER_THE_UPLOADERS_KEY = {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}
+# Kept when it is taken out of the stack, and not when the deploy that made it fails: the next one takes the same names.
+KEPT = ("RetainExceptOnCreate", "Retain")
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
 STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
@@ -147,7 +149,16 @@ def buckets_take_the_stack_key_only(template: Template) -> None:
 def data_outlives_the_stack(template: Template) -> None:
     kinds = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
     for name, resource in [pair for kind in kinds for pair in of_type(template, kind).items()]:
-        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
+        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == KEPT, name
+
+
+def a_failed_first_deploy_leaves_nothing(template: Template) -> None:
+    """What is left would be in the way of the next one, which takes the same names."""
+    for name, resource in template["Resources"].items():
+        assert resource.get("DeletionPolicy", "Delete") in ("Delete", KEPT[0]), name
+    protection = template["Parameters"]["TableDeletionProtection"]
+    assert (protection["Default"], protection["AllowedValues"]) == ("off", ["off", "on"])
+    assert template["Conditions"]["TablesAreProtected"] == {"Fn::Equals": [{"Ref": "TableDeletionProtection"}, "on"]}
 
 
 def landing_never_expires(template: Template) -> None:
@@ -440,8 +451,10 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
         assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}, name
     for name in ("KeyRegister", "FileRegister"):
         register = template["Resources"][name]
-        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
-        assert register["Properties"]["DeletionProtectionEnabled"] is True, name
+        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == KEPT, name
+        assert register["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["TablesAreProtected", True, False]}, (
+            name
+        )
         assert register["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
 
 

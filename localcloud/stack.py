@@ -29,6 +29,7 @@ class Function:
     """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced).
 
     `retries` is how often a failed asynchronous invocation is tried again.
+    `log_level` is that of Lambda's own filter, None where there is none.
     """
 
     logical_id: str
@@ -39,7 +40,7 @@ class Function:
     timeout: float
     memory: int
     environment: Mapping[str, str]
-    log_level: str
+    log_level: str | None
     layers: tuple[Path, ...]
     retries: int = 2
 

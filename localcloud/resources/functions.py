@@ -84,13 +84,15 @@ def _environment(properties: Properties) -> dict[str, str]:
     return {name: str(value) for name, value in variables.items()}
 
 
-def _log_level(properties: Properties) -> str:
+def _log_level(properties: Properties) -> str | None:
+    """Return the level that Lambda filters by, which it does in the JSON format alone."""
     logging = properties.nested("LoggingConfig")
     if logging is None:
-        return "WARNING"
+        return None
     logging.leave_out("LogGroup", "the function's lines go to logs/<logical id>.log of the state folder")
     logging.leave_out("LogFormat", "lines are kept as the function writes them")
-    return str(logging.take("ApplicationLogLevel", "INFO"))
+    level = str(logging.take("ApplicationLogLevel", "INFO"))
+    return level if logging.take("LogFormat", "Text") == "JSON" else None
 
 
 def _queue_mapping(context: Context, properties: Properties) -> QueueMapping:

@@ -225,7 +225,7 @@ def log() -> Iterator[StringIO]:
     streams = [handler.setStream(collected) for handler in handlers]  # type: ignore[attr-defined]
     assert streams
     level = root.level
-    root.setLevel(logging.DEBUG)  # as LogLevel=DEBUG does, by Lambda's ApplicationLogLevel
+    root.setLevel(logging.DEBUG)  # whatever level a library is given
     root.addHandler(everything)
     yield collected
     root.removeHandler(everything)

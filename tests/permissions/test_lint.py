@@ -24,6 +24,12 @@ EXPLAINED = {
         KEY_POLICY,
         "MISMATCHED_TYPE",
     ): "The encryption context is a text that holds an ARN: ArnLike, as that guide has it.",
+} | {
+    (
+        f"{bucket}BucketPolicy.PolicyDocument",
+        "MISMATCHED_TYPE_BUT_USABLE",
+    ): "Compared as a text, a key id or an alias in place of the key's ARN differs from it, and is denied."
+    for bucket in ("Landing", "Sftp", "Archive")
 }
 # The wildcards that statements of Allow have, and why. IAM's `*` passes over slashes, its `?` is one character.
 WILDCARDS = {

@@ -24,6 +24,13 @@ ENCRYPT_ON_LANDING = {
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
 # Creating and uploading parts of a multipart upload takes no condition; its completion does.
 UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+UNDER_ANOTHER_KEY = {
+    "Null": {"s3:x-amz-server-side-encryption": "false"},
+    "StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": {"Fn::GetAtt": ["StackKey", "Arn"]}},
+}
+UNDER_THE_UPLOADERS_KEY = {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}
+# Kept when it is taken out of the stack, and not when the deploy that made it fails: the next one takes the same names.
+KEPT = ("RetainExceptOnCreate", "Retain")
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
 STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
@@ -156,10 +163,31 @@ def buckets_take_tls_only(template: Template) -> None:
         assert covered == [("s3:*", whole)], name
 
 
+def buckets_take_the_stack_key_only(template: Template) -> None:
+    """Each request that names another key is denied; tests/permissions evaluates the policies."""
+    for name in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
+        denials = {one["Sid"]: one for one in bucket_denials(template, name)}
+        for sid, condition in {
+            "StackKeyOnly": UNDER_ANOTHER_KEY,
+            "NoKeyOfTheUploader": UNDER_THE_UPLOADERS_KEY,
+        }.items():
+            covered = [denials[sid][member] for member in ("Action", "Resource", "Condition")]
+            assert covered == ["s3:PutObject", {"Fn::Sub": f"${{{name}.Arn}}/*"}, condition], (name, sid)
+
+
 def data_outlives_the_stack(template: Template) -> None:
     kinds = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
     for name, resource in [pair for kind in kinds for pair in of_type(template, kind).items()]:
-        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
+        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == KEPT, name
+
+
+def a_failed_first_deploy_leaves_nothing(template: Template) -> None:
+    """What is left would be in the way of the next one, which takes the same names."""
+    for name, resource in template["Resources"].items():
+        assert resource.get("DeletionPolicy", "Delete") in ("Delete", KEPT[0]), name
+    protection = template["Parameters"]["TableDeletionProtection"]
+    assert (protection["Default"], protection["AllowedValues"]) == ("off", ["off", "on"])
+    assert template["Conditions"]["TablesAreProtected"] == {"Fn::Equals": [{"Ref": "TableDeletionProtection"}, "on"]}
 
 
 def landing_never_expires(template: Template) -> None:
@@ -190,6 +218,14 @@ def functions_have_a_role_and_a_log_group(template: Template) -> None:
         assert role in of_type(template, "AWS::IAM::Role"), name
         assert referred(properties(template, group)["KmsKeyId"]) == {"StackKey"}, name
         assert "RetentionInDays" in properties(template, group), name
+
+
+def metrics_pass_every_log_level(template: Template) -> None:
+    """Lambda filters in the JSON format alone, and would drop metrics from WARN on."""
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        logging = function["Properties"]["LoggingConfig"]
+        assert (logging["LogFormat"], logging.get("ApplicationLogLevel")) == ("Text", None), name
+        assert function["Properties"]["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}, name
 
 
 def alarms_on(template: Template, queue: str, metric: str) -> list[Resource]:
@@ -476,8 +512,10 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
         assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}, name
     for name in ("KeyRegister", "FileRegister"):
         register = template["Resources"][name]
-        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
-        assert register["Properties"]["DeletionProtectionEnabled"] is True, name
+        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == KEPT, name
+        assert register["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["TablesAreProtected", True, False]}, (
+            name
+        )
         assert register["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
 
 

@@ -30,9 +30,9 @@ RECIPIENTS = [
 ]
 # DESIGN section 3: "several reasons at once: the first in this order wins".
 IN_ORDER = [
-    "UnsupportedFile", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing", "KeyIsPrivate",
-    "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid", "KeyUnproven",
-    "OutputConflict",
+    "UnsupportedFile", "SourceUnreadable", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing",
+    "KeyIsPrivate", "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid",
+    "KeyUnproven", "OutputConflict",
 ]  # fmt: skip
 objects = st.builds(
     LandedObject,

@@ -171,7 +171,8 @@ class Committer:
         self._refuse_occupied(address)
         landed = self._landing.find(plan.landed)
         source = StoredObject(Address(landed.bucket, landed.key), landed.etag or "", landed.size or 0, {})
-        return self._outputs.copy(source, address, plan.label(way))
+        with self._landing.reading(landed):
+            return self._outputs.copy(source, address, plan.label(way))
 
     def _copy_sealed(self, first: StoredObject, address: Address, progress: Progress) -> StoredObject:
         """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""

@@ -25,6 +25,8 @@ class LandedObject:
     version_id: str | None = None
     # For the metrics alone: it says nothing of which object is meant.
     landed_at: datetime | None = field(default=None, compare=False)
+    # The sweep puts it back because it was held as SourceUnreadable, to find out whether it can be read now.
+    was_unreadable: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from callseal.landing import TENANT, LandedObject
 _ETAG = re.compile(r"[!#-~]{1,256}")
 # As audit.timestamp writes it. From the year 9000 on, an end that is reckoned from it could be no date any more.
 _AUDIT_TIME = re.compile(r"[0-8]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+# Between the colon and the end of an eventName: S3's are Put, Copy and the like, the sweep has two of its own.
+PUT_BACK, PUT_BACK_UNREADABLE = "PutBack", "PutBackUnreadable"
 NOTHING: tuple[LandedObject, ...] = ()
 
 
@@ -86,7 +88,8 @@ def parse_notification(notification: object) -> tuple[LandedObject, ...]:
 
 def _landed_object(record: Any) -> LandedObject:
     try:
-        if not _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
+        created, colon, how = _text(record["eventName"]).removeprefix("s3:").partition(":")
+        if (created, colon) != ("ObjectCreated", ":"):
             raise UnreadableNotificationError("The message tells of something else than an object's creation.")
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
         etag, size, version_id = thing.get("eTag"), thing.get("size"), thing.get("versionId")
@@ -98,6 +101,7 @@ def _landed_object(record: Any) -> LandedObject:
             size=None if size is None else _size(size),
             version_id=_text(version_id) if version_id else None,
             landed_at=_moment(record.get("eventTime")),
+            was_unreadable=how == PUT_BACK_UNREADABLE,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise UnreadableNotificationError(

@@ -15,7 +15,8 @@ from typing import Any
 
 from callseal import audit
 from callseal.aws.bus import AuditBus
-from callseal.aws.landing_bucket import Held, LandingBucket
+from callseal.aws.hold_tags import Held
+from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.queue import LandedQueue
 from callseal.aws.sweep_memory import SweepMemory
 from callseal.aws.tenants import Clock
@@ -168,6 +169,8 @@ class Sweep:
         return "put_back"
 
     def _sweep_held(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+        if held.reason == Reason.SOURCE_UNREADABLE:
+            return self._have_read(turns, landed, held)
         verdict = self._judge_anew(turns, landed)
         # One that was released and did not become a delivery must be held anew, with an event that says so.
         if verdict == held.reason and not held.released:
@@ -184,6 +187,16 @@ class Sweep:
         # A file that would be held for another reason by now goes back too: the delivery says so.
         self._queue.put(landed)
         return "released" if isinstance(verdict, Plan) else "put_back"
+
+    def _have_read(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+        """Requeue a file that could not be read: only the queue's function has the rights to find out if it can now.
+
+        That function reports the release, or leaves the file held without another event.
+        """
+        self._complain(landed, held)
+        if self._room.take(turns.share):
+            self._queue.put(replace(landed, was_unreadable=True))
+        return "unreadable"
 
     def _judge_anew(self, turns: Turns, landed: LandedObject) -> Plan | Reason:
         """Return a held file's plan, or what it would be held for. A tenant's files share what this run has read."""

@@ -46,7 +46,7 @@ class Swept:
 
     def samples(self) -> Iterator[Sample]:
         """Return the metrics of a run over all of landing."""
-        for name, states in {"Held": ("held",), "Owed": PENDING}.items():
+        for name, states in {"Held": ("held", "unreadable"), "Owed": PENDING}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
             yield Sample(f"{name}Files", sum(self.counts[state] for state in states))
             yield Sample(f"Oldest{name}Age", oldest.total_seconds())

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.gathering import Gathering, Rendezvous
-from callseal.errors import CallsealError, HeldError, SourceGoneError, SourceReplacedError, TransientError
+from callseal.aws.hold_tags import DAYS_TAG, HOLD_TAG, OUR_TAGS, Held, held_by, held_tags, hold_of
+from callseal.aws.unreadable import REFUSED, REFUSED_GET, sentence
+from callseal.errors import (
+    AccessRefusedError,
+    CallsealError,
+    HeldError,
+    SourceGoneError,
+    SourceReplacedError,
+    SourceUnreadableError,
+    TransientError,
+)
 from callseal.landing import LandedObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-STATE_TAG, REASON_TAG, DAYS_TAG, HELD = "callseal-state", "callseal-reason", "callseal-held-days", "held"
-# `<number> <hash of the key's version, or ->`, and ` released` once its release is in the audit; absent means `0 -`.
-HOLD_TAG, HOLD, NO_KEY = "callseal-hold", re.compile(r"([0-9]{1,9}) ([0-9a-f]{16}|-)( released)?"), "-"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
+# For its checksum, S3 decrypts with the object's KMS key on the caller's behalf; no byte is read:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+_USES_THE_KEY = {"ChecksumMode": "ENABLED"}
 # A request may name 1,000; there are never more of them than records that are worked on at once.
 MAX_PURGED_TOGETHER = 100
 
@@ -45,25 +53,6 @@ class LandedBody:
             return bytes(self._body.read(size))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the tags of a held object say: its reason, and the age in days that was last complained of.
-
-    `number` counts the holds before this one, each of another cause; `released` says that this one is over.
-    """
-
-    reason: str
-    days: int
-    number: int = 0
-    key: str = NO_KEY
-    released: bool = False
-
-    def number_of(self, error: HeldError) -> int:
-        """Return the number of a hold that comes now: this one's if it repeats it, else the next."""
-        repeats = (self.reason, self.key) == (error.reason.value, _key_mark(error.key_version)) and not self.released
-        return self.number if repeats else self.number + 1
-
-
 class LandingBucket:
     """Reads, tags and purges landed objects; each call touches the object of that etag, or raises SourceGoneError."""
 
@@ -73,22 +62,43 @@ class LandingBucket:
         self.name = name
         self._purges = Gathering(self._purge, MAX_PURGED_TOGETHER, rendezvous)
 
-    def find(self, landed: LandedObject) -> LandedObject:
-        """Look whether the object is still there, and complete what its notification left out."""
-        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
-            head = self._s3.head_object(**self._address(landed), **self._if_match(landed))
+    def find(self, landed: LandedObject, *, readable: bool = False) -> LandedObject:
+        """Look whether the object is still there (and can be read), and complete what its notification left out."""
+        with self.reading(landed):
+            head = self._head(landed, **(_USES_THE_KEY if readable else {}))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
         """Read the object as a stream."""
-        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
-            answer = self._s3.get_object(**self._address(landed), **self._if_match(landed))
+        with self.reading(landed):
+            answer = self._get(landed)
         try:
             yield LandedBody(answer["Body"], answer["ContentLength"])
         finally:
             answer["Body"].close()
+
+    @contextmanager
+    def reading(self, landed: LandedObject) -> Iterator[None]:
+        """Turn a refusal of what reads the object into SourceUnreadableError, if a second look is refused as well.
+
+        AWS refuses once in a while what it allows: while a change of permissions spreads, for one.
+        """
+        try:
+            yield
+        except AccessRefusedError:
+            self._look_again(landed)
+            raise
+
+    def listed(self, landed: LandedObject) -> LandedObject:
+        """Complete an object by the bucket's listing, which tells of one that cannot be read, too."""
+        found = next((one for page in self.list(landed.key) for one in page if one.key == landed.key), None)
+        if found is None:
+            raise SourceGoneError("The landed file is not in the bucket's listing.")
+        if landed.etag not in (None, found.etag):
+            raise SourceReplacedError("The landed file has another etag in the bucket's listing.")
+        return replace(landed, etag=found.etag, size=found.size, landed_at=landed.landed_at or found.landed_at)
 
     def purge(self, landed: LandedObject) -> None:
         """Delete the object, if it is still the one that was read; those of several threads go together."""
@@ -97,16 +107,12 @@ class LandingBucket:
     def tag_held(self, landed: LandedObject, error: HeldError, number: int) -> None:
         """Tag the object as held; the platform's own tags stay as far as S3's limit of ten lets them."""
         before = self._tags(landed)
-        tags, (stood, _, released) = {STATE_TAG: HELD, REASON_TAG: error.reason.value}, _hold(before)
-        # A later hold, or the release of this one, may have come in between, and must not be forgotten.
-        if (number, False) >= (stood, released) and (number or error.key_version):
-            tags[HOLD_TAG] = f"{number} {_key_mark(error.key_version)}"
-        self._tag(landed, before, tags)
+        self._tag(landed, before, held_tags(before, error, number))
 
     def tag_released(self, landed: LandedObject, held: Held) -> None:
         """Remember with a held object that the release of this hold is in the audit; it stays held until delivered."""
         before = self._tags(landed)
-        number, _, released = _hold(before)
+        number, _, released = hold_of(before)
         if (number, released) == (held.number, False):
             self._tag(landed, before, {HOLD_TAG: f"{held.number} {held.key} released"})
 
@@ -116,10 +122,7 @@ class LandingBucket:
 
     def held(self, landed: LandedObject) -> Held | None:
         """Tell what the object is held for, or None where it is not."""
-        tags = self._tags(landed)
-        if tags.get(STATE_TAG) != HELD:
-            return None
-        return Held(tags.get(REASON_TAG, ""), _whole(tags.get(DAYS_TAG, "")), *_hold(tags))
+        return held_by(self._tags(landed))
 
     def list(self, prefix: str = "") -> Iterator[Sequence[LandedObject]]:
         """List what lies in the bucket under a prefix, page by page of up to 1,000."""
@@ -140,6 +143,28 @@ class LandingBucket:
         with calling("Listing the landing bucket"):
             page = self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, StartAfter=after, MaxKeys=most)
         return [self._listed(item) for item in page.get("Contents", [])], page["IsTruncated"]
+
+    def _head(self, landed: LandedObject, **options: str) -> Any:
+        with calling("Looking at the landed file", **REFUSED, on_404=SourceGoneError, on_412=SourceReplacedError):
+            return self._s3.head_object(**self._address(landed), **self._if_match(landed), **options)  # type: ignore[arg-type]
+
+    def _get(self, landed: LandedObject) -> Any:
+        with calling("Opening the landed file", **REFUSED_GET, on_404=SourceGoneError, on_412=SourceReplacedError):
+            return self._s3.get_object(**self._address(landed), **self._if_match(landed))
+
+    def _look_again(self, landed: LandedObject) -> None:
+        try:
+            self._get(landed)["Body"].close()
+        except AccessRefusedError as exc:
+            raise SourceUnreadableError(sentence(exc.code, self._kms_key(landed))) from exc
+
+    def _kms_key(self, landed: LandedObject) -> str | None:
+        """Return the ARN of the object's KMS key, None if it has none or S3 does not tell."""
+        try:
+            key: str | None = self._head(landed).get("SSEKMSKeyId")
+        except TransientError:
+            return None
+        return key
 
     def _purge(self, several: Sequence[LandedObject]) -> Sequence[Exception | None]:
         done = self._purge_together(several) if len(several) > 1 else ()
@@ -174,7 +199,7 @@ class LandingBucket:
         return LandedObject(self.name, item["Key"], etag, item["Size"], landed_at=item["LastModified"])
 
     def _tag(self, landed: LandedObject, before: dict[str, str], ours: dict[str, str]) -> None:
-        kept = {name: value for name, value in before.items() if name in (STATE_TAG, REASON_TAG, DAYS_TAG, HOLD_TAG)}
+        kept = {name: value for name, value in before.items() if name in OUR_TAGS}
         ours = kept | ours
         others = [tag for tag in before.items() if tag[0] not in ours]
         tags = {**ours, **dict(others[: MAX_TAGS - len(ours)])}
@@ -196,18 +221,3 @@ class LandingBucket:
     def _if_match(self, landed: LandedObject) -> Any:
         # A version never changes, and S3 takes no condition on deleting one.
         return {"IfMatch": f'"{landed.etag}"'} if landed.etag and not landed.version_id else {}
-
-
-def _hold(tags: Mapping[str, str]) -> tuple[int, str, bool]:
-    """Return number, key and release of the hold tag; whoever lands files may have written anything there."""
-    match = HOLD.fullmatch(tags.get(HOLD_TAG, ""))
-    return (int(match[1]), match[2], bool(match[3])) if match else (0, NO_KEY, False)
-
-
-def _key_mark(version: str | None) -> str:
-    """Return what stands for a version of the secret in the tag; whoever makes one chooses its id's characters."""
-    return sha256(version.encode()).hexdigest()[:16] if version else NO_KEY
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0

@@ -18,6 +18,7 @@ from callseal.errors import Reason
 from callseal.recipients import MAX_TEXT_BYTES
 from tests.cli.command import run
 from tests.cli.conftest import REGISTER, Operator
+from tests.support.issuing import issue
 from tests.support.keys import gpg, openpgp_tenant, x509_tenant
 from tests.support.stack import SFTP, STACK
 
@@ -58,6 +59,26 @@ def test_several_keys_are_told_each_with_its_own_verdict(tmp_path: Path) -> None
 
     (tmp_path / "good.pem").write_text(good.public_text + x509_tenant("p256").public_text)
     assert check(tmp_path / "good.pem", code=0)["message"].endswith("each of its 2 keys opens them alone.")
+
+
+def test_the_chain_is_told_as_left_out_whether_the_rest_is_usable_or_not(tmp_path: Path) -> None:
+    ca = x509_tenant("p256", "ca")
+    (tmp_path / "chain.pem").write_text(issue(ca).public_text + ca.public_text)
+    verdict = check(tmp_path / "chain.pem", code=0)
+    leaf, left = verdict["keys"]
+    assert verdict["message"] == (
+        "Files can be sealed to it: it alone opens them. Left out, because they issued another certificate of this key "
+        f"(its chain): {left['fingerprint']}."
+    )
+    assert (leaf["usable"], leaf["reason"], leaf["message"]) == (True, None, None)
+    assert (left["usable"], left["reason"], left["strength"]) == (False, None, 256)
+    assert "it issued another certificate" in left["message"]
+    rows = run("keys", "check", tmp_path / "chain.pem").out.splitlines()[-2:]
+    assert [row.split("\t")[-1] for row in rows] == ["usable", "left out"]
+
+    (tmp_path / "chain.pem").write_text(issue(ca, x509_tenant("rsa1024")).public_text + ca.public_text)
+    refused = check(tmp_path / "chain.pem", code=1)
+    assert [(one["usable"], one["reason"]) for one in refused["keys"]] == [(False, "KeyTooWeak"), (False, None)]
 
 
 def test_a_person_reads_the_verdict_and_what_to_do() -> None:

@@ -58,7 +58,6 @@ UNREADABLE = {
     "keyUsage twice": UNCLEAR,
     "keyUsage of garbage": UNCLEAR,
     "31 February": "",
-    "an RSA exponent of 1": EXPONENT,
     "an issuer that is no UTF-8": "",
 }
 
@@ -235,6 +234,7 @@ CASES = [
     Case("the chain: its own and the authority's", lambda: text_of("rsa2048") + usage("rsa2048", "keyCertSign,cRLSign"),
          Reason.KEY_NOT_FOR_ENCRYPTION, FIRST),
     Case("its issuer with another key", lambda: issued() + issuer("rsa2048"), Reason.KEY_NOT_FOR_ENCRYPTION, FIRST),
+    Case("odd: an RSA exponent of 1", partial(odd, "an RSA exponent of 1"), Reason.KEY_NOT_FOR_ENCRYPTION, EXPONENT),
     *(Case(f"odd: {name}", partial(odd, name), Reason.KEY_UNREADABLE, difference)
       for name, difference in UNREADABLE.items()),
     Case("expired", lambda: dated("20200101000000Z", "20210101000000Z"), Reason.KEY_EXPIRED),

@@ -148,7 +148,7 @@ def both(value: bytes, tag: int) -> dict[str, bytes]:
 def refused() -> dict[str, tuple[bytes, str]]:
     """Certificates that nothing is sealed to, each with words of the sentence."""
     modulus = private_key().public_key().public_numbers().n
-    unclear, numbers = "a keyUsage that cannot be read", "its numbers are damaged or unsafe"
+    unclear, numbers = "a keyUsage that cannot be read", "has an RSA key that protects nothing"
     return {
         "keyUsage twice": (certificate(USAGE, USAGE), unclear),
         "keyUsage of garbage": (certificate(extension(KEY_USAGE, b"garbage")), unclear),

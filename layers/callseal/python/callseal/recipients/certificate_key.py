@@ -30,7 +30,7 @@ def key_damaged(fingerprint: str) -> HeldError:
     return refuse(
         Reason.KEY_UNREADABLE,
         fingerprint,
-        "has a public key that cannot be used: its numbers are damaged or unsafe. Ask the tenant for a new one",
+        "has a public key that cannot be used: its numbers are damaged. Ask the tenant for a new one",
     )
 
 
@@ -61,7 +61,7 @@ def _rsa_info(key: der.Element) -> bytes:
 
 def _not_loaded(algorithm: str, fingerprint: str) -> HeldError:
     if algorithm in RSA_NAMES:
-        return key_damaged(fingerprint)
+        return _not_for_encryption(fingerprint, "has an RSA key that protects nothing: its numbers are no RSA key's")
     if algorithm == EC_PUBLIC_KEY:
         return _curve_refused(fingerprint)
     return _not_for_encryption(fingerprint, f"has a public key of a kind that is not supported (algorithm {algorithm})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from callseal.recipients.inspection import inspect
 from callseal.recipients.model import CmsRecipients, left_out_note
 from callseal_cli.errors import CannotError
 from callseal_cli.screen import Facts, Part, Table
+from callseal_cli.store import MAX_SECRET_BYTES
 
 LEFT_OUT = {
     "usable": False,
@@ -77,7 +78,21 @@ def check(text: str, now: datetime, gpg: GpgFactory) -> Verdict:
     members, chain = recipients.members, recipients.left_out if isinstance(recipients, CmsRecipients) else ()
     many = f"each of its {len(members)} keys opens them alone" if len(members) > 1 else "it alone opens them"
     keys = [*map(_accepted, members), *(_accepted(one) | LEFT_OUT for one in chain)]
+    if (size := len(text.encode(errors="replace"))) > MAX_SECRET_BYTES:
+        return Verdict(Reason.KEY_UNREADABLE, _too_long(size, members), keys)
     return Verdict(None, f"Files can be sealed to it: {many}.{left_out_note(recipients)}", keys)
+
+
+def _too_long(size: int, members: Sequence[Recipient]) -> str:
+    """Say that a good key does not fit into a secret, and how it becomes smaller."""
+    if members[0].kind == "x509":
+        how = "Leave out what is around the certificates, and the chain (openssl x509 -in FILE prints one alone)"
+    else:
+        how = (
+            "Ask the tenant for an export without photos and the signatures of others: gpg --armor --export-options "
+            f"export-minimal,no-export-attributes --export {' '.join(member.fingerprint for member in members)}"
+        )
+    return f"The key does not fit into a secret: it has {size:,} bytes, and a secret takes {MAX_SECRET_BYTES:,}. {how}"
 
 
 def _bounded(file: BinaryIO) -> bytes:

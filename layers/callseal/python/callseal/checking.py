@@ -33,7 +33,7 @@ from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.recipients import GpgFactory, Recipients, judge
 from callseal.recipients.inspection import inspect
-from callseal.recipients.model import MAX_RECIPIENTS, Recipient
+from callseal.recipients.model import MAX_RECIPIENTS, Recipient, left_out_note
 from callseal.settings import TenantSettings
 
 TENANTS_AT_ONCE = 8
@@ -121,7 +121,7 @@ class KeyCheck:
                 return Checked("missing")
             self._tell(judged, events.rejected(judged, recipients, now), ())
             return Checked("rejected", recipients.reason)
-        message = _message(judged, recipients, known, settings, now)
+        message = _message(judged, recipients, known, settings, now) + left_out_note(recipients)
         expiring = self._tell(judged, events.accepted(judged, message, now), judged.keys)
         self._look_for_previous(judged, recipients, known, settings, now)
         if settings.require_key_proof:

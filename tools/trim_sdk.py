@@ -18,6 +18,7 @@ from typing import Any
 OPERATIONS: dict[str, frozenset[str]] = {
     "dynamodb": frozenset({"GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
+    "logs": frozenset({"FilterLogEvents"}),
     "s3": frozenset(
         {
             "AbortMultipartUpload",
@@ -29,8 +30,10 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "GetObject",
             "GetObjectTagging",
             "HeadObject",
+            "ListObjectVersions",
             "ListObjectsV2",
             "PutObject",
+            "PutObjectRetention",
             "PutObjectTagging",
             "UploadPart",
             "UploadPartCopy",

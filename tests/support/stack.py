@@ -21,7 +21,8 @@ from tests.privacy.watch import WATCH
 
 REGION = "eu-north-1"
 STACK = "callseal-test"
-LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
+LANDING, SFTP, ARCHIVE, AUDIT = "landing", "sftp", "archive", "audit"
+AUDIT_LOG = f"/{STACK}/audit"
 
 heed_etags_of_batch_deletes()
 # The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
@@ -45,6 +46,7 @@ class Stack:
     secrets: Any
     events: Any
     dynamodb: Any
+    logs: Any
     environment: dict[str, str]
     queue_url: str
     recheck_url: str
@@ -172,6 +174,12 @@ def _make() -> Stack:
     s3, sqs, events = session.client("s3"), session.client("sqs"), session.client("events")
     for bucket in (LANDING, SFTP, ARCHIVE):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.create_bucket(
+        Bucket=AUDIT, CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectLockEnabledForBucket=True
+    )
+    logs = session.client("logs")
+    logs.create_log_group(logGroupName=AUDIT_LOG)
+    logs.create_log_stream(logGroupName=AUDIT_LOG, logStreamName="events")
     queue_url = sqs.create_queue(QueueName=f"{STACK}-encrypt")["QueueUrl"]
     recheck_url = sqs.create_queue(QueueName=f"{STACK}-recheck")["QueueUrl"]
     audit_url = sqs.create_queue(QueueName="audit")["QueueUrl"]
@@ -197,6 +205,11 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
+        "AUDIT_BUCKET": AUDIT,
+        "AUDIT_LOCK_MODE": "GOVERNANCE",
+        "AUDIT_RETENTION_DAYS": "2557",
+        "AUDIT_LOG_GROUP": AUDIT_LOG,
+        "RECONCILE_PROGRESS": f"/{STACK}/reconcile/progress",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
@@ -204,7 +217,7 @@ def _make() -> Stack:
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
     ssm, secrets = session.client("ssm"), session.client("secretsmanager")
-    return Stack(s3, sqs, ssm, secrets, events, dynamodb, environment, queue_url, recheck_url, audit_url)
+    return Stack(s3, sqs, ssm, secrets, events, dynamodb, logs, environment, queue_url, recheck_url, audit_url)
 
 
 def make_tables(dynamodb: Any, register: str, events: str) -> None:

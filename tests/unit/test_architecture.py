@@ -28,6 +28,7 @@ CORE = (
     "envelopes",
     "recipients",
     "sftp",
+    "trail",
 )
 USE_CASES = (
     "choosing",
@@ -43,6 +44,8 @@ USE_CASES = (
     "sweep",
     "batch",
     "sftp_login",
+    "lock_audit",
+    "reconcile_audit",
     "wiring",
 )
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}

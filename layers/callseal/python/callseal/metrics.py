@@ -23,6 +23,10 @@ UNITS = {
     "KeyProofsRefused": "Count",
     "FilesUnfetched": "Count",
     "FilesExpired": "Count",
+    "AuditGapBucket": "Count",
+    "AuditGapLog": "Count",
+    "AuditObjectsUnlocked": "Count",
+    "AuditReconcileAge": "Seconds",
 }
 
 

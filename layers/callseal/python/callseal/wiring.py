@@ -24,11 +24,14 @@ from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
 
 if TYPE_CHECKING:
+    from callseal.aws.audit_bucket import AuditBucket
+    from callseal.aws.audit_log import AuditLog
     from callseal.aws.file_register import FileRegister
     from callseal.aws.key_files import KeyFiles
     from callseal.aws.key_register import KeyRegister
     from callseal.aws.key_uses import KeyUses
     from callseal.aws.queue import LandedQueue
+    from callseal.aws.reconcile_progress import ReconcileProgress
     from callseal.aws.sweep_position import SweepPosition
     from callseal.aws.told import Memory
     from callseal.sftp_login import SftpLogins
@@ -153,6 +156,28 @@ class Parts:
         from callseal.aws.sweep_position import SweepPosition
 
         return SweepPosition(self._client("ssm"), self._env["SWEEP_POSITION"])
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        """The audit log group."""
+        from callseal.aws.audit_log import AuditLog
+
+        return AuditLog(self._client("logs"), self._env["AUDIT_LOG_GROUP"])
+
+    @cached_property
+    def audit_bucket(self) -> AuditBucket:
+        """The audit bucket."""
+        from callseal.aws.audit_bucket import AuditBucket
+
+        mode, days = self._env["AUDIT_LOCK_MODE"], int(self._env["AUDIT_RETENTION_DAYS"])
+        return AuditBucket(self._client("s3"), self._env["AUDIT_BUCKET"], mode, days)
+
+    @cached_property
+    def reconcile_progress(self) -> ReconcileProgress:
+        """How far the audit trail's copies are compared."""
+        from callseal.aws.reconcile_progress import ReconcileProgress
+
+        return ReconcileProgress(self._client("ssm"), self._env["RECONCILE_PROGRESS"])
 
     @cached_property
     def sftp_logins(self) -> SftpLogins:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.permissions.calls import Call
+from tests.support.stack import AUDIT
 
 # Lambda itself works with a function's role, too: it takes messages for an event source mapping, and writes the log.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -52,12 +53,10 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         return list(_OF_S3[call.operation](call, place))
     name = call["name"]
     match call.service, call.operation:
-        case "sqs", "SendMessage" | "SendMessageBatch":
-            return [Need("sqs:SendMessage", place.arn("sqs", name))]
+        case "sqs", "SendMessage" | "SendMessageBatch" | "GetQueueAttributes":
+            return [Need(f"sqs:{call.operation.removesuffix('Batch')}", place.arn("sqs", name))]
         case "sqs", "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch":
             return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
-        case "sqs", "GetQueueAttributes":
-            return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
         case "dynamodb", "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
             # An index is a resource of its own:
@@ -71,6 +70,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need(f"secretsmanager:{call.operation}", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]
         case "ssm", "GetParameter" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
+        case "cloudwatch-logs", "FilterLogEvents":
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+            return [Need("logs:FilterLogEvents", place.arn("logs", f"log-group:{name}:*"))]
         case "eventbridge", "PutEvents":
             source = frozenset({("events:source", call["source"])})
             return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), source)]
@@ -81,8 +83,26 @@ def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
     yield _listing(call["bucket"])
 
 
+def _listing_versions(call: Call, _: Place) -> Iterator[Need]:
+    yield Need("s3:ListBucketVersions", f"arn:aws:s3:::{call['bucket']}")
+
+
+def _locking(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
+
+
+def _retention_shown(call: Call) -> Iterator[Need]:
+    """Without it S3 leaves a version's lock out of the answer; it is asked for in one bucket alone.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+    """
+    if call["bucket"] == AUDIT:
+        yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
+
+
 def _looking(call: Call, place: Place) -> Iterator[Need]:
     yield from _reading(call["bucket"], call["key"], bool(call["version"]))
+    yield from _retention_shown(call)
     # Without the checksum, S3 answers from what it knows of an object, which is not encrypted.
     if call["checksum_mode"]:
         yield from _with_key(place, call["bucket"], "kms:Decrypt")
@@ -90,6 +110,7 @@ def _looking(call: Call, place: Place) -> Iterator[Need]:
 
 def _getting(call: Call, place: Place) -> Iterator[Need]:
     yield from _reading(call["bucket"], call["key"], bool(call["version"]))
+    yield from _retention_shown(call)
     yield from _with_key(place, call["bucket"], "kms:Decrypt")
 
 
@@ -124,6 +145,8 @@ def _writing(call: Call, place: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:PutObject")
     if call["tagging"]:
         yield _on(call["bucket"], call["key"], "s3:PutObjectTagging")
+    if call["lock"]:
+        yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
     yield from _from_source(call, place)
     yield from _with_key(place, call["bucket"], "kms:GenerateDataKey")
 
@@ -172,8 +195,10 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "GetObject": _getting,
     "GetObjectTagging": _tagging,
     "HeadObject": _looking,
+    "ListObjectVersions": _listing_versions,
     "ListObjectsV2": _listing_bucket,
     "PutObject": _writing,
+    "PutObjectRetention": _locking,
     "PutObjectTagging": _tagging,
     "UploadPart": _going_on_with_upload,
     "UploadPartCopy": _going_on_with_upload,

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from localcloud.cloud import PROJECT, LocalCloud
 from localcloud.demo.fetching import Fetched, FetchingError, fetch, make_key
 from localcloud.demo.found import Found, audit_row
-from localcloud.demo.locked import read_trail
+from localcloud.demo.locked import show_locked_copy
 from localcloud.demo.operator import Operator
 from localcloud.demo.screen import Screen
 from localcloud.demo.tenants import OpeningError, OpenPgpTenant, Tenant, X509Tenant
@@ -140,17 +140,8 @@ class Demo:
         delivered = {e["detail"]["source"]["key"] for e in events if e["detail-type"] == "RecordingDelivered"}
         landed = [f"{tenant.name}/{path.name}" for tenant in self.tenants for path in FILES]
         self._check("the audit trail accounts for every recording and its XML", (key in delivered for key in landed))
-        self.show_locked_copy(event["id"] for event in events)
-
-    def show_locked_copy(self, ids: Iterable[str]) -> None:
-        """Show that the locked bucket has the same events, and that none of them can be deleted."""
-        self.cloud.wait_until_idle(PATIENCE_SECONDS)
-        locked = read_trail(self.cloud)
-        refused = "refused" if locked.refused else "NOT refused"
-        self.screen.say(f"The same events lie in {self.cloud.outputs['AuditBucketName']}. {locked.about}")
-        self.screen.say(f"Deleting that version is {refused}: the emulator honours Object Lock as S3 does.")
-        self._check("every audit event is in the locked bucket, too", (each in locked.ids for each in ids))
-        self._check("an object of the locked bucket cannot be deleted", [locked.refused and not locked.unlocked])
+        for what, results in show_locked_copy(self.cloud, self.screen, [event["id"] for event in events]):
+            self._check(what, results)
 
     def sum_up(self) -> bool:
         """Sum up; gives whether everything came out right."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import LocalCloud
+from localcloud.demo.screen import Screen
+
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,17 @@ class LockedTrail:
     unlocked: int
     refused: bool
     about: str
+
+
+def show_locked_copy(cloud: LocalCloud, screen: Screen, ids: Sequence[str]) -> Iterator[tuple[str, list[bool]]]:
+    """Show that the locked bucket has these events, too, and that they cannot be deleted; gives the checks."""
+    cloud.wait_until_idle(PATIENCE_SECONDS)
+    locked = read_trail(cloud)
+    screen.say(f"The same events lie in {cloud.outputs['AuditBucketName']}. {locked.about}")
+    refused = "refused" if locked.refused else "NOT refused"
+    screen.say(f"Deleting that version is {refused}: the emulator honours Object Lock as S3 does.")
+    yield "every audit event is in the locked bucket, too", [each in locked.ids for each in ids]
+    yield "an object of the locked bucket cannot be deleted", [locked.refused and not locked.unlocked]
 
 
 def read_trail(cloud: LocalCloud) -> LockedTrail:

@@ -7,6 +7,7 @@ real services keep under concurrency:
   - a queue's deletes and receives take the lock that its sends take (else a message sent meanwhile is lost, and one
     message goes to two receivers at once);
   - a batch of deletes heeds the etag of each of its keys (else it deletes what has been overwritten meanwhile);
+  - a notification of a bucket with versions names the version (else nothing could be done to that very version);
   - a version that got AWSCURRENT back loses it to the next one (else two versions have it from then on);
   - a transaction that DynamoDB cancels puts back its own items (else it puts back whole tables, after copying them).
 """
@@ -32,6 +33,7 @@ from moto.dynamodb import models as dynamodb
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3 import notifications
 from moto.s3.responses import S3Response
 from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs.models import Queue, SQSBackend
@@ -70,6 +72,7 @@ def bind(port: int, invocations: int = 0) -> BaseWSGIServer:
     heed_etags_of_batch_deletes()
     _remember_moved_labels()
     copy_little_for_transactions()
+    _announce_versions()
     app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
     if invocations:
         app = forward_invocations(app, invocations)
@@ -246,6 +249,23 @@ def _put_back(places: Sequence[_Place]) -> None:
             table.items[hash_key][range_key] = item
         else:
             table.items[hash_key] = item
+
+
+def _announce_versions() -> None:
+    """Put the version into the S3 notifications of buckets that keep versions, as S3 does.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    describe = notifications._get_s3_event
+
+    @functools.wraps(describe)
+    def described(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+        event = describe(event_name, bucket, key, notification_id)
+        if bucket.is_versioned:
+            event["Records"][0]["s3"]["object"]["versionId"] = key.version_id
+        return event
+
+    notifications._get_s3_event = described
 
 
 def _end_with_parent() -> None:

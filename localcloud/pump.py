@@ -15,7 +15,8 @@ from localcloud.events import native_event
 from localcloud.gate import Gate, GateClosedError
 from localcloud.queues import QueuePump
 from localcloud.runtime import FunctionRuntime
-from localcloud.stack import QueueMapping, Rule, Stack
+from localcloud.stack import DeliveryStream, QueueMapping, Rule, Stack
+from localcloud.streams import StreamPump
 
 Log = Callable[[str, str], None]  # (logical id, line)
 
@@ -46,12 +47,14 @@ class Pump:
         self._asynchronous = AsynchronousInvoker(self._gate, pace.retry_delays)
         self._changes = ChangeWatcher(stack, client("secretsmanager"), client("ssm"), self.publish)
         self._queues = [self._queue_pump(mapping, client("sqs")) for mapping in stack.mappings]
+        self._streams = [self._stream_pump(stream, client) for stream in stack.streams.values()]
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to pump."""
         for mapping, queue in zip(self._stack.mappings, self._queues, strict=True):
             self._threads += queue.start(min(mapping.max_concurrency, self._pace.workers))
+        self._threads += [stream.start() for stream in self._streams]
         self._start_thread(self._watch_changes)
         for rule in self._stack.rules:
             if rule.rate is not None:
@@ -109,11 +112,15 @@ class Pump:
         if self._asynchronous.pending:
             return [f"{self._asynchronous.pending} asynchronous invocations"]
         # A function may fill another's queue, through the audit bus or a bucket: as many rounds as that can go on for.
-        return next(filter(None, (self._waiting() for _ in self._queues)), [])
+        return next(filter(None, (self._waiting() for _ in (*self._queues, *self._streams))), [])
 
     def _waiting(self) -> list[str]:
-        counts = ((queue.queue_url.rsplit("/", 1)[-1], queue.outstanding(delayed=False)) for queue in self._queues)
-        return [f"{count} messages in {name}" for name, count in counts if count]
+        counts = [(queue.queue_url, queue.outstanding(delayed=False)) for queue in self._queues]
+        counts += [(stream.queue_url, stream.outstanding()) for stream in self._streams]
+        return [f"{count} messages in {url.rsplit('/', 1)[-1]}" for url, count in counts if count]
+
+    def _stream_pump(self, stream: DeliveryStream, client: Callable[[str], Any]) -> StreamPump:
+        return StreamPump(stream, client, self._gate, lambda line: self._log(stream.logical_id, line))
 
     def _queue_pump(self, mapping: QueueMapping, sqs: Any) -> QueuePump:
         runtime = self._runtimes[mapping.function_arn]

@@ -90,6 +90,19 @@ class SftpServer:
     log_group: str
 
 
+@dataclass(frozen=True)
+class DeliveryStream:
+    """Describe a stream into a bucket: where its records wait here, and how they are written; `prefix` for strftime."""
+
+    logical_id: str
+    name: str
+    queue_arn: str
+    bucket: str
+    prefix: str
+    gzip: bool
+    delimiter: str
+
+
 @dataclass
 class Stack:
     """Collect everything that came out of one template."""
@@ -104,6 +117,7 @@ class Stack:
     rules: list[Rule] = field(default_factory=list)
     subscriptions: list[LogSubscription] = field(default_factory=list)
     sftp_servers: list[SftpServer] = field(default_factory=list)
+    streams: dict[str, DeliveryStream] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
 
     def arn(self, service: str, resource: str) -> str:

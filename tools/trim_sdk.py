@@ -19,6 +19,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
     "dynamodb": frozenset({"BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
     "lambda": frozenset({"Invoke"}),
+    "logs": frozenset({"FilterLogEvents"}),
     "s3": frozenset(
         {
             "AbortMultipartUpload",
@@ -30,8 +31,10 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "GetObject",
             "GetObjectTagging",
             "HeadObject",
+            "ListObjectVersions",
             "ListObjectsV2",
             "PutObject",
+            "PutObjectRetention",
             "PutObjectTagging",
             "UploadPart",
             "UploadPartCopy",

@@ -14,6 +14,7 @@ from time import monotonic, sleep
 from localcloud.cloud import PROJECT, LocalCloud
 from localcloud.demo.fetching import Fetched, FetchingError, fetch, make_key
 from localcloud.demo.found import Found, audit_row
+from localcloud.demo.locked import show_locked_copy
 from localcloud.demo.operator import Operator
 from localcloud.demo.screen import Screen
 from localcloud.demo.tenants import OpeningError, OpenPgpTenant, Tenant, X509Tenant
@@ -139,6 +140,8 @@ class Demo:
         delivered = {e["detail"]["source"]["key"] for e in events if e["detail-type"] == "RecordingDelivered"}
         landed = [f"{tenant.name}/{path.name}" for tenant in self.tenants for path in FILES]
         self._check("the audit trail accounts for every recording and its XML", (key in delivered for key in landed))
+        for what, results in show_locked_copy(self.cloud, self.screen, [event["id"] for event in events]):
+            self._check(what, results)
 
     def sum_up(self) -> bool:
         """Sum up; gives whether everything came out right."""

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from localcloud.errors import TemplateError
 from localcloud.intrinsics import Resolver, creation_order
 from localcloud.properties import Properties
-from localcloud.resources import dynamodb, eventbridge, functions, kms, logs, s3, sqs, transfer
+from localcloud.resources import dynamodb, eventbridge, firehose, functions, kms, logs, s3, sqs, transfer
 from localcloud.resources.context import Context, Maker, Reference
 from localcloud.resources.left_out import LEFT_OUT_TYPES
 from localcloud.stack import Created, Stack
@@ -21,10 +21,12 @@ _MAKERS: dict[str, Maker] = {
     "AWS::KMS::Alias": kms.make_alias,
     "AWS::KMS::Key": kms.make_key,
     "AWS::Lambda::EventInvokeConfig": functions.make_event_invoke_config,
+    "AWS::KinesisFirehose::DeliveryStream": firehose.make_delivery_stream,
     "AWS::Lambda::EventSourceMapping": functions.make_event_source_mapping,
     "AWS::Lambda::Function": functions.make_function,
     "AWS::Lambda::LayerVersion": functions.make_layer,
     "AWS::Logs::LogGroup": logs.make_log_group,
+    "AWS::Logs::LogStream": logs.make_log_stream,
     "AWS::Logs::SubscriptionFilter": logs.make_subscription_filter,
     "AWS::S3::Bucket": s3.make_bucket,
     "AWS::S3::BucketPolicy": s3.make_bucket_policy,

@@ -60,23 +60,26 @@ def _put_targets(context: Context, properties: Properties, rule: str, bus: str) 
             target.require("Id")
             functions.append(arn)
         elif service == "firehose":
-            _leave_out_target(target, "its delivery stream is left out")
+            _put_stream_target(context, target, rule, bus)
         elif service in ("logs", "sqs"):
-            _put_target(context.client("events"), target, rule, bus)
+            _put_target(context.client("events"), target, rule, bus, arn)
         else:
             raise TemplateError(f"{properties.logical_id}: the local cloud does not know the target {arn}.")
     return functions
 
 
-def _put_target(events: Any, target: Properties, rule: str, bus: str) -> None:
+def _put_target(events: Any, target: Properties, rule: str, bus: str, arn: str) -> None:
     target.leave_out("DeadLetterConfig", _NO_DEAD_LETTERS)
-    entry = {"Id": target.require("Id"), "Arn": target.require("Arn")}
+    entry = {"Id": target.require("Id"), "Arn": arn}
     answer = events.put_targets(Rule=rule, EventBusName=bus, Targets=[entry])
     if answer["FailedEntryCount"]:
         raise TemplateError(f"{target.logical_id}: the target {entry['Id']} was refused: {answer['FailedEntries']}")
 
 
-def _leave_out_target(target: Properties, why: str) -> None:
-    target.report_left_out(f"Id={target.require('Id')}", why)
-    for name in ("Arn", "RoleArn", "DeadLetterConfig"):
-        target.take(name)
+def _put_stream_target(context: Context, target: Properties, rule: str, bus: str) -> None:
+    """Send a rule's events to the queue that stands in for a delivery stream, which moto's rules do not serve."""
+    target.leave_out("RoleArn", "nothing here enforces IAM")
+    stream = context.stack.streams.get(target.require("Arn"))
+    if stream is None:
+        raise TemplateError(f"{target.logical_id}: {target.require('Arn')} is no delivery stream of this stack.")
+    _put_target(context.client("events"), target, rule, bus, stream.queue_arn)

@@ -32,11 +32,6 @@ LEFT_OUT_TYPES = {
         "RoleName",
         lambda name: ("iam", f"role/{name}"),
     ),
-    "AWS::KinesisFirehose::DeliveryStream": LeftOutType(
-        "moto's Firehose writes no object by time or size: read the audit log group instead",
-        "DeliveryStreamName",
-        lambda name: ("firehose", f"deliverystream/{name}"),
-    ),
     "AWS::Lambda::Permission": LeftOutType("nothing here enforces who may invoke a function"),
     "AWS::Logs::ResourcePolicy": LeftOutType("nothing here enforces who may write to a log group"),
 }

@@ -21,6 +21,13 @@ def make_log_group(context: Context, properties: Properties) -> Reference:
     return Reference(name, {"Arn": context.stack.arn("logs", f"log-group:{name}:*")})
 
 
+def make_log_stream(context: Context, properties: Properties) -> Reference:
+    """Create a log stream."""
+    group, name = properties.require("LogGroupName"), properties.require("LogStreamName")
+    context.client("logs").create_log_stream(logGroupName=group, logStreamName=name)
+    return Reference(name)
+
+
 def make_subscription_filter(context: Context, properties: Properties) -> Reference:
     """Note down which lines of a log group go to which function."""
     group, arn = properties.require("LogGroupName"), properties.require("DestinationArn")

@@ -72,6 +72,16 @@ def watch_files(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
 
 
 @pytest.fixture
+def lock_audit(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("lock_audit")
+
+
+@pytest.fixture
+def reconcile_audit(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
+    return functions.load("reconcile_audit")
+
+
+@pytest.fixture
 def prove_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
     return functions.load("prove_keys")
 

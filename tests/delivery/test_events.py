@@ -18,7 +18,8 @@ from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 from tests.support.queueing import pump, waiting
 from tests.support.register import rows
-from tests.support.stack import LANDING, SFTP, STACK, Stack, failures
+from tests.support.stack import AUDIT, LANDING, SFTP, STACK, Stack, failures
+from tests.support.trail import envelope, locked_for, log
 
 EVENTS = ROOT / "events"
 SAMPLES = ROOT / "tests/samples"
@@ -33,7 +34,7 @@ MP3, XML_2 = FOLDER + "4711000000000002_1.mp3", FOLDER + "4711000000000002_1.xml
 def load(name: str) -> dict[str, Any]:
     """Load an event, moved to the tests' stack."""
     text = (EVENTS / f"{name}.json").read_text()
-    text = text.replace(BUCKET.replace("landing", "sftp"), SFTP)
+    text = text.replace(BUCKET.replace("landing", "sftp"), SFTP).replace(BUCKET.replace("landing", "audit"), AUDIT)
     return dict(json.loads(text.replace(BUCKET, LANDING).replace("callseal-local/", f"{STACK}/")))
 
 
@@ -163,6 +164,28 @@ def test_files_are_watched_by_schedule(
     track_files.lambda_handler({"Records": told["Records"][1:]}, None)
     clock.put_to(datetime(2026, 11, 28, 0, 0, 1, tzinfo=UTC))
     assert watch_files.lambda_handler(load("schedule"), None) == {"unfetched": 1}
+
+
+def test_an_audit_object_is_locked(cloud: Stack, lock_audit: ModuleType) -> None:
+    event = load("audit-object-in-sqs")
+    body = json.loads(event["Records"][0]["body"])
+    thing = body["Records"][0]["s3"]["object"]
+    thing["versionId"] = cloud.s3.put_object(Bucket=AUDIT, Key=thing["key"], Body=b"events")["VersionId"]
+    event["Records"][0]["body"] = json.dumps(body)
+
+    assert failures(lock_audit.lambda_handler(event, None)) == []
+
+    assert locked_for(cloud, thing["key"])[0] == "GOVERNANCE"
+
+
+def test_the_audit_trail_is_compared_by_schedule_and_restored_on_request(
+    cloud: Stack, clock: Clock, reconcile_audit: ModuleType
+) -> None:
+    log(cloud, [envelope()])
+    clock.pass_by(hours=1)
+    assert reconcile_audit.lambda_handler(load("schedule"), None)["open"] == 1
+    restored = reconcile_audit.lambda_handler(load("restore-audit"), None)
+    assert (restored["restored"], restored["open"]) == (1, 0)
 
 
 def test_an_answer_is_taken_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:

@@ -1,6 +1,7 @@
 """moto's server, as we run it, keeps under concurrency what the real services keep."""
 
 import io
+import json
 import socket
 import subprocess
 import sys
@@ -48,6 +49,24 @@ def test_one_conditional_write_wins(moto: MotoProcess) -> None:
     for attempt in range(10):
         key = f"contested-{attempt}"
         assert all_at_once(8, write).count(True) == 1
+
+
+def test_a_notification_names_the_version_where_a_bucket_keeps_versions(moto: MotoProcess) -> None:
+    s3, sqs = moto.client("s3"), moto.client("sqs")
+    url = sqs.create_queue(QueueName="announced")["QueueUrl"]
+    announced = {"QueueArn": "arn:aws:sqs:eu-north-1:123456789012:announced", "Events": ["s3:ObjectCreated:*"]}
+    for bucket, versioned in (("versioned", True), ("plain", False)):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"})
+        if versioned:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [announced]}
+        )
+        written = s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        records = [record for each in messages for record in json.loads(each["Body"]).get("Records", [])]
+        (record,) = (each for each in records if each["s3"]["bucket"]["name"] == bucket)
+        assert record["s3"]["object"].get("versionId") == (written["VersionId"] if versioned else None)
 
 
 # In a process of its own, since it repairs moto's classes. Without the lock a send between the lines of a delete gets

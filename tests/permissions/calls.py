@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree as ET
 
 # Of the headers of S3 those that change what a request needs.
-_S3_HEADERS = {"if-match": "if_match", "x-amz-checksum-mode": "checksum_mode", "x-amz-tagging": "tagging"}
+_S3_HEADERS = {"if-match": "if_match", "x-amz-checksum-mode": "checksum_mode", "x-amz-tagging": "tagging",
+               "x-amz-object-lock-mode": "lock"}  # fmt: skip
 _S3_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -93,6 +94,8 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
         yield from _of_tables(members)
     elif service == "sqs":
         yield {"name": members["QueueUrl"].rpartition("/")[2]}
+    elif service == "cloudwatch-logs":
+        yield {"name": members["logGroupName"]}
     else:
         yield {"name": members.get("SecretId" if service == "secrets-manager" else "Name", "")}
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.permissions.calls import Call
+from tests.support.stack import AUDIT
 
 # Lambda itself works with a function's role, too: it takes messages for an event source mapping, and writes the log.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -74,6 +75,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
+        case "cloudwatch-logs", "FilterLogEvents":
+            # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+            return [Need("logs:FilterLogEvents", place.arn("logs", f"log-group:{name}:*"))]
         case "eventbridge", "PutEvents":
             of_events = {("events:source", call["source"]), ("events:detail-type", call["detail_type"])}
             return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), frozenset(of_events))]
@@ -84,8 +88,26 @@ def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
     yield _listing(call["bucket"])
 
 
+def _listing_versions(call: Call, _: Place) -> Iterator[Need]:
+    yield Need("s3:ListBucketVersions", f"arn:aws:s3:::{call['bucket']}")
+
+
+def _locking(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
+
+
+def _retention_shown(call: Call) -> Iterator[Need]:
+    """Without it S3 leaves a version's lock out of the answer; it is asked for in one bucket alone.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+    """
+    if call["bucket"] == AUDIT:
+        yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
+
+
 def _looking(call: Call, place: Place) -> Iterator[Need]:
     yield from _reading(call["bucket"], call["key"], bool(call["version"]))
+    yield from _retention_shown(call)
     # Without the checksum, S3 answers from what it knows of an object, which is not encrypted.
     if call["checksum_mode"]:
         yield from _with_key(place, call["bucket"], "kms:Decrypt")
@@ -93,6 +115,7 @@ def _looking(call: Call, place: Place) -> Iterator[Need]:
 
 def _getting(call: Call, place: Place) -> Iterator[Need]:
     yield from _reading(call["bucket"], call["key"], bool(call["version"]))
+    yield from _retention_shown(call)
     yield from _with_key(place, call["bucket"], "kms:Decrypt")
 
 
@@ -127,6 +150,8 @@ def _writing(call: Call, place: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:PutObject")
     if call["tagging"]:
         yield _on(call["bucket"], call["key"], "s3:PutObjectTagging")
+    if call["lock"]:
+        yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
     yield from _from_source(call, place)
     yield from _with_key(place, call["bucket"], "kms:GenerateDataKey")
 
@@ -175,8 +200,10 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "GetObject": _getting,
     "GetObjectTagging": _tagging,
     "HeadObject": _looking,
+    "ListObjectVersions": _listing_versions,
     "ListObjectsV2": _listing_bucket,
     "PutObject": _writing,
+    "PutObjectRetention": _locking,
     "PutObjectTagging": _tagging,
     "UploadPart": _going_on_with_upload,
     "UploadPartCopy": _going_on_with_upload,

@@ -16,11 +16,11 @@ from localcloud.template import load_template
 from tests.permissions.calls import Call
 from tests.permissions.needs import OF_EVENT_SOURCES, OF_LOGS, Need, Place, needs_of
 from tests.permissions.policy import Role, permissions_of
-from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
+from tests.support.stack import ARCHIVE, AUDIT, LANDING, REGION, SFTP, STACK
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 # The test stack has bucket names of its own; all other names are the template's.
-BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE}
+BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE, "AuditBucket": AUDIT}
 FUNCTIONS = {
     "encrypt_recording": "EncryptRecordingFunction",
     "recheck_delivery": "RecheckDeliveryFunction",
@@ -32,6 +32,8 @@ FUNCTIONS = {
     "audit_sftp": "AuditSftpFunction",
     "track_files": "TrackFilesFunction",
     "watch_files": "WatchFilesFunction",
+    "lock_audit": "LockAuditFunction",
+    "reconcile_audit": "ReconcileAuditFunction",
 }
 # By type: the property that names a resource, and its ARN.
 _ARNS = {

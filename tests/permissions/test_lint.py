@@ -44,6 +44,7 @@ WILDCARDS = {
     "tenants/*/sftp-keys-??????": "any tenant's SFTP keys; Secrets Manager chooses the last six characters",
     "archive/*": "the files of one bucket",
     "audit/*": "the files of one bucket",
+    "audit/audit/*": "the files of one bucket that hold events",
     "tenants/*/public-key-??????": "any tenant's public key; Secrets Manager chooses the last six characters",
     "sftp/*/key-check/*.txt.*": "any tenant's challenges",
     "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
@@ -58,6 +59,9 @@ WILDCARDS = {
     "log-group:/aws/lambda/callseal-test-audit-sftp:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-track-files:*": "the streams of one log group",
     "log-group:/aws/lambda/callseal-test-watch-files:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-lock-audit:*": "the streams of one log group",
+    "log-group:/aws/lambda/callseal-test-reconcile-audit:*": "the streams of one log group",
+    "log-group:/aws/kinesisfirehose/callseal-test-audit:*": "the streams of one log group",
     "log-group:/callseal-test/sftp:*": "the streams of one log group",
     "log-group:/callseal-test/audit:*": "the streams of one log group",
 }
@@ -82,7 +86,6 @@ def as_list(value: Any) -> list[str]:
 def shortened(resource: str) -> str:
     """Name a resource pattern by its last parts, whatever the account."""
     name = resource.split(":::")[-1].split(":secret:callseal-test/")[-1].split(":parameter/callseal-test/")[-1]
-    name = "audit/*" if name.startswith("callseal-test-audit-") else name
     return name[name.index("log-group:") :] if "log-group:" in name else name
 
 
@@ -150,6 +153,8 @@ def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) ->
             "RecheckDeliveryRole": "lambda",
             "TrackFilesRole": "lambda",
             "WatchFilesRole": "lambda",
+            "LockAuditRole": "lambda",
+            "ReconcileAuditRole": "lambda",
         }.items()
     }
 

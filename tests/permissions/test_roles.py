@@ -7,12 +7,15 @@ import pytest
 from tests.permissions.calls import Call, call
 from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
-from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK
+from tests.support.stack import ARCHIVE, AUDIT, AUDIT_LOG, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, RECHECK, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH = FUNCTIONS
-# All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there.
-FILES = (TRACK, WATCH)
-MOVERS, KEYS, FRONT = (ENCRYPT, RECHECK, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG, *FILES)
+ENCRYPT, RECHECK, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH, LOCK, RECONCILE = FUNCTIONS
+# All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there,
+# and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
+FILES, TRAIL = (TRACK, WATCH), (LOCK, RECONCILE)
+MOVERS, KEYS, FRONT = (ENCRYPT, RECHECK, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG, *FILES, *TRAIL)
+OTHERS = (ENCRYPT, RECHECK, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH)
+EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
 ALL = (*MOVERS, *KEYS, *FRONT)
 WAV = "acme/2026/1_1.wav"
 CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
@@ -48,6 +51,10 @@ def put_events(bus: str, source: str, kind: str) -> tuple[str, str, dict[str, st
 
 def audit(kind: str) -> tuple[str, str, dict[str, str]]:
     return put_events(f"{STACK}-audit", "callseal", kind)
+
+
+def audit_object(operation: str, **facts: str) -> tuple[str, str, dict[str, str]]:
+    return s3(operation, AUDIT, **{"key": EVENTS_OF_AN_HOUR, "version": VERSION} | facts)
 
 
 def allowed(stack: Deployed, asked: Call) -> bool:
@@ -125,6 +132,22 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
+    # The audit trail: one locks and reads nothing, one compares and restores; nobody deletes.
+    "an audit object": (OTHERS, audit_object("GetObject")),
+    "writing an audit object": ((*OTHERS, LOCK), audit_object("PutObject")),
+    "writing outside what holds events": ((RECONCILE,), audit_object("PutObject", key="errors/x")),
+    "an audit object's lock": (OTHERS, audit_object("PutObjectRetention")),
+    "deleting an audit object": (ALL, audit_object("DeleteObject")),
+    "hiding an audit object": (ALL, s3("DeleteObject", AUDIT, key=EVENTS_OF_AN_HOUR)),
+    "listing audit objects": ((*OTHERS, LOCK), audit_object("ListObjectVersions")),
+    "the audit log group": ((*OTHERS, LOCK), ("cloudwatch-logs", "FilterLogEvents", {"name": AUDIT_LOG})),
+    "a function's log group": (
+        ALL,
+        ("cloudwatch-logs", "FilterLogEvents", {"name": f"/aws/lambda/{STACK}-encrypt-recording"}),
+    ),
+    "how far the comparison has come": ((*OTHERS, LOCK), parameter(f"/{STACK}/reconcile/progress", "PutParameter")),
+    "an audit event by those who look after the trail": (TRAIL, put_events(f"{STACK}-audit", "callseal")),
+    "the queue of objects to lock": (ALL, send("audit-lock")),
     # Other people's buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
@@ -145,7 +168,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a forged verdict on a key": (tuple({*ALL} - {CHECK}), audit("KeyAccepted")),
     "a forged delivery": (tuple({*ALL} - {ENCRYPT, RECHECK}), audit("RecordingDelivered")),
     "a forged hold": (tuple({*ALL} - {ENCRYPT}), audit("RecordingHeld")),
-    "a forged release": (tuple({*ALL} - {SWEEP}), audit("RecordingReleased")),
+    "a forged release": (tuple({*ALL} - {SWEEP, ENCRYPT}), audit("RecordingReleased")),
     "a forged download": (tuple({*ALL} - {LOG}), audit("FileFetched")),
     "a forged login": (tuple({*ALL} - {LOG}), audit("SftpLogin")),
     "an event of no kind": (ALL, audit("")),
@@ -180,6 +203,11 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a file that is due": (WATCH, table("Query", "files", index="due")),
     "an audit event of a file": (WATCH, audit("FileExpired")),
     "a proof": (PROVE, audit("KeyProven")),
+    "a look at an audit object": (LOCK, audit_object("HeadObject")),
+    "an audit object's lock": (LOCK, audit_object("PutObjectRetention")),
+    "an audit object": (RECONCILE, audit_object("GetObject")),
+    "a restored audit object": (RECONCILE, audit_object("PutObject", lock="GOVERNANCE")),
+    "the audit log group": (RECONCILE, ("cloudwatch-logs", "FilterLogEvents", {"name": AUDIT_LOG})),
 }  # fmt: skip
 
 
@@ -235,7 +263,13 @@ def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, b
 @pytest.mark.parametrize("of", ["", f"/{WAV}"], ids=["by the bucket's key", "by the object"])
 @pytest.mark.parametrize(
     ("bucket", "who"),
-    [(LANDING, {ENCRYPT, PROVE}), (SFTP, {ENCRYPT, PROVE, RECHECK}), (ARCHIVE, {ENCRYPT, PROVE, RECHECK})],
+    [
+        (LANDING, {ENCRYPT, PROVE}),
+        (SFTP, {ENCRYPT, PROVE, RECHECK}),
+        (ARCHIVE, {ENCRYPT, PROVE, RECHECK}),
+        # The first two by a right to the key that names no bucket; no right to an audit object goes with it.
+        (AUDIT, {ENCRYPT, PROVE, RECONCILE}),
+    ],
 )
 def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -> None:
     """One seals recordings, one reads answers, one hashes outputs and opens nothing that landed; the others have no
@@ -247,6 +281,14 @@ def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -
     }
     need = Need("kms:Decrypt", stack.place.keys[bucket], frozenset(context))
     assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == who
+
+
+def test_the_lock_looks_at_audit_objects_and_reads_no_byte_of_them(stack: Deployed) -> None:
+    looks, reads = (
+        allowed(stack, call(LOCK, "s3", one, bucket=AUDIT, key=EVENTS_OF_AN_HOUR, version=VERSION))
+        for one in ("HeadObject", "GetObject")
+    )
+    assert (looks, reads) == (True, False)
 
 
 def test_a_recheck_looks_at_what_landed_and_reads_no_byte_of_it(stack: Deployed) -> None:
@@ -264,8 +306,10 @@ def test_a_recheck_looks_at_what_landed_and_reads_no_byte_of_it(stack: Deployed)
         Need("s3:PutLifecycleConfiguration", f"arn:aws:s3:::{LANDING}"),
         Need("s3:PutEncryptionConfiguration", f"arn:aws:s3:::{LANDING}"),
         Need("s3:GetObjectVersion", f"arn:aws:s3:::{LANDING}/{WAV}"),
-        Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{STACK}-audit-123456789012-{REGION}/audit/x"),
-        Need("s3:GetObject", f"arn:aws:s3:::{STACK}-audit-123456789012-{REGION}/audit/x"),
+        Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{AUDIT}/audit/x"),
+        Need("s3:PutObjectLegalHold", f"arn:aws:s3:::{AUDIT}/audit/x"),
+        Need("s3:PutBucketObjectLockConfiguration", f"arn:aws:s3:::{AUDIT}"),
+        Need("s3:GetObject", f"arn:aws:s3:::{AUDIT}/audit/x"),
         Need("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:123456789012:log-group:/{STACK}/audit:*"),
         Need("logs:PutLogEvents", f"arn:aws:logs:{REGION}:123456789012:log-group:/{STACK}/audit:log-stream:x"),
         Need("firehose:PutRecord", f"arn:aws:firehose:{REGION}:123456789012:deliverystream/{STACK}-audit"),

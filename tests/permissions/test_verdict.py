@@ -22,6 +22,8 @@ QUEUES: dict[str, list[str]] = {
     "RegisterKeys": ["KeyRegisterQueue"],
     "TrackFiles": ["FileRegisterQueue"],
     "WatchFiles": [],
+    "LockAudit": ["AuditLockQueue"],
+    "ReconcileAudit": [],
 }
 # Roles as small as can be, with calls that use each of their permissions.
 STATEMENTS: dict[str, list[dict[str, Any]]] = {

@@ -9,7 +9,7 @@ from tests.permissions.calls import Call
 from tests.permissions.stack import FUNCTIONS, Deployed
 
 # A call's kind: what it is, whatever its tenant, file or version.
-_OF_KIND = {"bucket", "if_match", "checksum_mode", "tagging"}
+_OF_KIND = {"bucket", "if_match", "checksum_mode", "tagging", "lock"}
 
 
 @dataclass(frozen=True)

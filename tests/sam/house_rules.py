@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ Template = dict[str, Any]
 Resource = dict[str, Any]
 
 OUTPUTS = {
-    "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "EncryptQueueUrl",
-    "EncryptDeadLetterQueueUrl", "SftpEndpoint",
+    "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
+    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -286,6 +287,10 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("FilesUnfetched", "Sum", 0),
         ("FilesUnfetched", "SampleCount", 1),
         ("FilesExpired", "Sum", 0),
+        ("AuditGapBucket", "Maximum", 0),
+        ("AuditGapLog", "Maximum", 0),
+        ("AuditObjectsUnlocked", "Sum", 0),
+        ("AuditReconcileAge", "Maximum", 3 * 3600),
     }
     (unwatched,) = (
         one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
@@ -301,6 +306,8 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     unchecked = by_metric["KeysChecked"]
     assert unchecked["Period"] * unchecked["EvaluationPeriods"] == 2 * 24 * 3600
     assert (unchecked["ComparisonOperator"], unchecked["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+    uncompared = by_metric["AuditReconcileAge"]
+    assert (uncompared["ComparisonOperator"], uncompared["TreatMissingData"]) == ("GreaterThanThreshold", "breaching")
     silent = by_metric["HeldFiles"]
     assert silent["Period"] * silent["EvaluationPeriods"] == 15 * 60
     assert (silent["ComparisonOperator"], silent["TreatMissingData"]) == ("LessThanThreshold", "breaching")
@@ -536,5 +543,51 @@ def delivered_files_are_watched_as_long_as_the_bucket_keeps_them(template: Templ
 
 
 def audit_is_locked_by_parameter(template: Template) -> None:
-    lock = properties(template, "AuditBucket")["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
-    assert lock == {"Mode": {"Ref": "AuditLockMode"}, "Days": {"Ref": "AuditRetentionDays"}}
+    """By the functions, object by object: a default retention is not documented to take what Firehose writes."""
+    assert properties(template, "AuditBucket")["ObjectLockEnabled"] is True
+    assert properties(template, "AuditBucket")["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+    for function in ("LockAuditFunction", "ReconcileAuditFunction"):
+        variables = properties(template, function)["Environment"]["Variables"]
+        assert variables["AUDIT_BUCKET"] == {"Ref": "AuditBucket"}, function
+        lock = variables["AUDIT_LOCK_MODE"], variables["AUDIT_RETENTION_DAYS"]
+        assert lock == ({"Ref": "AuditLockMode"}, {"Ref": "AuditRetentionDays"}), function
+
+
+def every_object_of_the_audit_bucket_is_announced(template: Template) -> None:
+    (notification,) = properties(template, "AuditBucket")["NotificationConfiguration"]["QueueConfigurations"]
+    assert notification == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["AuditLockQueue", "Arn"]}}
+    (mapping,) = (
+        each["Properties"] for each in of_type(template, "AWS::Lambda::EventSourceMapping").values()
+        if "AuditLockQueue" in referred(each["Properties"]["EventSourceArn"])
+    )  # fmt: skip
+    assert referred(mapping["FunctionName"]) == {"LockAuditFunction"}
+
+
+def the_audit_stream_cannot_fail_in_silence(template: Template) -> None:
+    """Its alarms and its error log; its prefix and form are those that the comparison reads."""
+    from callseal.trail.objects import prefixes
+
+    alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    watched = {
+        (one["MetricName"], one["Statistic"], one["ComparisonOperator"], one["Threshold"])
+        for one in alarms if "AuditStream" in referred(one["Dimensions"])
+    }  # fmt: skip
+    assert watched == {
+        ("DeliveryToS3.DataFreshness", "Maximum", "GreaterThanThreshold", 15 * 60),
+        ("DeliveryToS3.Success", "Average", "LessThanThreshold", 1),
+        ("ThrottledRecords", "Sum", "GreaterThanThreshold", 0),
+    }
+    destination = properties(template, "AuditStream")["ExtendedS3DestinationConfiguration"]
+    assert destination["CloudWatchLoggingOptions"]["Enabled"] is True
+    assert referred(destination["CloudWatchLoggingOptions"]["LogGroupName"]) == {"AuditStreamLogGroup"}
+    assert "logs:PutLogEvents" in actions_on(template, "AuditStreamRole", "AuditStreamLogGroup")
+    (prefix,) = prefixes(datetime(2026, 11, 29, 5, tzinfo=UTC), datetime(2026, 11, 29, 5, tzinfo=UTC))
+    dated = destination["Prefix"].replace("!{timestamp:yyyy/MM/dd/HH}", "2026/11/29/05")
+    assert (dated, destination["CompressionFormat"]) == (prefix, "GZIP")
+
+
+def a_comparison_ends_before_the_next_begins(template: Template) -> None:
+    from callseal.reconcile_audit import RUN_TIME
+
+    timeout = properties(template, "ReconcileAuditFunction")["Timeout"]
+    assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60

@@ -41,6 +41,7 @@ ENCRYPTION: list[Any] = [*BUCKET, "BucketEncryption", "ServerSideEncryptionConfi
 OTHER_KEY = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "other"}
 LOG_GROUP = ["Resources", "SweepLandingLogGroup", "Properties"]
 EXPIRED = {"Id": "Old", "Status": "Enabled", "ExpirationInDays": 365}
+AUDIT_STREAM = ["Resources", "AuditStream", "Properties", "ExtendedS3DestinationConfiguration"]
 DASHBOARD = ["Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"]
 STACK_DIMENSION = {"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}
 
@@ -162,6 +163,17 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.the_function_that_faces_the_internet_puts_no_event,
      ["Resources", "AuthenticateSftpRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0, "Action"],
      ["events:PutEvents"]),
+    (rules.every_object_of_the_audit_bucket_is_announced,
+     ["Resources", "AuditBucket", "Properties", "NotificationConfiguration", "QueueConfigurations", 0, "Event"],
+     "s3:ObjectCreated:Put"),
+    (rules.the_audit_stream_cannot_fail_in_silence, [*AUDIT_STREAM, "CloudWatchLoggingOptions", "Enabled"], False),
+    (rules.the_audit_stream_cannot_fail_in_silence, [*AUDIT_STREAM, "Prefix"], "audit/!{timestamp:yyyy/MM/dd}/"),
+    (rules.the_audit_stream_cannot_fail_in_silence, [*alarm("AuditStreamAge"), "Threshold"], 901),
+    (rules.a_comparison_ends_before_the_next_begins, ["Resources", "ReconcileAuditFunction", "Properties", "Timeout"],
+     800),
+    (rules.what_the_functions_measure_raises_an_alarm, [*alarm("AuditReconcileAge"), "TreatMissingData"], "missing"),
+    (rules.audit_is_locked_by_parameter,
+     ["Resources", "LockAuditFunction", "Properties", "Environment", "Variables", "AUDIT_RETENTION_DAYS"], 1),
     (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
 ]  # fmt: skip

@@ -21,7 +21,8 @@ from tests.privacy.watch import WATCH
 
 REGION = "eu-north-1"
 STACK = "callseal-test"
-LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
+LANDING, SFTP, ARCHIVE, AUDIT = "landing", "sftp", "archive", "audit"
+AUDIT_LOG = f"/{STACK}/audit"
 
 heed_etags_of_batch_deletes()
 copy_little_for_transactions()
@@ -46,6 +47,7 @@ class Stack:
     secrets: Any
     events: Any
     dynamodb: Any
+    logs: Any
     environment: dict[str, str]
     queue_url: str
     recheck_url: str
@@ -173,6 +175,12 @@ def _make() -> Stack:
     s3, sqs, events = session.client("s3"), session.client("sqs"), session.client("events")
     for bucket in (LANDING, SFTP, ARCHIVE):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.create_bucket(
+        Bucket=AUDIT, CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectLockEnabledForBucket=True
+    )
+    logs = session.client("logs")
+    logs.create_log_group(logGroupName=AUDIT_LOG)
+    logs.create_log_stream(logGroupName=AUDIT_LOG, logStreamName="events")
     queue_url = sqs.create_queue(QueueName=f"{STACK}-encrypt")["QueueUrl"]
     recheck_url = sqs.create_queue(QueueName=f"{STACK}-recheck")["QueueUrl"]
     audit_url = sqs.create_queue(QueueName="audit")["QueueUrl"]
@@ -205,6 +213,11 @@ def _make() -> Stack:
         "LOGIN_SETTINGS": f"{STACK}-login-settings",
         "LOGIN_NOTICE_QUEUE_URL": notices_url,
         "SFTP_SERVER_ID": "s-ours56789abcdef00",
+        "AUDIT_BUCKET": AUDIT,
+        "AUDIT_LOCK_MODE": "GOVERNANCE",
+        "AUDIT_RETENTION_DAYS": "2557",
+        "AUDIT_LOG_GROUP": AUDIT_LOG,
+        "RECONCILE_PROGRESS": f"/{STACK}/reconcile/progress",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
@@ -212,7 +225,7 @@ def _make() -> Stack:
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
     ssm, secrets = session.client("ssm"), session.client("secretsmanager")
-    return Stack(s3, sqs, ssm, secrets, events, dynamodb, environment, queue_url, recheck_url, audit_url)
+    return Stack(s3, sqs, ssm, secrets, events, dynamodb, logs, environment, queue_url, recheck_url, audit_url)
 
 
 def make_tables(dynamodb: Any, register: str, events: str) -> None:

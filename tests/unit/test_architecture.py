@@ -32,6 +32,7 @@ CORE = (
     "envelopes",
     "recipients",
     "sftp",
+    "trail",
 )
 USE_CASES = (
     "choosing",
@@ -49,6 +50,8 @@ USE_CASES = (
     "batch",
     "sftp_login",
     "sftp_audit",
+    "lock_audit",
+    "reconcile_audit",
     "wiring",
 )
 AWS_LIBRARIES = {"boto3", "botocore", "aws_lambda_powertools", "awscrt", "s3transfer"}

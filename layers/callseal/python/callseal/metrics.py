@@ -26,6 +26,10 @@ UNITS = {
     "KeyAnswersDiscarded": "Count",
     "FilesUnfetched": "Count",
     "FilesExpired": "Count",
+    "AuditGapBucket": "Count",
+    "AuditGapLog": "Count",
+    "AuditObjectsUnlocked": "Count",
+    "AuditReconcileAge": "Seconds",
 }
 
 

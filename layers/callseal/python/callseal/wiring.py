@@ -25,6 +25,8 @@ from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
 
 if TYPE_CHECKING:
+    from callseal.aws.audit_bucket import AuditBucket
+    from callseal.aws.audit_log import AuditLog
     from callseal.aws.file_register import FileRegister
     from callseal.aws.function import Function
     from callseal.aws.key_files import KeyFiles
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from callseal.aws.login_settings import LoginSettings
     from callseal.aws.notice_queue import NoticeQueue
     from callseal.aws.queue import LandedQueue
+    from callseal.aws.reconcile_progress import ReconcileProgress
     from callseal.aws.sweep_memory import SweepMemory
     from callseal.aws.told import Memory
     from callseal.sftp_audit import SftpAudit
@@ -165,6 +168,28 @@ class Parts:
         from callseal.aws.function import Function
 
         return Function(self._client("lambda"), self._env["CHECK_KEYS_FUNCTION"])
+
+    @cached_property
+    def audit_log(self) -> AuditLog:
+        """The audit log group."""
+        from callseal.aws.audit_log import AuditLog
+
+        return AuditLog(self._client("logs"), self._env["AUDIT_LOG_GROUP"])
+
+    @cached_property
+    def audit_bucket(self) -> AuditBucket:
+        """The audit bucket."""
+        from callseal.aws.audit_bucket import AuditBucket
+
+        mode, days = self._env["AUDIT_LOCK_MODE"], int(self._env["AUDIT_RETENTION_DAYS"])
+        return AuditBucket(self._client("s3"), self._env["AUDIT_BUCKET"], mode, days)
+
+    @cached_property
+    def reconcile_progress(self) -> ReconcileProgress:
+        """How far the audit trail's copies are compared."""
+        from callseal.aws.reconcile_progress import ReconcileProgress
+
+        return ReconcileProgress(self._client("ssm"), self._env["RECONCILE_PROGRESS"])
 
     def sftp_logins(self, log: Log) -> SftpLogins:
         """What answers logins."""

@@ -1,0 +1,87 @@
+"""Delivery streams: what comes to one is written into its bucket, in the format and under the names of Firehose.
+
+https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
+"""
+
+import gzip
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from localcloud.gate import Gate, GateClosedError
+from localcloud.processes import LineSink
+from localcloud.stack import DeliveryStream
+
+_POLL_SECONDS = 0.2
+_RECEIVE_LIMIT = 10
+# Of Firehose the first version of a stream's configuration: nothing here changes one.
+_VERSION = 1
+# About as many as fit into the 5 MB that Firehose buffers.
+_MAX_RECORDS = 1000
+
+
+class StreamPump:
+    """Write one stream's records into its bucket; a record is removed once it is in an object."""
+
+    def __init__(self, stream: DeliveryStream, client: Callable[[str], Any], gate: Gate, log: LineSink) -> None:
+        self._stream, self._sqs, self._s3, self._gate, self._log = stream, client("sqs"), client("s3"), gate, log
+        queue = stream.queue_arn.rpartition(":")[2]
+        self.queue_url: str = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+
+    def start(self) -> threading.Thread:
+        """Begin to deliver."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        return thread
+
+    def outstanding(self) -> int:
+        """Count the records that are in no object yet."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def _run(self) -> None:
+        closed = False
+        while not closed:
+            try:
+                with self._gate.passage():
+                    busy = self._deliver()
+                closed = not busy and self._gate.wait_closed(_POLL_SECONDS)
+            except GateClosedError:
+                return
+            except Exception as exc:  # noqa: BLE001 - a stream that dies in silence would look like an empty one
+                closed = self._gate.wait_closed(1.0)
+                if not closed:
+                    self._log(f"[PUMP] {self._stream.logical_id}: {exc}")
+
+    def _deliver(self) -> bool:
+        messages = self._receive()
+        if messages:
+            now = datetime.now(UTC)
+            key = f"{now:{self._stream.prefix}}{self._stream.name}-{_VERSION}-{now:%Y-%m-%d-%H-%M-%S}-{uuid.uuid4()}"
+            self._write(key, "".join(f"{message['Body']}{self._stream.delimiter}" for message in messages).encode())
+            self._delete(messages)
+        return bool(messages)
+
+    def _receive(self) -> list[Any]:
+        messages: list[Any] = []
+        while len(messages) < _MAX_RECORDS:
+            answer = self._sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=_RECEIVE_LIMIT)
+            more = answer.get("Messages", [])
+            messages += more
+            if not more:
+                break
+        return messages
+
+    def _write(self, key: str, data: bytes) -> None:
+        if self._stream.gzip:
+            key, data = f"{key}.gz", gzip.compress(data)
+        self._s3.put_object(Bucket=self._stream.bucket, Key=key, Body=data, ContentType="application/octet-stream")
+
+    def _delete(self, messages: list[Any]) -> None:
+        for start in range(0, len(messages), _RECEIVE_LIMIT):
+            batch = messages[start : start + _RECEIVE_LIMIT]
+            entries = [{"Id": str(i), "ReceiptHandle": message["ReceiptHandle"]} for i, message in enumerate(batch)]
+            self._sqs.delete_message_batch(QueueUrl=self.queue_url, Entries=entries)

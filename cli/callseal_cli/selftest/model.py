@@ -47,6 +47,11 @@ class Wait:
         """The seconds that are left, 0 at the end."""
         return max(0.0, self._ends - time.monotonic())
 
+    @property
+    def passed(self) -> float:
+        """The seconds that have passed."""
+        return self.seconds - self.left
+
     def until(self, look: Callable[[], T]) -> T:
         """Return the first answer of `look` that is true, or its last answer when the time is over."""
         while not (found := look()) and self.left:

@@ -88,14 +88,13 @@ def locked_copy(trial: Trial, tenant: str, detail_type: str) -> LockedCopy | Non
 
 
 def retained_until(stack: Stack, copy: LockedCopy) -> datetime | None:
-    """Return until when Object Lock keeps a version, None if it does not."""
-    try:
-        answer = stack.s3.get_object_retention(Bucket=copy.bucket, Key=copy.key, VersionId=copy.version)
-    except ClientError as exc:
-        if error_code(exc) != "NoSuchObjectLockConfiguration":
-            raise
-        return None
-    return answer.get("Retention", {}).get("RetainUntilDate")
+    """Return until when Object Lock keeps a version, None if it does not.
+
+    S3 leaves it out of the answer for those who lack s3:GetObjectRetention.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+    """
+    head = stack.s3.head_object(Bucket=copy.bucket, Key=copy.key, VersionId=copy.version)
+    return head.get("ObjectLockRetainUntilDate")
 
 
 def leftovers(stack: Stack, older_than: datetime) -> list[str]:

@@ -30,7 +30,7 @@ def log_group(trial: Trial, wait: Wait) -> str:
     found = _by_file(trial)
     if missing := sorted(f"{kind} of {key}" for kind, key in wanted - set(found)):
         raise CheckFailedError(
-            f"After {wait.seconds - wait.left:.0f} s the log group lacks {len(missing)} of {len(wanted)} events: "
+            f"After {wait.passed:.0f} s the log group lacks {len(missing)} of {len(wanted)} events: "
             f"{missing[0]}{', ...' if missing[1:] else ''}."
         )
     for what in (GCM, CBC, PGP):
@@ -55,7 +55,7 @@ def locked_copy(trial: Trial, wait: Wait) -> str:
         raise CheckFailedError("It is not deployed: the stack has no output AuditBucketName.")
     copy = wait.until(lambda: observe.locked_copy(trial, trial[GCM].tenant, DELIVERED))
     if not copy:
-        raise CheckFailedError(f"After {wait.seconds:.0f} s no object of the audit bucket has the event.")
+        raise CheckFailedError(f"After {wait.passed:.0f} s no object of the audit bucket has the event.")
     trial.locked = copy
     return f"It is in {copy.key}."
 

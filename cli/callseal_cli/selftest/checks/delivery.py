@@ -27,7 +27,7 @@ def taken_up(trial: Trial, wait: Wait) -> str:
         depth = status.queue_depth(trial.stack, "EncryptQueueUrl")
         queue = f"{depth['waiting']} wait, {depth['in_flight']} are under way"
         raise CheckFailedError(
-            f"After {wait.seconds:.0f} s none of {len(landed)} files is delivered or held (in the queue {queue})."
+            f"After {wait.passed:.0f} s none of {len(landed)} files is delivered or held (in the queue {queue})."
         )
     return f"{len(landed)} files landed, and the first one was taken up."
 
@@ -66,13 +66,13 @@ def second_copy(trial: Trial, wait: Wait) -> str:
 
 
 def opened(trial: Trial, wait: Wait, what: str, landed: str, bucket: str = "SftpBucketName") -> None:
-    """Wait for a delivered file and compare what is inside with what landed; raise CheckFailedError."""
+    """Compare what is inside a delivered file with what landed, once it is there; raise CheckFailedError."""
     canary = trial[what]
     output = canary.sealed[landed]
     sealed = wait.until(lambda: observe.read(trial.stack, bucket, output))
     if sealed is None or not canary.key:
         where = observe.whereabouts(trial.stack, landed)
-        raise CheckFailedError(f"{output} is not in the {PLACES[bucket]} after {wait.seconds:.0f} s: {where}.")
+        raise CheckFailedError(f"{output} is not in the {PLACES[bucket]} after {wait.passed:.0f} s: {where}.")
     try:
         plain = canary.key.open(sealed)
     except OpenError as exc:
@@ -84,6 +84,10 @@ def opened(trial: Trial, wait: Wait, what: str, landed: str, bucket: str = "Sftp
 def _sealed(trial: Trial, wait: Wait, what: str) -> str:
     canary = trial[what]
     for landed in canary.files:
+        # A file that is held is not delivered by waiting.
+        wait.until(lambda landed=landed: observe.held_for(trial.stack, landed) != "")  # type: ignore[misc]
+        if reason := observe.held_for(trial.stack, landed):
+            raise CheckFailedError(f"{landed} is held {reason}.")
         opened(trial, wait, what, landed)
     _nothing_else(trial, what)
     if not wait.until(lambda: all(observe.held_for(trial.stack, key) is None for key in canary.files)):

@@ -33,7 +33,7 @@ def released(trial: Trial, wait: Wait) -> str:
     """The held file is delivered within a minute of its tenant's settings."""
     store.write_settings(trial.stack, trial[HELD].tenant, {}, overwrite=False)
     opened(trial, wait, HELD, trial[HELD].recording)
-    return f"It was delivered {wait.seconds - wait.left:.0f} s after the settings were written."
+    return f"It was delivered {wait.passed:.0f} s after the settings were written."
 
 
 @check(
@@ -55,5 +55,5 @@ def _held(trial: Trial, wait: Wait, what: str, reason: Reason) -> str:
     found = observe.held_for(trial.stack, landed)
     if found != reason:
         where = observe.whereabouts(trial.stack, landed)
-        raise CheckFailedError(f"{landed} is not held {reason} after {wait.seconds - wait.left:.0f} s: {where}.")
+        raise CheckFailedError(f"{landed} is not held {reason} after {wait.passed:.0f} s: {where}.")
     return f"It is held {reason}."

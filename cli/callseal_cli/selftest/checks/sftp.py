@@ -75,7 +75,7 @@ def fetched(trial: Trial, wait: Wait) -> str:
 
     wait.until(lambda: states().get(output) == FETCHED)
     if (state := states().get(output)) != FETCHED:
-        raise CheckFailedError(f"After {wait.seconds - wait.left:.0f} s {output} is {state or 'not in the register'}.")
+        raise CheckFailedError(f"After {wait.passed:.0f} s {output} is {state or 'not in the register'}.")
     return "The register of delivered files has it as fetched."
 
 

@@ -98,7 +98,7 @@ class Result:
 
     @property
     def document(self) -> Mapping[str, object]:
-        """The result for JSON; `means` and `look` are null unless the check failed."""
+        """The result for JSON; `means` and `look` are null unless it failed, `only_aws` unless it asks AWS."""
         failed = self.state is State.FAILED
         return {
             "check": self.check.name,
@@ -106,6 +106,7 @@ class Result:
             "seconds": round(self.seconds, 1),
             "proves": self.check.proves,
             "message": self.message,
+            "only_aws": self.check.only_aws,
             "means": self.check.means if failed else None,
             "look": f"docs/operations.md, '{self.check.look}'" if failed else None,
         }

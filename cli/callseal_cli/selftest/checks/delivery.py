@@ -29,7 +29,7 @@ def taken_up(trial: Trial, wait: Wait) -> str:
         raise CheckFailedError(
             f"After {wait.passed:.0f} s none of {len(landed)} files is delivered or held (in the queue {queue})."
         )
-    return f"{len(landed)} files landed, and the first one was taken up."
+    return f"{len(landed)} files landed, and the first was taken up."
 
 
 @check("sealed as CMS, GCM", seconds=45, means=WRONG_SEAL, look="A selftest fails", needs=("taken up",))
@@ -62,7 +62,7 @@ def second_copy(trial: Trial, wait: Wait) -> str:
     """A tenant with two destinations gets the same sealed recording in the archive and in the SFTP bucket."""
     for bucket in PLACES:
         opened(trial, wait, TWO, trial[TWO].recording, bucket)
-    return "The copies in the archive and in the SFTP bucket open to the same bytes."
+    return "Both copies open byte for byte."
 
 
 def opened(trial: Trial, wait: Wait, what: str, landed: str, bucket: str = "SftpBucketName") -> None:

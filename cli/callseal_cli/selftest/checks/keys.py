@@ -26,4 +26,4 @@ def announced(trial: Trial, wait: Wait) -> str:
     found = wait.until(accepted)
     if not canary.key or found != [canary.key.fingerprint]:
         raise CheckFailedError(f"After {wait.passed:.0f} s the key register has accepted {found or 'none'}.")
-    return "The key register has the key as accepted."
+    return "The key register has it as accepted."

@@ -20,7 +20,7 @@ POLICY_OF_LANDING = "The landing bucket's policy allows it"
 def overwrite(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check takes the two
     """Another object under a delivered file's key is refused with If-None-Match: *, in both buckets."""
     _refused_everywhere(trial, "PreconditionFailed", IfNoneMatch="*")
-    return "S3 answers PreconditionFailed, and the delivered bytes are there as before."
+    return "PreconditionFailed; the delivered bytes are as before."
 
 
 @check(
@@ -35,7 +35,7 @@ def overwrite(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check t
 def unconditional(trial: Trial, wait: Wait) -> str:  # noqa: ARG001
     """Another object under a delivered file's key is refused without If-None-Match as well, in both buckets."""
     _refused_everywhere(trial, "AccessDenied")
-    return "The buckets' policies refuse it, and the delivered bytes are there as before."
+    return "AccessDenied; the delivered bytes are as before."
 
 
 @check(
@@ -79,7 +79,7 @@ def _landing_refuses(trial: Trial, name: str, **encryption: Any) -> str:
     answer = _put(trial, trial.stack.output("LandingBucketName"), f"{trial[TWO].tenant}/{name}.wav", **encryption)
     if answer != "AccessDenied":
         raise CheckFailedError(f"S3 answered {answer} instead of AccessDenied.")
-    return "The bucket's policy refuses it."
+    return "AccessDenied."
 
 
 def _put(trial: Trial, bucket: str, key: str, **more: Any) -> str:

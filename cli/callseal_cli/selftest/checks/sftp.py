@@ -53,7 +53,7 @@ def fetch(trial: Trial, wait: Wait) -> str:
     data = into.read_bytes()
     if data != observe.read(trial.stack, "SftpBucketName", output):
         raise CheckFailedError(f"{output} came with other bytes than those in the SFTP bucket.")
-    return f"{len(data)} bytes came, the same as in the SFTP bucket."
+    return f"The same {len(data)} bytes came."
 
 
 @check(
@@ -76,13 +76,13 @@ def fetched(trial: Trial, wait: Wait) -> str:
     wait.until(lambda: states().get(output) == FETCHED)
     if (state := states().get(output)) != FETCHED:
         raise CheckFailedError(f"After {wait.passed:.0f} s {output} is {state or 'not in the register'}.")
-    return "The register of delivered files has it as fetched."
+    return "The file register has it as fetched."
 
 
 @check("rejected connection", seconds=1, means="", look="A tenant cannot log in")
 def rejected_connection(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check takes the two
     """A connection that the server rejects before any login is in the audit."""
-    raise NotTriedError("Transfer Family rejects connections above its own limits only, which a client cannot provoke.")
+    raise NotTriedError("No client can provoke it: only limits of Transfer Family itself do.")
 
 
 def require_client(stack: Stack) -> None:

@@ -28,6 +28,7 @@ from tests.support.fault_proxy import Fault, FaultProxy, Refuse, Seen
 from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 
+LOG_GROUP = "/callseal-local/audit"
 PASSED, FAILED, ONLY_AWS, NOT_TRIED = "passed", "failed", "only on AWS", "not tried"
 # What each check comes to on a local cloud where everything is right.
 RIGHT = {
@@ -233,22 +234,6 @@ def test_everything_is_right_and_nothing_of_it_stays(cloud: LocalCloud, bench: B
     assert cloud.outputs["AuditBucketName"] in document["remains"][1]
 
 
-def test_the_table_says_what_was_seen_and_where_to_look(bench: Bench) -> None:
-    with bench.standing_still("encrypt"):
-        bench.shorten("taken up")
-        answer = call("selftest")
-    assert answer.code == 1
-    header, *rows = [line.split("\t") for line in answer.out.split("\n\n")[0].splitlines()]
-    assert header == ["check", "result", "seconds", "seen"]
-    assert [row[0] for row in rows] == list(RIGHT)
-    assert rows[0][1:4:2] == ["failed", "see below"]
-    assert "\nOnly AWS can show:\n  key announced: that EventBridge gets " in answer.out
-    assert "\ntaken up failed: After " in answer.out
-    assert "\n  What should hold: Files that land reach encrypt_recording" in answer.out
-    assert "\n  Where to look: docs/operations.md, 'The queue grows old'.\n" in answer.out
-    assert re.search(r"^\d+ passed, 1 failed, \d+ only on AWS, \d+ not tried; \d+ s\.$", answer.out, re.MULTILINE)
-
-
 # The stack broken on purpose. Each breakage makes its own line fail, and the others are right.
 
 NEED_TAKEN_UP = (
@@ -258,10 +243,24 @@ NEED_TAKEN_UP = (
 
 
 def test_encrypt_recording_does_not_get_its_messages(bench: Bench) -> None:
+    """The answer for a person: a table, what only AWS can show, and of what failed, what it means and where to look."""
     with bench.standing_still("encrypt"):
         bench.shorten("taken up")
-        message = bench.fails("taken up", *NEED_TAKEN_UP)
-    assert message.startswith("After 6 s none of 9 files is delivered or held (in the queue ")
+        answer = call("selftest")
+    assert (answer.code, answer.err) == (1, "")
+    header, *rows = [line.split("\t") for line in answer.out.split("\n\n")[0].splitlines()]
+    assert header == ["check", "result", "seconds", "seen"]
+    found = {name: state for name, state, *_ in rows}
+    assert found == RIGHT | {"taken up": FAILED} | dict.fromkeys(NEED_TAKEN_UP, NOT_TRIED)
+    assert rows[0][3] == "see below"
+    assert rows[1][3] == "It needs 'taken up'."
+    assert "\nOnly AWS can show:\n  key announced: that EventBridge gets " in answer.out
+    assert "\ntaken up failed: After 6 s none of 9 files is delivered or held (in the queue " in answer.out
+    assert "\n  What should hold: Files that land reach encrypt_recording" in answer.out
+    assert "\n  What it means: The landing bucket does not announce files" in answer.out
+    assert "\n  Where to look: docs/operations.md, 'The queue grows old'.\n" in answer.out
+    assert re.search(r"^\d+ passed, 1 failed, \d+ only on AWS, \d+ not tried; \d+ s\.$", answer.out, re.MULTILINE)
+    assert f"  audit events of the tenants selftest-... in the log group {LOG_GROUP}\n" in answer.out
 
 
 def test_a_tenants_key_is_swapped(bench: Bench) -> None:
@@ -390,26 +389,22 @@ def test_on_aws_every_question_is_answered(bench: Bench, on_aws: Any) -> None:
     assert (document["local"], document["only_on_aws"], document["passed"]) == (False, 0, 19)
 
 
-def test_on_aws_a_policy_that_is_missing_is_seen(bench: Bench, on_aws: Any) -> None:
+def test_on_aws_a_policy_that_is_missing_is_seen_and_a_front_that_is_not_there_is_no_failure(
+    bench: Bench, on_aws: Any
+) -> None:
     with on_aws(denies_keys=False, denies_writes=False):
+        bench.monkeypatch.setattr(sftp, "_front", lambda _: None)
         document = bench.selftest(code=1)
-    failed = {check["check"]: check["message"] for check in document["checks"] if check["state"] == FAILED}
-    assert set(failed) == {"unconditional overwrite", "AWS managed key", "customer's key"}
-    assert "was overwritten" in failed["unconditional overwrite"]
-    assert failed["AWS managed key"] == failed["customer's key"] == "S3 answered OK instead of AccessDenied."
+    broken = dict.fromkeys(("unconditional overwrite", "AWS managed key", "customer's key"), FAILED)
+    without = dict.fromkeys(("SFTP listing", "SFTP fetch", "fetched state"), NOT_TRIED)
+    assert states(document) == ON_AWS | broken | without
+    message = {check["check"]: check["message"] for check in document["checks"]}
+    assert "was overwritten" in message["unconditional overwrite"]
+    assert message["AWS managed key"] == message["customer's key"] == "S3 answered OK instead of AccessDenied."
+    assert "SftpFront=none" in message["SFTP listing"]
 
 
 # What it does not do.
-
-
-def test_a_stack_without_a_front_is_no_failure(bench: Bench) -> None:
-    outputs = dict(bench.cloud.outputs)
-    bench.monkeypatch.setattr(sftp, "_front", lambda _: None)
-    document = bench.selftest()
-    names = ("SFTP listing", "SFTP fetch", "fetched state")
-    assert states(document) == RIGHT | dict.fromkeys(names, NOT_TRIED)
-    assert "SftpFront=none" in document["checks"][9]["message"]
-    assert outputs["SftpPort"]
 
 
 def test_what_is_missing_on_this_machine_is_said_before_anything_is_made(bench: Bench) -> None:

@@ -120,7 +120,7 @@ def _parts(document: dict[str, Any], results: Sequence[Result]) -> Iterator[Part
     yield from (f"Not removed: {problem}" for problem in document["not_removed"])
     if document["leftovers_removed"]:
         yield f"An interrupted run had left {len(document['leftovers_removed'])} canary tenants: they are removed."
-    yield f"Removed but for: {'; '.join(document['remains'])}."
+    yield "\n".join(["Everything was removed but for:", *(f"  {one}" for one in document["remains"])])
 
 
 def _seen(result: Result) -> str:

@@ -49,5 +49,5 @@ def _outcome(check: Check, trial: Trial, wait: Wait) -> tuple[State, str]:
             raise
         return State.FAILED, sentence
     if trial.stack.is_local and check.only_aws:
-        return State.ONLY_AWS, f"Here: {seen}"
+        return State.ONLY_AWS, f"Here: {seen[0].lower()}{seen[1:]}"
     return State.PASSED, seen

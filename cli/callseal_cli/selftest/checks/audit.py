@@ -57,7 +57,7 @@ def locked_copy(trial: Trial, wait: Wait) -> str:
     if not copy:
         raise CheckFailedError(f"After {wait.passed:.0f} s no object of the audit bucket has the event.")
     trial.locked = copy
-    return f"It is in {copy.key}."
+    return f"It is in an object of {copy.key.rpartition('/')[0]}/."
 
 
 @check(

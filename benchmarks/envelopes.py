@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from benchmarks.measure import Row, duration, speed, take_turns
 from callseal.envelopes import cms, openpgp
-from callseal.gpg import _OPTIONS, _SEAL_OPTIONS, Gpg
+from callseal.gpg import _SEAL_OPTIONS, Gpg
+from callseal.gpg_keys import OPTIONS
 from callseal.recipients import CmsRecipients, OpenPgpRecipients, judge
 from tests.support.keys import X509Tenant, openpgp_tenant, x509_tenant
 
@@ -175,7 +176,7 @@ def bare_gpg(gpg: Gpg, recipients: OpenPgpRecipients) -> str:
     keyring = gpg._keyring_file(recipients.keyring)
     seal = [option or "''" for option in _SEAL_OPTIONS if option not in ("--set-filename", "")]
     fingerprint = recipients.members[0].fingerprint
-    return " ".join(["gpg", "--batch", "--no-tty", "--homedir", str(keyring.parent), *_OPTIONS, "--no-default-keyring",
+    return " ".join(["gpg", "--batch", "--no-tty", "--homedir", str(keyring.parent), *OPTIONS, "--no-default-keyring",
                      "--keyring", str(keyring), *seal, "--recipient", fingerprint, "--encrypt"])  # fmt: skip
 
 

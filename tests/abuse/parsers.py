@@ -17,7 +17,7 @@ from callseal.errors import HeldError, Reason, UnreadableNotificationError
 from callseal.gpg import Gpg
 from callseal.landing import parse_landing_key
 from callseal.notification import parse_body, parse_notification, queue_messages
-from callseal.openpgp_packets import packet_tags, packets
+from callseal.openpgp_packets import head_packets, packets
 from callseal.recipients import judge
 from callseal.recipients.blocks import decode_armour, find_blocks, refuse_private_keys
 from callseal.recipients.x509 import judge as judge_x509
@@ -99,7 +99,7 @@ def openpgp_key(data: bytes) -> None:
 
 def openpgp_packets(data: bytes) -> None:
     """Packets are taken apart and nothing of them is lost, or ValueError."""
-    for read in (lambda: sum(len(packet.body) for packet in packets(data)), lambda: len(list(packet_tags(data)))):
+    for read in (lambda: sum(len(packet.body) for packet in packets(data)), lambda: len(list(head_packets(data)))):
         try:
             _expect(read() <= len(data))
         except ValueError:

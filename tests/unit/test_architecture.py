@@ -25,6 +25,8 @@ CORE = (
     "keys",
     "openpgp_packets",
     "gpg",
+    "gpg_keys",
+    "gpg_listing",
     "envelopes",
     "recipients",
     "sftp",

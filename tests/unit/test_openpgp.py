@@ -22,7 +22,7 @@ import pytest
 from callseal.envelopes import openpgp
 from callseal.errors import TransientError
 from callseal.gpg import Gpg
-from callseal.openpgp_packets import packet_tags
+from callseal.openpgp_packets import head_packets
 from callseal.recipients import OpenPgpRecipients, judge
 from tests.support.keys import OpenPgpTenant, gpg, openpgp_tenant, tool
 from tests.unit.sources import CHUNK, MARKER, Endless, ShortReads, spoken
@@ -98,7 +98,7 @@ def test_short_reads_make_the_same_file(seed: int) -> None:
 
 def test_it_is_one_seipd_v1_with_aes256_and_uncompressed_data_without_a_name() -> None:
     sealed = seal(spoken(100_000))
-    assert list(packet_tags(sealed)) == [1, 18]
+    assert [packet.tag for packet in head_packets(sealed)] == [1, 18]
 
     listing = gpg(tenant().home, "--status-fd", "1", "--list-packets", data=sealed).decode(errors="replace")
 

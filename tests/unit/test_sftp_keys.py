@@ -7,6 +7,7 @@ import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,7 @@ def test_whatever_the_text_it_is_judged_and_offers_only_keys_that_stand_in_it(te
     assert not any(text and one.why in text for one in parsed.refused)
 
 
+@example(address("192.0.2.7"), [IPv6Address("::ffff:192.0.2.7")])
 @given(st.ip_addresses(), st.lists(st.ip_addresses(v=4) | st.ip_addresses(v=6), min_size=1, max_size=4))
 def test_a_list_of_addresses_admits_these_and_no_others(source: Address, listed: list[Address]) -> None:
     source = address(str(source))

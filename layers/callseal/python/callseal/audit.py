@@ -113,9 +113,13 @@ def timestamp(moment: datetime) -> str:
 
 
 def recipient_member(recipient: Recipient) -> dict[str, Any]:
-    """Write a recipient as a member of an event."""
-    not_after = timestamp(recipient.not_after) if recipient.not_after else None
-    return {"fingerprint": recipient.fingerprint, "kind": recipient.kind, "not_after": not_after}
+    """Return a recipient as a member of an event."""
+    return {
+        "fingerprint": recipient.fingerprint,
+        "subkey": recipient.subkey,
+        "kind": recipient.kind,
+        "not_after": timestamp(recipient.not_after) if recipient.not_after else None,
+    }
 
 
 def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Sequence[object]) -> AuditEvent:

@@ -35,8 +35,8 @@ class Challenger:
         now, version = self._clock(), judged.version or ""
         wanted = set(unproven(recipients, known.rows))
         for member in recipients.members:
-            old = known.challenge(member.fingerprint)
-            if member.fingerprint in wanted and not (old and old.stands_for(version, now)):
+            old = known.challenge(member.encrypts_with)
+            if member.encrypts_with in wanted and not (old and old.stands_for(version, now)):
                 with suppress(ChangedMeanwhileError, OutputExistsError):  # another check has just made one
                     self._make(judged.tenant, version, member, recipients, known, settings)
 
@@ -49,12 +49,12 @@ class Challenger:
         known: Known,
         settings: TenantSettings,
     ) -> None:
-        made, code = new_challenge(tenant, member.fingerprint, member.kind, version, self._clock())
-        self._register.keep_challenge(made, known.challenge(member.fingerprint))
+        made, code = new_challenge(tenant, member, version, self._clock())
+        self._register.keep_challenge(made, known.challenge(made.fingerprint))
         sealed = self._seal(text(made, code).encode(), member, recipients, settings)
         envelope = recipients.envelope
-        label = Label(SEALED_TYPES[envelope], "", envelope, (member.fingerprint,))
-        self._files.put_challenge(tenant, member.fingerprint, SUFFIXES[envelope], sealed, label)
+        label = Label(SEALED_TYPES[envelope], "", envelope, (member,))
+        self._files.put_challenge(tenant, made.fingerprint, SUFFIXES[envelope], sealed, label)
         self._register.keep_challenge(replace(made, state=SENT), made)
 
     def _seal(self, plain: bytes, member: Recipient, recipients: Recipients, settings: TenantSettings) -> bytes:

@@ -180,14 +180,14 @@ def _expiring(keys: Sequence[Recipient], told: Told, now: datetime) -> Iterator[
     before = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring}
     for key in keys:
         ends = timestamp(key.not_after) if key.not_after else ""
-        if days := due(key.not_after, now, before.get((key.fingerprint, ends))):
+        if days := due(key.not_after, now, before.get((key.encrypts_with, ends))):
             yield key, days
 
 
 def _expiring_told(told: Told, soon: Sequence[tuple[Recipient, int]], now: datetime) -> tuple[Expiring, ...]:
     """Give what is to be remembered: of each key and end the last threshold, until that end has passed."""
     last = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring if ends > timestamp(now)}
-    last |= {(key.fingerprint, timestamp(key.not_after)): days for key, days in soon if key.not_after}
+    last |= {(key.encrypts_with, timestamp(key.not_after)): days for key, days in soon if key.not_after}
     return tuple((*name, days) for name, days in sorted(last.items()))
 
 
@@ -214,6 +214,6 @@ def _why_alone(judged: Judged, previous: Sequence[Row]) -> str | None:
     """Say why one message cannot be sealed to a new key and the previous one, as `keys.choice.both` decides it."""
     if {row.kind for row in previous} != {judged.keys[0].kind}:
         return "the previous key is of the other kind, and one message cannot have both"
-    if len({*judged.fingerprints, *(row.fingerprint for row in previous)}) > MAX_RECIPIENTS:
+    if len({*judged.names, *(row.fingerprint for row in previous)}) > MAX_RECIPIENTS:
         return f"with the previous one there would be more than {MAX_RECIPIENTS} recipients"
     return None

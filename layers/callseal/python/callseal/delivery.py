@@ -10,7 +10,7 @@ the audit is told what stands of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -30,8 +30,6 @@ from callseal.routing import Destination
 
 if TYPE_CHECKING:
     from callseal.aws.queue import LandedQueue
-
-KINDS: Mapping[str, Literal["x509", "openpgp"]] = {"cms": "x509", "openpgp": "openpgp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +189,8 @@ class Delivery:
 
 def _sealed_to(progress: Progress, key: KeyVersion | None) -> tuple[Sequence[Recipient], str | None]:
     """Tell whom the outputs are sealed to: by their own metadata, which may be of before a rotation."""
-    kinds = {name: KINDS[stored.sealed] for _, stored in progress.outputs for name in stored.recipients}
-    known = {member.fingerprint: member for member in key.recipients.members} if key else {}
-    recipients = [known.get(name) or Recipient(name, kind, None) for name, kind in kinds.items()]
-    # Where they are sealed to others than the key's, it is not known which version of the secret these stood in.
-    return recipients, key.version if key and list(kinds) == list(known) else None
+    names = {(one.fingerprint, one.subkey): one for _, stored in progress.outputs for one in stored.recipients}
+    known = {(one.fingerprint, one.subkey): one for one in key.recipients.members} if key else {}
+    recipients = [known.get(name) or one for name, one in names.items()]
+    # If they are sealed to others than the key's, it is not known which version of the secret had these.
+    return recipients, key.version if key and list(names) == list(known) else None

@@ -1,4 +1,4 @@
-"""GnuPG through python-gnupg: listing keyrings and sealing streams, without import, agent or trust database.
+"""GnuPG through python-gnupg: sealing streams, without agent or trust database.
 
 python-gnupg closes gpg's standard input when a source fails, and gpg then ends the message properly: a valid, shorter
 recording. So a failing source or sink kills gpg here before python-gnupg learns of it.
@@ -21,12 +21,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from subprocess import Popen
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import gnupg
 
 from callseal.envelopes import Sink, Source
 from callseal.errors import TransientError
+from callseal.gpg_keys import OPTIONS, GpgKeys
 
 # Its DEBUG log prints key material, and what it logs as errors is raised here in our own words.
 logging.getLogger("gnupg").setLevel(logging.CRITICAL)
@@ -37,10 +38,13 @@ PIPE_BYTES = 1024 * 1024
 _F_SETPIPE_SZ = 1031
 # How long gpg may fill its pipe before it is read: waking up for each of its 8 KiB costs it 15 % of its speed.
 _NAP_SECONDS = 0.0003
-# Nothing here is ever written but by us, so no locks; trust is decided by whose secret the key came from.
-_OPTIONS = ["--no-options", "--lock-never", "--no-auto-check-trustdb", "--trust-model", "always", "--no-autostart"]
 # SEIPDv1 around uncompressed literal data: what every OpenPGP reader reads.
 _SEAL_OPTIONS = ["--cipher-algo", "AES256", "--compress-algo", "none", "--no-encrypt-to", "--set-filename", ""]
+
+
+# How long gpg may take over a message. It seals some 400 MB/s; a source or sink that is slower than 4 MB/s would not
+# end within the function's time either.
+MESSAGE_SECONDS, BYTES_PER_SECOND = 60, 4_000_000
 
 
 class Gpg:
@@ -52,34 +56,37 @@ class Gpg:
         self._home = Path(tempfile.mkdtemp(prefix="callseal-"))
         weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
         try:
-            self._template = _Process(gpgbinary=binary, gnupghome=str(self._home), options=_OPTIONS)
+            self._template = _Process(gpgbinary=binary, gnupghome=str(self._home), options=OPTIONS)
         except (OSError, ValueError) as exc:
             raise RuntimeError(f"gpg cannot be started as {binary!r}: set GPG_BINARY to a GnuPG 2.2 or newer.") from exc
+        self.keys = GpgKeys(binary, self._home)
 
     @property
     def version(self) -> tuple[int, ...]:
         """The version of the gpg program."""
         return tuple(self._template.version or ())
 
-    def list_keys(self, keyring: bytes) -> list[dict[str, Any]]:
-        """List a keyring as gpg sees it: its --with-colons fields by python-gnupg's names (doc/DETAILS of GnuPG)."""
-        return list(self._process(keyring).list_keys())
-
     def seal(self, source: Source, size: int, keyring: bytes, fingerprints: Sequence[str], sink: Sink) -> None:
-        """Seal exactly `size` bytes of the source as one binary OpenPGP message to every fingerprint.
+        """Seal exactly `size` bytes of the source as one binary OpenPGP message to every one of the keys.
 
-        Raises TransientError where the source breaks off or grows or gpg fails, and what the sink raises; nothing
-        that was written so far may be kept then.
+        `fingerprints` are of the parts that encrypt, subkeys as a rule; gpg chooses none itself. Raises TransientError
+        if the source breaks off or grows, or if gpg fails or takes too long, and what the sink raises; nothing that was
+        written so far may be kept then.
         """
         process = self._process(keyring)
         process.wide = size > CHUNK_BYTES
         feed = _Feed(source, size, process)
         process.on_data = drain = _Drain(sink, process)
         error: Exception | None = None
+        limit = threading.Timer(MESSAGE_SECONDS + size / BYTES_PER_SECOND, process.kill)
+        limit.start()
         try:
-            result = process.encrypt_file(feed, list(fingerprints), armor=False, extra_args=_SEAL_OPTIONS)
+            exactly = [f"{fingerprint}!" for fingerprint in fingerprints]
+            result = process.encrypt_file(feed, exactly, armor=False, extra_args=_SEAL_OPTIONS)
         except Exception as exc:  # noqa: BLE001  # the feed's, or a broken pipe where gpg died
             error = exc
+        finally:
+            limit.cancel()
         # The first cause counts: the others follow from the kill.
         if cause := drain.error or feed.error:
             raise cause

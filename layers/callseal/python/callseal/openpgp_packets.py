@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-PKESK, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, PUBLIC_SUBKEY, SEIPD = 1, 5, 6, 7, 14, 18
+PKESK, SIGNATURE, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, USER_ID, PUBLIC_SUBKEY = 1, 2, 5, 6, 7, 13, 14
+USER_ATTRIBUTE, SEIPD = 17, 18
 
 
 class Packet(NamedTuple):
@@ -24,13 +25,18 @@ def packets(data: bytes) -> Iterator[Packet]:
         position = start + length
 
 
-def packet_tags(head: bytes) -> Iterator[int]:
-    """List the types of the packets that begin in the head of a message; it may break off anywhere."""
+def frame(packet: Packet) -> bytes:
+    """Return a packet's bytes in the one form that has room for every length (RFC 9580, 4.2.1.3)."""
+    return bytes((0xC0 | packet.tag, 0xFF)) + len(packet.body).to_bytes(4) + packet.body
+
+
+def head_packets(head: bytes) -> Iterator[Packet]:
+    """Return the packets that begin in the head of a message, which may break off anywhere; the last body with it."""
     position: int | None = 0
     while position is not None and position + 6 <= len(head):
         tag, start, length = _header(head, position)
-        yield tag
         position = None if length is None else start + length
+        yield Packet(tag, head[start:position])
 
 
 def _header(data: bytes, position: int) -> tuple[int, int, int | None]:

@@ -12,6 +12,7 @@ from callseal.aws.tenants import Clock, KeyVersion, Tenants
 from callseal.aws.upload import PART_BYTES
 from callseal.errors import HeldError
 from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
+from callseal.recipients.model import Recipient
 from callseal.routing import Destination, Envelope, Route, output_key, route
 from callseal.settings import TenantSettings
 
@@ -65,8 +66,15 @@ class Plan:
         if not way.sealed or not self.key:
             return Label(self.file.content_type, etag, "none")
         recipients = self.key.recipients
-        fingerprints = tuple(member.fingerprint for member in recipients.members)
-        return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, fingerprints)
+        return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, recipients.members)
+
+    def can_be_copied(self, sealed: StoredObject) -> bool:
+        """Return whether a sealed output is for exactly those that this file is sealed to now.
+
+        If the key was changed or revoked meanwhile, a second output is sealed anew and not copied.
+        """
+        mine = self.key.recipients.members if self.key else ()
+        return {_name(one) for one in sealed.recipients} == {_name(one) for one in mine}
 
 
 def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
@@ -77,8 +85,12 @@ def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
 
 
 def label_of(sealed: StoredObject) -> Label:
-    """Label the copy of a sealed output, which may be of before a rotation, as it is labelled itself."""
+    """Return the label of a sealed output's copy."""
     return Label(SEALED_TYPES[sealed.sealed], sealed.source_etag or "", sealed.sealed, sealed.recipients)
+
+
+def _name(recipient: Recipient) -> tuple[str, str | None]:
+    return recipient.fingerprint, recipient.subkey
 
 
 class Planner:

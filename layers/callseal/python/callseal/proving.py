@@ -19,7 +19,7 @@ from callseal.errors import SourceGoneError, UnreadableNotificationError
 from callseal.keys import events
 from callseal.keys.challenge import MAX_ANSWER_BYTES, MAX_ATTEMPTS, SENT, USED, Challenge, fits, refusal
 from callseal.keys.events import Judged
-from callseal.keys.register import FINGERPRINT
+from callseal.keys.register import FINGERPRINT, Row
 from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.notification import parse_body, queue_messages
@@ -44,15 +44,15 @@ class _Case:
 
     @property
     def judged(self) -> Judged:
-        """The key, as an event tells it; nothing of a name that is no fingerprint: a tenant may write anything."""
+        """The key, as an event has it; nothing of a name that is no fingerprint: a tenant may write anything."""
         name, challenge = self.key.fingerprint, self.challenge
         if not FINGERPRINT.fullmatch(name):
             return Judged(self.key.tenant, None, ())
-        row = next((row for row in self.known.rows if row.fingerprint == name), None)
-        kind = cast("Any", (row and row.kind) or ("openpgp" if len(name) == 40 else "x509"))
-        key = Recipient(
-            name, kind, None, algorithm=row.algorithm if row else None, strength=row.strength if row else None
-        )
+        row = next((row for row in self.known.rows if row.fingerprint == name), Row(name))
+        kind = cast("Any", row.kind or ("openpgp" if len(name) == 40 else "x509"))
+        primary = (challenge and challenge.primary) or row.primary or name
+        subkey = name if kind == "openpgp" else None
+        key = Recipient(primary, kind, None, algorithm=row.algorithm, strength=row.strength, subkey=subkey)
         return Judged(self.key.tenant, challenge.version if challenge else None, [key])
 
 
@@ -95,7 +95,7 @@ class KeyProof:
         challenge, etag = case.challenge, case.answer.etag
         if challenge and challenge.state == USED and challenge.last_answer == etag:
             return "repeat"
-        why = refusal(challenge, self._clock())
+        why = refusal(challenge, etag, self._clock())
         if why or not challenge:
             return self._refuse(case, why or "")
         counted = challenge

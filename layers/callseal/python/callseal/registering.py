@@ -12,7 +12,7 @@ from callseal.aws.key_uses import KeyUses, Use
 from callseal.aws.tenants import Clock
 from callseal.errors import UnreadableNotificationError
 from callseal.keys import events
-from callseal.keys.register import after
+from callseal.keys.register import after, encrypts_with
 from callseal.log import Log, describe
 from callseal.notification import Message, parse_audit_event, queue_messages
 
@@ -54,7 +54,7 @@ class Registering:
         if detail_type in KEY_EVENTS:
             self._write(tenant, detail_type, detail)
         elif detail_type == DELIVERED and tenant and recipients:
-            fingerprints = tuple(dict.fromkeys(one["fingerprint"] for one in recipients))
+            fingerprints = tuple(dict.fromkeys(encrypts_with(one) for one in recipients))
             return Use(detail["id"], tenant, fingerprints, detail["time"])
         return None
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Literal
 
 from callseal.aws.calls import calling
 from callseal.aws.upload import MultipartUpload, Upload
 from callseal.errors import OutputExistsError, SourceGoneError
+from callseal.recipients.model import Recipient
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 MAX_COPY_BYTES = 5 * 1024**3
 COPY_PART_BYTES = 1024**3
 HASH_CHUNK_BYTES = 1024 * 1024
-SOURCE_ETAG, SEALED, RECIPIENTS = "callseal-source-etag", "callseal-sealed", "callseal-recipients"
+SOURCE_ETAG, SEALED = "callseal-source-etag", "callseal-sealed"
+RECIPIENTS, SUBKEYS = "callseal-recipients", "callseal-subkeys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,17 @@ class Label:
     content_type: str
     source_etag: str
     sealed: str
-    recipients: tuple[str, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The object metadata of DESIGN section 3."""
-        metadata = {SOURCE_ETAG: self.source_etag, SEALED: self.sealed}
-        return metadata | ({RECIPIENTS: ",".join(self.recipients)} if self.recipients else {})
+        """The object's metadata: the recipients' fingerprints, and in the same order what OpenPGP ones encrypt with."""
+        names = {
+            RECIPIENTS: [member.fingerprint for member in self.recipients],
+            SUBKEYS: [member.subkey for member in self.recipients if member.subkey],
+        }
+        lists = {name: ",".join(each) for name, each in names.items() if each}
+        return {SOURCE_ETAG: self.source_etag, SEALED: self.sealed} | lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +84,13 @@ class StoredObject:
         return self.sealed != "none"
 
     @property
-    def recipients(self) -> tuple[str, ...]:
-        """The fingerprints of those who can open it; none for a plain one."""
-        return tuple(filter(None, self.metadata.get(RECIPIENTS, "").split(",")))
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Those who can open it, by their names alone; none for a plain one."""
+        if not self.is_sealed:
+            return ()
+        kind: Literal["x509", "openpgp"] = "x509" if self.sealed == "cms" else "openpgp"
+        names, subkeys = (filter(None, self.metadata.get(each, "").split(",")) for each in (RECIPIENTS, SUBKEYS))
+        return tuple(Recipient(name, kind, None, subkey=subkey) for name, subkey in zip_longest(names, subkeys))
 
 
 class OutputBuckets:

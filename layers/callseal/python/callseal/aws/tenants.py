@@ -10,14 +10,14 @@ at once; but files that are looked at together share it, for SSM answers 40 call
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from callseal.aws.calls import calling
 from callseal.errors import CallsealError, HeldError, Reason
 from callseal.landing import TENANT
-from callseal.recipients import GpgFactory, Recipients, judge, unreadable
+from callseal.recipients import GpgFactory, Recipients, judge, judge_after, unreadable
 from callseal.recipients.model import usable_until
 from callseal.settings import TenantSettings, parse_settings
 
@@ -102,10 +102,13 @@ class Tenants:
         """Give a tenant's key; raises HeldError with one of the Key* reasons."""
         return cast("KeyVersion", self._remembered(("key", tenant), self._fetch_key))
 
-    def key_at(self, tenant: str, version: str) -> KeyVersion:
-        """Give the key in another version of a tenant's secret; raises HeldError with one of the Key* reasons."""
-        name = (f"key {version}", tenant)
-        return cast("KeyVersion", self._remembered(name, lambda tenant: self._fetch_key(tenant, VersionId=version)))
+    def key_at(self, tenant: str, version: str, current: KeyVersion) -> KeyVersion:
+        """Return the key in another version of a tenant's secret, judged by what the current one says of it, too.
+
+        Raises HeldError with one of the Key* reasons.
+        """
+        name = (f"key {version} after {current.version}", tenant)
+        return cast("KeyVersion", self._remembered(name, lambda tenant: self._fetch_key_at(tenant, version, current)))
 
     def known(self, tenant: str) -> Known:
         """Give what the key register says of a tenant."""
@@ -196,6 +199,13 @@ class Tenants:
         # Asked after the key: if it has changed in between, that is seen.
         changed_at = None if version else self._changed_at(tenant)
         return _Fetched(KeyVersion(recipients, text.version), changed_at, usable_until(recipients))
+
+    def _fetch_key_at(self, tenant: str, version: str, current: KeyVersion) -> _Fetched:
+        fetched = self._fetch_key(tenant, VersionId=version)
+        recipients = judge_after(
+            cast("KeyVersion", fetched.value).recipients, current.recipients, self._clock(), self._gpg
+        )
+        return replace(fetched, value=KeyVersion(recipients, version))
 
     def _changed_at(self, tenant: str) -> datetime | None:
         """Tell when a tenant's secret was last changed; its current version may be older, and current once more."""

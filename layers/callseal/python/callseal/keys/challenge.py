@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import pbkdf2_hmac
 
 from callseal.audit import timestamp
+from callseal.recipients.model import Recipient
 
 # Douglas Crockford's alphabet, for people: no I, L, O or U. 12 characters of 5 bits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -30,7 +31,10 @@ MADE, SENT, USED = "made", "sent", "used"
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The state of a challenge; moments as RFC 3339 in UTC. `last_answer` names the answer that was counted last."""
+    """The state of a challenge; moments as RFC 3339 in UTC. `last_answer` names the answer that was counted last.
+
+    `fingerprint` is of what encrypts, `primary` of the OpenPGP key that it belongs to, None for X.509.
+    """
 
     tenant: str
     fingerprint: str
@@ -43,6 +47,7 @@ class Challenge:
     state: str = MADE
     attempts: int = 0
     last_answer: str = ""
+    primary: str | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether it still waits for its code, or may yet do so."""
@@ -54,12 +59,15 @@ class Challenge:
         return self.version == version and self.is_live(now)
 
 
-def new_challenge(tenant: str, fingerprint: str, kind: str, version: str, now: datetime) -> tuple[Challenge, str]:
-    """Make a challenge, and the code that is its answer."""
+def new_challenge(tenant: str, key: Recipient, version: str, now: datetime) -> tuple[Challenge, str]:
+    """Return a new challenge for what a key encrypts with, and the code that is its answer."""
     code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
     salt = secrets.token_hex(16)
     expires = timestamp(now + LIFETIME)
-    made = Challenge(tenant, fingerprint, kind, version, salt, _hash(code, salt), timestamp(now), expires)
+    made = Challenge(
+        tenant, key.encrypts_with, key.kind, version, salt, _hash(code, salt), timestamp(now), expires,
+        primary=key.fingerprint if key.subkey else None,
+    )  # fmt: skip
     return made, "-".join(code[first : first + GROUP] for first in range(0, CODE_LENGTH, GROUP))
 
 
@@ -69,12 +77,17 @@ def fits(challenge: Challenge, answer: str) -> bool:
     return hmac.compare_digest(_hash(code[: 4 * CODE_LENGTH], challenge.salt), challenge.hash)
 
 
-def refusal(challenge: Challenge | None, now: datetime) -> str | None:
-    """Say why no code at all is taken for this challenge, or None."""
+def refusal(challenge: Challenge | None, answer: str, now: datetime) -> str | None:
+    """Return why no code at all is taken for this challenge, or None.
+
+    `answer` names the answer. One that was counted in time is judged, however late: its first run broke off.
+    """
     if challenge is None:
         return "this tenant has no challenge for that key"
     if challenge.state == USED:
         return "the code of this challenge has been used already"
+    if challenge.last_answer == answer:
+        return None
     if timestamp(now) >= challenge.expires:
         return f"it came too late, the challenge ran out on {challenge.expires}; a new one is made within a day"
     if challenge.attempts >= MAX_ATTEMPTS:
@@ -89,7 +102,7 @@ def text(challenge: Challenge, code: str) -> str:
     """Write what the tenant reads when it opens the challenge."""
     return (
         f"This is a key check for the tenant {challenge.tenant}.\n\n"
-        f"You can read this, so you can open what is sealed to your key\n{challenge.fingerprint}.\n"
+        f"You can read this, so you can open what is sealed to your key\n{_key_name(challenge)}.\n"
         f"Please send this code back to prove it:\n\n    {code}\n\n"
         f"Either write the code, and nothing else, into a file named\n{challenge.fingerprint}.answer\n"
         "and put that file into the folder key-check of your SFTP account,\n"
@@ -97,6 +110,12 @@ def text(challenge: Challenge, code: str) -> str:
         f"The code is good until {challenge.expires} and can be used once. Your recordings are sealed to this key\n"
         "when the code has come back, and not before.\n"
     )
+
+
+def _key_name(challenge: Challenge) -> str:
+    if challenge.primary in (None, challenge.fingerprint):
+        return challenge.fingerprint
+    return f"{challenge.primary}, by its subkey\n{challenge.fingerprint}"
 
 
 def _hash(code: str, salt: str) -> str:

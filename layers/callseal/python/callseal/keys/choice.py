@@ -7,6 +7,7 @@ overlap the version before it is sealed to as well. A version is named here; whe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from callseal.audit import timestamp
@@ -18,9 +19,9 @@ MAX_FALLBACKS = 3
 
 
 def unproven(recipients: Recipients, rows: Iterable[Row]) -> list[str]:
-    """List the fingerprints of those whose tenant has not shown yet that it can open what is sealed to them."""
+    """Return the fingerprints of what encrypts and is unproven; a new subkey is, whatever was proven of its primary."""
     proven = {row.fingerprint for row in rows if row.proven}
-    return [member.fingerprint for member in recipients.members if member.fingerprint not in proven]
+    return [member.encrypts_with for member in recipients.members if member.encrypts_with not in proven]
 
 
 def proven_versions(rows: Iterable[Row], version: str) -> list[str]:
@@ -40,7 +41,7 @@ def previous_version(recipients: Recipients, version: str, rows: Sequence[Row], 
     since = _accepted(recipients, version, rows)
     if since and since <= timestamp(now - timedelta(days=days)):
         return None
-    mine = {member.fingerprint for member in recipients.members}
+    mine = names(recipients)
     before = [
         row
         for row in rows
@@ -53,24 +54,31 @@ def previous_version(recipients: Recipients, version: str, rows: Sequence[Row], 
     return None if last is None or last.revoked else last.secret_version_id
 
 
+def names(recipients: Recipients) -> set[str]:
+    """Return the fingerprints of what encrypts."""
+    return {member.encrypts_with for member in recipients.members}
+
+
 def both(new: Recipients, previous: Recipients) -> Recipients:
-    """Give the recipients of the new key and the previous one; the new one's where one message cannot have both."""
-    mine = {member.fingerprint for member in new.members}
-    if len(mine | {member.fingerprint for member in previous.members}) > MAX_RECIPIENTS:
+    """Return the recipients of the new key and the previous one; the new one's if one message cannot have both.
+
+    An OpenPGP `previous` is judged after `new` (`recipients.openpgp.judge_after`), so its keyring has both.
+    """
+    mine = names(new)
+    if len(mine | names(previous)) > MAX_RECIPIENTS:
         return new
     if isinstance(new, CmsRecipients) and isinstance(previous, CmsRecipients):
-        return CmsRecipients((*new.members, *(one for one in previous.members if one.fingerprint not in mine)))
+        return replace(new, members=(*new.members, *(one for one in previous.members if one.encrypts_with not in mine)))
     if isinstance(new, OpenPgpRecipients) and isinstance(previous, OpenPgpRecipients):
-        others = tuple(one for one in previous.members if one.fingerprint not in mine)
-        # The new one's come first: gpg takes the first of a name that it finds.
-        return OpenPgpRecipients((*new.members, *others), new.keyring + previous.keyring)
+        others = tuple(one for one in previous.members if one.encrypts_with not in mine)
+        return replace(new, members=(*new.members, *others), keyring=previous.keyring)
     return new
 
 
 def _accepted(recipients: Recipients, version: str, rows: Iterable[Row]) -> str | None:
     """Tell when a version was accepted; None where the register has not heard of it yet: just now."""
     by_name = {row.fingerprint: row for row in rows}
-    found = [by_name.get(member.fingerprint) for member in recipients.members]
+    found = [by_name.get(member.encrypts_with) for member in recipients.members]
     if any(row is None or row.accepted is None or row.secret_version_id != version for row in found):
         return None
     return max(row.accepted for row in found if row and row.accepted)

@@ -24,19 +24,19 @@ class Judged:
     keys: Sequence[Recipient]
 
     @property
-    def fingerprints(self) -> list[str]:
-        """The keys' fingerprints."""
-        return [key.fingerprint for key in self.keys]
+    def names(self) -> list[str]:
+        """The fingerprints of what the keys encrypt with."""
+        return [key.encrypts_with for key in self.keys]
 
 
 def accepted(judged: Judged, message: str, now: datetime) -> AuditEvent:
     """Tell that a tenant's key is good: recordings can be sealed to it."""
-    return _event(ACCEPTED, judged, now, message, by=judged.fingerprints)
+    return _event(ACCEPTED, judged, now, message, by=judged.names)
 
 
 def rejected(judged: Judged, held: HeldError, now: datetime) -> AuditEvent:
     """Tell that nothing can be sealed to a tenant's key, and why; of a private key nothing is told but that it is."""
-    return _event(REJECTED, judged, now, str(held), held.reason.value, by=(*judged.fingerprints, held.reason.value))
+    return _event(REJECTED, judged, now, str(held), held.reason.value, by=(*judged.names, held.reason.value))
 
 
 def expiring(judged: Judged, key: Recipient, days: int, now: datetime) -> AuditEvent:
@@ -46,20 +46,20 @@ def expiring(judged: Judged, key: Recipient, days: int, now: datetime) -> AuditE
         "or less; from then on recordings are held. Ask the tenant for its successor, and paste that into the secret."
     )
     one = Judged(judged.tenant, judged.version, [key])
-    return _event(EXPIRING, one, now, message, by=(key.fingerprint, days, recipient_member(key)["not_after"]))
+    return _event(EXPIRING, one, now, message, by=(key.encrypts_with, days, recipient_member(key)["not_after"]))
 
 
 def proven(judged: Judged, now: datetime) -> AuditEvent:
     """Tell that a tenant has opened what was sealed to its key."""
     message = "The tenant has opened the challenge, and its code came back. Recordings are sealed to this key."
-    return _event(PROVEN, judged, now, message, by=judged.fingerprints)
+    return _event(PROVEN, judged, now, message, by=judged.names)
 
 
 def proof_refused(judged: Judged, why: str, answer: str, now: datetime) -> AuditEvent:
     """Tell that an answer to a challenge was refused; `answer` names the object that it came in, never the code."""
     message = f"An answer to the key check was refused: {why}."
     reason = "KeyUnproven"
-    return _event(PROOF_REFUSED, judged, now, message, reason, by=(*judged.fingerprints, answer))
+    return _event(PROOF_REFUSED, judged, now, message, reason, by=(*judged.names, answer))
 
 
 def _event(
@@ -68,7 +68,13 @@ def _event(
     members: dict[str, Any] = {
         "tenant": judged.tenant,
         "recipients": [
-            recipient_member(key) | {"algorithm": key.algorithm, "strength": key.strength} for key in judged.keys
+            recipient_member(key)
+            | {
+                "algorithm": key.algorithm,
+                "strength": key.strength,
+                "revoked_subkeys": list(key.revoked_subkeys) or None,
+            }
+            for key in judged.keys
         ]
         or None,
         "key_version": judged.version,

@@ -18,13 +18,16 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A key of a tenant; moments as RFC 3339 in UTC, as in the audit events, None for not (yet).
+    """A key of a tenant, by the fingerprint of what encrypts; moments as RFC 3339 in UTC, None for not (yet).
+
+    `primary` is an OpenPGP key's own fingerprint, None for X.509.
 
     `accepted` is when the value that holds it was first accepted, `last_accepted` when that was last told: a version of
     the secret that was put back counts from its own first day, but is in use again. `revoked` is what was told of it.
     """
 
     fingerprint: str
+    primary: str | None = None
     kind: str | None = None
     algorithm: str | None = None
     strength: int | None = None
@@ -40,11 +43,8 @@ class Row:
     last_used: str | None = None
 
 
-# The register as an auditor is given it, in this order, after the tenant.
-EXPORTED = (
-    "fingerprint", "kind", "algorithm", "strength", "first_seen", "accepted", "proven", "not_after", "retired",
-    "secret_version_id", "use_count", "last_used",
-)  # fmt: skip
+# What an event's recipient says of its row.
+MEMBERS = ("kind", "algorithm", "strength", "not_after")
 # What the uses of a key change, and what its own events change: two writers that leave each other's members alone.
 USE_MEMBERS = frozenset({"use_count", "last_used"})
 LIFE_MEMBERS = tuple(field.name for field in fields(Row) if field.name not in {*USE_MEMBERS, "fingerprint"})
@@ -54,22 +54,42 @@ def after(rows: Iterable[Row], detail_type: str, detail: Mapping[str, Any]) -> d
     """Give a tenant's rows, by fingerprint, as they are after an event of its keys."""
     known = {row.fingerprint: row for row in rows}
     for told in detail["recipients"] or ():
-        row = known.get(told["fingerprint"], Row(told["fingerprint"]))
+        row = known.get(encrypts_with(told), Row(encrypts_with(told)))
         known[row.fingerprint] = _told(row, detail_type, detail, told)
+        for name in _revoked(known.values(), detail_type, detail, told):
+            row = known.get(name, Row(name, told["fingerprint"], told["kind"], first_seen=detail["time"]))
+            known[name] = replace(row, revoked=_later(row.revoked, detail["time"]))
     return _retired(known)
+
+
+def encrypts_with(recipient: Mapping[str, Any]) -> str:
+    """Return the fingerprint of what encrypts, from a recipient in an event."""
+    return str(recipient.get("subkey") or recipient["fingerprint"])
+
+
+def _revoked(
+    rows: Iterable[Row], detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]
+) -> Iterable[str]:
+    """Return the names of the parts of a recipient's key that an event reports as revoked.
+
+    A key is rejected as revoked if it is revoked itself, or if no subkey is left: all its parts are revoked then.
+    """
+    if detail_type == events.REJECTED and detail["reason"] == "KeyRevoked":
+        mine = {row.fingerprint for row in rows if told["fingerprint"] in (row.primary, row.fingerprint)}
+        return sorted(mine | {encrypts_with(told)})
+    return told.get("revoked_subkeys") or ()
 
 
 def _told(row: Row, detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]) -> Row:
     time, version = detail["time"], detail["key_version"]
     row = replace(row, first_seen=_earlier(row.first_seen, time))
     if row.kind is None or detail_type == events.ACCEPTED:
-        row = replace(row, **{name: told[name] for name in ("kind", "algorithm", "strength", "not_after")})
+        primary = told["fingerprint"] if told.get("subkey") else None
+        row = replace(row, primary=primary, **{name: told[name] for name in MEMBERS})
     if detail_type == events.ACCEPTED:
         return _accepted(row, time, version)
     if detail_type == events.PROVEN:
         return replace(row, proven=_earlier(row.proven, time))
-    if detail["reason"] == "KeyRevoked":
-        return replace(row, revoked=_later(row.revoked, time))
     return row
 
 

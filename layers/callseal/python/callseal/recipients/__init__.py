@@ -18,7 +18,16 @@ from callseal.recipients.model import MAX_RECIPIENTS, CmsRecipients, OpenPgpReci
 if TYPE_CHECKING:
     from callseal.gpg import Gpg
 
-__all__ = ["CmsRecipients", "GpgFactory", "OpenPgpRecipients", "Recipient", "Recipients", "gpg_factory", "judge"]
+__all__ = [
+    "CmsRecipients",
+    "GpgFactory",
+    "OpenPgpRecipients",
+    "Recipient",
+    "Recipients",
+    "gpg_factory",
+    "judge",
+    "judge_after",
+]
 
 # Secrets Manager takes 64 KiB; a key file given on a command line may be anything.
 MAX_TEXT_BYTES = 1024 * 1024
@@ -56,6 +65,18 @@ def judge(text: str, now: datetime, gpg: GpgFactory) -> Recipients:
     from callseal.recipients import x509
 
     return x509.judge(blocks, now)
+
+
+def judge_after(earlier: Recipients, newest: Recipients, now: datetime, gpg: GpgFactory) -> Recipients:
+    """Judge recipients of an earlier text by what a newer one says of them; raises HeldError with a Key* reason.
+
+    An OpenPGP text may revoke a key of the other, or let it expire. A certificate says nothing of another.
+    """
+    if not isinstance(earlier, OpenPgpRecipients) or not isinstance(newest, OpenPgpRecipients):
+        return earlier
+    from callseal.recipients import openpgp
+
+    return openpgp.judge_after(earlier, newest, now, gpg())
 
 
 def unreadable(why: str) -> HeldError:

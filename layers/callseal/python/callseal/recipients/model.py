@@ -14,10 +14,12 @@ MAX_RECIPIENTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One key: its fingerprint (upper-case hex), its kind, and the moment it runs out (UTC; None for never).
+    """One key: its fingerprint (upper-case hex), its kind, and the moment it expires (UTC; None for never).
 
-    A judged key also tells its algorithm, in the words of `algorithms`, and its strength in bits: of what files are
-    sealed with, an OpenPGP key's subkey as a rule. They are None where a recipient is known by its name alone.
+    `subkey` is the fingerprint of the part of an OpenPGP key that encrypts: the primary's own if that does, None for
+    X.509. A judged key also has its algorithm, in the words of `algorithms`, and its strength in bits, both of the part
+    that encrypts; they are None for a recipient of which only the name is known. `revoked_subkeys` are the fingerprints
+    of those that the key's text revokes.
     """
 
     fingerprint: str
@@ -25,6 +27,13 @@ class Recipient:
     not_after: datetime | None
     algorithm: str | None = field(default=None, kw_only=True)
     strength: int | None = field(default=None, kw_only=True)
+    subkey: str | None = field(default=None, kw_only=True)
+    revoked_subkeys: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def encrypts_with(self) -> str:
+        """The fingerprint of what encrypts, by which a key is proven, registered and rotated."""
+        return self.subkey or self.fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +53,27 @@ class CmsRecipients:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPgpKeys:
+    """What a text holds: the packets of its keys, and the revocation certificates among them; nothing is checked.
+
+    `primaries` are the fingerprints of the keys, each once, in the text's order.
+    """
+
+    keys: bytes = field(repr=False)
+    revocations: bytes = field(repr=False)
+    primaries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenPgpRecipients:
-    """The keys of an OpenPGP tenant, and the keyring (binary, as transferable public keys) that gpg finds them in."""
+    """The keys of an OpenPGP tenant, and the keyring that gpg finds them in: its own export of what it imported.
+
+    `sent` is what the text holds, for judging another version of the secret by it.
+    """
 
     members: tuple[Recipient, ...]
-    keyring: bytes
+    keyring: bytes = field(repr=False)
+    sent: OpenPgpKeys
     envelope: Literal["openpgp"] = "openpgp"
 
 

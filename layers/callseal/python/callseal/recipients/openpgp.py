@@ -1,219 +1,207 @@
-"""Judging OpenPGP keys: could gpg seal to this key, now? Decided on gpg's own listing, and tried once."""
+"""Judging OpenPGP keys: could gpg seal to this key, now? Decided on gpg's own listing of its import, and tried once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from callseal.envelopes import openpgp as envelope
 from callseal.errors import HeldError, Reason, TransientError
-from callseal.openpgp_packets import PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, Packet, packets
+from callseal.openpgp_packets import packets
 from callseal.recipients import algorithms
-from callseal.recipients.blocks import Block, decode_armour, private_key
-from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpRecipients, Recipient
+from callseal.recipients.blocks import Block
+from callseal.recipients.model import MAX_RECIPIENTS, OpenPgpKeys, OpenPgpRecipients, Recipient
+from callseal.recipients.openpgp_blocks import (
+    DSA,
+    ELGAMAL,
+    KEY_PACKETS,
+    RSA,
+    RSA_ENCRYPT_ONLY,
+    RSA_SIGN_ONLY,
+    joined,
+    read_keys,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from callseal.gpg import Gpg
+    from callseal.gpg_listing import ListedKey, ListedPart
 
 MIN_BITS = 2048
 # Public-key algorithms (RFC 9580, 9.1) whose strength is their length in bits; the others are curves.
-RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL = 1, 2, 3, 16
-_RSA_OCTETS = {bytes([RSA]), bytes([RSA_ENCRYPT_ONLY]), bytes([RSA_SIGN_ONLY])}
-_SIZED = {RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL}
+_SIZED = {RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL, DSA}
+# gpg's validity letters: invalid, disabled, revoked, expired.
+_BAD = {"i", "d", "r", "e"}
 
 
 def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients:
     """Judge armoured keys; raises HeldError with the first reason in order, of whichever key it is."""
-    keyring, primaries = _load_all(blocks)
-    if primaries > MAX_RECIPIENTS:
-        raise _unreadable(
-            f"it has {primaries} keys, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the tenant "
-            "whose they must be"
+    sent = read_keys(blocks)
+    if len(sent.primaries) > MAX_RECIPIENTS:
+        raise unreadable(
+            f"it has {len(sent.primaries)} keys, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the "
+            "tenant whose they must be"
         )
-    listing = gpg.list_keys(keyring)
-    if len(listing) != primaries:
-        raise _unreadable(f"gpg reads only {len(listing)} of its {primaries} keys. Ask the tenant to export them again")
-    members, refusals = {}, []
-    for key in listing:
+    keys = _listed(sent, gpg)
+    members, refusals = list[Recipient](), list[HeldError]()
+    for primary in sent.primaries:
         try:
-            members[key["fingerprint"]] = _recipient(key, now)
+            members.append(_recipient(_imported(primary, keys), now))
         except HeldError as refusal:
             refusals.append(refusal)
     if refusals:
         raise min(refusals, key=lambda refusal: refusal.reason.rank)
-    recipients = OpenPgpRecipients(tuple(members.values()), keyring)
-    _check_sealing(recipients, gpg)
-    return recipients
+    return _sealable(members, sent, sent, gpg)
+
+
+def judge_after(earlier: OpenPgpRecipients, newest: OpenPgpRecipients, now: datetime, gpg: Gpg) -> OpenPgpRecipients:
+    """Judge recipients of an earlier text by what a newer one says of them; return them with a keyring for both texts.
+
+    What the newer text revokes, or lets expire, is revoked or expired: raises HeldError. Of each key the part that
+    was sealed to stays the one that is sealed to.
+    """
+    both = joined([earlier.sent, newest.sent])
+    keys = _listed(both, gpg)
+    for member in earlier.members:
+        key = _imported(member.fingerprint, keys)
+        _check_primary(key, now)
+        _check_usable([part for part in key.parts if part.fingerprint == member.encrypts_with], key, now)
+    return _sealable(earlier.members, earlier.sent, both, gpg)
 
 
 def inspect(block: Block, gpg: Gpg) -> Iterator[Recipient]:
-    """Tell what the keys of a block are, good or bad, by their newest part that encrypts."""
+    """Return what the keys of a block are, good or bad, by their newest part that encrypts."""
     try:
-        keyring, _ = _load(block, 1)
+        sent = read_keys([block])
     except HeldError:
         return
-    for key in gpg.list_keys(keyring):
-        parts = [sub for sub in key.get("subkey_info", {}).values() if "e" in sub["cap"].lower()] or [key]
-        part = max(parts, key=lambda sub: int(sub["date"]))
-        ends = [_time(one["expires"]) for one in (key, part) if one["expires"]]
-        algorithm = algorithms.of_openpgp(int(part["algo"]), part["curve"])
-        yield Recipient(
-            key["fingerprint"],
-            "openpgp",
-            min(ends, default=None),
-            algorithm=algorithm,
-            strength=int(part["length"]),
-        )
+    keys = _listed(sent, gpg)
+    for primary in sent.primaries:
+        if key := keys.get(primary):
+            yield _as_recipient(key, max(_encrypting(key) or [key.primary], key=lambda part: part.created))
+        else:
+            yield Recipient(primary, "openpgp", None)
 
 
-def _unreadable(why: str) -> HeldError:
-    return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
+def _listed(sent: OpenPgpKeys, gpg: Gpg) -> dict[str, ListedKey]:
+    """Return gpg's view of what is left of the keys once it has imported them, by their fingerprints."""
+    from callseal.gpg_keys import KeysTooSlowError
 
-
-def _load_all(blocks: Iterable[Block]) -> tuple[bytes, int]:
-    """Decode all blocks to one keyring, and count the primary keys in it."""
-    keyring, primaries, refusals = b"", 0, []
-    for number, block in enumerate(blocks, start=1):
-        try:
-            data, count = _load(block, number)
-            keyring, primaries = keyring + data, primaries + count
-        except HeldError as refusal:
-            refusals.append(refusal)
-    if refusals:
-        raise min(refusals, key=lambda refusal: refusal.reason.rank)
-    return keyring, primaries
-
-
-def _load(block: Block, number: int) -> tuple[bytes, int]:
-    """Decode one block, and count the primary keys in it."""
     try:
-        data = decode_armour(block.body)
-        found = list(packets(data))
-    except ValueError as exc:
-        raise _unreadable(
-            f"PGP block {number} is damaged ({exc}). Ask the tenant for it again (gpg --armor --export), and paste all"
-        ) from exc
-    if any(packet.tag in (SECRET_KEY, SECRET_SUBKEY) for packet in found):
-        raise private_key()
-    versions = [packet.body[0] if packet.body else 0 for packet in found if packet.tag == PUBLIC_KEY]
-    if not versions or found[0].tag != PUBLIC_KEY:
-        raise _unreadable(f"PGP block {number} holds no public key. Ask for it again (gpg --armor --export)")
-    if odd := [version for version in versions if version != 4]:
-        raise _unreadable(f"PGP block {number} has a key of version {odd[0]}. Ask the tenant for a version 4 key")
-    if any(_is_bogus_rsa(packet) for packet in found):
+        return {key.fingerprint: key for key in gpg.keys.list(gpg.keys.imported(sent.keys, sent.revocations))}
+    except KeysTooSlowError as exc:
+        raise unreadable(f"{exc} Ask the tenant for a smaller export (gpg --export-options export-minimal)") from exc
+
+
+def _sealable(members: Sequence[Recipient], sent: OpenPgpKeys, ring: OpenPgpKeys, gpg: Gpg) -> OpenPgpRecipients:
+    """Return recipients with their keyring; seals nothing to them once: what gpg refuses later would fail for ever."""
+    keyring = gpg.keys.export(gpg.keys.imported(ring.keys, ring.revocations))
+    if odd := {packet.tag for packet in packets(keyring)} - KEY_PACKETS:
+        raise RuntimeError(f"gpg exported packets of the types {odd}, which are not of a public key.")
+    recipients = OpenPgpRecipients(tuple(members), keyring, sent)
+    try:
+        envelope.seal(BytesIO(), 0, recipients, gpg, lambda _: None)
+    except TransientError as exc:
+        names = ", ".join(member.fingerprint for member in members)
         raise HeldError(
-            Reason.KEY_TOO_WEAK,
-            f"PGP block {number} has an RSA key that protects nothing: its modulus is even, or its exponent is not an "
-            "odd number from 3 on, of 64 bits at most. Ask the tenant for a new key.",
-        )
-    return data, len(versions)
+            Reason.KEY_NOT_FOR_ENCRYPTION,
+            f"gpg cannot seal to the OpenPGP key {names}. Ask the tenant for a key with an RSA or ECDH subkey.",
+        ) from exc
+    return recipients
 
 
-def _is_bogus_rsa(packet: Packet) -> bool:
-    """Find RSA that gpg would seal to all the same. By an exponent of 1 the session key is readable for everybody.
-
-    Version, time, algorithm; then modulus and exponent, each after its length in bits (RFC 9580, 5.5.2 and 5.5.5.1).
-    """
-    if packet.tag not in (PUBLIC_KEY, PUBLIC_SUBKEY) or packet.body[5:6] not in _RSA_OCTETS:
-        return False
-    modulus, rest = _number(packet.body[6:])
-    exponent, _ = _number(rest)
-    return not (modulus % 2 and exponent % 2 and 3 <= exponent < 2**64)
-
-
-def _number(data: bytes) -> tuple[int, bytes]:
-    end = 2 + (int.from_bytes(data[:2]) + 7) // 8
-    return int.from_bytes(data[2:end]), data[end:]
-
-
-def _recipient(key: dict[str, Any], now: datetime) -> Recipient:
-    fingerprint = key["fingerprint"]
-    _check_primary(key, now, fingerprint)
-    # gpg seals to the newest subkey that is good; the primary key itself where it can encrypt and no subkey can.
-    subkeys = [sub for sub in key.get("subkey_info", {}).values() if "e" in sub["cap"]]
-    candidates = subkeys or ([key] if "e" in key["cap"] else [])
-    if not candidates:
+def _imported(primary: str, keys: dict[str, ListedKey]) -> ListedKey:
+    if primary not in keys:
         raise _refuse(
-            Reason.KEY_NOT_FOR_ENCRYPTION, fingerprint, "has no subkey for encryption. Ask the tenant to add one"
+            Reason.KEY_UNREADABLE,
+            primary,
+            "has no valid self-signature, so gpg does not import it. Ask the tenant for a new export",
         )
-    usable = [sub for sub in candidates if sub["trust"] not in _BAD and not _over(sub, now) and not _early(sub, now)]
-    if not usable:
-        raise _refuse(*_why_none(candidates, now, fingerprint))
-    chosen = max(usable, key=lambda sub: int(sub["date"]))
-    _check_strength(chosen, fingerprint)
-    ends = [_time(part["expires"]) for part in (key, chosen) if part["expires"]]
-    algorithm = algorithms.of_openpgp(int(chosen["algo"]), chosen["curve"])
+    return keys[primary]
+
+
+def _recipient(key: ListedKey, now: datetime) -> Recipient:
+    """Return what is sealed to: the newest subkey that is good, else the primary if that may encrypt, as gpg does."""
+    _check_primary(key, now)
+    _check_strength(key.primary, key.fingerprint, "has a primary key")
+    subkeys = [part for part in key.subkeys if part.may_encrypt]
+    own = [key.primary] if key.primary.may_encrypt else []
+    usable = _usable(subkeys, now) or _usable(own, now)
+    chosen = max(usable or _check_usable(subkeys or own, key, now), key=lambda part: part.created)
+    _check_strength(chosen, key.fingerprint, "encrypts")
+    return _as_recipient(key, chosen)
+
+
+def _as_recipient(key: ListedKey, part: ListedPart) -> Recipient:
+    ends = [one.expires for one in (key.primary, part) if one.expires]
     return Recipient(
-        fingerprint, "openpgp", min(ends, default=None), algorithm=algorithm, strength=int(chosen["length"])
+        key.fingerprint,
+        "openpgp",
+        min(ends, default=None),
+        algorithm=algorithms.of_openpgp(part.algorithm, part.curve),
+        strength=part.length,
+        subkey=part.fingerprint,
+        revoked_subkeys=tuple(one.fingerprint for one in key.subkeys if one.is_revoked),
     )
 
 
-# gpg's validity letters: invalid, disabled, revoked, expired.
-_BAD = {"i", "d", "r", "e"}
+def _encrypting(key: ListedKey) -> list[ListedPart]:
+    return [part for part in key.subkeys if part.may_encrypt]
+
+
+def _usable(parts: Iterable[ListedPart], now: datetime) -> list[ListedPart]:
+    return [part for part in parts if part.validity not in _BAD and not part.is_over(now) and not part.is_early(now)]
 
 
 def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
     return HeldError(reason, f"OpenPGP key {fingerprint} {why}.", fingerprint)
 
 
-def _check_primary(key: dict[str, Any], now: datetime, fingerprint: str) -> None:
-    if key["trust"] == "r":
-        raise _refuse(Reason.KEY_REVOKED, fingerprint, "is revoked. Ask the tenant for its successor")
+def _check_primary(key: ListedKey, now: datetime) -> None:
+    primary = key.primary
+    if primary.is_revoked:
+        raise _refuse(Reason.KEY_REVOKED, key.fingerprint, "is revoked. Ask the tenant for its successor")
     # A key made in the future is signed in the future, which gpg takes for a bad signature.
-    if key["trust"] == "i" and not _early(key, now):
-        raise _refuse(Reason.KEY_UNREADABLE, fingerprint, "has no valid self-signature. Ask for a new export")
-    if _over(key, now):
-        raise _refuse(Reason.KEY_EXPIRED, fingerprint, "has run out. Ask for its prolongation or its successor")
-    if _early(key, now):
-        raise _refuse(*_not_yet(key, fingerprint))
-
-
-def _why_none(candidates: list[dict[str, Any]], now: datetime, fingerprint: str) -> tuple[Reason, str, str]:
-    if any(sub["trust"] == "r" for sub in candidates):
-        return Reason.KEY_REVOKED, fingerprint, "has no encryption subkey left that is not revoked. Ask for a new one"
-    if any(_over(sub, now) for sub in candidates):
-        return Reason.KEY_EXPIRED, fingerprint, "has no encryption subkey left that has not run out. Ask for a new one"
-    early = [sub for sub in candidates if _early(sub, now)]
-    if early:
-        return _not_yet(min(early, key=lambda sub: int(sub["date"])), fingerprint)
-    return Reason.KEY_NOT_FOR_ENCRYPTION, fingerprint, "has no encryption subkey that gpg accepts. Ask for a new one"
-
-
-def _not_yet(part: dict[str, Any], fingerprint: str) -> tuple[Reason, str, str]:
-    when = _time(part["date"])
-    return Reason.KEY_NOT_YET_VALID, fingerprint, f"is valid only from {when:%Y-%m-%d %H:%M} UTC. Wait until then"
-
-
-def _check_strength(part: dict[str, Any], fingerprint: str) -> None:
-    if int(part["algo"]) in _SIZED and int(part["length"]) < MIN_BITS:
+    if primary.validity == "i" and not primary.is_early(now):
+        raise _refuse(Reason.KEY_UNREADABLE, key.fingerprint, "has no valid self-signature. Ask for a new export")
+    if primary.is_over(now):
         raise _refuse(
-            Reason.KEY_TOO_WEAK,
-            fingerprint,
-            f"encrypts with {part['length']} bits, too weak. Ask the tenant for {MIN_BITS} bits or more",
+            Reason.KEY_EXPIRED,
+            key.fingerprint,
+            "has expired. Ask the tenant to extend it and export it again, or to send a new key",
         )
+    if primary.is_early(now):
+        raise _not_yet(primary, key)
 
 
-def _check_sealing(recipients: OpenPgpRecipients, gpg: Gpg) -> None:
-    """Seal nothing to them once: what gpg refuses later would be retried for ever."""
-    try:
-        envelope.seal(BytesIO(), 0, recipients, gpg, lambda _: None)
-    except TransientError as exc:
-        names = ", ".join(member.fingerprint for member in recipients.members)
-        raise HeldError(
-            Reason.KEY_NOT_FOR_ENCRYPTION,
-            f"gpg cannot seal to the OpenPGP key {names}. Ask the tenant for a key with an RSA or ECDH subkey.",
-        ) from exc
+def _check_usable(candidates: Sequence[ListedPart], key: ListedKey, now: datetime) -> list[ListedPart]:
+    """Return the candidates that can be sealed to; raises HeldError that says why there is none."""
+    if usable := _usable(candidates, now):
+        return usable
+    if not candidates:
+        raise _refuse(
+            Reason.KEY_NOT_FOR_ENCRYPTION, key.fingerprint, "has no subkey for encryption. Ask the tenant to add one"
+        )
+    if any(part.is_revoked for part in candidates):
+        why = "has no encryption subkey left that is not revoked. Ask the tenant for a new one"
+        raise _refuse(Reason.KEY_REVOKED, key.fingerprint, why)
+    if any(part.is_over(now) for part in candidates):
+        why = "has no encryption subkey left that has not expired. Ask the tenant for a new one"
+        raise _refuse(Reason.KEY_EXPIRED, key.fingerprint, why)
+    if early := [part for part in candidates if part.is_early(now)]:
+        raise _not_yet(min(early, key=lambda part: part.created), key)
+    why = "has no encryption subkey that gpg accepts. Ask the tenant for a new one"
+    raise _refuse(Reason.KEY_NOT_FOR_ENCRYPTION, key.fingerprint, why)
 
 
-def _time(field: str) -> datetime:
-    return datetime.fromtimestamp(int(field), UTC)
+def _not_yet(part: ListedPart, key: ListedKey) -> HeldError:
+    why = f"is valid only from {part.created:%Y-%m-%d %H:%M} UTC. Wait until then"
+    return _refuse(Reason.KEY_NOT_YET_VALID, key.fingerprint, why)
 
 
-def _over(part: dict[str, Any], now: datetime) -> bool:
-    return part["trust"] == "e" or (bool(part["expires"]) and _time(part["expires"]) <= now)
-
-
-def _early(part: dict[str, Any], now: datetime) -> bool:
-    return _time(part["date"]) > now
+def _check_strength(part: ListedPart, fingerprint: str, what: str) -> None:
+    if part.algorithm in _SIZED and part.length < MIN_BITS:
+        why = f"{what} with {part.length} bits, too weak. Ask the tenant for {MIN_BITS} bits or more"
+        raise _refuse(Reason.KEY_TOO_WEAK, fingerprint, why)

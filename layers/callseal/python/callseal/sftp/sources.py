@@ -30,10 +30,15 @@ def parse_address(text: object) -> Address | None:
 
 
 def parse_network(text: str) -> Network:
-    """Read `192.0.2.0/24`, `2001:db8::/32` or an address; raises ValueError, also for bits behind the mask."""
+    """Read `192.0.2.0/24`, `2001:db8::/32` or an address, an IPv4 one in IPv6 form as IPv4 (RFC 4291, 2.5.5.2).
+
+    Raises ValueError, also for bits behind the mask.
+    """
     if not text.isascii() or "%" in text:
         raise ValueError(text)
-    return ip_network(text)
+    network = ip_network(text)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped and network.prefixlen >= 96 else network
 
 
 def within(address: Address, networks: Iterable[str]) -> bool:

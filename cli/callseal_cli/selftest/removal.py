@@ -23,6 +23,9 @@ from callseal_cli.stack import Stack
 # Events reach the registers within seconds; a function at work on a file that was removed commits within seconds, too.
 SETTLE_SECONDS, ROUNDS_SECONDS, QUIET_SECONDS = 20.0, 20.0, 3.0
 BUCKETS = ("LandingBucketName", "SftpBucketName", "ArchiveBucketName")
+# Tables in which a tenant has a partition, with the other attribute of their keys.
+FILES, KEYS = ("files", "key"), ("key-register", "fingerprint")
+TABLES: tuple[tuple[str, str | None], ...] = (FILES, KEYS, ("login-settings", None))
 
 
 @dataclass(slots=True)
@@ -67,8 +70,7 @@ def _round(stack: Stack, tenants: Sequence[str], done: Removal) -> int:
     return sum(
         (
             done.attempt("objects", lambda: _objects(stack, tenants, BUCKETS)),
-            done.attempt("rows", lambda: _rows(stack, f"{stack.name}-files", tenants, "key")),
-            done.attempt("rows", lambda: _rows(stack, f"{stack.name}-key-register", tenants, "fingerprint")),
+            done.attempt("rows", lambda: sum(_rows(stack, tenants, *table) for table in TABLES)),
             done.attempt("rows", lambda: _forget(stack, [f"told#{tenant}" for tenant in tenants])),
         )
     )
@@ -79,7 +81,7 @@ def _settle(stack: Stack, tenants: Sequence[str]) -> None:
 
     def settled() -> bool:
         return all(_delivered(stack, tenant) <= _known(stack, tenant) for tenant in tenants) and all(
-            any(_items(stack, f"{stack.name}-key-register", tenant)) for tenant in tenants if _has_key(stack, tenant)
+            any(_items(stack, KEYS[0], tenant)) for tenant in tenants if _has_key(stack, tenant)
         )
 
     try:
@@ -93,7 +95,7 @@ def _delivered(stack: Stack, tenant: str) -> set[str]:
 
 
 def _known(stack: Stack, tenant: str) -> set[str]:
-    return {item["key"]["S"] for item in _items(stack, f"{stack.name}-files", tenant) if "state" in item}
+    return {item["key"]["S"] for item in _items(stack, FILES[0], tenant) if "state" in item}
 
 
 def _has_key(stack: Stack, tenant: str) -> bool:
@@ -137,11 +139,12 @@ def _unless(code: str, delete: Callable[[Stack, str], None], stack: Stack, name:
     return 1
 
 
-def _rows(stack: Stack, table: str, tenants: Sequence[str], sort_key: str) -> int:
-    """Delete the tenants' partitions of a register."""
+def _rows(stack: Stack, tenants: Sequence[str], table: str, sort_key: str | None) -> int:
+    """Delete the tenants' partitions of a table."""
     items = [item for tenant in tenants for item in _items(stack, table, tenant)]
     for item in items:
-        stack.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("tenant", sort_key)})
+        key = {name: item[name] for name in ("tenant", sort_key) if name}
+        stack.dynamodb.delete_item(TableName=f"{stack.name}-{table}", Key=key)
     return len(items)
 
 
@@ -163,8 +166,13 @@ def _forget(stack: Stack, names: Iterable[str]) -> int:
 
 
 def _items(stack: Stack, table: str, tenant: str) -> Iterator[Any]:
+    """Yield a tenant's partition of a table; there is none in a stack of a version without the table."""
     pages = stack.dynamodb.get_paginator("query").paginate(
-        TableName=table, ConsistentRead=True, KeyConditionExpression="tenant = :tenant",
+        TableName=f"{stack.name}-{table}", ConsistentRead=True, KeyConditionExpression="tenant = :tenant",
         ExpressionAttributeValues={":tenant": {"S": tenant}},
     )  # fmt: skip
-    return (item for page in pages for item in page["Items"])
+    try:
+        yield from (item for page in pages for item in page["Items"])
+    except ClientError as exc:
+        if observe.error_code(exc) != "ResourceNotFoundException":
+            raise

@@ -110,6 +110,12 @@ class Bench:
         ]
         self.monkeypatch.setattr("callseal_cli.selftest.command.CHECKS", tuple(changed))
 
+    def audit(self, detail_type: str, tenant: str) -> list[Any]:
+        """Give a tenant's events of a type from the audit log group."""
+        pages = self.cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=LOG_GROUP)
+        events = [json.loads(entry["message"]) for page in pages for entry in page["events"]]
+        return [one for one in events if (one["detail-type"], one["detail"]["tenant"]) == (detail_type, tenant)]
+
     @contextmanager
     def standing_still(self, queue: str) -> Iterator[None]:
         """Let nothing come out of a queue; what goes in meanwhile stays there until long after the tests."""
@@ -195,6 +201,12 @@ def land(cloud: LocalCloud, key: str) -> None:
 
 def name_of_run(minutes_ago: float) -> str:
     return f"selftest-{int(time.time() - minutes_ago * 60):08x}-0a1b2c"
+
+
+def canary_in(message: str) -> str:
+    found = re.search(r"selftest-[^/ ]+(?=/)", message)
+    assert found
+    return found[0]
 
 
 # Everything right.
@@ -293,6 +305,9 @@ def test_the_sweep_does_not_run_at_changes(bench: Bench) -> None:
         bench.shorten("released")
         message = bench.fails("released")
     assert "is not in the SFTP bucket after 6 s: it is held SettingsMissing." in message
+    # A sweep that comes late on a slow machine would have left its event.
+    bench.cloud.wait_until_idle()
+    assert not bench.audit("RecordingReleased", canary_in(message))
 
 
 def test_the_audit_rule_has_lost_its_log_group(bench: Bench) -> None:
@@ -300,6 +315,8 @@ def test_the_audit_rule_has_lost_its_log_group(bench: Bench) -> None:
         bench.shorten("audit")
         message = bench.fails("audit")
     assert "the log group lacks 7 of 7 events: RecordingDelivered of selftest-" in message
+    bench.cloud.wait_until_idle()
+    assert not bench.audit("RecordingDelivered", canary_in(message))
 
 
 def test_the_audit_rule_has_lost_its_stream(bench: Bench) -> None:

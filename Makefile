@@ -61,7 +61,7 @@ check: lint test ## everything CI runs
 faults: setup ## break everything around a recording, request by request; FAULTS=--few for some of it
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
-storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again
+storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again, "--stuck 20000" for a stuck tenant
 	@$(BIN)/python -m tests.storm $(STORM)
 
 docs: setup ## write docs/interoperability.md and docs/keys-accepted.md anew from what the tests see

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import envelopes, function
+from benchmarks import envelopes, function, registers
 from benchmarks.measure import Row
 from benchmarks.plot import svg
 from tests.support.keys import clean_up
@@ -32,6 +32,7 @@ MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
     "two_destinations_vs_one": function.two_destinations_vs_one,
     "batch_vs_one_by_one": function.batch_vs_one_by_one,
     "memory": function.memory,
+    "register_requests_per_event": registers.register_requests_per_event,
     "cold_start_vs_boto3": function.cold_start_vs_boto3,
 }
 

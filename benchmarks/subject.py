@@ -56,7 +56,7 @@ def environment(endpoint: str, trusted: Path) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-north-1",
         "STACK_NAME": "bench",
         "TENANTS_PREFIX": "bench/tenants",
-        "SWEEP_POSITION": "/bench/sweep/position",
+        "SWEEP_MEMORY": "bench-sweep",
         "LANDING_BUCKET": "landing",
         "SFTP_BUCKET": "sftp",
         "ARCHIVE_BUCKET": "archive",

@@ -1,4 +1,4 @@
-"""Asynchronous invocations, as a rule makes them: Lambda tries a failed one twice again."""
+"""Asynchronous invocations, as a rule makes them: Lambda tries a failed one twice again, or as the template says."""
 
 import itertools
 import threading
@@ -30,7 +30,7 @@ class AsynchronousInvoker:
 
     def _deliver(self, runtime: FunctionRuntime, event: Mapping[str, Any]) -> None:
         try:
-            for delay in itertools.chain(self._retry_delays, [None]):
+            for delay in itertools.chain(self._retry_delays[: runtime.function.retries], [None]):
                 with self._gate.passage():
                     result = runtime.invoke(event)
                 if result.error is None or delay is None or self._gate.wait_closed(delay):

@@ -10,6 +10,7 @@ import boto3
 
 from localcloud.environment import function_environment
 from localcloud.errors import FunctionNotFoundError, InvocationError, StartError
+from localcloud.invocations import InvocationServer
 from localcloud.moto_process import MotoProcess
 from localcloud.pump import Pace, Pump
 from localcloud.resources import create_resources
@@ -147,7 +148,11 @@ class LocalCloud:
         if self.region not in boto3.Session().get_available_regions("s3"):
             raise StartError(f"There is no AWS region {self.region}.")
         template = load_template(self._template_path, self.region, self._parameters)
-        self._moto = MotoProcess(self._port, self.region, lambda line: self._state.log("moto", line))
+        self._invocations = InvocationServer()
+        exits.callback(self._invocations.close)
+        self._moto = MotoProcess(
+            self._port, self.region, lambda line: self._state.log("moto", line), self._invocations.port
+        )
         exits.callback(self._moto.close)
         self.endpoint_url = self._moto.endpoint_url
         account_id = self._moto.client("sts").get_caller_identity()["Account"]
@@ -170,6 +175,8 @@ class LocalCloud:
         for runtime in by_arn.values():
             exits.callback(runtime.close)
         exits.callback(self._pump.close)
+        names = {runtime.function.name: runtime for runtime in by_arn.values()}
+        self._invocations.serve(names, self._pump.submit)
         self._pump.start()
 
     def _start_sftp(self, exits: contextlib.ExitStack) -> None:

@@ -17,12 +17,12 @@ _START_SECONDS = 60.0
 
 
 class MotoProcess:
-    """Run moto's server until closed; port 0 takes a free one."""
+    """Run moto's server until closed; port 0 takes a free one. Lambda's Invoke goes on to the port `invocations`."""
 
-    def __init__(self, port: int, region: str, log: LineSink) -> None:
+    def __init__(self, port: int, region: str, log: LineSink, invocations: int = 0) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
         environment = inherited | dummy_credentials() | {"AWS_DEFAULT_REGION": region}
-        self._child = JsonChild(_SCRIPT, [str(port)], environment, _SCRIPT.parent, log)
+        self._child = JsonChild(_SCRIPT, [str(port), str(invocations)], environment, _SCRIPT.parent, log)
         self._region = region
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -69,6 +69,10 @@ class Pump:
             if subscription.group == group and subscription.wanted & set(_texts(line)):
                 self._asynchronous.submit(self._runtimes[subscription.function_arn], event)
 
+    def submit(self, runtime: FunctionRuntime, event: Any) -> None:
+        """Invoke a function asynchronously, as Lambda does for another function or a person."""
+        self._asynchronous.submit(runtime, event)
+
     def pause(self, timeout: float) -> None:
         """Begin nothing new and wait for what is in flight; raises TimeoutError when that takes longer."""
         if not self._gate.pause(timeout):

@@ -47,8 +47,8 @@ def main(handler_name: str) -> None:
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    # Lambda's runtime, too, has a handler on the root logger, at the level of the function's LoggingConfig.
-    logging.basicConfig(level=os.environ["AWS_LAMBDA_LOG_LEVEL"], stream=sys.stderr)
+    # Lambda's runtime, too, has a handler on the root logger, at the level of its own filter if there is one.
+    logging.basicConfig(level=os.environ.get("AWS_LAMBDA_LOG_LEVEL", "WARNING"), stream=sys.stderr)
     # At INFO it says of each client where it found the local cloud's endpoint and credentials.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()

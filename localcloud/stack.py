@@ -26,7 +26,11 @@ class Created:
 
 @dataclass(frozen=True)
 class Function:
-    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced)."""
+    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced).
+
+    `retries` is how often a failed asynchronous invocation is tried again.
+    `log_level` is that of Lambda's own filter, None where there is none.
+    """
 
     logical_id: str
     name: str
@@ -36,8 +40,9 @@ class Function:
     timeout: float
     memory: int
     environment: Mapping[str, str]
-    log_level: str
+    log_level: str | None
     layers: tuple[Path, ...]
+    retries: int = 2
 
 
 @dataclass(frozen=True)

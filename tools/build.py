@@ -18,9 +18,11 @@ from pathlib import Path
 from built import Artifact, artifacts
 from runtime_python import RuntimePythonMissingError, runtime_python
 from sizes import report
+from stack_name import complaint
 from trim_sdk import trim
 
 BUILD = Path(".aws-sam/build")
+Tables = dict[str, dict[str, dict[str, str | list[str]]]]
 OWN_PACKAGE = Artifact("CallsealLayer", "layer", Path("layers/callseal"))
 
 
@@ -30,11 +32,8 @@ class BuildError(Exception):
 
 def architecture(environment: str) -> str:
     """Read the Architecture that samconfig.toml gives the stack; refuse to build another than is deployed."""
-    config = tomllib.loads(Path("samconfig.toml").read_text())
-    if environment not in config:
-        known = ", ".join(name for name, tables in config.items() if isinstance(tables, dict))
-        raise BuildError(f"samconfig.toml has no [{environment}...] tables: use one of {known}.")
-    built, deployed = (parameters(config[environment], command) for command in ("build", "deploy"))
+    config = tables_of(environment)
+    built, deployed = (parameters(config, command) for command in ("build", "deploy"))
     if built.get("Architecture") != deployed.get("Architecture"):
         raise BuildError(
             f"samconfig.toml builds {environment} for {built.get('Architecture')} and deploys it as"
@@ -43,10 +42,32 @@ def architecture(environment: str) -> str:
     return built.get("Architecture", "x86_64")
 
 
-def parameters(tables: dict[str, dict[str, dict[str, str | list[str]]]], command: str) -> dict[str, str]:
+def tables_of(environment: str) -> Tables:
+    """Return samconfig.toml's tables of an environment."""
+    config = tomllib.loads(Path("samconfig.toml").read_text())
+    if environment not in config:
+        known = ", ".join(name for name, tables in config.items() if isinstance(tables, dict))
+        raise BuildError(f"samconfig.toml has no [{environment}...] tables: use one of {known}.")
+    tables: Tables = config[environment]
+    return tables
+
+
+def settings(tables: Tables, command: str) -> dict[str, str | list[str]]:
+    """Return what a command is given: its own table's members, over those of the global table."""
+    return {**tables["global"]["parameters"], **tables.get(command, {}).get("parameters", {})}
+
+
+def check_stack_name(environment: str) -> None:
+    """Refuse a stack's name that is no beginning of a bucket's name, before anything is built or deployed."""
+    deployed = settings(tables_of(environment), "deploy")
+    wrong = complaint(str(deployed["stack_name"]), Path("template.yaml").read_text(), str(deployed["region"]))
+    if wrong:
+        raise BuildError(f"samconfig.toml, {environment}: {wrong}")
+
+
+def parameters(tables: Tables, command: str) -> dict[str, str]:
     """Read a command's parameter_overrides, as a list or (as `sam deploy --guided` saves them) as one string."""
-    merged = {**tables["global"]["parameters"], **tables.get(command, {}).get("parameters", {})}
-    overrides = merged.get("parameter_overrides", [])
+    overrides = settings(tables, command).get("parameter_overrides", [])
     pairs = shlex.split(overrides) if isinstance(overrides, str) else overrides
     return dict(pair.split("=", 1) for pair in pairs)
 
@@ -82,6 +103,7 @@ def forget_other_bytecode(folder: Path) -> None:
 
 def build(environment: str) -> int:
     """Build everything; return 1 where it is too big for Lambda."""
+    check_stack_name(environment)
     python = runtime_python()
     # Used in place and edited in place: its bytecode must notice that its source has changed.
     forget_other_bytecode(OWN_PACKAGE.folder)

@@ -16,8 +16,9 @@ from typing import Any
 
 # By service, each operation that the functions call; a test holds this list against what they are seen to call.
 OPERATIONS: dict[str, frozenset[str]] = {
-    "dynamodb": frozenset({"GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
+    "dynamodb": frozenset({"BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
+    "lambda": frozenset({"Invoke"}),
     "s3": frozenset(
         {
             "AbortMultipartUpload",
@@ -38,7 +39,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
     ),
     "secretsmanager": frozenset({"DescribeSecret", "GetSecretValue", "ListSecrets"}),
     "sqs": frozenset({"ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"}),
-    "ssm": frozenset({"GetParameter", "PutParameter"}),
+    "ssm": frozenset({"GetParameter"}),
 }
 MODEL = "service-2.json"
 UNUSED = ("examples-", "waiters-")

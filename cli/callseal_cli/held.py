@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from callseal.aws.queue import LandedQueue
-from callseal.errors import SourceGoneError
+from callseal.errors import Reason, SourceGoneError
 from callseal.landing import TENANT, LandedObject, tenant_of
 from callseal_cli import landing, trail
 from callseal_cli.errors import CannotError
@@ -51,7 +52,7 @@ def show(key: Key, stack: StackName = None, as_json: AsJson = False) -> int:
     screen, found = Screen(as_json), find_stack(stack)
     bucket = landing.landing_bucket(found)
     try:
-        file = bucket.find(LandedObject(bucket.name, key))
+        file = bucket.listed(LandedObject(bucket.name, key))
         held = bucket.held(file)
         tags = found.s3.get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
     except SourceGoneError as exc:
@@ -84,7 +85,7 @@ def release(
     screen, found = Screen(as_json), find_stack(stack)
     queue, put_back = LandedQueue(found.sqs, found.output("EncryptQueueUrl")), []
     for one in _targets(found, screen, target):
-        queue.put(one.file)
+        queue.put(replace(one.file, was_unreadable=one.reason == Reason.SOURCE_UNREADABLE))
         put_back.append(_described(one))
     said = [f"{len(put_back)} put back to the queue."] if put_back else []
     screen.show({"put_back": put_back}, _table(put_back, "No such file is held."), *said)

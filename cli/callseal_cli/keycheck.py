@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import codecs
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from callseal.errors import HeldError, Reason
-from callseal.recipients import MAX_TEXT_BYTES, GpgFactory, Recipient, judge
+from callseal.recipients import CERTIFICATE_LABELS, MAX_TEXT_BYTES, GpgFactory, Recipient, judge, x509
 from callseal.recipients.blocks import find_blocks
 from callseal.recipients.inspection import inspect
+from callseal.recipients.model import CmsRecipients, left_out_note
 from callseal_cli.errors import CannotError
 from callseal_cli.screen import Facts, Part, Table
+from callseal_cli.store import MAX_SECRET_BYTES
 
-COLUMNS = ("fingerprint", "kind", "algorithm", "strength", "not_after", "verdict")
+LEFT_OUT = {
+    "usable": False,
+    "reason": None,
+    "message": "Left out: it issued another certificate of this key, so it is the chain and no recipient.",
+}
+COLUMNS = ("fingerprint", "subkey", "kind", "algorithm", "strength", "not_after", "verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +53,7 @@ class Verdict:
     def parts(self) -> tuple[Part, ...]:
         """The verdict for a person."""
         verdict = f"not usable, {self.reason}" if self.reason else "usable"
-        rows = [
-            [key[name] for name in COLUMNS[:-1]] + [key["reason"] or ("usable" if key["usable"] else None)]
-            for key in self.keys
-        ]
+        rows = [[key[name] for name in COLUMNS[:-1]] + [_word(key)] for key in self.keys]
         return Facts({"key": verdict}), self.message, *([Table(COLUMNS, rows)] if rows else [])
 
 
@@ -64,13 +70,29 @@ def read_key(path: Path) -> str:
 def check(text: str, now: datetime, gpg: GpgFactory) -> Verdict:
     """Judge a text; raises CannotError where it takes a gpg and there is none."""
     try:
-        members = judge(text, now, gpg).members
+        recipients = judge(text, now, gpg)
     except HeldError as held:
-        return Verdict(held.reason, str(held), _found(text, now, gpg))
+        return Verdict(held.reason, str(held), _found(text, held, now, gpg))
     except RuntimeError as exc:
         raise CannotError(f"This is an OpenPGP key, which only gpg can judge: {exc}") from exc
+    members, chain = recipients.members, recipients.left_out if isinstance(recipients, CmsRecipients) else ()
     many = f"each of its {len(members)} keys opens them alone" if len(members) > 1 else "it alone opens them"
-    return Verdict(None, f"Files can be sealed to it: {many}.", [_accepted(member) for member in members])
+    keys = [*map(_accepted, members), *(_accepted(one) | LEFT_OUT for one in chain)]
+    if (size := len(text.encode(errors="replace"))) > MAX_SECRET_BYTES:
+        return Verdict(Reason.KEY_UNREADABLE, _too_long(size, members), keys)
+    return Verdict(None, f"Files can be sealed to it: {many}.{left_out_note(recipients)}", keys)
+
+
+def _too_long(size: int, members: Sequence[Recipient]) -> str:
+    """Say that a good key does not fit into a secret, and how it becomes smaller."""
+    if members[0].kind == "x509":
+        how = "Leave out what is around the certificates, and the chain (openssl x509 -in FILE prints one alone)"
+    else:
+        how = (
+            "Ask the tenant for an export without photos and the signatures of others: gpg --armor --export-options "
+            f"export-minimal,no-export-attributes --export {' '.join(member.fingerprint for member in members)}"
+        )
+    return f"The key does not fit into a secret: it has {size:,} bytes, and a secret takes {MAX_SECRET_BYTES:,}. {how}"
 
 
 def _bounded(file: BinaryIO) -> bytes:
@@ -86,16 +108,25 @@ def _text(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _found(text: str, now: datetime, gpg: GpgFactory) -> list[dict[str, Any]]:
+def _found(text: str, whole: HeldError, now: datetime, gpg: GpgFactory) -> list[dict[str, Any]]:
     """List the keys of a text that is refused, each with its own verdict as far as it has one."""
     accepted, refused = _apart(text, now, gpg)
-    found = []
+    # Another block may revoke a key that is good by itself.
+    refused |= {whole.fingerprint: whole} if whole.fingerprint else {}
+    found, chain = [], _chain(text)
     for key in inspect(text, gpg):
         held = refused.get(key.fingerprint)
         usable = False if held else True if key.fingerprint in accepted else None
         verdict = {"usable": usable, "reason": held and held.reason, "message": str(held) if held else None}
-        found.append(_accepted(key) | verdict)
+        found.append(_accepted(key) | (LEFT_OUT if key.fingerprint in chain else verdict))
     return found
+
+
+def _chain(text: str) -> frozenset[str]:
+    """Return the fingerprints of the certificates that issued another one of the text."""
+    with suppress(HeldError):
+        return x509.left_out(block for block in find_blocks(text) if block.label in CERTIFICATE_LABELS)
+    return frozenset()
 
 
 def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[str, HeldError]]:
@@ -114,9 +145,17 @@ def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[st
     return accepted, refused
 
 
+def _word(key: Mapping[str, Any]) -> str | None:
+    """Return the verdict on one key, for its row of the table."""
+    if key["message"] == LEFT_OUT["message"]:
+        return "left out"
+    return key["reason"] or ("usable" if key["usable"] else None)
+
+
 def _accepted(member: Recipient) -> dict[str, Any]:
     return {
         "fingerprint": member.fingerprint,
+        "subkey": member.subkey,
         "kind": member.kind,
         "algorithm": member.algorithm,
         "strength": member.strength,

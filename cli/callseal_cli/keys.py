@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-from callseal_cli import keycheck, proof, register, store
+from callseal_cli import keycheck, proof, recheck, register, store
+from callseal_cli.confirm import Fingerprints, confirmed
 from callseal_cli.errors import CannotError
+from callseal_cli.key_request import request_check
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.screen import Screen, Table, csv_text
 from callseal_cli.stack import find_stack
@@ -20,8 +22,8 @@ app = typer.Typer(help="The tenants' public keys.", no_args_is_help=True)
 KeyFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="Certificate(s) in PEM or an armoured PGP public key; - is stdin.")
 ]
-LISTED = ("tenant", "fingerprint", "kind", "algorithm", "strength", "first_seen", "proven", "not_after", "retired",
-          "use_count", "last_used")  # fmt: skip
+LISTED = ("tenant", "fingerprint", "subkey", "kind", "algorithm", "strength", "first_seen", "proven", "not_after",
+          "retired", "use_count", "last_used")  # fmt: skip
 
 
 UNTOLD = "Nothing was heard of the answer within a minute: look at callseal keys list, later."
@@ -49,8 +51,17 @@ def check(
 
 
 @app.command("put")
-def put(tenant: TenantName, file: KeyFile, stack: StackName = None, as_json: AsJson = False) -> int:
-    """Check a key file and, where it is usable, make it the tenant's key. A private key never leaves this machine."""
+def put(
+    tenant: TenantName,
+    file: KeyFile,
+    fingerprints: Fingerprints = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check a key file, compare its fingerprint with the tenant's, and make it the tenant's key.
+
+    A private key never leaves this machine.
+    """
     tenant_name(tenant)
     text, screen = keycheck.read_key(file), Screen(as_json)
     verdict = keycheck.check(text, now(), gpg())
@@ -58,8 +69,13 @@ def put(tenant: TenantName, file: KeyFile, stack: StackName = None, as_json: AsJ
     if not verdict.usable:
         screen.show(document | {"version_id": None}, *verdict.parts, "Nothing was put.")
         return Exit.NO
-    version, _ = store.write_secret(find_stack(stack), tenant, text)
-    screen.show(document | {"version_id": version}, *verdict.parts, f"Put as version {version}.")
+    found = find_stack(stack)
+    if not confirmed(verdict, fingerprints):
+        screen.show(document | {"version_id": None}, "Nothing was put: the fingerprint is not the tenant's.")
+        return Exit.NO
+    version, is_new = store.write_secret(found, tenant, text)
+    parts = [f"Put as version {version}.", request_check(found, tenant) if is_new else ""]
+    screen.show(document | {"version_id": version}, *verdict.parts, *filter(None, parts))
     return Exit.DONE
 
 
@@ -115,6 +131,24 @@ def prove(
     document = {"tenant": tenant, "proven": proven, "pending": pending, "message": told}
     screen.show(document, told)
     return Exit.DONE if proven else Exit.NO
+
+
+@app.command("recheck")
+def recheck_keys(
+    tenant: Annotated[str | None, typer.Argument(metavar="TENANT", help="The tenant's name.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The keys of all tenants.")] = False,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Let the functions judge a tenant's key anew, or every tenant's: exit code 0 all accepted, 1 not."""
+    if (tenant is None) != everything:
+        raise CannotError("Name a tenant, or --all for all of them.")
+    screen, found = Screen(as_json), find_stack(stack)
+    wanted = [tenant_name(tenant)] if tenant else sorted(store.tenants_with_key(found))
+    verdicts = recheck.run(found, screen, wanted)
+    table = Table(("tenant", "verdict"), list(verdicts.items()), "No tenant has a key.")
+    screen.show({"tenants": [{"tenant": name, "verdict": verdict} for name, verdict in verdicts.items()]}, table)
+    return Exit.DONE if all(verdict == recheck.ACCEPTED for verdict in verdicts.values()) else Exit.NO
 
 
 def _moment(text: str) -> datetime:

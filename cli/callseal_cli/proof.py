@@ -1,8 +1,9 @@
 """Proving a key: the tenant has opened its challenge, and the operator hands in the code that stood in it.
 
-The challenge is the sealed object `<tenant>/key-check/<fingerprint>.txt.p7m` (or `.pgp`) in the SFTP bucket. The code
-goes beside it as `<fingerprint>.answer`, as if the tenant had put it there, and is gone once it was looked at. What
-came of it shows in the register, or in an audit event that says why not.
+The challenge is the sealed object `<tenant>/key-check/<fingerprint>.txt.p7m` (or `.pgp`) in the SFTP bucket, named by
+what encrypts: an OpenPGP subkey as a rule. The code goes beside it as `<fingerprint>.answer`, as if
+the tenant had put it there, and is removed once it was judged. The verdict shows in the register, or in an audit event
+that says why not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from callseal_cli import register, trail
 from callseal_cli.options import now
+from callseal_cli.register import encrypts_with
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack
 
@@ -35,7 +37,7 @@ def pending(stack: Stack, screen: Screen, tenant: str) -> list[str]:
     A challenge may be there before the register has heard of its key.
     """
     challenged = set(_in_folder(stack, tenant, _CHALLENGE))
-    return sorted(challenged - {key["fingerprint"] for key in register.keys(stack, screen, tenant) if key["proven"]})
+    return sorted(challenged - {encrypts_with(key) for key in register.keys(stack, screen, tenant) if key["proven"]})
 
 
 def answer(stack: Stack, tenant: str, fingerprint: str, code: str) -> bool:
@@ -71,8 +73,8 @@ def wait(
 
     until = time.monotonic() + WAIT_SECONDS
     while True:
-        proven = [key["fingerprint"] for key in register.keys(stack, screen, tenant)
-                  if key["fingerprint"] in asked and key["proven"]]  # fmt: skip
+        proven = [encrypts_with(key) for key in register.keys(stack, screen, tenant)
+                  if encrypts_with(key) in asked and key["proven"]]  # fmt: skip
         if proven or not asked or time.monotonic() > until:
             return proven, "" if proven else " ".join(new().values())
         if not set(_in_folder(stack, tenant, _ANSWER)) & set(asked):

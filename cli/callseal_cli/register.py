@@ -18,6 +18,7 @@ from callseal_cli.stack import Stack
 ATTRIBUTES = (
     "tenant",
     "fingerprint",
+    "subkey",
     "kind",
     "algorithm",
     "strength",
@@ -40,13 +41,21 @@ def table_name(stack: Stack) -> str:
 
 
 def keys(stack: Stack, screen: Screen, tenant: str | None = None) -> list[dict[str, Any]]:
-    """Give a tenant's keys, or all tenants', in the order of tenants and first sight; raises CannotError."""
+    """Return a tenant's keys, or all tenants', in the order of tenants and first sight; raises CannotError.
+
+    An OpenPGP key is there once for each subkey that was sealed to.
+    """
     with screen.progress("Keys read") as tick:
         found = []
         for page in _pages(stack, tenant):
             found += [_key(item) for item in page["Items"] if FINGERPRINT.fullmatch(item["fingerprint"]["S"])]
             tick(len(page["Items"]))
     return sorted(found, key=lambda key: (key["tenant"], str(key["first_seen"]), key["fingerprint"]))
+
+
+def encrypts_with(key: dict[str, Any]) -> str:
+    """Return the fingerprint of what a key encrypts with, by which it is proven."""
+    return str(key["subkey"] or key["fingerprint"])
 
 
 def moment(value: object) -> datetime | None:
@@ -82,6 +91,8 @@ class NoRegisterError(CannotError):
 def _key(item: dict[str, Any]) -> dict[str, Any]:
     read = TypeDeserializer().deserialize
     values = {name: read(value) for name, value in item.items()}
+    if primary := values.get("primary"):
+        values |= {"fingerprint": primary, "subkey": values["fingerprint"]}
     return {name: _plain(values.get(name)) for name in ATTRIBUTES}
 
 

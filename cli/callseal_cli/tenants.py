@@ -10,12 +10,16 @@ import typer
 from callseal.errors import HeldError, Reason
 from callseal.settings import parse_settings
 from callseal_cli import keycheck, landing, settings, store
+from callseal_cli.confirm import Fingerprints, confirmed
 from callseal_cli.errors import CannotError
+from callseal_cli.key_request import request_check
 from callseal_cli.keycheck import Verdict
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.screen import Facts, Screen, Table
 from callseal_cli.stack import Stack, find_stack
 
+# What a tenant's settings are when it is added, unless the operator says otherwise.
+NEW_TENANT = {"require_key_proof": True}
 app = typer.Typer(help="The tenants: take on, look at, change.", no_args_is_help=True)
 
 
@@ -26,12 +30,16 @@ def add(
     members: Annotated[
         list[str] | None, typer.Option("--set", metavar="MEMBER=VALUE", help="A setting; may be repeated.")
     ] = None,
+    fingerprints: Fingerprints = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Take on a tenant: its settings, and its key where one is given. Exit code 1 where the key is not usable."""
+    """Add a tenant: its settings, and its key if one is given. Exit code 1 if the key is not usable.
+
+    Its key must be proven unless --set require_key_proof=false says otherwise.
+    """
     tenant_name(tenant)
-    written = settings.changed({}, members or [])
+    written = settings.changed(NEW_TENANT, members or [])
     wanted, text = settings.checked(written), keycheck.read_key(key) if key else None
     screen, verdict = Screen(as_json), keycheck.check(text, now(), gpg()) if text is not None else None
     if verdict and not verdict.usable:
@@ -39,11 +47,16 @@ def add(
         return Exit.NO
     found = find_stack(stack)
     _refuse_known(found, tenant, with_key=text is not None)
+    if verdict and not confirmed(verdict, fingerprints):
+        document = {"tenant": tenant, "added": False, "key": verdict.document}
+        screen.show(document, "Nothing was added: the fingerprint is not the tenant's.")
+        return Exit.NO
     version = store.write_secret(found, tenant, text)[0] if text is not None else None
     store.write_settings(found, tenant, written, overwrite=False)
     document = {"tenant": tenant, "added": True, "settings": settings.effective(wanted), "version_id": version}
     said = "" if text is not None else " It has no key yet: callseal keys put."
-    screen.show(document | {"key": verdict.document if verdict else None}, f"{tenant} is taken on.{said}")
+    parts = [f"{tenant} is taken on.{said}", request_check(found, tenant) if text is not None else ""]
+    screen.show(document | {"key": verdict.document if verdict else None}, *filter(None, parts))
     return Exit.DONE
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from callseal.sftp.login import parse_login
 from callseal.sftp_login import SftpLogins
@@ -19,11 +18,9 @@ from callseal.wiring import Parts
 @cache
 def logins() -> SftpLogins:
     """Make ready, once per execution environment."""
-    return Parts(os.environ).sftp_logins
+    return Parts(os.environ).sftp_logins(Logger())
 
 
-def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answer a login: the session and its keys, or nothing at all, whatever the reason."""
-    answer = logins().answer(parse_login(event), context.aws_request_id)
-    Logger().info("login answered", extra={"keys_offered": len(answer.get("PublicKeys", ()))})
-    return answer
+    return logins().answer(parse_login(event))

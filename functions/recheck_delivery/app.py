@@ -11,7 +11,8 @@ from callseal.batch import Batch
 from callseal.delivery import Delivery
 from callseal.wiring import Parts, now
 
-RECORDS_AT_ONCE = 10
+# As many as template.yaml's batch size.
+RECORDS_AT_ONCE = 1
 
 
 @cache

@@ -1,7 +1,8 @@
-"""sweep_landing: every 5 minutes, and when a tenant's key or settings change, what is still owed is put back.
+"""sweep_landing: every 5 minutes, and when a tenant's key or settings change, pending files are requeued.
 
 The events: https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html and
-https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
+https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html; by hand
+`{"tenant": "acme"}`, or `{}` for all.
 """
 
 import os
@@ -10,7 +11,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.sweep import Sweep, SweepIncompleteError, prefix_of_change
+from callseal.key_requests import KeyRequests
+from callseal.sweep import Sweep, SweepIncompleteError, prefix_to_sweep
 from callseal.wiring import Parts, now
 
 
@@ -18,12 +20,13 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
     """Sweep the tenant whose key or settings changed, or all of landing; counts what became of the files."""
     # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
     parts, log = Parts(os.environ), Logger()
-    sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, now, log)
-    if prefix := prefix_of_change(event, os.environ["TENANTS_PREFIX"]):
+    sweep = Sweep(parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, parts.sweep_memory, now, log)
+    if prefix := prefix_to_sweep(event, os.environ["TENANTS_PREFIX"]):
         swept = sweep.tenant(prefix)
     else:
-        swept = sweep.all(parts.position)
+        swept = sweep.all()
         parts.meter.put(swept.samples())
+        KeyRequests(parts.tenants, parts.memory, parts.key_check, log).put(swept.seen)
     counts = dict(swept.counts)
     log.info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
     if failed := counts.get("failed"):

@@ -20,6 +20,7 @@ _MAKERS: dict[str, Maker] = {
     "AWS::Events::Rule": eventbridge.make_rule,
     "AWS::KMS::Alias": kms.make_alias,
     "AWS::KMS::Key": kms.make_key,
+    "AWS::Lambda::EventInvokeConfig": functions.make_event_invoke_config,
     "AWS::Lambda::EventSourceMapping": functions.make_event_source_mapping,
     "AWS::Lambda::Function": functions.make_function,
     "AWS::Lambda::LayerVersion": functions.make_layer,

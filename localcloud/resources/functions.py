@@ -1,5 +1,6 @@
 """Lambda functions, their layers, and what invokes them. They run here as processes: nothing of them is on moto."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from localcloud.stack import Function, QueueMapping
 from localcloud.template import LOCAL_BUCKET
 
 _LAYER_ARN = "layer:"
+# On one machine a person waits for the batch.
+LONGEST_WINDOW_SECONDS = 3.0
 
 
 def make_layer(context: Context, properties: Properties) -> Reference:
@@ -43,6 +46,17 @@ def make_function(context: Context, properties: Properties) -> Reference:
     return Reference(name, {"Arn": arn})
 
 
+def make_event_invoke_config(context: Context, properties: Properties) -> Reference:
+    """Note down how often a function's failed asynchronous invocation is tried again."""
+    arn, qualifier = _function_arn(context, properties.require("FunctionName")), properties.require("Qualifier")
+    if qualifier != "$LATEST":
+        raise TemplateError(f"{properties.logical_id}: the local cloud knows no version {qualifier} of a function.")
+    properties.leave_out("MaximumEventAgeInSeconds", "an event here never waits for a function")
+    retries = int(properties.take("MaximumRetryAttempts", 2))
+    context.stack.functions[arn] = replace(context.stack.functions[arn], retries=retries)
+    return Reference(properties.logical_id)
+
+
 def make_event_source_mapping(context: Context, properties: Properties) -> Reference:
     """Note down which queue feeds which function."""
     enabled = properties.take("Enabled", True)
@@ -70,13 +84,15 @@ def _environment(properties: Properties) -> dict[str, str]:
     return {name: str(value) for name, value in variables.items()}
 
 
-def _log_level(properties: Properties) -> str:
+def _log_level(properties: Properties) -> str | None:
+    """Return the level that Lambda filters by, which it does in the JSON format alone."""
     logging = properties.nested("LoggingConfig")
     if logging is None:
-        return "WARNING"
+        return None
     logging.leave_out("LogGroup", "the function's lines go to logs/<logical id>.log of the state folder")
     logging.leave_out("LogFormat", "lines are kept as the function writes them")
-    return str(logging.take("ApplicationLogLevel", "INFO"))
+    level = str(logging.take("ApplicationLogLevel", "INFO"))
+    return level if logging.take("LogFormat", "Text") == "JSON" else None
 
 
 def _queue_mapping(context: Context, properties: Properties) -> QueueMapping:
@@ -89,7 +105,7 @@ def _queue_mapping(context: Context, properties: Properties) -> QueueMapping:
         queue_arn=arn,
         function_arn=_function_arn(context, properties.require("FunctionName")),
         batch_size=int(properties.take("BatchSize", 10)),
-        window=float(properties.take("MaximumBatchingWindowInSeconds", 0)),
+        window=min(float(properties.take("MaximumBatchingWindowInSeconds", 0)), LONGEST_WINDOW_SECONDS),
         reports_item_failures="ReportBatchItemFailures" in properties.take("FunctionResponseTypes", []),
         max_concurrency=int(scaling.take("MaximumConcurrency", 1000)) if scaling else 1000,
     )

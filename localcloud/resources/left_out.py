@@ -26,6 +26,7 @@ LEFT_OUT_TYPES = {
         "nothing here measures metrics", "AlarmName", lambda name: ("cloudwatch", f"alarm:{name}")
     ),
     "AWS::CloudWatch::Dashboard": LeftOutType("nothing here measures metrics", "DashboardName"),
+    "AWS::Events::EventBusPolicy": LeftOutType("nothing here enforces who may put events on a bus"),
     "AWS::IAM::Role": LeftOutType(
         "nothing here enforces IAM: every credential may do everything",
         "RoleName",

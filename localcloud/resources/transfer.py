@@ -19,6 +19,10 @@ def make_server(context: Context, properties: Properties) -> Reference:
         raise TemplateError(f"{logical_id}: it asks {function_arn or 'nobody'}, which is no function of this stack.")
     if identity:
         identity.leave_out("SftpAuthenticationMethods", "rclone offers passwords too; the function refuses them")
+    protocol = properties.nested("ProtocolDetails")
+    if protocol and protocol.require("SetStatOption") != "ENABLE_NO_OP":
+        # rclone accepts a change of a file's times, and does nothing.
+        raise TemplateError(f"{logical_id}: the local cloud knows an SFTP server with SetStatOption ENABLE_NO_OP only.")
     (log_arn,) = properties.require("StructuredLogDestinations")
     server_id = f"s-local-{logical_id.lower()}"
     arn = context.stack.arn("transfer", f"server/{server_id}")

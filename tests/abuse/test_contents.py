@@ -234,7 +234,8 @@ LIES = {
     "callseal-state": "held",
     "callseal-reason": "OutputConflict script +46701234567",
     "callseal-held-days": "9" * 200,
-    **{f"platform-{number}": "x" * 250 for number in range(7)},
+    "callseal-hold": "9" * 200 + " - released",
+    **{f"platform-{number}": "x" * 250 for number in range(6)},
 }
 
 

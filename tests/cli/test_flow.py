@@ -24,12 +24,12 @@ class Cloud:
     """A running local cloud, and the command on it: with nothing set but the endpoint."""
 
     def __init__(self, folder: Path, outputs: dict[str, str]) -> None:
-        self._folder, self.outputs = folder, outputs
+        self.folder, self.outputs = folder, outputs
         self.s3: Any = boto3.client("s3", endpoint_url=outputs["EndpointUrl"], region_name=outputs["Region"],
                                     aws_access_key_id="x", aws_secret_access_key="x")  # fmt: skip
 
     def __call__(self, *arguments: str | Path, data: bytes = b"") -> Answer:
-        return run(*arguments, data=data, env={"AWS_ENDPOINT_URL": self.outputs["EndpointUrl"]}, cwd=self._folder)
+        return run(*arguments, data=data, env={"AWS_ENDPOINT_URL": self.outputs["EndpointUrl"]}, cwd=self.folder)
 
     def json(self, *arguments: str | Path, code: int = 0) -> Any:
         answer = self(*arguments, "--json")
@@ -85,6 +85,21 @@ def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
     until(lambda: cloud.json("status")["delivered_last_hour"] == 2)
     assert [one["tenant"] for one in cloud.json("tenants", "list")["tenants"]] == ["acme", "beta"]
     assert cloud.json("tenants", "show", "beta")["settings"]["deliver_to_archive"] is True
+
+
+def test_key_is_checked_at_once_whether_or_not_its_creation_sends_an_event(cloud: Cloud) -> None:
+    """Here it sends one, too; in the log the cause tells the two apart."""
+    log = cloud.folder / ".local" / "logs" / "CheckKeysFunction.log"
+
+    def invoked() -> int:
+        return log.read_text().count('"cause":"invoked"')
+
+    before = invoked()
+    assert cloud("tenants", "add", "epsilon", "--key", x509_tenant().certificate).code == 0
+    until(lambda: invoked() == before + 1)
+    assert cloud("tenants", "add", "zeta").code == 0
+    assert cloud("keys", "put", "zeta", x509_tenant().certificate).code == 0
+    until(lambda: invoked() == before + 2)
 
 
 def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:

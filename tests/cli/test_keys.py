@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -18,8 +19,10 @@ from callseal.errors import Reason
 from callseal.recipients import MAX_TEXT_BYTES
 from tests.cli.command import run
 from tests.cli.conftest import REGISTER, Operator
-from tests.support.keys import gpg, openpgp_tenant, x509_tenant
+from tests.support.issuing import issue
+from tests.support.keys import gpg, gpg_home, openpgp_tenant, x509_tenant
 from tests.support.stack import SFTP, STACK
+from tests.vectors.cases import CASES
 
 
 def check(path: Path, *arguments: str, code: int) -> Any:
@@ -58,6 +61,26 @@ def test_several_keys_are_told_each_with_its_own_verdict(tmp_path: Path) -> None
 
     (tmp_path / "good.pem").write_text(good.public_text + x509_tenant("p256").public_text)
     assert check(tmp_path / "good.pem", code=0)["message"].endswith("each of its 2 keys opens them alone.")
+
+
+def test_the_chain_is_told_as_left_out_whether_the_rest_is_usable_or_not(tmp_path: Path) -> None:
+    ca = x509_tenant("p256", "ca")
+    (tmp_path / "chain.pem").write_text(issue(ca).public_text + ca.public_text)
+    verdict = check(tmp_path / "chain.pem", code=0)
+    leaf, left = verdict["keys"]
+    assert verdict["message"] == (
+        "Files can be sealed to it: it alone opens them. Left out, because they issued another certificate of this key "
+        f"(its chain): {left['fingerprint']}."
+    )
+    assert (leaf["usable"], leaf["reason"], leaf["message"]) == (True, None, None)
+    assert (left["usable"], left["reason"], left["strength"]) == (False, None, 256)
+    assert "it issued another certificate" in left["message"]
+    rows = run("keys", "check", tmp_path / "chain.pem").out.splitlines()[-2:]
+    assert [row.split("\t")[-1] for row in rows] == ["usable", "left out"]
+
+    (tmp_path / "chain.pem").write_text(issue(ca, x509_tenant("rsa1024")).public_text + ca.public_text)
+    refused = check(tmp_path / "chain.pem", code=1)
+    assert [(one["usable"], one["reason"]) for one in refused["keys"]] == [(False, "KeyTooWeak"), (False, None)]
 
 
 def test_a_person_reads_the_verdict_and_what_to_do() -> None:
@@ -110,11 +133,56 @@ def test_a_file_of_any_bytes_is_refused_in_peace(tmp_path: Path) -> None:
 def test_no_more_is_read_than_is_needed_to_refuse(tmp_path: Path) -> None:
     path, key = tmp_path / "long.pem", x509_tenant().public_text
     path.write_text(key.rjust(MAX_TEXT_BYTES))
-    assert check(path, code=0)["usable"]
+    assert check(path, code=1)["keys"][0]["usable"]
     path.write_text(key.rjust(MAX_TEXT_BYTES + 1))
     assert "longer than 1,048,576 bytes" in check(path, code=1)["message"]
     # The device never ends: who read it all would not come back.
     assert "longer than 1,048,576 bytes" in check(Path("/dev/zero"), code=1)["message"]
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    """A key with a photo, as gpg exports it: longer than a secret may be."""
+    path = tmp_path / "big.asc"
+    path.write_bytes(gzip.decompress((CASES / "key-file-over-64k" / "big_photo.asc.gz").read_bytes()))
+    return path
+
+
+def test_a_key_that_does_not_fit_into_a_secret_is_told_what_makes_it_smaller(big: Path, tmp_path: Path) -> None:
+    verdict = check(big, code=1)
+    assert (verdict["usable"], verdict["reason"], verdict["keys"][0]["usable"]) == (False, "KeyUnreadable", True)
+    assert "it has 83,507 bytes, and a secret takes 65,536" in verdict["message"]
+
+    # what the sentence advises is done by the tenant
+    home = gpg_home("big")
+    gpg(home, "--import", big)
+    advised = verdict["message"].partition("gpg --armor ")[2].split()
+    smaller = tmp_path / "smaller.asc"
+    smaller.write_bytes(gpg(home, "--armor", *advised))
+    assert smaller.stat().st_size < 2000
+    assert check(smaller, code=0)["keys"][0]["fingerprint"] == verdict["keys"][0]["fingerprint"] == advised[-1]
+
+
+def test_a_certificate_that_does_not_fit_into_a_secret_is_told_to_be_pasted_alone(tmp_path: Path) -> None:
+    path, key = tmp_path / "long.pem", x509_tenant().public_text
+    path.write_text(key + "ü" * ((65_536 - len(key)) // 2))
+    assert check(path, code=0)["usable"]
+    path.write_text(key + "ü" * ((65_536 - len(key)) // 2 + 1))
+    assert "does not fit into a secret" in (sentence := check(path, code=1)["message"])
+    assert "Leave out what is around the certificates" in sentence
+
+
+def test_a_bad_key_that_does_not_fit_either_is_told_its_own_reason(tmp_path: Path) -> None:
+    (tmp_path / "long.pem").write_text(x509_tenant("rsa1024").public_text + " " * 65_536)
+    assert check(tmp_path / "long.pem", code=1)["reason"] == "KeyTooWeak"
+
+
+def test_a_key_that_does_not_fit_is_neither_put_nor_is_its_tenant_added(operator: Operator, big: Path) -> None:
+    for command in (("keys", "put", "acme", big), ("tenants", "add", "acme", "--key", big)):
+        answer = operator(*command)
+        assert answer.code == 1
+        assert "no-export-attributes" in answer.out
+    assert operator.json("tenants", "list") == {"tenants": []}
 
 
 def test_without_a_gpg_an_openpgp_key_cannot_be_judged_and_a_certificate_can(tmp_path: Path) -> None:

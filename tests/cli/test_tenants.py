@@ -44,6 +44,18 @@ def test_a_tenant_is_added_with_its_key_and_settings(operator: Operator) -> None
     assert added["version_id"] == stored["VersionId"]
 
 
+def test_check_that_cannot_be_requested_is_said_and_fails_nothing(operator: Operator) -> None:
+    """This stack has no functions."""
+    sentence = "check of the key could not be requested (ResourceNotFoundException)"
+
+    added = operator("tenants", "add", "acme", "--key", x509_tenant().certificate)
+    assert (added.code, added.err, sentence in added.out) == (0, "", True)
+    put = operator("keys", "put", "beta", x509_tenant().certificate)
+    assert (put.code, put.err, sentence in put.out) == (0, "", True)
+    # A label that moves sends an event; nothing is requested then.
+    assert sentence not in operator("keys", "put", "beta", x509_tenant().certificate).out
+
+
 def test_a_tenant_is_added_without_a_key(operator: Operator) -> None:
     answer = operator("tenants", "add", "acme")
     assert answer == (0, "acme is taken on. It has no key yet: callseal keys put.\n", "")

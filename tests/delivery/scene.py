@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from callseal.keys.register import encrypts_with
 from tests.support.clock import Clock
 from tests.support.keys import OpenPgpTenant, X509Tenant
 from tests.support.register import feed
@@ -65,9 +66,9 @@ class Scene:
         return self.cloud.tags(key)["callseal-reason"] if key in self.cloud.objects(LANDING) else None
 
     def sealed_to(self, key: str = "acme/1.wav") -> list[str]:
-        """Give the fingerprints that a delivered recording is sealed to, by its audit event."""
+        """Give the fingerprints of what a delivered recording is sealed to, by its audit event."""
         details = [one for one in self.cloud.audit_details("RecordingDelivered") if one["source"]["key"] == key]
-        return [one["fingerprint"] for one in details[-1]["recipients"]]
+        return [encrypts_with(one) for one in details[-1]["recipients"]]
 
     def refused(self) -> list[dict[str, Any]]:
         return [detail for kind, detail in told(self.cloud) if kind == "KeyProofRefused"]

@@ -225,7 +225,7 @@ def log() -> Iterator[StringIO]:
     streams = [handler.setStream(collected) for handler in handlers]  # type: ignore[attr-defined]
     assert streams
     level = root.level
-    root.setLevel(logging.DEBUG)  # as LogLevel=DEBUG does, by Lambda's ApplicationLogLevel
+    root.setLevel(logging.DEBUG)  # whatever level a library is given
     root.addHandler(everything)
     yield collected
     root.removeHandler(everything)
@@ -340,6 +340,19 @@ def test_a_batch_tells_its_deliveries_at_once_and_is_purged_at_once(
     assert [len(network.asked(name)) for name in ("PutEvents", "DeleteObjects", "DeleteObject")] == [1, 1, 0]
     assert len(cloud.audit_details("RecordingDelivered")) == 10
     assert cloud.objects(LANDING) == {}
+
+
+@pytest.mark.usefixtures("lingering")
+def test_a_request_to_the_bus_carries_events_of_one_kind(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", None, PLAIN)
+    landed = [cloud.land(f"{tenant}/{number}.wav", SAID) for tenant in ("acme", "beta") for number in range(5)]
+
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
+
+    sent = [[entry["DetailType"] for entry in one.members["Entries"]] for one in network.asked("PutEvents")]
+    assert sorted(sent) == [["RecordingDelivered"] * 5, ["RecordingHeld"] * 5]
 
 
 @pytest.mark.usefixtures("lingering")

@@ -15,6 +15,7 @@ from callseal.checking import KeysUncheckedError
 from tests.delivery.scene import SECRET, check, current, label_updated, told
 from tests.support.clock import Clock
 from tests.support.families import FAMILIES
+from tests.support.issuing import issue
 from tests.support.keys import OpenPgpTenant, X509Tenant, run, tool, x509_tenant
 from tests.support.metrics import emitted
 from tests.support.network import FOREIGN_WORDS, Network
@@ -45,6 +46,19 @@ def test_a_good_key_is_accepted_with_all_that_an_operator_asks(
     assert (key["kind"], key["algorithm"], key["strength"]) == (family, *STRENGTHS[family])
     assert key["fingerprint"] == fingerprint(tenant)
     assert timedelta(days=27) < datetime.fromisoformat(key["not_after"]) - datetime.now().astimezone() <= timedelta(30)
+
+
+def test_an_issuer_in_the_text_is_left_out_and_the_audit_says_so(cloud: Stack, check_keys: ModuleType) -> None:
+    ca = x509_tenant("p256", "ca")
+    leaf = issue(ca)
+    cloud.tenant("acme", leaf.public_text + ca.public_text)
+
+    assert check(check_keys) == {"accepted": 1}
+
+    ((kind, detail),) = verdicts(cloud)
+    assert kind == "KeyAccepted"
+    assert [key["fingerprint"] for key in detail["recipients"]] == [fingerprint(leaf)]
+    assert detail["message"].endswith(f"issued another certificate of this key (its chain): {fingerprint(ca)}.")
 
 
 STRENGTHS = {"x509": ("RSA", 2048), "openpgp": ("Curve25519", 255)}
@@ -148,7 +162,7 @@ def test_a_version_that_is_put_back_is_told_again_under_its_own_id(cloud: Stack,
 
     (good, before), (bad, _), (again, after) = verdicts(cloud)
     assert (good, bad, again) == ("KeyAccepted", "KeyRejected", "KeyAccepted")
-    assert before["id"] == after["id"]
+    assert before["id"] != after["id"], "a receiver that drops repeats would go on with the rejection"
     assert after["key_version"] == first
 
 

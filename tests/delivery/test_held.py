@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import sha256
 from types import ModuleType
 from typing import Any
 
@@ -35,11 +36,13 @@ def deliver(cloud: Stack, encrypt_recording: ModuleType, key: str = KEY, data: b
 def assert_held(cloud: Stack, reason: str, key: str = KEY, data: bytes = DATA) -> dict[str, Any]:
     """See that a file is held with all that belongs to it; gives the detail of its audit event."""
     assert cloud.objects(LANDING)[key] == data
-    assert cloud.tags(key) == {**HELD, "callseal-reason": reason}
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == {}
     assert cloud.unfinished_uploads(SFTP) == cloud.unfinished_uploads(ARCHIVE) == []
     assert [event["detail-type"] for event in cloud.audit()] == ["RecordingHeld"]
     (detail,) = cloud.audit_details("RecordingHeld")
+    version = detail["key_version"]
+    hold = {"callseal-hold": f"0 {sha256(version.encode()).hexdigest()[:16]}"} if version else {}
+    assert cloud.tags(key) == {**HELD, "callseal-reason": reason, **hold}
     assert detail["reason"] == reason
     assert detail["tenant"] == "acme"
     assert detail["message"]

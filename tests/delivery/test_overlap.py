@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from callseal.keys.register import encrypts_with
 from tests.delivery.scene import CODE, SECRET, Scene, check, current
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, gpg, x509_tenant
@@ -34,7 +35,7 @@ def rotate(scene: Scene, *tenants: Tenant) -> list[str]:
     found = []
     for tenant in tenants:
         scene.paste(tenant, **OVERLAP)
-        found.append(scene.cloud.audit_details("KeyAccepted")[-1]["recipients"][0]["fingerprint"])
+        found.append(encrypts_with(scene.cloud.audit_details("KeyAccepted")[-1]["recipients"][0]))
         scene.clock.pass_by(seconds=90)
     return found
 
@@ -46,7 +47,7 @@ def test_both_can_open_what_is_sealed_during_the_overlap(scene: Scene, family: s
     scene.clock.pass_by(seconds=90)
     (mine,) = names(scene, "acme/before.wav")
     scene.paste(new, **OVERLAP)
-    (theirs,) = [one["fingerprint"] for one in scene.cloud.audit_details("KeyAccepted")[-1]["recipients"]]
+    (theirs,) = [encrypts_with(one) for one in scene.cloud.audit_details("KeyAccepted")[-1]["recipients"]]
     assert "for 3 days to the previous key as well" in scene.cloud.audit_details("KeyAccepted")[-1]["message"]
     scene.clock.pass_by(seconds=61)
 
@@ -185,3 +186,19 @@ def test_what_a_rotation_costs(scene: Scene, network: Network) -> None:
         scene.land(f"acme/{number}.wav")
     asked = [one.operation for one in network.requests[before:]]
     assert (asked.count("Query"), asked.count("GetSecretValue")) == (1, 2)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_the_daily_check_logs_that_a_previous_version_is_gone_before_its_overlap_ends(
+    scene: Scene, network: Network, capsys: pytest.CaptureFixture[str], gone: bool
+) -> None:
+    """Secrets Manager may delete a version without a label; then files are sealed to the new key alone."""
+    rotate(scene, x509_tenant(), x509_tenant(name="new"))
+    capsys.readouterr()
+    if gone:
+        network.fail("GetSecretValue", 400, "ResourceNotFoundException", skip=1, times=None)
+
+    assert check(scene.check_keys) == {"accepted": 1}
+
+    assert ("previous key is gone" in capsys.readouterr().out) is gone
+    assert len(network.asked("GetSecretValue")[-1].members.get("VersionId", "")) == 36

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from callseal.keys.challenge import MAX_ATTEMPTS
+from callseal.proving import MAX_REFUSALS_A_DAY
 from tests.delivery.scene import CODE, PROOF, Scene, check, current
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, x509_tenant
@@ -42,7 +44,7 @@ def test_a_key_is_used_once_its_code_has_come_back(scene: Scene, family: str) ->
     scene.answer(fingerprint, code_in(tenant, sealed))
 
     (proven,) = scene.proven()
-    assert [one["fingerprint"] for one in proven["recipients"]] == [fingerprint]
+    assert [one["subkey"] or one["fingerprint"] for one in proven["recipients"]] == [fingerprint]
     assert proven["key_version"] == current(scene.cloud)
     assert rows(scene.cloud.dynamodb)[fingerprint]["proven"] == proven["time"]
     assert scene.land("acme/2.wav") is None
@@ -181,18 +183,52 @@ def test_a_foreign_code_and_a_foreign_fingerprint_are_refused(scene: Scene) -> N
     assert set(rows(scene.cloud.dynamodb, "beta")) == {theirs}, "an answer makes no row"
 
 
-@pytest.mark.parametrize("name", ["x", "", "a" * 64, "A" * 63, "A" * 65, "../beta", "G" * 64, "A" * 64 + "\n"])
-def test_an_answer_of_any_name_is_refused_and_removed(scene: Scene, name: str) -> None:
+@pytest.mark.parametrize("name", ["x", "", "a" * 64, "A" * 63, "A" * 65, "../beta", "G" * 64, "A" * 64 + "\n",
+                                  "A" * 20 + "/" + "B" * 19, "/" * 40, "A" * 64 + ".answer/x"])  # fmt: skip
+def test_an_answer_of_any_name_is_refused_and_removed_and_rings_no_alarm(
+    scene: Scene, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene.paste(x509_tenant())
-    if "/" in name:
-        scene.cloud.s3.put_object(Bucket=SFTP, Key=f"acme/key-check/{name}.answer", Body=b"x")
-        text = json.dumps(notification(f"acme/key-check/{name}.answer", "e", 1)).replace(f'"{LANDING}"', f'"{SFTP}"')
-        assert failures(scene.prove_keys.lambda_handler(sqs_event(text), None)) == ["m0"]
-        return
-    scene.answer(name, "x")
+    fingerprint, sealed = scene.challenge()
+    code = code_in(x509_tenant(), sealed)
+    scene.answer(name, code)  # fails no message, and leaves no answer
     (refused,) = scene.refused()
     assert refused["recipients"] is None
     assert name not in refused["message"] or not name or name == "x"
+    (counted,) = [line for line in emitted(capsys) if "KeyAnswersDiscarded" in line]
+    assert (counted["KeyAnswersDiscarded"], counted["KeyProofsRefused"]) == ([1.0], [0.0])
+    scene.answer(fingerprint, code)
+    assert len(scene.proven()) == 1
+
+
+def test_a_flood_of_answers_is_a_few_events_a_day_and_no_alarm(
+    scene: Scene, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.paste(x509_tenant())
+    fingerprint, sealed = scene.challenge()
+    capsys.readouterr()
+    for number in range(MAX_REFUSALS_A_DAY + 10):
+        scene.answer(f"{'A' * 20}/{number:019}", f"{number}")
+    assert len(scene.refused()) == MAX_REFUSALS_A_DAY
+    lines = [line for line in emitted(capsys) if "KeyAnswersDiscarded" in line]
+    assert sum(line["KeyAnswersDiscarded"][0] for line in lines) == MAX_REFUSALS_A_DAY + 10
+    assert sum(line["KeyProofsRefused"][0] for line in lines) == 0
+    network.requests.clear()
+    scene.answer("x", "x")
+    operations = [request.operation for request in network.requests]
+    assert operations == ["GetObject", "Query", "DeleteObject"], "what an answer costs from then on"
+    scene.answer(fingerprint, code_in(x509_tenant(), sealed))
+    assert len(scene.proven()) == 1, "a right answer counts all the same"
+    scene.clock.pass_by(days=1)
+    scene.answer("y", "y")
+    assert len(scene.refused()) == MAX_REFUSALS_A_DAY + 1
+
+
+def test_one_tenants_flood_of_answers_hides_no_other_tenants_refusal(scene: Scene) -> None:
+    for number in range(MAX_REFUSALS_A_DAY + 1):
+        scene.answer(f"x{number}", f"{number}")
+    scene.answer("x", "x", "beta")
+    assert [detail["tenant"] for detail in scene.refused()].count("beta") == 1
 
 
 def test_the_code_is_nowhere_but_in_the_challenge(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
@@ -300,10 +336,15 @@ def test_without_these_settings_the_register_is_not_asked(scene: Scene, network:
 
 
 @pytest.mark.parametrize("operation", ["PutEvents", "PutItem", "DeleteObject"])
-def test_a_proof_that_breaks_off_is_taken_up_again(scene: Scene, network: Network, operation: str) -> None:
-    """The message comes again, and with it the answer that still stands there."""
+@pytest.mark.parametrize("wrong_before", range(MAX_ATTEMPTS))
+def test_a_proof_that_breaks_off_is_taken_up_again(
+    scene: Scene, network: Network, operation: str, wrong_before: int
+) -> None:
+    """The message comes again, and with it the answer that is still there, were it the last that is allowed."""
     scene.paste(x509_tenant())
     mine, sealed = scene.challenge()
+    for number in range(wrong_before):
+        scene.answer(mine, f"AAAA-BBBB-CCC{number}")
     key = f"acme/key-check/{mine}.answer"
     scene.cloud.s3.put_object(Bucket=SFTP, Key=key, Body=code_in(x509_tenant(), sealed).encode())
     for skip in range(2 if operation == "PutItem" else 1):
@@ -315,9 +356,25 @@ def test_a_proof_that_breaks_off_is_taken_up_again(scene: Scene, network: Networ
     scene.announce(key)
 
     assert len({detail["id"] for detail in scene.proven()}) == 1
-    assert scene.refused() == []
+    assert len(scene.refused()) == wrong_before
     assert key not in scene.cloud.objects(SFTP)
     assert scene.land() is None
+
+
+def test_an_answer_that_came_in_time_is_judged_however_late(scene: Scene, network: Network) -> None:
+    scene.paste(x509_tenant())
+    mine, sealed = scene.challenge()
+    key = f"acme/key-check/{mine}.answer"
+    scene.cloud.s3.put_object(Bucket=SFTP, Key=key, Body=code_in(x509_tenant(), sealed).encode())
+    network.fail("PutEvents", 500, "InternalError")
+    text = json.dumps(notification(key, "e", 1)).replace(f'"{LANDING}"', f'"{SFTP}"')
+    assert failures(scene.prove_keys.lambda_handler(sqs_event(text), None)) == ["m0"]
+    network.mend()
+    scene.clock.pass_by(days=8)
+
+    scene.announce(key)
+
+    assert (len(scene.proven()), scene.refused()) == (1, [])
 
 
 def test_a_challenge_whose_file_was_not_written_is_made_anew(scene: Scene, network: Network) -> None:

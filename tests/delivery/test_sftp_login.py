@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from base64 import b64encode
+from collections import Counter
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,26 +13,28 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from callseal.aws.login_settings import CLAIM_TIME, FRESH_TIME
 from callseal.sftp.login import Refusal
+from callseal.sftp.refusals import MAX_ADDRESSES, RefusedLogin, write_notice
 from callseal.sftp.session import MAX_POLICY_CHARACTERS
 from callseal.sftp_login import ANSWER_SECONDS
 from tests.delivery.test_events import load
-from tests.support.clock import Clock
+from tests.support import functions
+from tests.support.clock import Clock, StillClock
 from tests.support.functions import ROOT
 from tests.support.network import Network
-from tests.support.stack import REGION, SFTP, STACK, Stack
+from tests.support.stack import REGION, SFTP, STACK, Stack, failures, sqs_event
 from tests.unit.test_sftp_keys import line, private
 
 VALIDATOR = Draft202012Validator(json.loads((ROOT / "schemas/audit-event.schema.json").read_text()))
-CONTEXT = SimpleNamespace(aws_request_id="8f5c")
 SESSION = {
     "server": "s-0123456789abcdef0", "address": "192.0.2.7", "id": None, "key_fingerprint": None, "operation": None,
-    "path": None,
+    "path": None, "attempts": None,
 }  # fmt: skip
 
 
 def login(module: ModuleType, name: str = "sftp-login-key", **changes: Any) -> dict[str, Any]:
-    return dict(module.lambda_handler(load(name) | changes, CONTEXT))
+    return dict(module.lambda_handler(load(name) | changes, None))
 
 
 def take_on(cloud: Stack, keys: str, settings: dict[str, Any] | str | None = None, tenant: str = "acme") -> None:
@@ -37,8 +42,20 @@ def take_on(cloud: Stack, keys: str, settings: dict[str, Any] | str | None = Non
     cloud.tenant(tenant, settings=settings)
 
 
-def audited(cloud: Stack, *, keep: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Give the audit events; each fits the schema and none has anything of a key."""
+def notices(cloud: Stack) -> dict[str, Any]:
+    """Take all notices from the queue, as one batch that Lambda hands over."""
+    url, bodies = cloud.environment["LOGIN_NOTICE_QUEUE_URL"], []
+    while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        bodies += [message["Body"] for message in messages]
+        for message in messages:
+            cloud.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return sqs_event(*bodies)
+
+
+def audited(cloud: Stack) -> list[dict[str, Any]]:
+    """Give the audit events, notices counted; each fits the schema and none has anything of a key."""
+    if (waiting := notices(cloud))["Records"]:
+        assert functions.load("audit_sftp").lambda_handler(waiting, None) == {"batchItemFailures": []}
     events = cloud.audit()
     for event in events:
         VALIDATOR.validate(event["detail"])
@@ -78,8 +95,11 @@ def test_the_policy_names_one_folder_and_nothing_may_be_deleted(cloud: Stack, au
         "List": ("s3:ListBucket", f"arn:aws:s3:::{SFTP}"),
         "Read": ("s3:GetObject", f"{own}/*"),
         "AnswerKeyCheck": ("s3:PutObject", [f"{own}/key-check/{'?' * digits}.answer" for digits in (40, 64)]),
+        "NoFolderBelow": ("s3:PutObject", f"{own}/key-check/*/*"),
         "AtRest": (["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{REGION}:123456789012:key/stack"),
     }  # fmt: skip
+    denied = [one["Sid"] for one in json.loads(policy)["Statement"] if one["Effect"] != "Allow"]
+    assert denied == ["NoFolderBelow"]
     conditions = [one["Condition"] for one in json.loads(policy)["Statement"] if "Condition" in one]
     assert conditions == [
         # Not "acme": that would list what belongs to acme-two as well.
@@ -101,15 +121,16 @@ def test_the_longest_tenants_policy_fits(cloud: Stack, authenticate_sftp: Module
     assert len(login(authenticate_sftp, username=name)["Policy"]) <= MAX_POLICY_CHARACTERS
 
 
-def test_an_offer_is_audited_as_what_it_is(cloud: Stack, authenticate_sftp: ModuleType) -> None:
-    """Whether the login came off is known to the server alone: see the server's log below."""
+def test_an_offer_is_no_event_and_its_log_line_says_what_was_offered(
+    cloud: Stack, authenticate_sftp: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody may ask for a tenant's keys. Whether the login came off is known to the server: see its log below."""
     take_on(cloud, line())
     login(authenticate_sftp)
-    (event,) = audited(cloud)
-    detail = event["detail"]
-    assert (event["detail-type"], detail["tenant"], detail["source"]) == ("SftpKeysOffered", "acme", None)
-    assert detail["session"] == SESSION
-    assert detail["key_version"]
+    assert audited(cloud) == []
+    (record,) = [vars(record) for record in caplog.records]
+    assert (record["msg"], record["tenant"], record["keys_offered"]) == ("keys offered", "acme", 1)
+    assert record["key_version"]
 
 
 REFUSALS: dict[str, tuple[str, dict[str, Any], Refusal]] = {
@@ -135,13 +156,20 @@ def test_whatever_the_reason_the_answer_is_nothing(cloud: Stack, authenticate_sf
     assert refusal(cloud)["reason"] == reason
 
 
-@pytest.mark.parametrize("typed", ["correct horse battery", "Acme!2026", "acme@example.com", "../acme"])
-def test_a_name_that_cannot_be_a_tenants_is_repeated_nowhere(
-    cloud: Stack, authenticate_sftp: ModuleType, capsys: pytest.CaptureFixture[str], typed: str
+@pytest.mark.parametrize(
+    "typed", ["correct horse battery", "Acme!2026", "acme@example.com", "../acme", "hunter2-secret", "acme-two"]
+)
+def test_a_name_that_is_no_tenants_is_repeated_nowhere(
+    cloud: Stack, authenticate_sftp: ModuleType, caplog: pytest.LogCaptureFixture, typed: str
 ) -> None:
+    take_on(cloud, line())
+    login(authenticate_sftp, username=typed)
+    assert typed not in json.dumps(notices(cloud))
     login(authenticate_sftp, username=typed)
     assert refusal(cloud)["tenant"] is None
-    assert typed not in json.dumps(cloud.audit()) + capsys.readouterr().out
+    logged = [vars(record) for record in caplog.records]
+    assert logged
+    assert typed not in json.dumps(cloud.audit()) + str(logged)
 
 
 def test_no_part_of_a_password_is_repeated_anywhere(
@@ -192,7 +220,32 @@ def test_a_bad_line_is_told_once_and_the_good_ones_go_on_working(cloud: Stack, a
     assert answers == [[line()]] * 3
     told = [event for event in audited(cloud) if event["detail-type"] == "SftpKeyLineRefused"]
     (message,) = [event["detail"]["message"] for event in told]
-    assert message.startswith("Line 2 of the tenant's SFTP keys opens nothing: the option command cannot be honoured")
+    assert "open nothing: line 2: the option command cannot be honoured" in message
+
+
+def test_many_bad_lines_are_one_notice_and_delay_no_login(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType
+) -> None:
+    take_on(cloud, "\n".join([line(), *["no key"] * 40]))
+    assert login(authenticate_sftp)["PublicKeys"] == [line()]
+    assert (len(network.asked("SendMessageBatch")), len(network.asked("PutEvents"))) == (1, 0)
+    (event,) = audited(cloud)
+    message = event["detail"]["message"]
+    assert (
+        "line 2: " in message and "line 21: " in message and "line 22: " not in message and "; and 20 more." in message
+    )
+
+
+def test_each_version_with_bad_lines_has_one_event_id(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+    """Another execution environment sends its own notice: the event it makes has the same id."""
+    take_on(cloud, f"{line()}\nno key")
+    login(authenticate_sftp)
+    audited(cloud)
+    login(functions.load("authenticate_sftp"))
+    cloud.put_key("acme", f"{line()}\nno key either\n", "sftp-keys")
+    login(authenticate_sftp)
+    ids = [event["detail"]["id"] for event in audited(cloud)]
+    assert (len(ids), len(set(ids))) == (3, 2)
 
 
 def test_a_pasted_private_key_lets_nobody_in(cloud: Stack, authenticate_sftp: ModuleType) -> None:
@@ -217,12 +270,15 @@ def test_a_tenant_that_is_not_set_up_is_refused_as_a_stranger_is(
     assert refusal(cloud)["reason"] == "TenantNotSetUp"
 
 
-def test_a_key_that_is_taken_away_opens_nothing_from_then_on(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_a_key_that_is_taken_away_opens_nothing_from_then_on(
+    cloud: Stack, authenticate_sftp: ModuleType, clock: Clock
+) -> None:
     take_on(cloud, line())
     assert login(authenticate_sftp)["PublicKeys"] == [line()]
     cloud.put_key("acme", line("p384"), "sftp-keys")
     assert login(authenticate_sftp)["PublicKeys"] == [line("p384")]
     cloud.tenant("acme", settings={"sftp_source_addresses": ["198.51.100.1"]})
+    clock.pass_by(seconds=FRESH_TIME.total_seconds())
     assert login(authenticate_sftp) == {}
 
 
@@ -232,22 +288,191 @@ def test_one_tenants_keys_are_not_anothers(cloud: Stack, authenticate_sftp: Modu
     assert login(authenticate_sftp, username="nordlys")["PublicKeys"] == [line("p256")]
 
 
-@pytest.mark.parametrize("operation", ["GetSecretValue", "GetParameter", "PutEvents"])
+@pytest.mark.parametrize("operation", ["GetSecretValue", "GetItem", "GetParameter", "PutItem"])
 def test_nobody_comes_in_while_something_does_not_answer(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType, operation: str
 ) -> None:
-    """Not even where the audit alone does not answer: a login without a trace is none."""
     take_on(cloud, line())
     network.fail(operation, 500, "InternalError", times=None)
-    with pytest.raises(Exception, match=r"InternalError|refused the event"):
+    with pytest.raises(Exception, match="InternalError"):
         login(authenticate_sftp)
 
 
-def test_a_repeat_of_one_request_is_one_event(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_a_refusal_that_is_not_kept_is_an_error_and_no_silent_loss(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType
+) -> None:
+    network.fail("SendMessageBatch", 500, "InternalError", times=None)
+    with pytest.raises(Exception, match="Sending notices of refused logins failed"):
+        login(authenticate_sftp, username="nobody")
+
+
+# ---- settings from a copy --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def still(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    """Stop the functions' clock."""
+    still = StillClock()
+    monkeypatch.setattr("callseal.wiring.now", still)
+    return still
+
+
+def reads(network: Network) -> int:
+    return len(network.asked("GetParameter"))
+
+
+def test_settings_count_seconds_after_their_change(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
+) -> None:
     take_on(cloud, line())
     login(authenticate_sftp)
+    cloud.tenant("acme", settings={"sftp_may_delete": True})
+    still.pass_by(seconds=FRESH_TIME.total_seconds() - 0.1)
+    assert "s3:DeleteObject" not in login(authenticate_sftp)["Policy"]
+    still.pass_by(seconds=0.1)
+    assert "s3:DeleteObject" in login(authenticate_sftp)["Policy"]
+    assert reads(network) == 2
+
+
+def test_settings_that_were_missing_count_once_they_are_there(
+    cloud: Stack, authenticate_sftp: ModuleType, still: StillClock
+) -> None:
+    cloud.put_key("acme", line(), "sftp-keys")
+    assert login(authenticate_sftp) == {}
+    cloud.tenant("acme")
+    still.pass_by(seconds=FRESH_TIME.total_seconds())
+    assert login(authenticate_sftp)["PublicKeys"] == [line()]
+
+
+def test_a_copy_lets_a_tenant_in_while_parameter_store_does_not_answer(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
+) -> None:
+    take_on(cloud, line(), {"sftp_may_delete": True})
     login(authenticate_sftp)
-    assert len({event["detail"]["id"] for event in audited(cloud)}) == 1
+    network.fail("GetParameter", 400, "ThrottlingException", times=None)
+    still.pass_by(days=1)
+    assert "s3:DeleteObject" in login(authenticate_sftp)["Policy"]
+
+
+# ---- floods ----------------------------------------------------------------------------------------------------------
+
+
+def operations(network: Network) -> Counter[str]:
+    return Counter(request.operation for request in network.requests)
+
+
+def test_a_hundred_attempts_under_names_of_no_tenant_take_nothing_that_sealing_needs(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType
+) -> None:
+    for number in range(100):
+        assert login(authenticate_sftp, username=f"scanner-{number}") == {}
+    assert operations(network) == {"GetSecretValue": 100, "SendMessageBatch": 100}
+
+
+def test_a_hundred_attempts_under_a_tenants_name_take_nothing_that_sealing_needs(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
+) -> None:
+    """The server compares the key after the answer, so an attempt with a wrong key is answered like any other."""
+    take_on(cloud, line())
+    login(authenticate_sftp)
+    network.requests.clear()
+    for _ in range(100):
+        assert login(functions.load("authenticate_sftp"))["PublicKeys"] == [line()]
+    assert operations(network) == {"GetSecretValue": 100, "GetItem": 100}
+
+
+def test_attempts_under_all_tenants_names_read_settings_at_a_bounded_rate(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
+) -> None:
+    names = [f"tenant-{number}" for number in range(20)]
+    for name in names:
+        take_on(cloud, line(), tenant=name)
+        login(authenticate_sftp, username=name)
+    still.pass_by(days=1)  # all copies are old
+    network.requests.clear()
+    for number in range(200):  # in 4 seconds
+        assert login(authenticate_sftp, username=names[number % len(names)])["PublicKeys"] == [line()]
+        still.pass_by(seconds=0.02)
+    assert reads(network) <= 4 / CLAIM_TIME.total_seconds()
+    assert len(network.asked("PutEvents")) == 0
+
+
+def flood(count: int, **members: Any) -> list[str]:
+    """Write notices of as many refusals in one minute; `address` may have `{}` in it."""
+    made = {
+        "time": "2026-11-24T12:20:27.000Z", "address": "192.0.2.7", "server": "s-1", "tenant": None,
+        "reason": "TenantUnknown", "message": "None.",
+    } | members  # fmt: skip
+    return [
+        write_notice(RefusedLogin(**{**made, "address": made["address"].format(number)})) for number in range(count)
+    ]
+
+
+def test_a_hundred_refusals_of_an_address_in_a_minute_are_one_event(
+    cloud: Stack, network: Network, authenticate_sftp: ModuleType, audit_sftp: ModuleType
+) -> None:
+    for number in range(100):
+        login(authenticate_sftp, username=f"scanner-{number}")
+    detail = refusal(cloud)
+    assert (detail["reason"], detail["tenant"]) == ("TenantUnknown", None)
+    assert detail["session"] == SESSION | {"attempts": 100}
+    assert len(network.asked("PutEvents")) == 1
+
+
+def test_refusals_are_apart_by_minute_address_tenant_and_reason(cloud: Stack, audit_sftp: ModuleType) -> None:
+    bodies = [
+        *flood(3),
+        *flood(2, time="2026-11-24T12:21:00.000Z"),
+        *flood(4, address="192.0.2.8"),
+        *flood(5, tenant="acme", reason="SourceNotAllowed"),
+        *flood(6, tenant="acme", reason="NoKeyUsable"),
+    ]
+    assert audit_sftp.lambda_handler(sqs_event(*bodies), None) == {"batchItemFailures": []}
+    assert sorted(event["detail"]["session"]["attempts"] for event in audited(cloud)) == [2, 3, 4, 5, 6]
+
+
+def test_a_flood_from_many_addresses_is_a_few_events_and_no_attempt_is_lost(
+    cloud: Stack, network: Network, audit_sftp: ModuleType
+) -> None:
+    bodies = [
+        *flood(2000, address="2001:db8::{}"),
+        *flood(500, address="2001:db8:1::{}", reason="PasswordNotTaken"),
+        *flood(50, address="192.0.2.9"),
+        *flood(1, tenant="acme", reason="SourceNotAllowed"),
+    ]
+    assert audit_sftp.lambda_handler(sqs_event(*bodies), None) == {"batchItemFailures": []}
+    details = [event["detail"] for event in audited(cloud)]
+    assert len(details) <= MAX_ADDRESSES + 2
+    assert len(network.asked("PutEvents")) == 4
+    assert sum(detail["session"]["attempts"] for detail in details) == 2551
+    assert [detail["session"]["attempts"] for detail in details if detail["tenant"] == "acme"] == [1]
+    assert [detail["session"]["attempts"] for detail in details if detail["session"]["address"] == "192.0.2.9"] == [50]
+    crowds = [detail for detail in details if detail["session"]["address"] is None]
+    assert {detail["reason"] for detail in crowds} == {"TenantUnknown", "PasswordNotTaken"}
+    assert all("addresses" in detail["message"] for detail in crowds)
+
+
+def test_the_same_batch_makes_the_same_event_and_another_attempt_another(cloud: Stack, audit_sftp: ModuleType) -> None:
+    for count in (3, 3, 4):
+        audit_sftp.lambda_handler(sqs_event(*flood(count)), None)
+    ids = [event["detail"]["id"] for event in audited(cloud)]
+    assert (len(ids), len(set(ids))) == (3, 2)
+
+
+def test_what_the_bus_does_not_take_stays_in_the_queue(cloud: Stack, network: Network, audit_sftp: ModuleType) -> None:
+    """15 addresses are two requests; the second one fails, and only its messages come again."""
+    network.fail("PutEvents", 500, "InternalError", skip=1)
+    failed = failures(audit_sftp.lambda_handler(sqs_event(*flood(15, address="192.0.2.{}")), None))
+    assert (len(failed), len(audited(cloud))) == (5, 10)
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "{}", '{"kind": "login"}', flood(1, reason="Sabotage")[0], flood(1, time="now")[0]]
+)
+def test_a_message_that_is_no_notice_fails_alone(cloud: Stack, audit_sftp: ModuleType, body: str) -> None:
+    answer = audit_sftp.lambda_handler(sqs_event(body, *flood(2)), None)
+    assert failures(answer) == ["m0"]
+    assert refusal(cloud)["session"]["attempts"] == 2
 
 
 @pytest.mark.parametrize("name", ["acme", "nobody", "No Name"])
@@ -268,8 +493,22 @@ def test_a_stranger_waits_as_long_as_a_tenant(
 # ---- the server's log ------------------------------------------------------------------------------------------------
 
 
-def test_the_servers_log_tells_what_became_of_logins(cloud: Stack, audit_sftp: ModuleType) -> None:
-    assert audit_sftp.lambda_handler(load("sftp-server-log"), None) == {"events": 3}
+def logged(*lines: dict[str, Any]) -> dict[str, Any]:
+    """Give lines of the server's log as CloudWatch Logs hands them over."""
+    entries = [
+        {"id": str(number), "timestamp": 1795522827000, "message": json.dumps(members)}
+        for number, members in enumerate(lines)
+    ]
+    batch = {"messageType": "DATA_MESSAGE", "logEvents": entries}
+    return {"awslogs": {"data": b64encode(gzip.compress(json.dumps(batch).encode())).decode()}}
+
+
+def test_the_servers_log_tells_what_became_of_logins(
+    cloud: Stack, audit_sftp: ModuleType, authenticate_sftp: ModuleType
+) -> None:
+    take_on(cloud, line())
+    login(authenticate_sftp)  # the server asked before it logged
+    assert audit_sftp.lambda_handler(load("sftp-server-log"), None) == {"events": 2, "refused": 1}
     told = {event["detail-type"]: event["detail"] for event in audited(cloud)}
     assert set(told) == {"SftpLogin", "SftpLoginRefused", "SftpOperationRefused"}
     assert told["SftpLogin"]["session"] == SESSION | {
@@ -286,7 +525,44 @@ def test_a_batch_that_comes_again_makes_the_same_events(cloud: Stack, audit_sftp
     for _ in range(2):
         audit_sftp.lambda_handler(load("sftp-server-log"), None)
     ids = [event["detail"]["id"] for event in audited(cloud)]
-    assert (len(ids), len(set(ids))) == (6, 3)
+    # The two logins and operations have ids of their own; the refusal is counted with its repeat.
+    assert (len(ids), len(set(ids))) == (5, 3)
+
+
+@pytest.mark.parametrize("activity", ["AUTH_FAILURE", "ERROR", "CONNECTION_REJECTED"])
+def test_a_line_repeats_its_user_only_if_such_a_tenant_exists(
+    cloud: Stack, audit_sftp: ModuleType, authenticate_sftp: ModuleType, activity: str
+) -> None:
+    take_on(cloud, line())
+    login(authenticate_sftp)
+    lines = [{"activity-type": activity, "user": user, "source-ip": "192.0.2.7"} for user in ("acme", "hunter2")]
+    audit_sftp.lambda_handler(logged(*lines), None)
+    assert {event["detail"]["tenant"] for event in audited(cloud)} == {"acme", None}
+    assert "hunter2" not in json.dumps(cloud.audit())
+
+
+def test_a_rejected_connection_is_a_refused_login(cloud: Stack, audit_sftp: ModuleType) -> None:
+    rejected = {
+        "activity-type": "CONNECTION_REJECTED", "source-ip": "198.51.100.9", "message": "anything",
+        "resource-arn": f"arn:aws:transfer:{REGION}:123456789012:server/s-1",
+    }  # fmt: skip
+    assert audit_sftp.lambda_handler(logged(rejected, rejected), None) == {"events": 0, "refused": 2}
+    detail = refusal(cloud)
+    assert (detail["reason"], detail["tenant"]) == ("ConnectionRejected", None)
+    assert detail["session"] == SESSION | {"server": "s-1", "address": "198.51.100.9", "attempts": 2}
+
+
+def test_log_lines_of_many_wrong_keys_are_counted(
+    cloud: Stack, network: Network, audit_sftp: ModuleType, authenticate_sftp: ModuleType
+) -> None:
+    take_on(cloud, line())
+    login(authenticate_sftp)
+    wrong = {"activity-type": "AUTH_FAILURE", "user": "acme", "source-ip": "192.0.2.7", "message": "wrong key"}
+    for _ in range(10):
+        audit_sftp.lambda_handler(logged(*[wrong] * 10), None)
+    assert len(network.asked("PutEvents")) == 0
+    detail = refusal(cloud)
+    assert (detail["tenant"], detail["reason"], detail["session"]["attempts"]) == ("acme", "KeyRefused", 100)
 
 
 @pytest.mark.parametrize("event", [{}, {"awslogs": {}}, {"awslogs": {"data": "?"}}, {"awslogs": {"data": "eA=="}}])
@@ -326,6 +602,41 @@ def test_another_servers_file_is_passed_over(cloud: Stack, audit_sftp: ModuleTyp
     event["detail"][member] = value
     assert audit_sftp.lambda_handler(event, None) == {"events": 0}
     assert audited(cloud) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        (f"/{SFTP}/acme/2026/a.wav", "acme/2026/a.wav"),
+        ("/2026/a.wav", "acme/2026/a.wav"),
+        ("2026/a.wav", "acme/2026/a.wav"),
+        ("/acme/2026/a.wav", "acme/2026/a.wav"),
+        ("/a.wav", "acme/a.wav"),
+        ("/acme", "acme/acme"),
+    ],
+)
+def test_a_path_of_the_session_names_the_file_as_the_buckets_path_does(
+    cloud: Stack, audit_sftp: ModuleType, path: str, key: str
+) -> None:
+    """Which of these AWS announces for a logical home directory is not documented."""
+    event = fetched_event()
+    event["detail"] |= {"file-path": path, "server-id": cloud.environment["SFTP_SERVER_ID"]}
+    assert audit_sftp.lambda_handler(event, None) == {"events": 1}
+    (told,) = audited(cloud)
+    assert (told["detail"]["source"]["key"], told["detail"]["tenant"]) == (key, "acme")
+
+
+def test_a_path_without_the_bucket_counts_at_our_own_server_only(
+    cloud: Stack, audit_sftp: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = fetched_event()
+    event["detail"] |= {"file-path": "/2026/a.wav"}
+    assert audit_sftp.lambda_handler(event, None) == {"events": 0}
+    event["detail"] |= {"server-id": cloud.environment["SFTP_SERVER_ID"], "username": "No Tenant"}
+    assert audit_sftp.lambda_handler(event, None) == {"events": 0}
+    monkeypatch.setenv("SFTP_SERVER_ID", "")
+    event["detail"] |= {"server-id": "", "username": "acme"}
+    assert functions.load("audit_sftp").lambda_handler(event, None) == {"events": 0}
 
 
 def test_a_file_that_was_fetched_in_part_is_not_told(cloud: Stack, audit_sftp: ModuleType) -> None:

@@ -7,13 +7,15 @@ import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from tests.support.clock import Clock
-from tests.support.files import TABLE, fetched, files, states, track
+from tests.support.files import TABLE, delivered, fetched, files, states, track
 from tests.support.keys import x509_tenant
-from tests.support.network import Network
+from tests.support.network import Network, Request, answer, cancelling, refusing
 from tests.support.stack import SFTP, Stack, failures, sqs_event
 
 PLAIN = {"encrypt": False}
@@ -99,7 +101,7 @@ def test_two_writers_at_once_lose_nothing(
     (delivery,) = cloud.audit()
     download = fetched(clock, "acme/1.wav")
     for first, second in ((delivery, download), (download, delivery)):
-        network.before("PutItem", lambda _, late=second: track(cloud, track_files.lambda_handler, late))
+        network.before("TransactWriteItems", lambda _, late=second: track(cloud, track_files.lambda_handler, late))
         track(cloud, track_files.lambda_handler, first)
         item = files(cloud.dynamodb)["acme/1.wav"]
         assert (item["state"], item["delivered"], item["fetched"]) == (
@@ -128,7 +130,7 @@ def test_a_write_whose_answer_is_lost_is_made_again(
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav")
-    network.cut("PutItem", after=True)
+    network.cut("TransactWriteItems", after=True)
     assert failures(track_files.lambda_handler(sqs_event(*cloud.audit()), None)) == ["m0"]
     assert failures(track_files.lambda_handler(sqs_event(*cloud.audit()), None)) == []
     assert states(cloud.dynamodb) == {"acme/1.wav": "delivered"}
@@ -138,28 +140,187 @@ def test_a_conflict_that_does_not_end_is_the_queues(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, network: Network,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("callseal.tracking.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.001)
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav", "acme/2.wav")
     first, second = cloud.audit()  # in any order, for they were delivered at once
-    network.fail("PutItem", 400, "ConditionalCheckFailedException", times=5)
+    conflict = cancelling("ConditionalCheckFailed", first["detail"]["source"]["key"])
+    network.before("TransactWriteItems", conflict, times=None)
     assert failures(track_files.lambda_handler(sqs_event(first, second), None)) == ["m0"]
     assert list(states(cloud.dynamodb)) == [second["detail"]["source"]["key"]]
+    # Five times it is read again; after the first time the other file is written at once, without it.
+    assert len(network.asked("BatchGetItem")) == 5
+    assert len(network.asked("TransactWriteItems")) == 6
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["no JSON", "{}", "[]", '{"detail-type": "FileFetched", "detail": {"id": "x", "time": "t"}}',
-     json.dumps({"detail-type": "RecordingDelivered", "detail": {"id": "x", "time": "t", "tenant": "a", "source": None,
-                                                                 "outputs": [{"destination": "sftp"}]}})],
-)  # fmt: skip
-def test_what_is_no_audit_event_fails_alone(
-    cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, body: str
+@pytest.mark.parametrize("changed", [
+    {"detail-type": "KeyAccepted"}, {"detail-type": None}, {"detail": None}, {"id": 5}, {"id": ""}, {"time": "t"},
+    {"time": "2026-11-24 10:00"}, {"time": "2026-13-24T10:00:00.000Z"}, {"time": "9999-12-31T23:59:59.999Z"},
+    {"tenant": "nobody's"}, {"tenant": 5}, {"tenant": ""}, {"outputs": 5}, {"outputs": [None]}, {"outputs": [{}]},
+    *({"output": odd} for odd in (
+        {"key": ""}, {"key": None}, {"key": "acme/" + "x" * 1020}, {"key": "acme/\ud800"}, {"size": None}, {"size": -1},
+        {"size": "4"}, {"size": True}, {"size": 2**63},
+    )),
+], ids=str)  # fmt: skip
+def test_an_odd_event_fails_alone(
+    cloud: Stack, track_files: ModuleType, network: Network, changed: dict[str, Any], clock: Clock
 ) -> None:
-    cloud.tenant("acme", None, PLAIN)
-    deliver(cloud, encrypt_recording, "acme/1.wav")
-    assert failures(track_files.lambda_handler(sqs_event(body, *cloud.audit()), None)) == ["m0"]
+    odd = delivered(clock, "acme/odd.wav")
+    for name, value in changed.items():
+        if name == "output":
+            odd["detail"]["outputs"][0] |= value
+        elif name in odd:
+            odd[name] = value
+        else:
+            odd["detail"][name] = value
+    others = [delivered(clock, f"acme/{number}.wav") for number in range(99)]
+
+    assert failures(track_files.lambda_handler(sqs_event(*others[:50], odd, *others[50:]), None)) == ["m50"]
+
+    assert len(states(cloud.dynamodb)) == 99
+    assert len(network.requests) == 2, "nothing was asked about it"
+
+
+@pytest.mark.parametrize("body", ["no JSON", "{}", "[]", '{"detail-type": "FileFetched", "detail": {"id": "x"}}'])
+def test_what_is_no_audit_event_fails_alone(cloud: Stack, track_files: ModuleType, body: str, clock: Clock) -> None:
+    good = delivered(clock, "acme/1.wav")
+    assert failures(track_files.lambda_handler(sqs_event(body, good), None)) == ["m0"]
     assert states(cloud.dynamodb) == {"acme/1.wav": "delivered"}
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
+@pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
+def test_what_dynamodb_finds_invalid_fails_alone(
+    cloud: Stack, track_files: ModuleType, network: Network, operation: str, code: str, clock: Clock
+) -> None:
+    """DynamoDB refuses the whole request; it is made again in halves until the file in question is alone."""
+    events = [delivered(clock, f"acme/{number:02}.wav") for number in range(100)]
+    network.before(operation, refusing(code, "acme/63.wav"), times=None)
+
+    assert failures(track_files.lambda_handler(sqs_event(*events), None)) == ["m63"]
+
+    assert len(states(cloud.dynamodb)) == 99
+    assert len(network.asked(operation)) <= 15
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"])
+def test_a_file_that_a_transaction_is_cancelled_for_fails_alone(
+    cloud: Stack, track_files: ModuleType, network: Network, code: str, clock: Clock
+) -> None:
+    events = [delivered(clock, f"acme/{number:02}.wav") for number in range(100)]
+    network.before("TransactWriteItems", cancelling(code, "acme/63.wav"), times=None)
+
+    assert failures(track_files.lambda_handler(sqs_event(*events), None)) == ["m63"]
+
+    assert len(states(cloud.dynamodb)) == 99
+    assert len(network.asked("TransactWriteItems")) == 2
+
+
+@pytest.mark.parametrize(("times", "failed"), [(1, []), (None, ["m1"])])
+def test_what_dynamodb_leaves_unprocessed_is_read_again(
+    cloud: Stack, track_files: ModuleType, network: Network, times: int | None, failed: list[str], clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Short of capacity, DynamoDB answers with some of the items and names the keys of the others."""
+    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.0001)
+    track(cloud, track_files.lambda_handler, *(delivered(clock, f"acme/{number}.wav") for number in range(3)))
+    clock.pass_by(minutes=1)
+    downloads = [fetched(clock, f"acme/{number}.wav") for number in range(3)]
+    left_out = {"tenant": {"S": "acme"}, "key": {"S": "acme/1.wav"}}
+
+    def leave_out(request: Request) -> AWSResponse:
+        (keys,) = (each["Keys"] for each in request.members["RequestItems"].values())
+        found = [cloud.dynamodb.get_item(TableName=TABLE, Key=key)["Item"] for key in keys if key != left_out]
+        members = {"Responses": {TABLE: found}, "UnprocessedKeys": {TABLE: {"Keys": [left_out]}}}
+        return answer(request, 200, json.dumps(members).encode())
+
+    network.requests.clear()
+    network.before("BatchGetItem", leave_out, times=times)
+    assert failures(track_files.lambda_handler(sqs_event(*downloads), None)) == failed
+    assert len(network.asked("BatchGetItem")) == (2 if times else 5)
+    assert len(network.asked("TransactWriteItems")) == 1, "an unread file is not taken for a new one"
+    left = dict.fromkeys(failed and ["acme/1.wav"], "delivered")
+    assert states(cloud.dynamodb) == dict.fromkeys((f"acme/{number}.wav" for number in range(3)), "fetched") | left
+
+    network.mend()
+    track(cloud, track_files.lambda_handler, *downloads)
+    assert set(states(cloud.dynamodb).values()) == {"fetched"}
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
+def test_what_dynamodb_has_no_capacity_for_is_the_queues(
+    cloud: Stack, track_files: ModuleType, network: Network, operation: str, clock: Clock
+) -> None:
+    events = [delivered(clock, f"acme/{number}.wav") for number in range(3)]
+    network.fail(operation, 400, "ThrottlingException")
+    assert failures(track_files.lambda_handler(sqs_event(*events, "{}"), None)) == ["m0", "m1", "m2", "m3"]
+    assert states(cloud.dynamodb) == {}
+    track(cloud, track_files.lambda_handler, *events)
+    assert len(states(cloud.dynamodb)) == 3
+
+
+def test_a_full_batch_is_two_requests(cloud: Stack, track_files: ModuleType, network: Network, clock: Clock) -> None:
+    keys = [f"acme/{number}.wav" for number in range(100)]
+    for kind in (delivered, fetched):
+        network.requests.clear()
+        events = [kind(clock, key) for key in keys]
+        track(cloud, track_files.lambda_handler, *events)
+        assert [one.operation for one in network.requests] == ["BatchGetItem", "TransactWriteItems"]
+    network.requests.clear()
+    track(cloud, track_files.lambda_handler, *events)
+    assert [one.operation for one in network.requests] == ["BatchGetItem"], "repeats change nothing"
+
+
+def test_a_files_events_in_one_batch_are_one_write(
+    cloud: Stack, track_files: ModuleType, network: Network, clock: Clock
+) -> None:
+    told = [delivered(clock, "acme/1.wav")]
+    for _ in range(99):
+        clock.pass_by(minutes=1)
+        told.append(fetched(clock, "acme/1.wav"))
+    track(cloud, track_files.lambda_handler, *reversed(told))
+    (write,) = network.asked("TransactWriteItems")
+    assert len(write.members["TransactItems"]) == 1
+    assert files(cloud.dynamodb)["acme/1.wav"]["fetched"] == told[-1]["detail"]["time"]
+
+
+def test_a_message_fails_with_any_of_its_files(
+    cloud: Stack, track_files: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event may name two files; the one that can be written is, and the message comes back for the other."""
+    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.0001)
+    both = delivered(clock, "acme/1.wav")
+    both["detail"]["outputs"].append(both["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m"})
+    network.before("TransactWriteItems", cancelling("TransactionConflict", "acme/1.wav.p7m"), times=None)
+
+    assert failures(track_files.lambda_handler(sqs_event(both, delivered(clock, "acme/2.wav")), None)) == ["m0"]
+    assert set(states(cloud.dynamodb)) == {"acme/1.wav", "acme/2.wav"}
+
+    network.mend()
+    track(cloud, track_files.lambda_handler, both)
+    assert set(states(cloud.dynamodb)) == {"acme/1.wav", "acme/1.wav.p7m", "acme/2.wav"}
+
+
+def test_any_division_into_batches_comes_to_the_same(cloud: Stack, track_files: ModuleType, clock: Clock) -> None:
+    events = [delivered(clock, "acme/1.wav"), delivered(clock, "acme/2.wav")]
+    for _ in range(2):
+        clock.pass_by(minutes=1)
+        events.append(fetched(clock, "acme/1.wav"))
+    events.append(copy.deepcopy(events[1]))
+    found = []
+    for order in list(itertools.permutations(events))[::6]:
+        for cut in (1, 3, 5):
+            track(cloud, track_files.lambda_handler, *order[:cut])
+            if order[cut:]:
+                track(cloud, track_files.lambda_handler, *order[cut:])
+            found.append(files(cloud.dynamodb))
+            for key in found[-1]:
+                cloud.dynamodb.delete_item(TableName=TABLE, Key={"tenant": {"S": "acme"}, "key": {"S": key}})
+    assert {key: item["state"] for key, item in found[0].items()} == {
+        "acme/1.wav": "fetched",
+        "acme/2.wav": "delivered",
+    }
+    assert all(one == found[0] for one in found)
 
 
 def test_a_download_of_what_is_nobodys_is_passed_over(cloud: Stack, track_files: ModuleType, clock: Clock) -> None:

@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from localcloud.moto_process import MotoProcess
 from tests.privacy.watch import WATCH
-from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP
+from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, make_sweep_memory
 
 STACK = "callseal-faults"
-BUS, POSITION = f"{STACK}-audit", f"/{STACK}/sweep/position"
+BUS, SWEEPS = f"{STACK}-audit", f"{STACK}-sweep"
 BUCKETS = (LANDING, SFTP, ARCHIVE)
 # Small files, so that a try is fast, and all the same of several parts.
 SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1"}
@@ -42,6 +42,8 @@ class Cloud:
         self.endpoint_url = self._moto.endpoint_url
         self._s3, self._sqs, self._events = (self._moto.client(name) for name in ("s3", "sqs", "events"))
         self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
+        self._dynamodb = self._moto.client("dynamodb")
+        make_sweep_memory(self._dynamodb, SWEEPS)
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
@@ -59,7 +61,8 @@ class Cloud:
         return {
             "STACK_NAME": STACK,
             "TENANTS_PREFIX": f"{STACK}/tenants",
-            "SWEEP_POSITION": POSITION,
+            "SWEEP_MEMORY": SWEEPS,
+            "CHECK_KEYS_FUNCTION": f"{STACK}-check-keys",
             "LANDING_BUCKET": LANDING,
             "SFTP_BUCKET": SFTP,
             "ARCHIVE_BUCKET": ARCHIVE,
@@ -82,6 +85,10 @@ class Cloud:
             self._s3.delete_object(Bucket=bucket, Key=key)
         for bucket, key, identifier in uploads:
             self._s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=identifier)
+
+    def forget_sweeps(self) -> None:
+        """Throw away what sweeps remember: the next trial's clock is behind it."""
+        self._dynamodb.delete_item(TableName=SWEEPS, Key={"id": {"S": "sweep"}})
 
     def put_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
         """Put a tenant's settings."""

@@ -71,7 +71,7 @@ def _shorten() -> None:
     wiring.Session = _session  # type: ignore[misc,assignment]
     wiring.client = lambda _, service: _client(service)  # type: ignore[assignment]
     # Made once, before anything is sent: a child has the same clients, with connections of its own.
-    for service in ("s3", "sqs", "ssm", "secretsmanager", "events"):
+    for service in ("s3", "sqs", "ssm", "secretsmanager", "events", "dynamodb", "lambda"):
         _client(service)
 
 

@@ -43,6 +43,8 @@ class Scenario:
     # Whether it lands about a change of its tenant, and where, in plain, another worker still delivers it to.
     about_a_change: bool = False
     also_at: str | None = None
+    # The steps in which S3 refuses to read what landed.
+    unreadable: tuple[int, ...] = ()
 
     @property
     def landing_name(self) -> str:
@@ -77,5 +79,9 @@ SCENARIOS = [
              steps=("encrypt", "another commits", "recheck"), disturbed=(1, 3)),
     Scenario("private key", {"sftp": True}, key="private", reasons=("KeyIsPrivate",), ends="held"),
     Scenario("unsupported", {}, extension="flac", reasons=("UnsupportedFile",), ends="held"),
+    Scenario("unreadable, then readable", {"archive": True, "sftp": True}, BOTH, unreadable=(1,),
+             steps=("encrypt", "sweep", "encrypt"), reasons=("SourceUnreadable",), disturbed=(1, 3)),
+    Scenario("unreadable plain", {"sftp": False}, {"encrypt": False}, key="none", unreadable=(1, 2),
+             steps=("encrypt",), reasons=("SourceUnreadable",), ends="held"),
 ]  # fmt: skip
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -23,7 +23,7 @@ from tests.faults.model import Broken, Landed, Model, spoken
 from tests.faults.scenarios import BY_NAME, Scenario, Step
 from tests.faults.tenants import tenant
 from tests.privacy.watch import WATCH
-from tests.support.fault_proxy import CutBefore, Fault, Seen
+from tests.support.fault_proxy import CutBefore, Fault, Refuse, Seen
 from tests.support.stack import LANDING
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
@@ -137,6 +137,7 @@ class Trial:
         self._cloud, self._case, self._tenant = cloud, case, tenant_name
         self._scenario: Scenario = BY_NAME[case.scenario]
         self._ahead = timedelta()
+        cloud.forget_sweeps()
         self._step, self._invocation = 0, 0
         self._counted: Counter[tuple[int, str, str]] = Counter()
         self.fired_at: Seen | None = None
@@ -186,6 +187,9 @@ class Trial:
         self.model.asked(seen)
         if seen.operation == "PutEvents" and self._case.broken is None:
             WATCH.put_events(seen.members["Entries"])
+        return self._befalling(seen, this) or self._unreadable(seen)
+
+    def _befalling(self, seen: Seen, this: Point) -> Fault | None:
         point, trouble = self._case.point, self._case.trouble
         if not point or not trouble:
             return None
@@ -196,6 +200,13 @@ class Trial:
                 return CutBefore()
             return trouble.fault
         return trouble.fault if self._lasts(trouble) and replace(this, occurrence=point.occurrence) == point else None
+
+    def _unreadable(self, seen: Seen) -> Fault | None:
+        """Refuse what reads the landed file, as S3 does under a KMS key that the role may not use."""
+        uses_the_key = seen.operation == "GetObject" or "x-amz-checksum-mode" in seen.headers
+        reads = seen.bucket == LANDING and uses_the_key
+        copies = seen.operation == "CopyObject" and f"{LANDING}/" in seen.headers["x-amz-copy-source"]
+        return Refuse(403, "AccessDenied") if self._step in self._scenario.unreadable and (reads or copies) else None
 
     def after(self, seen: Seen) -> None:
         """See what a request has changed."""

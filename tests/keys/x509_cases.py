@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from callseal.errors import Reason
 from tests.keys.case import Case
+from tests.support.issuing import issue
 from tests.support.keys import X509Tenant, openpgp_tenant, run, tool, x509_tenant
+from tests.support.odd_certificates import refused, usable
+from tests.unit.verdicts import armour
 
 STRENGTH = (
     "openssl takes any curve that it knows. Callseal seals to P-256, P-384 and P-521, which every reader of its files "
@@ -28,6 +31,35 @@ TEXT = "openssl reads DER too. A secret is text: bytes that go through a console
 TRUSTED = "Only openssl itself reads this form of its own; ask for the plain certificate."
 READ = "openssl 3 stumbles over these line ends; what is meant is plain."
 EXPIRED_SECOND = "openssl takes the first certificate alone, which is good; the second has run out."
+CRITICAL = (
+    "openssl encrypts to it. What an extension that nobody knows forbids is for those who trust a certificate by its "
+    "chain; the operator trusts this one by its fingerprint."
+)
+DATE = "openssl encrypts to it, and wants dates as RFC 5280 writes them; what is meant is plain."
+UNCLEAR = "openssl does not look at keyUsage, which may keep the tenant's own software from opening: it must be plain."
+EXPONENT = "openssl encrypts to it, and everybody can read the content-encryption key."
+ODDITIES = {
+    "an x400Address": "",
+    "subjectAltName twice": "",
+    "an IP address of 3 octets": "",
+    "an unknown critical extension": CRITICAL,
+    "a subjectKeyIdentifier of garbage": "",
+    "names in T61String": "",
+    "empty subject": "",
+    "a negative serial number": "",
+    "a serial number of 40 octets": "",
+    "an end with a fraction": DATE,
+    "an end without seconds": DATE,
+    "without a defined end (9999)": "",
+    "version 1 with extensions": "",
+    "signed by an unknown algorithm": "",
+}
+UNREADABLE = {
+    "keyUsage twice": UNCLEAR,
+    "keyUsage of garbage": UNCLEAR,
+    "31 February": "",
+    "an issuer that is no UTF-8": "",
+}
 
 
 def openssl(*arguments: str | Path, data: bytes | None = None) -> bytes:
@@ -98,6 +130,22 @@ def certified(algorithm: str) -> str:
     return (base / "crt").read_text()
 
 
+def odd(name: str) -> str:
+    """Give a certificate that breaks the standard in one place, as PEM."""
+    data = usable().get(name) or refused()[name][0]
+    return armour("CERTIFICATE", data).replace("\n\n", "\n")
+
+
+@cache
+def issued(name: str = "leaf") -> str:
+    """Let a self-signed certificate, as `openssl req -x509` makes it, issue another one."""
+    return issue(of("p256", name="issuer"), of("rsa2048", name=name), name=name).public_text
+
+
+def issuer(algorithm: str = "p256") -> str:
+    return text_of(algorithm, name="issuer")
+
+
 def dsa() -> str:
     parameters = folder() / "dsa.pem"
     openssl("genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:2048", "-out", parameters)
@@ -162,6 +210,11 @@ CASES = [
     Case("with bag attributes (`openssl pkcs12 -nokeys`)", bag),
     Case("with its text (`openssl x509 -text`)", lambda: shown("-text")),
     Case("with a UTF-8 byte order mark", lambda: "\ufeff" + text_of("rsa2048")),
+    Case("its chain behind it: the issuer, made by `openssl req -x509`", lambda: issued() + issuer()),
+    Case("its chain before it", lambda: issuer() + issued()),
+    Case("two of one issuer, with the issuer", lambda: issued() + issued("second") + issuer()),
+    Case("an authority's, self-signed, alone", issuer),
+    *(Case(f"odd: {name}", partial(odd, name), difference=difference) for name, difference in ODDITIES.items()),
     Case("RSA 1024", lambda: text_of("rsa1024"), Reason.KEY_TOO_WEAK),
     Case("EC P-224", lambda: curve("P-224"), Reason.KEY_TOO_WEAK, STRENGTH),
     Case("EC secp256k1", lambda: curve("secp256k1"), Reason.KEY_TOO_WEAK, STRENGTH),
@@ -180,6 +233,10 @@ CASES = [
          Reason.KEY_NOT_FOR_ENCRYPTION, USAGE),
     Case("the chain: its own and the authority's", lambda: text_of("rsa2048") + usage("rsa2048", "keyCertSign,cRLSign"),
          Reason.KEY_NOT_FOR_ENCRYPTION, FIRST),
+    Case("its issuer with another key", lambda: issued() + issuer("rsa2048"), Reason.KEY_NOT_FOR_ENCRYPTION, FIRST),
+    Case("odd: an RSA exponent of 1", partial(odd, "an RSA exponent of 1"), Reason.KEY_NOT_FOR_ENCRYPTION, EXPONENT),
+    *(Case(f"odd: {name}", partial(odd, name), Reason.KEY_UNREADABLE, difference)
+      for name, difference in UNREADABLE.items()),
     Case("expired", lambda: dated("20200101000000Z", "20210101000000Z"), Reason.KEY_EXPIRED),
     Case("a good one and an expired one", lambda: text_of("rsa2048") + dated("20200101000000Z", "20210101000000Z"),
          Reason.KEY_EXPIRED, EXPIRED_SECOND),

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from localcloud import LocalCloud, native_event
-from tests.localcloud.support import FAST, Site, eventually
+from tests.localcloud.support import FAST, TEMPLATE, Site, eventually
 
 
 def details(site: Site) -> list[dict[str, Any]]:
@@ -93,6 +95,17 @@ def test_failed_invocation_by_a_rule_is_tried_twice_again(cloud: LocalCloud, sha
     cloud.publish({**event, "do": "raise"})
     cloud.wait_until_idle()
     assert [note["event"]["id"] for note in shared_site.notes()] == [event["id"]] * 3
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_failed_invocation_is_tried_again_as_often_as_the_template_says(site: Site, retries: int) -> None:
+    config = {"FunctionName": {"Ref": "Sweeper"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": retries}
+    resources = {**TEMPLATE["Resources"], "Tries": {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": config}}
+    event = native_event("1", "eu-north-1", "aws.ssm", "Parameter Store Change", {"name": "/mine/x"})
+    with site.cloud(resources) as cloud:
+        cloud.publish({**event, "do": "raise"})
+        cloud.wait_until_idle()
+    assert len(site.notes()) == 1 + retries
 
 
 def test_successful_invocation_by_a_rule_is_not_repeated(cloud: LocalCloud, shared_site: Site) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.dynamodb.models import dynamodb_backends
 
 from localcloud.moto_child import one_at_a_time
 from localcloud.moto_process import MotoProcess
 from tests.localcloud.support import PROJECT
+from tests.support.stack import REGION, make_tables, stack
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +165,32 @@ def test_a_label_that_was_moved_back_moves_on_with_the_next_version(moto: MotoPr
     assert labels[first] == ["AWSPREVIOUS"]
     assert secrets.get_secret_value(SecretId="labels", VersionStage="AWSCURRENT")["SecretString"] == "3"
     assert secrets.get_secret_value(SecretId="labels", VersionId=second)["SecretString"] == "2"
+
+
+def test_cancelled_transaction_puts_back_what_was_there_and_nothing_else() -> None:
+    """moto itself copies the whole table for each action, and puts it back whole."""
+    with stack() as cloud:
+        dynamodb = cloud.dynamodb
+        make_tables(dynamodb, "pair", "single")
+        backend = dynamodb_backends["123456789012"][REGION]
+        for table, names in {"single": ("event_id",), "pair": ("tenant", "fingerprint")}.items():
+            old, new, third = ({name: {"S": value} for name in names} for value in ("old", "new", "third"))
+            dynamodb.put_item(TableName=table, Item=old | {"uses": {"N": "1"}})
+            is_there = f"attribute_exists({names[0]})"
+            actions: list[Any] = [
+                {"Update": {"TableName": table, "Key": old, "UpdateExpression": "ADD uses :one",
+                            "ExpressionAttributeValues": {":one": {"N": "1"}}}},
+                {"Put": {"TableName": table, "Item": new}},
+                {"Put": {"TableName": table, "Item": third, "ConditionExpression": is_there}},
+            ]  # fmt: skip
+            whole = backend.tables[table]
+            with pytest.raises(ClientError) as cancelled:
+                dynamodb.transact_write_items(TransactItems=actions)
+            codes = [reason["Code"] for reason in cancelled.value.response["CancellationReasons"]]
+            assert codes == ["None", "None", "ConditionalCheckFailed"]
+            assert dynamodb.scan(TableName=table)["Items"] == [old | {"uses": {"N": "1"}}]
+            assert backend.tables[table] is whole
+            dynamodb.transact_write_items(TransactItems=actions[:2])
+            assert sorted(item.get("uses", {}).get("N", "") for item in dynamodb.scan(TableName=table)["Items"]) == [
+                "", "2",
+            ]  # fmt: skip

@@ -49,7 +49,11 @@ def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None
         expected.add(f"{bucket}BucketPolicy.PolicyDocument.TlsOnly")
     expected |= {f"{bucket}BucketPolicy.PolicyDocument.NeverOverwrite" for bucket in ("Sftp", "Archive")}
     expected |= {
-        "LandingBucketPolicy.PolicyDocument.KmsOnly",
+        f"{bucket}BucketPolicy.PolicyDocument.{sid}"
+        for bucket in ("Landing", "Sftp", "Archive")
+        for sid in ("StackKeyOnly", "NoKeyOfTheUploader")
+    }
+    expected |= {
         "AuditRule.Targets[1].Id=LockedBucket",
         "AuditRule.Targets[0].DeadLetterConfig",
     }
@@ -136,7 +140,7 @@ def test_function_runs_with_its_declared_environment(cloud: LocalCloud) -> None:
     assert function.environment["SFTP_BUCKET"] == cloud.outputs["SftpBucketName"]
     assert function.environment["ENCRYPT_QUEUE_URL"] == cloud.outputs["EncryptQueueUrl"]
     assert function.timeout == 780
-    assert function.log_level == "INFO"
+    assert function.log_level is None
     assert function.code == PROJECT / "functions" / "encrypt_recording"
     assert PROJECT / "layers" / "callseal" / "python" in function.layers
 

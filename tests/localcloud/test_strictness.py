@@ -69,6 +69,10 @@ TABLE = {
             {"Q": {"Type": "AWS::SQS::Queue", "CreationPolicy": {}, "Properties": {}}},
             r"member CreationPolicy of Q \(AWS::SQS::Queue\)",
         ),
+        (
+            {"C": {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": {"FunctionName": "x", "Qualifier": "1"}}},
+            "x is no function of this stack",
+        ),
         (bucket(WebsiteConfiguration={}), "property WebsiteConfiguration of Bucket"),
         (
             bucket(LifecycleConfiguration={"Rules": [{"Status": "Enabled", "Transitions": []}]}),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -45,7 +45,11 @@ def call(function: str, service: str, operation: str, **facts: str) -> Call:
 
 def note(function: str, service: str, operation: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
     """Remember a request of a function."""
-    facts = _of_s3(url, headers, body) if service == "s3" else _of_json(service, json.loads(body))
+    if service == "lambda":
+        # /2015-03-31/functions/NAME/invocations
+        facts: Iterable[dict[str, str]] = [{"name": urlsplit(url).path.split("/")[3]}]
+    else:
+        facts = _of_s3(url, headers, body) if service == "s3" else _of_json(service, json.loads(body))
     NOTED.update(call(function, service, operation, **each) for each in facts)
 
 
@@ -77,9 +81,14 @@ def _of_s3(url: str, headers: Mapping[str, str], body: bytes) -> Iterator[dict[s
 
 
 def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell what is asked for by name; a batch of events is one call for each of its busses and sources."""
+    """Tell what is asked for by name; a batch of events is one call for each of its busses and sources.
+
+    A call names all kinds of its request: the condition key has a single value, so no policy allows two at once.
+    """
     if service == "eventbridge":
-        yield from ({"name": each["EventBusName"], "source": each["Source"]} for each in members["Entries"])
+        kinds = " and ".join(sorted({each.get("DetailType", "") for each in members["Entries"]}))
+        for each in members["Entries"]:
+            yield {"name": each["EventBusName"], "source": each["Source"], "detail_type": kinds}
     elif service == "dynamodb":
         yield from _of_tables(members)
     elif service == "sqs":
@@ -89,9 +98,10 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell the table, and its index; a transaction is one call for each of its actions."""
-    if "TransactItems" not in members:
+    """Tell the table, and its index; a batch of reads is one call for each table, a transaction for each action."""
+    if "TableName" in members:
         yield {"name": members["TableName"], "index": members.get("IndexName", "")}
+    yield from ({"name": table} for table in members.get("RequestItems", []))
     for each in members.get("TransactItems", []):
         ((action, what),) = each.items()
         yield {"name": what["TableName"], "action": f"{action}Item"}

@@ -52,13 +52,10 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         return list(_OF_S3[call.operation](call, place))
     name = call["name"]
     match call.service, call.operation:
-        case "sqs", "SendMessage" | "SendMessageBatch":
-            return [Need("sqs:SendMessage", place.arn("sqs", name))]
-        case "sqs", "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch":
-            return [Need("sqs:ChangeMessageVisibility", place.arn("sqs", name))]
-        case "sqs", "GetQueueAttributes":
-            return [Need("sqs:GetQueueAttributes", place.arn("sqs", name))]
-        case "dynamodb", "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
+        case "sqs", ("SendMessage" | "SendMessageBatch" | "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch"
+                     | "GetQueueAttributes"):  # fmt: skip
+            return [Need(f"sqs:{call.operation.removesuffix('Batch')}", place.arn("sqs", name))]
+        case "dynamodb", "BatchGetItem" | "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
             # An index is a resource of its own:
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
@@ -67,13 +64,19 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "secrets-manager", "ListSecrets":
             return [Need("secretsmanager:ListSecrets", "*")]
         case "secrets-manager", "GetSecretValue" | "DescribeSecret":
-            # Secrets Manager adds a hyphen and six characters of its own to the name.
-            return [Need(f"secretsmanager:{call.operation}", place.arn("secretsmanager", f"secret:{name}-AbC12x"))]
+            # Secrets Manager adds a hyphen and six characters of its own to the name. For a secret that does not exist,
+            # AWS does not document which name counts: both must be allowed, or the answer would not be "not found".
+            names = (f"{name}-AbC12x", name)
+            action = f"secretsmanager:{call.operation}"
+            return [Need(action, place.arn("secretsmanager", f"secret:{each}")) for each in names]
         case "ssm", "GetParameter" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
+        case "lambda", "Invoke":
+            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+            return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
         case "eventbridge", "PutEvents":
-            source = frozenset({("events:source", call["source"])})
-            return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), source)]
+            of_events = {("events:source", call["source"]), ("events:detail-type", call["detail_type"])}
+            return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), frozenset(of_events))]
     raise LookupError(f"Which permissions does {call.service}.{call.operation} need? Look it up, and add it here.")
 
 

@@ -1,14 +1,15 @@
-"""IAM's evaluation of a role's own policies, as far as the template's policies go; anything else raises."""
+"""IAM's evaluation of policies, as far as the template's go; anything else raises."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.permissions.needs import Need
 
+KIND = "events:detail-type"
 _KNOWN = {"Sid", "Effect", "Action", "Resource", "Condition"}
 
 
@@ -38,14 +39,16 @@ class Permission:
 
 @dataclass(frozen=True)
 class Role:
-    """What a role may do."""
+    """What a role may do, by its own policies and by those of resources that name everyone."""
 
     name: str
     permissions: tuple[Permission, ...]
+    arn: str = ""
 
     def allows(self, need: Need) -> bool:
-        """Tell whether a call with this need goes through: some statement allows it and none denies it."""
-        covering = {permission.effect for permission in self.permissions if permission.covers(need)}
+        """Return whether a call with this need goes through: some statement allows it and none denies it."""
+        mine = replace(need, context=need.context | {("aws:principalarn", self.arn)})
+        covering = {permission.effect for permission in self.permissions if permission.covers(mine)}
         return covering == {"Allow"}
 
     def unused(self, needs: set[Need]) -> list[Permission]:
@@ -55,10 +58,24 @@ class Role:
 
 
 def permissions_of(statement: Mapping[str, Any]) -> list[Permission]:
-    """Take a statement, resolved, apart; raises ValueError for what this evaluation does not know."""
+    """Take a statement, resolved, apart; raises ValueError for what this evaluation does not know.
+
+    Each kind of event that is allowed is a permission of its own: one that is never put is one too many.
+    """
     if unknown := set(statement) - _KNOWN:
         raise ValueError(f"This evaluation of IAM does not know {sorted(unknown)}.")
+    return [one for condition in _conditions(statement) for one in _permissions(statement, condition)]
+
+
+def _conditions(statement: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     condition = statement.get("Condition", {})
+    kinds = _list(condition.get("StringEquals", {}).get(KIND, []))
+    if statement["Effect"] != "Allow" or not kinds:
+        return [condition]
+    return [condition | {"StringEquals": condition["StringEquals"] | {KIND: kind}} for kind in kinds]
+
+
+def _permissions(statement: Mapping[str, Any], condition: Mapping[str, Any]) -> list[Permission]:
     tests = tuple(
         (operator, key.lower(), tuple(_list(values)))
         for operator, keys in condition.items()
@@ -75,8 +92,12 @@ def permissions_of(statement: Mapping[str, Any]) -> list[Permission]:
 
 
 def _holds(operator: str, value: str | None, wanted: tuple[str, ...]) -> bool:
-    """Judge a condition; what the request does not tell fails every operator here."""
-    return value is not None and any(_OPERATORS[operator](one, value) for one in wanted)
+    """Judge a condition: a negated operator matches a key that the request does not have, and no other operator does.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    found = value is not None and any(_OPERATORS[operator](one, value) for one in wanted)
+    return found != (operator in _NEGATED)
 
 
 def _like(pattern: str, text: str) -> bool:
@@ -85,7 +106,8 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
-_OPERATORS = {"StringEquals": lambda one, value: one == value, "StringLike": _like}
+_OPERATORS = {"StringEquals": lambda one, value: one == value, "StringLike": _like, "ArnNotEquals": _like}
+_NEGATED = {"ArnNotEquals"}
 
 
 def _list(value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,7 +64,19 @@ class Deployed:
             for each in self._properties(name)["Policies"]
             for statement in each["PolicyDocument"]["Statement"]
         ]
-        return Role(name, tuple(one for statement in statements for one in permissions_of(statement)))
+        return self.identity(name, self.role_arn(name), statements)
+
+    def identity(self, name: str, arn: str, statements: Iterable[Mapping[str, Any]]) -> Role:
+        """Give an identity of the account with these statements, to which the audit bus's policy applies, too."""
+        policies = self._of_type("AWS::Events::EventBusPolicy").values()
+        of_bus = [{**policy["Properties"]["Statement"]} for policy in policies]
+        if any(statement.pop("Principal") != "*" for statement in of_bus):
+            raise ValueError("This evaluation knows policies of a bus that speak of everyone.")
+        return Role(name, tuple(one for each in (*statements, *of_bus) for one in permissions_of(each)), arn)
+
+    def role_arn(self, role: str) -> str:
+        """Give the ARN of a role by its logical id."""
+        return self.place.arn("iam", f"role/{role}")
 
     def needs_of_lambda(self, function: str) -> set[Need]:
         """List what Lambda itself does with the function's role."""
@@ -135,7 +147,7 @@ def _reference(name: str, resource: Mapping[str, Any], place: Place) -> tuple[st
         return bucket, {"Arn": f"arn:aws:s3:::{bucket}"}
     naming, service, form = _ARNS.get(kind, ("", "other", "{}"))
     own = resource["Properties"].get(naming, name)
-    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own}
+    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own, "ServerId": own}
 
 
 def _key(bucket: Mapping[str, Any]) -> str:
@@ -151,7 +163,9 @@ def _documents(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         for number, each in enumerate(value):
             yield from _documents(f"{path}[{number}]", each)
     elif isinstance(value, dict) and "Statement" in value:
-        yield path, value
+        # A bus's policy is given statement by statement.
+        alone = isinstance(value["Statement"], dict)
+        yield path, {"Version": "2012-10-17", "Statement": [value["Statement"]]} if alone else value
     elif isinstance(value, dict):
         for name, each in value.items():
             yield from _documents(f"{path}.{name}", each)

@@ -59,9 +59,14 @@ EXPECTED: list[tuple[str, str, dict[str, Any], set[str]]] = [
      {f"sqs:ChangeMessageVisibility arn:aws:sqs:{HERE}:encrypt"}),
     ("sqs", "get_queue_attributes", QUEUE, {f"sqs:GetQueueAttributes arn:aws:sqs:{HERE}:encrypt"}),
     ("secretsmanager", "get_secret_value", {"SecretId": "s/tenants/a/public-key"},
-     {f"secretsmanager:GetSecretValue arn:aws:secretsmanager:{HERE}:secret:s/tenants/a/public-key-AbC12x"}),
+     {f"secretsmanager:GetSecretValue arn:aws:secretsmanager:{HERE}:secret:s/tenants/a/public-key-AbC12x",
+      f"secretsmanager:GetSecretValue arn:aws:secretsmanager:{HERE}:secret:s/tenants/a/public-key"}),
+    ("lambda", "invoke", {"FunctionName": "s-check-keys", "InvocationType": "Event", "Payload": b"{}"},
+     {f"lambda:InvokeFunction arn:aws:lambda:{HERE}:function:s-check-keys"}),
     ("ssm", "get_parameter", {"Name": "/s/x"}, {f"ssm:GetParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
     ("ssm", "put_parameter", {"Name": "/s/x", "Value": "v"}, {f"ssm:PutParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
+    ("dynamodb", "batch_get_item", {"RequestItems": {"files": {"Keys": [{"tenant": {"S": "a"}, "key": {"S": "k"}}]}}},
+     {f"dynamodb:BatchGetItem arn:aws:dynamodb:{HERE}:table/files"}),
     ("events", "put_events", {"Entries": [{"EventBusName": "audit", "Source": "callseal", "Detail": "{}"}]},
      {f"events:PutEvents arn:aws:events:{HERE}:event-bus/audit"}),
 ]  # fmt: skip
@@ -116,6 +121,14 @@ def test_a_batch_of_events_needs_each_of_its_sources(ask: Ask) -> None:
     entries = [{"EventBusName": "audit", "Source": source, "Detail": "{}"} for source in ("a", "b", "a")]
     needs = [need for call in ask("events", "put_events", {"Entries": entries}) for need in needs_of(call, PLACE)]
     assert sorted(dict(need.context)["events:source"] for need in needs) == ["a", "b"]
+
+
+def test_a_request_with_two_kinds_of_events_is_of_neither(ask: Ask) -> None:
+    """The condition key has one value; which of two it would be is not documented, so such a request is not allowed."""
+    entries = [{"EventBusName": "audit", "Source": "a", "DetailType": kind, "Detail": "{}"} for kind in ("Y", "X", "Y")]
+    (call,) = ask("events", "put_events", {"Entries": entries})
+    (need,) = needs_of(call, PLACE)
+    assert dict(need.context)["events:detail-type"] == "X and Y"
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,31 @@ def test_a_denial_wins_over_what_is_allowed() -> None:
     assert not role(READ, READ | {"Effect": "Deny", "Action": "s3:*"}).allows(need)
 
 
+MINE, OTHER = "arn:aws:iam::123456789012:role/mine", "arn:aws:iam::123456789012:role/other"
+ALONE = AUDIT | {"Effect": "Deny", "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [MINE]}}}
+
+
+@pytest.mark.parametrize(("arn", "goes"), [(MINE, True), (OTHER, False), ("", False)])
+def test_a_denial_of_all_others_spares_one(arn: str, goes: bool) -> None:
+    permissions = role(AUDIT, ALONE).permissions
+    assert Role("role", permissions, arn).allows(put(("events:source", "callseal"))) is goes
+
+
+def test_a_negated_condition_matches_a_request_without_the_key() -> None:
+    (denial,) = permissions_of(ALONE)
+    assert denial.covers(put())
+
+
+def test_each_kind_of_event_is_a_permission_of_its_own() -> None:
+    kinds = {"StringEquals": {"events:source": "callseal", "events:detail-type": ["A", "B"]}}
+    both = role(AUDIT | {"Condition": kinds})
+    (told, untold), source = (put(("events:source", "callseal"), ("events:detail-type", one)) for one in "AB"), "x"
+    assert both.allows(told) and both.allows(untold)
+    assert not both.allows(put(("events:source", source), ("events:detail-type", "A")))
+    assert not both.allows(put(("events:source", "callseal"), ("events:detail-type", "A and B")))
+    assert [one.tests[-1] for one in both.unused({told})] == [("StringEquals", "events:detail-type", ("B",))]
+
+
 def test_an_empty_role_allows_nothing() -> None:
     assert not role().allows(put(("events:source", "callseal")))
 

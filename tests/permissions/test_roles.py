@@ -34,12 +34,20 @@ def send(queue: str) -> tuple[str, str, dict[str, str]]:
     return "sqs", "SendMessage", {"name": f"{STACK}-{queue}"}
 
 
+def invoke(function: str) -> tuple[str, str, dict[str, str]]:
+    return "lambda", "Invoke", {"name": f"{STACK}-{function}"}
+
+
 def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
     return "ssm", operation, {"name": name}
 
 
-def put_events(bus: str, source: str) -> tuple[str, str, dict[str, str]]:
-    return "eventbridge", "PutEvents", {"name": bus, "source": source}
+def put_events(bus: str, source: str, kind: str) -> tuple[str, str, dict[str, str]]:
+    return "eventbridge", "PutEvents", {"name": bus, "source": source, "detail_type": kind}
+
+
+def audit(kind: str) -> tuple[str, str, dict[str, str]]:
+    return put_events(f"{STACK}-audit", "callseal", kind)
 
 
 def allowed(stack: Deployed, asked: Call) -> bool:
@@ -61,7 +69,9 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
     "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "the sweep's position": ((ENCRYPT, RECHECK, *KEYS, *FRONT), parameter(f"/{STACK}/sweep/position")),
+    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT), table("PutItem", "sweep")),
+    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT), invoke("check-keys")),
+    "any function but the key check": (ALL, invoke("encrypt-recording")),
     # Landing: recordings are there to be read by one function, and written by none.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
     "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
@@ -102,12 +112,18 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "asking the register at a login": (FRONT, table("Query", "key-register")),
     "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
     "the settings of a tenant, by the log's reader": ((LOG, *FILES), parameter(f"/{STACK}/tenants/acme/settings")),
+    "an audit event by the function that faces the internet": ((LOGIN,), audit("SftpLoginRefused")),
+    "settings' copies": ((*MOVERS, *KEYS, *FILES), table("GetItem", "login-settings")),
+    "changing a copy of settings": ((*MOVERS, *KEYS, LOG, *FILES), table("PutItem", "login-settings")),
+    "listing copies of settings": (ALL, table("Query", "login-settings")),
+    "notices of logins": ((*MOVERS, *KEYS, *FILES), send("login-notices")),
     # The register of delivered files: one writes down what was told, one tells of what is due.
     "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG), table("PutItem", "files")),
-    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG), table("GetItem", "files")),
+    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("GetItem", "files")),
+    "reading many files' states": ((*MOVERS, *KEYS, LOGIN, LOG, WATCH), table("BatchGetItem", "files")),
     "a tenant's files": (ALL, table("Query", "files")),
     "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
-    "telling of files by their tracker": ((TRACK,), put_events(f"{STACK}-audit", "callseal")),
+    "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
     # Other people's buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
@@ -121,9 +137,20 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
         (RECHECK, SWEEP, *KEYS, *FRONT),
         send("recheck"),
     ),
-    "the account's default bus": (ALL, put_events("default", "callseal")),
-    "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3")),
-    "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "")),
+    "the account's default bus": (ALL, put_events("default", "callseal", "RecordingDelivered")),
+    "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3", "RecordingDelivered")),
+    "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "", "RecordingDelivered")),
+    # Events of a kind that is another's: the registers, and the choice of keys, rest on them.
+    "a forged proof": (tuple({*ALL} - {PROVE}), audit("KeyProven")),
+    "a forged verdict on a key": (tuple({*ALL} - {CHECK}), audit("KeyAccepted")),
+    "a forged delivery": (tuple({*ALL} - {ENCRYPT, RECHECK}), audit("RecordingDelivered")),
+    "a forged hold": (tuple({*ALL} - {ENCRYPT}), audit("RecordingHeld")),
+    "a forged release": (tuple({*ALL} - {SWEEP}), audit("RecordingReleased")),
+    "a forged download": (tuple({*ALL} - {LOG}), audit("FileFetched")),
+    "a forged login": (tuple({*ALL} - {LOG}), audit("SftpLogin")),
+    "an event of no kind": (ALL, audit("")),
+    "an event of an unknown kind": (ALL, audit("KeyRestored")),
+    "two kinds at once": (ALL, audit("RecordingDelivered and RecordingHeld")),
 }
 REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
@@ -139,12 +166,20 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE)),
     "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
     "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
-    "an audit event": (SWEEP, put_events(f"{STACK}-audit", "callseal")),
+    "where the sweep continues": (SWEEP, table("PutItem", "sweep")),
+    "a check of a key": (SWEEP, invoke("check-keys")),
+    "whether a key was ever checked": (SWEEP, table("GetItem", "key-events")),
+    "an audit event": (SWEEP, audit("RecordingReleased")),
     "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
-    "an audit event of a login": (LOG, put_events(f"{STACK}-audit", "callseal")),
-    "a delivered file": (TRACK, table("PutItem", "files")),
+    "a copy of a tenant's settings": (LOGIN, table("PutItem", "login-settings")),
+    "a refused login": (LOGIN, send("login-notices")),
+    "whether a tenant exists": (LOG, table("GetItem", "login-settings")),
+    "an audit event of a login": (LOG, audit("SftpLogin")),
+    "delivered files": (TRACK, table("BatchGetItem", "files")),
+    "a delivered file": (TRACK, table("TransactWriteItems", "files", action="PutItem")),
     "a file that is due": (WATCH, table("Query", "files", index="due")),
-    "an audit event of a file": (WATCH, put_events(f"{STACK}-audit", "callseal")),
+    "an audit event of a file": (WATCH, audit("FileExpired")),
+    "a proof": (PROVE, audit("KeyProven")),
 }  # fmt: skip
 
 
@@ -154,6 +189,24 @@ def test_no_role_reaches(stack: Deployed, what: str) -> None:
     for function in functions:
         action, *_ = stack.needs_of(call(function, service, operation, **facts))
         assert not stack.role(function).allows(action), f"{function}: {action}"
+
+
+@pytest.mark.parametrize(
+    ("function", "which", "operation"),
+    [
+        *((function, "public-key", "GetSecretValue") for function in (*MOVERS, CHECK)),
+        *((function, "public-key", "DescribeSecret") for function in MOVERS),
+        (LOGIN, "sftp-keys", "GetSecretValue"),
+    ],
+)
+def test_a_secret_is_asked_for_by_either_form_of_its_arn(
+    stack: Deployed, function: str, which: str, operation: str
+) -> None:
+    """With the six characters of Secrets Manager, and without: a secret that is missing must be "not found"."""
+    service, _, facts = secret(f"{STACK}/tenants/acme/{which}", operation)
+    needs = stack.needs_of(call(function, service, operation, **facts))
+    assert [need.resource.rpartition("/")[2] for need in needs] == [f"{which}-AbC12x", which]
+    assert [stack.role(function).allows(need) for need in needs] == [True, True]
 
 
 @pytest.mark.parametrize("what", REACHABLE)
@@ -231,6 +284,28 @@ def test_no_role_may_change_the_rules_or_the_record(stack: Deployed, function: s
         assert stack.role(function).allows(need), "the daily check finds the tenants by their secrets' names"
         return
     assert not stack.role(function).allows(need)
+
+
+ANY_EVENT = {"Sid": "Anything", "Effect": "Allow", "Action": "events:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize("kind", ["KeyProven", "RecordingDelivered", ""])
+def test_nobody_else_of_the_account_puts_events(stack: Deployed, kind: str) -> None:
+    """Within an account what an identity's own policy allows is allowed, unless the bus's policy denies it."""
+    (need,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", **audit(kind)[2]))
+    (elsewhere,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", name="default", source="x", detail_type=kind))
+
+    for name in ("role/Administrator", "user/operator", f"role/{STACK}-EncryptRecordingRole"):
+        identity = stack.identity(name, stack.place.arn("iam", name), [ANY_EVENT])
+        assert not identity.allows(need), name
+        assert identity.allows(elsewhere), name
+
+
+def test_a_role_with_too_wide_a_policy_is_not_denied_by_the_bus(stack: Deployed) -> None:
+    """What keeps a function to its own kinds is its own policy: here the bus's policy alone is seen."""
+    (need,) = stack.needs_of(call(PROVE, "eventbridge", "PutEvents", **audit("KeyProven")[2]))
+    name = "ProveKeysRole"
+    assert stack.identity(name, stack.role_arn(name), [ANY_EVENT]).allows(need)
 
 
 def test_landing_sends_no_version_ids(stack: Deployed) -> None:

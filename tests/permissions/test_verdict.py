@@ -35,7 +35,7 @@ STATEMENTS: dict[str, list[dict[str, Any]]] = {
     ],
     "SweepLandingRole": [
         {"Sid": "Keys", "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource":
-         f"arn:aws:secretsmanager:{REGION}:123456789012:secret:{STACK}/tenants/*/public-key-??????"},
+         f"arn:aws:secretsmanager:{REGION}:123456789012:secret:{STACK}/tenants/*/public-key*"},
         {"Sid": "Audit", "Effect": "Allow", "Action": "events:PutEvents",
          "Resource": {"Fn::GetAtt": ["AuditBus", "Arn"]}, "Condition": {"StringEquals": {"events:source": "callseal"}}},
         {"Sid": "Logs", "Effect": "Allow", "Resource": {"Fn::GetAtt": ["SweepLandingLogGroup", "Arn"]},
@@ -140,7 +140,8 @@ def test_a_call_that_would_be_refused_is_named(translated: dict[str, Any], what:
     asked, words = REFUSED[what]
     verdict = judge(CALLS | {asked}, small(translated))
     assert not verdict.holds
-    assert [words in one for one in verdict.not_allowed] == [True]
+    # A secret is asked for by two names.
+    assert [words in one for one in verdict.not_allowed] == [True] * (2 if "GetSecretValue" in words else 1)
 
 
 @pytest.mark.parametrize(

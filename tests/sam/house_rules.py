@@ -24,6 +24,13 @@ ENCRYPT_ON_LANDING = {
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
 # Creating and uploading parts of a multipart upload takes no condition; its completion does.
 UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+UNDER_ANOTHER_KEY = {
+    "Null": {"s3:x-amz-server-side-encryption": "false"},
+    "StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": {"Fn::GetAtt": ["StackKey", "Arn"]}},
+}
+UNDER_THE_UPLOADERS_KEY = {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}
+# Kept when it is taken out of the stack, and not when the deploy that made it fails: the next one takes the same names.
+KEPT = ("RetainExceptOnCreate", "Retain")
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
 STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
@@ -90,7 +97,36 @@ def queue_waits_six_timeouts(template: Template) -> None:
         (queue,) = referred(mapping["Properties"]["EventSourceArn"])
         (function,) = referred(mapping["Properties"]["FunctionName"])
         timeout = properties(template, function)["Timeout"]
-        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout, queue
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; a batch waits for its window first.
+        window = mapping["Properties"].get("MaximumBatchingWindowInSeconds", 0)
+        assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout + window, queue
+
+
+def what_could_be_delivered_can_be_rechecked(template: Template) -> None:
+    """A recheck may read a file's outputs back: it has the time that it took to write them, and no second file."""
+    timeouts = [properties(template, f"{name}Function")["Timeout"] for name in ("RecheckDelivery", "EncryptRecording")]
+    assert timeouts[0] >= timeouts[1]
+    mappings = [each["Properties"] for each in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
+    (mine,) = (each for each in mappings if referred(each["EventSourceArn"]) == {"RecheckQueue"})
+    assert mine["BatchSize"] == 1
+
+
+def functions_that_run_again_anyway_are_not_retried(template: Template) -> None:
+    """Not so check_keys: a change is announced once, and its next run is a day away."""
+    configured = {
+        name: each["Properties"]["MaximumRetryAttempts"]
+        for each in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+        for name in referred(each["Properties"]["FunctionName"])
+    }
+    assert configured == {"SweepLandingFunction": 0, "WatchFilesFunction": 0}
+
+
+def one_policy_lets_services_write_logs_of_this_account(template: Template) -> None:
+    (policy,) = of_type(template, "AWS::Logs::ResourcePolicy").values()
+    statements = json.loads(policy["Properties"]["PolicyDocument"]["Fn::Sub"])["Statement"]
+    own = {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+    assert [statement.get("Condition") for statement in statements] == [own] * len(statements)
+    assert template["Resources"]["SftpServer"]["DependsOn"] == "LogPolicy"
 
 
 def rechecks_come_when_no_worker_can_be_left(template: Template) -> None:
@@ -127,10 +163,31 @@ def buckets_take_tls_only(template: Template) -> None:
         assert covered == [("s3:*", whole)], name
 
 
+def buckets_take_the_stack_key_only(template: Template) -> None:
+    """Each request that names another key is denied; tests/permissions evaluates the policies."""
+    for name in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
+        denials = {one["Sid"]: one for one in bucket_denials(template, name)}
+        for sid, condition in {
+            "StackKeyOnly": UNDER_ANOTHER_KEY,
+            "NoKeyOfTheUploader": UNDER_THE_UPLOADERS_KEY,
+        }.items():
+            covered = [denials[sid][member] for member in ("Action", "Resource", "Condition")]
+            assert covered == ["s3:PutObject", {"Fn::Sub": f"${{{name}.Arn}}/*"}, condition], (name, sid)
+
+
 def data_outlives_the_stack(template: Template) -> None:
     kinds = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
     for name, resource in [pair for kind in kinds for pair in of_type(template, kind).items()]:
-        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
+        assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == KEPT, name
+
+
+def a_failed_first_deploy_leaves_nothing(template: Template) -> None:
+    """What is left would be in the way of the next one, which takes the same names."""
+    for name, resource in template["Resources"].items():
+        assert resource.get("DeletionPolicy", "Delete") in ("Delete", KEPT[0]), name
+    protection = template["Parameters"]["TableDeletionProtection"]
+    assert (protection["Default"], protection["AllowedValues"]) == ("off", ["off", "on"])
+    assert template["Conditions"]["TablesAreProtected"] == {"Fn::Equals": [{"Ref": "TableDeletionProtection"}, "on"]}
 
 
 def landing_never_expires(template: Template) -> None:
@@ -161,6 +218,14 @@ def functions_have_a_role_and_a_log_group(template: Template) -> None:
         assert role in of_type(template, "AWS::IAM::Role"), name
         assert referred(properties(template, group)["KmsKeyId"]) == {"StackKey"}, name
         assert "RetentionInDays" in properties(template, group), name
+
+
+def metrics_pass_every_log_level(template: Template) -> None:
+    """Lambda filters in the JSON format alone, and would drop metrics from WARN on."""
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        logging = function["Properties"]["LoggingConfig"]
+        assert (logging["LogFormat"], logging.get("ApplicationLogLevel")) == ("Text", None), name
+        assert function["Properties"]["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}, name
 
 
 def alarms_on(template: Template, queue: str, metric: str) -> list[Resource]:
@@ -211,6 +276,7 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("RecordingsHeld", "Sum", 0),
         ("OldestHeldAge", "Maximum", 24 * 3600),
         ("OldestOwedAge", "Maximum", 30 * 60),
+        ("TenantsNewlyStuck", "Maximum", 0),
         ("SecondsToDelivery", "p99", 15 * 60),
         ("HeldFiles", "SampleCount", 1),
         ("KeysRejected", "Sum", 0),
@@ -345,7 +411,19 @@ def what_the_sftp_server_logs_reaches_the_audit(template: Template) -> None:
     assert referred(subscription["LogGroupName"]) == {"SftpLogGroup"}
     assert referred(subscription["DestinationArn"]) == {"AuditSftpFunction"}
     wanted = set(re.findall(r'\(\$\.activity-type = "([A-Z_]+)"\)', subscription["FilterPattern"]))
-    assert wanted == {"CONNECTED", "AUTH_FAILURE", "ERROR"}
+    assert wanted == {"CONNECTED", "AUTH_FAILURE", "ERROR", "CONNECTION_REJECTED"}
+
+
+def the_sftp_server_accepts_a_change_of_times(template: Template) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-transfer-server-protocoldetails.html"""
+    (server,) = of_type(template, "AWS::Transfer::Server").values()
+    assert server["Properties"]["ProtocolDetails"] == {"SetStatOption": "ENABLE_NO_OP"}
+
+
+def the_function_that_faces_the_internet_puts_no_event(template: Template) -> None:
+    """PutEvents has a quota that sealing needs, and anybody can attempt any number of logins."""
+    statements = role_statements(template, "AuthenticateSftpRole")
+    assert "events:PutEvents" not in {action for each in statements for action in as_list(each["Action"])}
     assert referred(properties(template, "AuditSftpFunction")["DeadLetterConfig"]) == {"AuditDeadLetterQueue"}
 
 
@@ -360,6 +438,25 @@ def roles_name_what_they_may(template: Template) -> None:
             # Secrets Manager knows no resource for listing: it gives the names of all, and no value.
             if statement["Action"] != "secretsmanager:ListSecrets":
                 assert "*" not in as_list(statement["Resource"]), role
+
+
+def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> None:
+    """Each role that puts events names its kinds, and the bus's policy denies all principals but these roles."""
+    putting = set()
+    for role in of_type(template, "AWS::IAM::Role"):
+        for statement in role_statements(template, role):
+            if "events:PutEvents" in as_list(statement["Action"]):
+                assert referred(statement["Resource"]) == {"AuditBus"}, role
+                ((operator, allowed),) = statement["Condition"].items()
+                assert (operator, allowed["events:source"]) == ("StringEquals", "callseal"), role
+                assert as_list(allowed["events:detail-type"]), role
+                putting.add(role)
+    (policy,) = (each["Properties"] for each in of_type(template, "AWS::Events::EventBusPolicy").values())
+    denial = policy["Statement"]
+    assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
+    assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
+    assert set(denial["Condition"]) == {"ArnNotEquals"}
+    assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
 
 
 def encrypt_may_do_no_more_on_landing(template: Template) -> None:
@@ -415,8 +512,10 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
         assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}, name
     for name in ("KeyRegister", "FileRegister"):
         register = template["Resources"][name]
-        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
-        assert register["Properties"]["DeletionProtectionEnabled"] is True, name
+        assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == KEPT, name
+        assert register["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["TablesAreProtected", True, False]}, (
+            name
+        )
         assert register["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
 
 

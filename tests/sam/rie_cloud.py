@@ -101,7 +101,7 @@ class Cloud:
             "AWS_ENDPOINT_URL": self.endpoint,
             "STACK_NAME": STACK,
             "TENANTS_PREFIX": f"{STACK}/tenants",
-            "SWEEP_POSITION": f"/{STACK}/sweep/position",
+            "SWEEP_MEMORY": f"{STACK}-sweep",
             "LANDING_BUCKET": BUCKETS["landing"],
             "SFTP_BUCKET": BUCKETS["sftp"],
             "ARCHIVE_BUCKET": BUCKETS["archive"],

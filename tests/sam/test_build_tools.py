@@ -14,8 +14,9 @@ import pytest
 import rie
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from house_rules import Template, of_type
 
-from tools import trim_sdk
+from tools import stack_name, trim_sdk
 
 SAM_PYTHON = rie.ROOT / ".venv-sam/bin/python"
 SHIM = "#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n"
@@ -95,6 +96,50 @@ def test_a_stack_deployed_for_another_architecture_than_built_is_refused(tmp_pat
 
     assert refused.returncode == 1
     assert "builds dev for x86_64 and deploys it as arm64" in refused.stderr
+
+
+LONGEST = {"eu-north-1": 31, "ap-southeast-1": 27}
+
+
+@pytest.mark.parametrize("region", LONGEST)
+def test_a_stack_name_is_as_long_as_the_longest_bucket_name_allows(region: str) -> None:
+    template = (rie.ROOT / "template.yaml").read_text()
+    most = LONGEST[region]
+    assert stack_name.longest(template, region) == most
+    assert stack_name.complaint("s" * most, template, region) is None
+    assert f"may have {most} in {region}" in (stack_name.complaint("s" * (most + 1), template, region) or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("callseal-" + "long" * 6, "choose a shorter stack_name"),
+        ("Callseal", "take only a-z, 0-9 and '-'"),
+        ("call_seal", "take only a-z, 0-9 and '-'"),
+        ("1callseal", "beginning with a letter"),
+    ],
+)
+def test_a_stack_whose_buckets_could_have_no_name_is_refused_before_it_is_built(
+    tmp_path: Path, name: str, sentence: str
+) -> None:
+    config = project(tmp_path) / "samconfig.toml"
+    config.write_text(config.read_text().replace('stack_name = "callseal-dev"', f'stack_name = "{name}"'))
+
+    refused = build(tmp_path, "--config-env", "dev")
+
+    assert refused.returncode == 1
+    assert f"samconfig.toml, dev: the stack's name {name} " in refused.stderr
+    assert sentence in refused.stderr
+    assert not (tmp_path / ".aws-sam").exists()
+
+
+def test_the_longest_bucket_name_is_in_the_templates_text(template: Template) -> None:
+    """No bucket of the translated template is missed."""
+    suffixes = [
+        bucket["Properties"]["BucketName"]["Fn::Sub"].removeprefix("${AWS::StackName}")
+        for bucket in of_type(template, "AWS::S3::Bucket").values()
+    ]
+    assert sorted(stack_name.BUCKETS.findall((rie.ROOT / "template.yaml").read_text())) == sorted(suffixes)
 
 
 def test_source_that_does_not_compile_stops_the_build(tmp_path: Path) -> None:

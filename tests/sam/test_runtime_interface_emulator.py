@@ -134,23 +134,22 @@ def test_a_held_recording_goes_back_to_the_queue_when_its_tenant_sends_a_key(
     assert landed.key in cloud.put_back()
 
 
-def test_no_log_level_that_the_template_allows_shows_a_key_or_a_credential(
-    cloud: Cloud, template: Template, cms_tenant: CmsReceiver, tmp_path: Path
+@pytest.mark.parametrize("level", ["INFO", "WARN", "ERROR"])
+def test_a_log_level_filters_lines_and_passes_metrics_and_no_secret(
+    cloud: Cloud, template: Template, cms_tenant: CmsReceiver, tmp_path: Path, level: str
 ) -> None:
     folder = rie.built_function("EncryptRecordingFunction", rie.ROOT / "functions/encrypt_recording")
-    for level in template["Parameters"]["LogLevel"]["AllowedValues"]:
-        # Lambda's ApplicationLogLevel sets the root logger, and with it botocore's.
-        levels = {"LOG_LEVEL": level, "AWS_LAMBDA_LOG_LEVEL": level}
-        with rie.running(folder, tmp_path, variables(folder.name, cloud, template) | levels) as function:
-            seal(cloud, function, f"at-{level.lower()}", cms_tenant, f"at-{level.lower()}/1_1.xml", METADATA)
-            log = function.log.read_text()
-        secrets = [
-            "Authorization",
-            "SecretString",
-            *cms_tenant.public_key.splitlines(),
-            *METADATA.decode().splitlines(),
-        ]
-        assert not [secret for secret in secrets if secret in log], f"LogLevel {level}"
+    environment = variables(folder.name, cloud, template) | {"LOG_LEVEL": level}
+    with rie.running(folder, tmp_path, environment) as function:
+        seal(cloud, function, f"at-{level.lower()}", cms_tenant, f"at-{level.lower()}/1_1.xml", METADATA)
+        log = function.log.read_text()
+    assert ('"RecordingsDelivered":[1' in log, '"message":"recording delivered"' in log) == (True, level == "INFO")
+    secrets = ["Authorization", "SecretString", *cms_tenant.public_key.splitlines(), *METADATA.decode().splitlines()]
+    assert not [secret for secret in secrets if secret in log]
+
+
+def test_every_log_level_is_tried(template: Template) -> None:
+    assert template["Parameters"]["LogLevel"]["AllowedValues"] == ["INFO", "WARN", "ERROR"]
 
 
 def test_a_message_that_is_no_notification_fails_alone(cloud: Cloud, function: rie.RunningFunction) -> None:

@@ -33,6 +33,7 @@ ENCRYPT_ROLE = ["Resources", "EncryptRecordingRole", "Properties", "Policies", 0
 RECHECKS = ["Resources", "RecheckQueue", "Properties"]
 RECHECK_ROLE = ["Resources", "RecheckDeliveryRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 SWEEP_ROLE = ["Resources", "SweepLandingRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
+BUS_POLICY = ["Resources", "AuditBusPolicy", "Properties", "Statement"]
 SERVER = ["Resources", "SftpServer", "Properties"]
 SESSION_ROLE = ["Resources", "SftpSessionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 CHECK_ROLE = ["Resources", "CheckKeysRole", "Properties", "Policies", 0, "PolicyDocument", "Statement"]
@@ -55,15 +56,31 @@ def widgets(kind: str, namespace: str, metric: str) -> str:
 
 BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.queue_waits_six_timeouts, [*ENCRYPT, "Timeout"], 781),
-    (rules.rechecks_come_when_no_worker_can_be_left, [*ENCRYPT, "Timeout"], 839),
-    (rules.rechecks_come_when_no_worker_can_be_left, [*RECHECKS, "DelaySeconds"], 840),
+    (rules.queue_waits_six_timeouts, ["Resources", "FileRegisterQueue", "Properties", "VisibilityTimeout"], 360),
+    (rules.what_could_be_delivered_can_be_rechecked,
+     ["Resources", "RecheckDeliveryFunction", "Properties", "Timeout"], 779),
+    (rules.what_could_be_delivered_can_be_rechecked,
+     ["Resources", "RecheckDeliveryFunctionRechecks", "Properties", "BatchSize"], 2),
+    (rules.functions_that_run_again_anyway_are_not_retried,
+     ["Resources", "WatchFilesRetries", "Properties", "MaximumRetryAttempts"], 1),
+    (rules.one_policy_lets_services_write_logs_of_this_account,
+     ["Resources", "LogPolicy", "Properties", "PolicyDocument", "Fn::Sub"], '{"Statement": [{"Effect": "Allow"}]}'),
+    (rules.one_policy_lets_services_write_logs_of_this_account, ["Resources", "Another"],
+     {"Type": "AWS::Logs::ResourcePolicy"}),
+    (rules.rechecks_come_when_no_worker_can_be_left, [*ENCRYPT, "Timeout"], 811),
+    (rules.rechecks_come_when_no_worker_can_be_left, [*RECHECKS, "DelaySeconds"], 869),
     (rules.buckets_are_private, [*BUCKET, "PublicAccessBlockConfiguration", "BlockPublicPolicy"], False),
     (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "BucketKeyEnabled"], False),
     (rules.buckets_are_encrypted_with_the_stack_key, [*ENCRYPTION, "ServerSideEncryptionByDefault"], OTHER_KEY),
     (rules.buckets_abort_incomplete_uploads, [*LANDING_RULES, 0, "Status"], "Disabled"),
     (rules.buckets_take_tls_only, [*SFTP_POLICY, 0, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.buckets_take_tls_only, [*SFTP_POLICY, 0, "Effect"], "Allow"),
+    (rules.buckets_take_the_stack_key_only, [*SFTP_POLICY, 2, "Condition"], {}),
+    (rules.buckets_take_the_stack_key_only, [*SFTP_POLICY, 3, "Principal"], {"AWS": "nobody"}),
     (rules.data_outlives_the_stack, ["Resources", "LandingBucket", "DeletionPolicy"], "Delete"),
+    (rules.data_outlives_the_stack, ["Resources", "SftpLogGroup", "UpdateReplacePolicy"], "Delete"),
+    (rules.a_failed_first_deploy_leaves_nothing, ["Resources", "KeyRegister", "DeletionPolicy"], "Retain"),
+    (rules.a_failed_first_deploy_leaves_nothing, ["Parameters", "TableDeletionProtection", "Default"], "on"),
     (rules.landing_never_expires, LANDING_RULES, [EXPIRED]),
     (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], 1, "ExpirationInDays"], 7),
     (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], 1, "Status"], "Disabled"),
@@ -78,6 +95,8 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
      "Delete"),
     (rules.tables_are_encrypted_and_the_registers_can_be_brought_back,
      ["Resources", "FileRegister", "Properties", "PointInTimeRecoverySpecification"], None),
+    (rules.tables_are_encrypted_and_the_registers_can_be_brought_back,
+     ["Resources", "FileRegister", "Properties", "DeletionProtectionEnabled"], False),
     (rules.delivered_files_are_watched_as_long_as_the_bucket_keeps_them,
      ["Resources", "TrackFilesFunction", "Properties", "Environment", "Variables", "SFTP_RETENTION_DAYS"], 7),
     (rules.delivered_files_are_watched_as_long_as_the_bucket_keeps_them,
@@ -87,6 +106,9 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.what_the_functions_measure_raises_an_alarm, [*alarm("PrivateKeyRefused"), "Dimensions"], [STACK_DIMENSION]),
     (rules.functions_have_a_role_and_a_log_group, [*ENCRYPT, "Role"], {"Ref": "AuditBus"}),
     (rules.functions_have_a_role_and_a_log_group, [*LOG_GROUP, "KmsKeyId"], "other"),
+    (rules.metrics_pass_every_log_level, [*ENCRYPT, "LoggingConfig", "LogFormat"], "JSON"),
+    (rules.metrics_pass_every_log_level, [*ENCRYPT, "LoggingConfig", "ApplicationLogLevel"], {"Ref": "LogLevel"}),
+    (rules.metrics_pass_every_log_level, [*ENCRYPT, "Environment", "Variables", "LOG_LEVEL"], "INFO"),
     (rules.dead_letters_raise_an_alarm, ["Resources", "AuditDeadLetterAlarm", "Properties", "Dimensions"], []),
     (rules.dead_letters_raise_an_alarm, ["Resources", "EncryptDeadLetterAlarm", "Properties", "Threshold"], 5),
     (rules.an_old_queue_raises_an_alarm, ["Resources", "EncryptQueueAgeAlarm", "Properties", "MetricName"], "Other"),
@@ -113,6 +135,11 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone, [*BUS_POLICY, "Effect"], "Allow"),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone,
+     [*BUS_POLICY, "Condition", "ArnNotEquals", "aws:PrincipalArn", 0], {"Fn::GetAtt": ["TrackFilesRole", "Arn"]}),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone, [*ENCRYPT_ROLE, -2, "Condition", "StringEquals"],
+     {"events:source": "callseal"}),
     (rules.encrypt_may_do_no_more_on_landing, [*ENCRYPT_ROLE, 2, "Action"], ["s3:PutObject"]),
     (rules.sweep_reads_no_recording, [*SWEEP_ROLE, 1, "Resource"], {"Fn::Sub": "${LandingBucket.Arn}/*"}),
     (rules.rechecks_change_nothing_and_read_no_recording, [*RECHECK_ROLE, 1, "Action"], "s3:PutObject"),
@@ -131,6 +158,10 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.sftp_sessions_reach_one_bucket, [*SESSION_ROLE, 2, "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.what_the_sftp_server_logs_reaches_the_audit,
      ["Resources", "AuditSftpSubscription", "Properties", "FilterPattern"], '{ ($.activity-type = "CONNECTED") }'),
+    (rules.the_sftp_server_accepts_a_change_of_times, [*SERVER, "ProtocolDetails"], {"SetStatOption": "DEFAULT"}),
+    (rules.the_function_that_faces_the_internet_puts_no_event,
+     ["Resources", "AuthenticateSftpRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0, "Action"],
+     ["events:PutEvents"]),
     (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
 ]  # fmt: skip

@@ -54,10 +54,12 @@ class Front:
             secrets.create_secret(Name=name, SecretString=keys)
 
     def set(self, tenant: str, **settings: Any) -> None:
-        """Give a tenant settings."""
+        """Give a tenant settings, and let the time pass after which they count at a login."""
         self._changed.add(tenant)
         name = f"/{self.cloud.stack_name}/tenants/{tenant}/settings"
         self.cloud.client("ssm").put_parameter(Name=name, Type="String", Value=json.dumps(settings), Overwrite=True)
+        table = f"{self.cloud.stack_name}-login-settings"
+        self.cloud.client("dynamodb").delete_item(TableName=table, Key={"tenant": {"S": tenant}})
 
     def reset(self) -> None:
         """Give the tenants that were changed default settings and their one key again, and empty the bucket."""

@@ -146,7 +146,7 @@ def test_keys_of_each_kind_open_a_session(front: Front, kind: str, bits: int) ->
 def test_a_login_is_audited_and_has_nothing_of_the_key(front: Front) -> None:
     assert front.sftp("ls\n").returncode == 0
     events = {event["detail-type"]: event["detail"] for event in front.audit()}
-    assert set(events) == {"SftpKeysOffered", "SftpLogin"}
+    assert set(events) == {"SftpLogin"}
     assert events["SftpLogin"]["tenant"] == "acme"
     assert events["SftpLogin"]["session"]["address"] == "127.0.0.1"
     assert front.public("acme").split()[1] not in str(events)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import SystemRandom
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.storm.broken import VARIANTS
+from tests.storm.broken import VARIANTS, unfair
+from tests.storm.crowd import Crowd
 from tests.storm.judge import Verdict, dump
 from tests.storm.plan import draw
 from tests.storm.storm import MIB, Figures, Storm
@@ -26,6 +27,8 @@ MOST_TOLD = 40
 def main() -> int:
     """Run; gives the exit code."""
     options = _options()
+    if options.stuck:
+        return _crowd(options.stuck, unfair if options.broken == "unfair" else None)
     seed = options.seed if options.seed is not None else SystemRandom().randrange(10**6)
     _say(f"seed {seed}: {options.recordings} recordings of {options.tenants} tenants, {options.failing:g} % failing")
     if options.broken:
@@ -41,6 +44,23 @@ def main() -> int:
     return int(bool(verdict.complaints))
 
 
+def _crowd(stuck: int, break_it: Callable[[], None] | None) -> int:
+    crowd = Crowd(stuck, _say, break_it)
+    try:
+        waited = crowd.run()
+    finally:
+        crowd.close()
+        keys.clean_up()
+    for line in waited.late[:MOST_TOLD]:
+        _say(f"BROKEN late {line}")
+    by_sweeps = ", ".join(f"{count} after {sweeps}" for sweeps, count in sorted(waited.sweeps.items()))
+    _say(f"seconds: {waited.seconds:.0f}")
+    _say(f"longest queue: {waited.longest_queue} messages")
+    _say(f"crowd: {stuck} files of one stuck tenant; the others' were delivered by sweeps: {by_sweeps or 'none'}; "
+         f"{len(waited.late)} late")  # fmt: skip
+    return int(bool(waited.late))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.storm",
@@ -52,7 +72,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--recordings", type=int, default=5000, help="how many files land [5000]")
     parser.add_argument("--tenants", type=int, default=50, help="of how many tenants [50]")
     parser.add_argument("--failing", type=float, default=5.0, metavar="PERCENT", help="of the requests [5]")
-    parser.add_argument("--broken", choices=sorted(VARIANTS), help="break a promise on purpose; must end with 1")
+    about_stuck = "instead: one tenant is stuck with so many files [20000 is the whole]; the others' must not be late"
+    parser.add_argument("--stuck", type=int, metavar="FILES", help=about_stuck)
+    parser.add_argument(
+        "--broken",
+        choices=sorted([*(name for name in VARIANTS if name), "unfair"]),
+        help="break a promise on purpose; must end with 1; `unfair` goes with --stuck",
+    )
     return parser.parse_args()
 
 

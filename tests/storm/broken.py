@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zlib import crc32
 
+from callseal import sweep
 from callseal.delivery import Delivery, Outcome
 from callseal.landing import LandedObject
+from callseal.shares import State, Turns
 from tests.faults.broken import VARIANTS as SEVEN
 
 
@@ -21,6 +23,15 @@ def _purge_without_output() -> None:
         return Outcome("delivered")
 
     Delivery._deliver = purge  # type: ignore[method-assign]
+
+
+def unfair() -> None:
+    """Sweep all tenants as one share, in the order of their keys."""
+
+    def one_share(names: Any, state: State, started: Any) -> list[Turns]:
+        return [Turns("all", sorted(names), state.progress("all"), started)]
+
+    sweep.turns_of = one_share
 
 
 # Each makes the line's number of its name grow; of `silent` the lines above it tell.

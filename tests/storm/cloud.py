@@ -8,11 +8,10 @@ from math import ceil
 from typing import Any
 from urllib.parse import unquote_plus
 
-from callseal.aws.tenants import CLOCK_SKEW
 from localcloud.queues import QueuePump
 from localcloud.stack import QueueMapping
 from tests.faults.cloud import Cloud
-from tests.storm.history import REMEMBERED_SECONDS
+from tests.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
 from tests.storm.workers import INVOCATION_SECONDS
 from tests.support.stack import LANDING
 
@@ -20,7 +19,7 @@ from tests.support.stack import LANDING
 VISIBILITY_SECONDS = 10
 RECEIVES = 5
 # How long a worker may take, and what it may remember from before a change, and what clocks may differ.
-RECHECK_SECONDS = ceil(INVOCATION_SECONDS + REMEMBERED_SECONDS + CLOCK_SKEW.total_seconds()) + 1
+RECHECK_SECONDS = ceil(INVOCATION_SECONDS + REMEMBERED_SECONDS + CLOCK_SKEW_SECONDS) + 1
 
 
 class StormCloud(Cloud):

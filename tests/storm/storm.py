@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import md5
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -25,7 +26,7 @@ from tests.storm.judge import Judge, Verdict
 from tests.storm.plan import Change, Key, Landing, Plan
 from tests.storm.weather import Weather
 from tests.storm.witness import Complaint, Witness, content_of
-from tests.storm.workers import OVERDUE, Runtime, Workers
+from tests.storm.workers import Runtime, Workers
 from tests.support.fault_proxy import Fault, Seen
 from tests.support.stack import LANDING
 
@@ -186,12 +187,12 @@ class Storm:
     # ---- afterwards -------------------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
-        """End the faults, and sweep until nothing changes."""
+        """End the faults, and sweep until nothing changes: an hour apart, so that every pending file is due."""
         self._weather.share, self._workers.calm = 0.0, True
         self.figures.requests = self._weather.requests
-        for _ in range(MOST_SWEEPS):
+        for number in range(1, MOST_SWEEPS + 1):
             self._pump_dry()
-            swept = self._workers.sweep(event_of("schedule", ""), ahead=2 * OVERDUE)
+            swept = self._workers.sweep(event_of("schedule", ""), ahead=number * timedelta(hours=1))
             self._tell(f"  a sweep of the calm: {dict(swept) if swept is not None else 'failed'}")
             if swept is not None and not set(swept) - {"held"}:
                 break

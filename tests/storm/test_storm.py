@@ -63,6 +63,30 @@ def test_broken_promise_is_seen(promise: str) -> None:
     assert any(line.startswith("BROKEN") for line in lines)
 
 
+def crowd(*arguments: str) -> tuple[int, str]:
+    """Run a storm with a stuck tenant of a few files; returns its exit code and what it printed."""
+    path = os.pathsep.join([str(ROOT / "layers/callseal/python"), str(ROOT)])
+    command = [sys.executable, "-m", "tests.storm", "--stuck", "80", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_one_stuck_tenant_makes_no_other_tenants_file_late() -> None:
+    code, printed = crowd()
+
+    assert code == 0, printed
+    assert re.search(r"^crowd: 80 files of one stuck tenant; .*; 0 late$", printed, re.MULTILINE), printed
+    # Its own files were put back too, and failed.
+    assert re.search(r"sweep 1: .*'waiting': \d+", printed), printed
+
+
+def test_sweep_in_the_order_of_keys_is_seen_to_make_files_late() -> None:
+    code, printed = crowd("--broken", "unfair")
+
+    assert code == 1
+    assert "BROKEN late t0" in printed
+
+
 def test_seed_draws_the_same_plan_again() -> None:
     first, again, another = (draw(seed, 300, 20) for seed in (3, 3, 4))
 

@@ -14,12 +14,12 @@ from random import Random
 from threading import Lock, Thread
 from typing import Any
 
-from callseal import sweep
+from callseal import shares
 from callseal.aws import calls, queue, tenants
 from localcloud.runtime import Result
 from tests.faults import environment
 from tests.faults.environment import DiedError, Environment
-from tests.storm.history import REMEMBERED_SECONDS
+from tests.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
 
 READ_TIMEOUT = 2.0
 OVERDUE = timedelta(seconds=20)
@@ -37,8 +37,9 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
     calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
     calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
     environment._client.cache_clear()
-    tenants.CACHE_TIME, tenants.CLOCK_SKEW = timedelta(seconds=REMEMBERED_SECONDS), timedelta(seconds=2)
-    sweep.OVERDUE = OVERDUE
+    tenants.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
+    tenants.CLOCK_SKEW = timedelta(seconds=CLOCK_SKEW_SECONDS)
+    shares.RETRY_AGES, shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
     queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
     if break_it:
         break_it()
@@ -59,7 +60,14 @@ class Runtime:
 class Workers:
     """Run until closed."""
 
-    def __init__(self, variables: Mapping[str, str], break_it: Callable[[], None] | None, seed: int) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        break_it: Callable[[], None] | None,
+        seed: int,
+        sweep_seconds: float = INVOCATION_SECONDS,
+    ) -> None:
+        self._sweep_seconds = sweep_seconds
         self._variables, self._break_it, self._random = variables, break_it, Random(f"{seed} twins")
         self._lock = Lock()
         self._all = {name: self._start(name) for name in [*(f"worker-{n}" for n in range(COUNT)), "sweeper"]}
@@ -118,8 +126,9 @@ class Workers:
             self._idle.put(name)
 
     def _run(self, name: str, function: str, event: Any, ahead: timedelta = timedelta()) -> Result:
+        seconds = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
         try:
-            answer = self._all[name].invoke(function, event, ahead, INVOCATION_SECONDS)
+            answer = self._all[name].invoke(function, event, ahead, seconds)
         except DiedError as exc:
             self.counts["invocations without an answer"] += 1
             self._end(self._all[name])

@@ -19,3 +19,14 @@ class Clock:
     def put_to(self, moment: datetime) -> None:
         """Put the clock to a moment."""
         self._ahead = moment - datetime.now(UTC)
+
+
+class StillClock(Clock):
+    """A clock that moves by `pass_by` alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self._began + self._ahead

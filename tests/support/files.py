@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from callseal.audit import event
 from tests.support.clock import Clock
-from tests.support.stack import SFTP, STACK, Stack, failures, sqs_event
+from tests.support.stack import LANDING, SFTP, STACK, Stack, failures, sqs_event
 
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 TABLE = f"{STACK}-files"
@@ -41,6 +42,18 @@ def fetched(clock: Clock, key: str, **members: Any) -> dict[str, Any]:
         ["FileFetched", key, clock().isoformat()],
     )
     return {"detail-type": told.detail_type, "detail": told.detail}
+
+
+def delivered(clock: Clock, key: str) -> dict[str, Any]:
+    """Write the audit event of a delivery to the SFTP bucket, as encrypt_recording puts it on the bus."""
+    output = {"destination": "sftp", "bucket": SFTP, "key": key, "size": 4, "sha256": None, "sealed": "none"}
+    members = {
+        "tenant": key.partition("/")[0],
+        "source": {"bucket": LANDING, "key": key, "etag": "e", "size": 4},
+        "outputs": [output],
+    }
+    told = event("RecordingDelivered", clock(), members, ["RecordingDelivered", key])
+    return {"detail-type": told.detail_type, "detail": json.loads(json.dumps(told.detail))}
 
 
 def track(cloud: Stack, handler: Handler, *events: Mapping[str, Any]) -> None:

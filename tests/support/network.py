@@ -176,6 +176,23 @@ def answer(request: Request, status: int, body: bytes) -> AWSResponse:
     return AWSResponse(request.raw.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
 
+def cancelling(code: str, named: str) -> Action:
+    """Cancel a transaction as DynamoDB does: with the code for each action that names `named`; else carry it out."""
+
+    def cancel(request: Request) -> AWSResponse | None:
+        blamed = [named in json.dumps(each) for each in request.members["TransactItems"]]
+        reasons = [{"Code": code if each else "None"} for each in blamed]
+        members = {"__type": "TransactionCanceledException", "message": FOREIGN_WORDS, "CancellationReasons": reasons}
+        return answer(request, 400, json.dumps(members).encode()) if any(blamed) else None
+
+    return cancel
+
+
+def refusing(code: str, named: str) -> Action:
+    """Refuse a whole request that names `named`."""
+    return lambda request: refusal(request, 400, code) if named.encode() in request.body else None
+
+
 def _request(event_name: str, raw: AWSPreparedRequest) -> Request:
     _, service, operation = event_name.split(".")
     url = urlsplit(raw.url)

@@ -16,7 +16,7 @@ from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.request import normalize_request
 
-from localcloud.moto_child import heed_etags_of_batch_deletes
+from localcloud.moto_child import copy_little_for_transactions, heed_etags_of_batch_deletes
 from tests.privacy.watch import WATCH
 
 REGION = "eu-north-1"
@@ -24,6 +24,7 @@ STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE = "landing", "sftp", "archive"
 
 heed_etags_of_batch_deletes()
+copy_little_for_transactions()
 # The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
 _one_loader = cache(create_loader)
 
@@ -183,10 +184,14 @@ def _make() -> Stack:
     dynamodb = session.client("dynamodb")
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
+    make_sweep_memory(dynamodb, f"{STACK}-sweep")
+    make_login_settings(dynamodb, f"{STACK}-login-settings")
+    notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
-        "SWEEP_POSITION": f"/{STACK}/sweep/position",
+        "SWEEP_MEMORY": f"{STACK}-sweep",
+        "CHECK_KEYS_FUNCTION": f"{STACK}-check-keys",
         "LANDING_BUCKET": LANDING,
         "SFTP_BUCKET": SFTP,
         "ARCHIVE_BUCKET": ARCHIVE,
@@ -197,6 +202,9 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
+        "LOGIN_SETTINGS": f"{STACK}-login-settings",
+        "LOGIN_NOTICE_QUEUE_URL": notices_url,
+        "SFTP_SERVER_ID": "s-ours56789abcdef00",
         "GPG_BINARY": "gpg",
         "POWERTOOLS_SERVICE_NAME": "callseal",
         "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
@@ -217,6 +225,25 @@ def make_tables(dynamodb: Any, register: str, events: str) -> None:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
         )
+
+
+def make_sweep_memory(dynamodb: Any, table: str) -> None:
+    """Make the table with the sweep's memory, as template.yaml has it."""
+    _make_table(dynamodb, table, "id")
+
+
+def make_login_settings(dynamodb: Any, table: str) -> None:
+    """Make the table of settings' copies for logins, as template.yaml has it."""
+    _make_table(dynamodb, table, "tenant")
+
+
+def _make_table(dynamodb: Any, table: str, key: str) -> None:
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+    )
 
 
 def make_file_register(dynamodb: Any, table: str) -> None:

@@ -24,12 +24,15 @@ NOW = datetime(2026, 11, 23, 10, 11, 12, 345678, tzinfo=UTC)
 LANDED = LandedObject("landing", "acme/2026/4711_1.wav", "d41d8cd98f00b204e9800998ecf8427e", 1024, "v1")
 OUTPUT = Output("sftp", "sftp-bucket", "acme/2026/4711_1.wav.p7m", 1500, "ab" * 32, "cms")
 PLAIN = Output("archive", "archive-bucket", "acme/2026/4711_1.wav", 1024, None, "none")
-RECIPIENTS = [Recipient("A1" * 32, "x509", NOW + timedelta(days=9)), Recipient("B2" * 20, "openpgp", None)]
+RECIPIENTS = [
+    Recipient("A1" * 32, "x509", NOW + timedelta(days=9)),
+    Recipient("B2" * 20, "openpgp", None, subkey="C3" * 20),
+]
 # DESIGN section 3: "several reasons at once: the first in this order wins".
 IN_ORDER = [
-    "UnsupportedFile", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing", "KeyIsPrivate",
-    "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid", "KeyUnproven",
-    "OutputConflict",
+    "UnsupportedFile", "SourceUnreadable", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing",
+    "KeyIsPrivate", "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid",
+    "KeyUnproven", "OutputConflict",
 ]  # fmt: skip
 objects = st.builds(
     LandedObject,
@@ -75,8 +78,8 @@ def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
              "sha256": "ab" * 32, "sealed": "cms"},
         ],
         "recipients": [
-            {"fingerprint": "A1" * 32, "kind": "x509", "not_after": "2026-12-02T10:11:12.345Z"},
-            {"fingerprint": "B2" * 20, "kind": "openpgp", "not_after": None},
+            {"fingerprint": "A1" * 32, "subkey": None, "kind": "x509", "not_after": "2026-12-02T10:11:12.345Z"},
+            {"fingerprint": "B2" * 20, "subkey": "C3" * 20, "kind": "openpgp", "not_after": None},
         ],
         "key_version": "k1",
         "reason": None,
@@ -150,6 +153,15 @@ def test_the_id_is_the_same_in_every_process_and_release() -> None:
     # A literal: receivers drop repeats by it, and a repeat may come from another release of this code.
     assert delivered().id == "acae37a5d426b1a1871cbe72f4440778"
     assert held().id == "eaa5c0a33bb88e3d3dc67157cf4be922"
+
+
+def test_each_cause_has_an_id_of_its_own_and_the_first_has_the_plain_one() -> None:
+    event = held()
+    again = [audit.numbered(event, number) for number in range(4)]
+    assert again[0] == event
+    assert len({one.id for one in again}) == 4
+    assert [{**one.detail, "id": None} for one in again] == [{**event.detail, "id": None}] * 4
+    assert again[1].id == "49523c515da41448721644c6a5f16f9c"
 
 
 def test_anything_that_differs_has_another_id() -> None:

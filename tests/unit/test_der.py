@@ -57,6 +57,20 @@ def test_object_identifiers_are_what_asn1crypto_writes(dotted: str) -> None:
     assert der.oid(dotted) == core.ObjectIdentifier(dotted).dump(force=True)
 
 
+@given(oids)
+@example("2.999.3")
+@example("0.0")
+@example("1.39.127.128.16383.16384")
+def test_an_object_identifier_reads_back(dotted: str) -> None:
+    assert der.dotted(der.split(der.oid(dotted))[0].content) == dotted
+
+
+@pytest.mark.parametrize("content", [b"", b"\x2a\x86"])
+def test_an_object_identifier_that_is_cut_off_is_a_value_error(content: bytes) -> None:
+    with pytest.raises(ValueError, match="cut off"):
+        der.dotted(content)
+
+
 @given(st.binary(max_size=300))
 def test_bit_strings_are_what_asn1crypto_writes(value: bytes) -> None:
     assert core.OctetBitString.load(der.bits(value), strict=True).native == value

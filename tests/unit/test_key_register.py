@@ -42,8 +42,8 @@ def test_a_key_is_seen_accepted_proven_and_retired() -> None:
         event("KeyAccepted", 5, "v2", B),
     )
     assert found[A] == Row(
-        A, None, "x509", "RSA", 3072, first_seen=at(1), accepted=at(1), last_accepted=at(1), proven=at(2), not_after=at(9999),
-        retired=at(5), secret_version_id="v1",
+        A, None, "x509", "RSA", 3072, first_seen=at(1), accepted=at(1), last_accepted=at(1), proven=at(2),
+        not_after=at(9999), retired=at(5), secret_version_id="v1",
     )  # fmt: skip
     assert (found[B].retired, found[B].accepted, found[B].secret_version_id) == (None, at(5), "v2")
 

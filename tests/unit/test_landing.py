@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from callseal.errors import HeldError, Reason
 from callseal.landing import LandedFile, parse_landing_key, tenant_of
+from tests.vectors.cases import CASES
 
 # DESIGN section 3, in its own words.
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -43,6 +44,9 @@ keys = st.one_of(
         ("acme/录音📞.mp3", "acme", "mp3"),
         ("acme/100%.wav", "acme", "wav"),
         ("acme/x.wav.pgp.wav", "acme", "wav"),
+        ("acme/x.wav.d/y.wav", "acme", "wav"),
+        ("acme/wav/y.wav", "acme", "wav"),
+        ("acme/x.wav /y.wav", "acme", "wav"),
     ],
 )
 def test_a_proper_key_names_tenant_and_format(key: str, tenant: str, kind: str) -> None:
@@ -122,6 +126,15 @@ def test_a_key_without_a_tenant_is_unsupported(key: str) -> None:
         ("acme/x.wav ", "it is none of"),
         ("acme/x.ｗａｖ", "it is none of"),
         ("acme/x.wav/name", "it is none of"),
+        ("acme/call.wav/part2.wav", "a folder of its key ends like a file (.wav,"),
+        ("acme/call.WaV/part2.wav", "a folder of its key ends like a file"),
+        ("acme/.wav/part2.wav", "a folder of its key ends like a file"),
+        ("acme/call.wav/2026/part2.wav", "a folder of its key ends like a file"),
+        ("acme/2026/call.wav.p7m/part2.wav", "a folder of its key ends like a file"),
+        ("acme/call.mp3/x.wav", "a folder of its key ends like a file"),
+        ("acme/call.xml/x.wav", "a folder of its key ends like a file"),
+        ("acme/call.json/x.wav", "a folder of its key ends like a file"),
+        ("acme/call.PGP/x.wav", "a folder of its key ends like a file"),
     ],
 )
 def test_what_cannot_be_delivered_is_unsupported_and_says_why(key: str, why: str) -> None:
@@ -136,13 +149,35 @@ def test_what_cannot_be_delivered_is_unsupported_and_says_why(key: str, why: str
 @pytest.mark.parametrize(("letter", "octets"), [("a", 1), ("æ", 2), ("录", 3), ("📞", 4)])
 def test_a_key_may_have_1020_bytes_and_not_one_more(letter: str, octets: int) -> None:
     def key_of(size: int) -> str:
-        room = size - len("acme/.wav")
-        return f"acme/{letter * (room // octets)}{'x' * (room % octets)}.wav"
+        folders = f"acme/{'/'.join([letter * (200 // octets)] * 4)}/"
+        room = size - len(f"{folders}.wav".encode())
+        return f"{folders}{letter * (room // octets)}{'x' * (room % octets)}.wav"
 
     assert len(key_of(1020).encode()) == 1020
     assert parse_landing_key(key_of(1020)).tenant == "acme"
     with pytest.raises(HeldError, match="over 1,020 bytes") as held:
         parse_landing_key(key_of(1021))
+    assert held.value.reason is Reason.UNSUPPORTED_FILE
+
+
+@pytest.mark.parametrize(("letter", "octets"), [("a", 1), ("æ", 2), ("录", 3), ("📞", 4)])
+def test_a_segment_is_what_a_disk_can_hold_with_the_suffix(letter: str, octets: int) -> None:
+    def segment(size: int) -> str:
+        return letter * (size // octets) + "x" * (size % octets)
+
+    assert parse_landing_key(f"acme/{segment(255)}/{segment(247)}.wav").tenant == "acme"
+    for key in (f"acme/{segment(256)}/x.wav", f"acme/2026/{segment(248)}.wav"):
+        with pytest.raises(HeldError, match="no disk can hold it") as held:
+            parse_landing_key(key)
+        assert held.value.reason is Reason.UNSUPPORTED_FILE
+
+
+def test_a_file_and_a_folder_never_have_one_name() -> None:
+    recorded = (CASES / "file-and-folder-of-one-name" / "keys.txt").read_text()
+    first, second = re.findall(r"collide/\S+", recorded)
+    assert parse_landing_key(first).tenant == "collide"
+    with pytest.raises(HeldError, match="a file of that name would hide it") as held:
+        parse_landing_key(second)
     assert held.value.reason is Reason.UNSUPPORTED_FILE
 
 
@@ -173,6 +208,8 @@ def test_the_tenant_is_the_first_segment_or_nobody(key: str) -> None:
 @given(keys)
 @example("acme/a/x.wav")
 @example("acme/x.WAV")
+@example("acme/x.WAV/y.wav")
+@example(f"acme/{'x' * 256}/y.wav")
 def test_a_key_is_parsed_by_the_designs_rules_or_held(key: str) -> None:
     segments = key.split("/")
     *stem, extension = segments[-1].split(".")
@@ -183,6 +220,10 @@ def test_a_key_is_parsed_by_the_designs_rules_or_held(key: str) -> None:
         and len(key.encode()) <= 1020
         and ".".join(stem) != ""
         and extension.lower() in ("wav", "mp3", "xml")
+        and all(len(segment.encode()) <= 255 for segment in (*segments[:-1], segments[-1] + ".p7m"))
+        and not any(
+            re.search(r"\.(wav|mp3|xml|json|p7m|pgp)\Z", one, re.IGNORECASE | re.ASCII) for one in segments[:-1]
+        )
     )
     try:
         assert parse_landing_key(key) == LandedFile(segments[0], extension.lower())

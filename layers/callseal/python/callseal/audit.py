@@ -140,6 +140,17 @@ def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Se
     return AuditEvent(detail_type, detail | members)
 
 
+def numbered(event: AuditEvent, number: int) -> AuditEvent:
+    """Return the event with the id of the same thing happening for another cause; `number` causes came before it.
+
+    0 leaves the id as it is. A repeat must come with the same number.
+    """
+    if not number:
+        return event
+    again = sha256(json.dumps([event.id, number]).encode()).hexdigest()[:32]
+    return AuditEvent(event.detail_type, event.detail | {"id": again})
+
+
 def _known(reason: str) -> str | None:
     """Give a reason that a tag names: anybody with access to the bucket could have written something else there."""
     return reason if reason in set(Reason) else None

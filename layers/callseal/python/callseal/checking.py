@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from callseal.audit import AuditEvent, timestamp
+from callseal.audit import AuditEvent, numbered, timestamp
 from callseal.aws.bus import AuditBus
 from callseal.aws.key_register import KeyRegister, Known
 from callseal.aws.tenants import Clock, Tenants, tenant_of_secret
@@ -33,7 +33,7 @@ from callseal.log import Log, describe
 from callseal.metrics import Sample
 from callseal.recipients import GpgFactory, Recipients, judge
 from callseal.recipients.inspection import inspect
-from callseal.recipients.model import MAX_RECIPIENTS, Recipient
+from callseal.recipients.model import MAX_RECIPIENTS, Recipient, left_out_note
 from callseal.settings import TenantSettings
 
 TENANTS_AT_ONCE = 8
@@ -121,23 +121,39 @@ class KeyCheck:
                 return Checked("missing")
             self._tell(judged, events.rejected(judged, recipients, now), ())
             return Checked("rejected", recipients.reason)
-        message = _message(judged, recipients, known, settings, now)
+        message = _message(judged, recipients, known, settings, now) + left_out_note(recipients)
         expiring = self._tell(judged, events.accepted(judged, message, now), judged.keys)
+        self._look_for_previous(judged, recipients, known, settings, now)
         if settings.require_key_proof:
             self._challenger.challenge(judged, recipients, known, settings)
         return Checked("accepted", expiring=expiring)
+
+    def _look_for_previous(
+        self, judged: Judged, recipients: Recipients, known: Known, settings: TenantSettings, now: datetime
+    ) -> None:
+        """Log that an overlap ended early because its version is gone: Secrets Manager may delete one without a label.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html
+        """
+        days, version = settings.rotation_overlap_days, judged.version or ""
+        previous = previous_version(recipients, version, known.rows, days, now) if days else None
+        try:
+            if previous:
+                self._tenants.key_text(judged.tenant, VersionId=previous)
+        except HeldError:
+            self._log.warning("previous key is gone", extra={"tenant": judged.tenant, "key_version": previous})
 
     def _tell(self, judged: Judged, verdict: AuditEvent, keys: Sequence[Recipient]) -> int:
         """Tell what has not been told yet; gives how many ends were. Checks at once do it one after the other."""
         for _ in range(CLAIM_TRIES):
             now, before = self._clock(), self._memory.told(judged.tenant)
             soon = list(_expiring(keys, before, now))
-            told = Told(verdict.id, _expiring_told(before, soon, now))
+            told = before.then(verdict.id, _expiring_told(before, soon, now))
             if told == before:
                 return 0
             if self._memory.claim(judged.tenant, before, now):
                 if verdict.id != before.verdict:
-                    self._bus.put(verdict)
+                    self._bus.put(numbered(verdict, told.number))
                 for key, days in soon:
                     self._bus.put(events.expiring(judged, key, days, now))
                 self._memory.keep(judged.tenant, told)

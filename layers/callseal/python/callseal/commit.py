@@ -91,7 +91,7 @@ class Committer:
 
     def commit(self, plan: Plan, way: Route, progress: Progress) -> None:
         """Write one output, or find that another worker did; raises OutputConflictError where it is not ours."""
-        address = plan.address(way)
+        address = self._address(plan, way, progress)
         try:
             progress.stored[way] = self._write(plan, way, address, progress)
         except OutputExistsError:
@@ -132,10 +132,18 @@ class Committer:
                     raise TransientError("An output that was listed a moment ago is not there.")
                 yield destination, stored
 
+    @staticmethod
+    def _address(plan: Plan, way: Route, progress: Progress) -> Address:
+        """Name an output; a copy of a sealed one that is there is named by that one's envelope."""
+        address, first = plan.address(way), progress.sealed
+        if not way.sealed or first is None or not plan.may_copy(first):
+            return address
+        return Address(address.bucket, first.address.key)
+
     def _write(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
         if not way.sealed:
             return self._copy_plain(plan, way, address)
-        if progress.sealed and plan.can_be_copied(progress.sealed):
+        if progress.sealed and plan.may_copy(progress.sealed):
             return self._copy_sealed(progress.sealed, address, progress)
         return self._seal(plan, way, address, progress)
 
@@ -163,10 +171,11 @@ class Committer:
         self._refuse_occupied(address)
         landed = self._landing.find(plan.landed)
         source = StoredObject(Address(landed.bucket, landed.key), landed.etag or "", landed.size or 0, {})
-        return self._outputs.copy(source, address, plan.label(way))
+        with self._landing.reading(landed):
+            return self._outputs.copy(source, address, plan.label(way))
 
     def _copy_sealed(self, first: StoredObject, address: Address, progress: Progress) -> StoredObject:
-        """Copy the sealed output that is there."""
+        """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""
         self._refuse_occupied(address)
         try:
             stored = self._outputs.copy(first, address, label_of(first))

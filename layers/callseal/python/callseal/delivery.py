@@ -22,7 +22,7 @@ from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.output_buckets import StoredObject
 from callseal.aws.tenants import Clock, KeyVersion
 from callseal.commit import Committer, OutputConflictError, Progress
-from callseal.errors import HeldError, Reason, SourceGoneError, SourceReplacedError
+from callseal.errors import HeldError, Reason, SourceGoneError, SourceReplacedError, SourceUnreadableError
 from callseal.landing import LandedObject, tenant_of
 from callseal.planning import Planner
 from callseal.recipients.model import Recipient
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 class Outcome:
     """What became of a landed file; `event_id` finds it in the audit trail.
 
-    `gone` is a repeat: the file was delivered and purged, or replaced by one that has its own event. `owed`, of a
-    recheck alone, is still in landing.
+    `gone` is a repeat: the file was delivered and purged, or replaced by one that has its own event. `owed` is still in
+    landing, and there is nothing new to report: of a recheck, or of a file that is held already and still unreadable.
     """
 
     state: Literal["delivered", "held", "gone", "owed"]
@@ -68,12 +68,12 @@ class Delivery:
     def deliver(self, landed: LandedObject) -> Outcome:
         """Deliver a landed file, or hold it; raises TransientError where that must be tried again."""
         try:
-            if landed.etag is None or landed.size is None:
-                landed = self._landing.find(landed)
             try:
+                if landed.etag is None or landed.size is None:
+                    landed = self._landing.find(landed)
                 return self._deliver_as_of_now(landed)
             except HeldError as held:
-                return self._finish(landed, held) or self._hold(landed, held)
+                return self._finish_or_hold(landed, held)
         except SourceReplacedError:
             return self._tell_of_replaced(landed)
         except SourceGoneError:
@@ -91,6 +91,8 @@ class Delivery:
             return self._tell_of_replaced(landed)
         except SourceGoneError:
             return self._tell_of_gone(landed)
+        except SourceUnreadableError:
+            pass  # it is there
         return Outcome("owed", tenant_of(landed.key))  # who delivers it looks for everything, and has it rechecked
 
     def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:
@@ -105,6 +107,8 @@ class Delivery:
 
     def _deliver(self, landed: LandedObject) -> Outcome:
         plan = self._planner.plan(landed)
+        if landed.was_unreadable:
+            self._tell_released(landed, plan.key)
         # One small sealed output is put under a condition, which tells all that a look would.
         progress = Progress() if plan.is_one_put else self._committer.look(plan)
         missing = progress.lacks(plan.routes)
@@ -117,6 +121,12 @@ class Delivery:
         if plan.moved:  # another worker may have had it meanwhile, and gone by what was asked for before
             self._committer.look_for_earlier(plan, progress)
         return self._tell_and_purge(landed, progress, plan.key)
+
+    def _finish_or_hold(self, landed: LandedObject, held: HeldError) -> Outcome:
+        try:
+            return self._finish(landed, held) or self._hold(landed, held)
+        except SourceUnreadableError as unreadable:
+            return self._hold(landed, unreadable)
 
     def _finish(self, landed: LandedObject, held: HeldError) -> Outcome | None:
         """Finish a file whose outputs are all there but whose key is no good by now: nothing needs it any more."""
@@ -175,16 +185,42 @@ class Delivery:
         digest = self._committer.sha256(stored, progress) if stored.is_sealed else None
         return Output(destination, stored.address.bucket, stored.address.key, stored.size, digest, stored.sealed)
 
+    def _tell_released(self, landed: LandedObject, key: KeyVersion | None) -> None:
+        """Report that an unreadable file can be read now; raise SourceUnreadableError if it still cannot."""
+        with self._landing.open(landed):
+            held = self._landing.held(landed)
+        if held and held.reason == Reason.SOURCE_UNREADABLE:
+            released = audit.released(landed, held.reason, key.version if key else None, self._clock())
+            self._bus.put(audit.numbered(released, held.number))
+            self._landing.tag_released(landed, held)
+
     def _hold(self, landed: LandedObject, held: HeldError) -> Outcome:
         """Hold a file. Audit first, then tag: one that is tagged is in the audit, one that is not is swept up."""
-        landed = self._landing.find(landed)
+        landed, held = self._look_before_holding(landed, held)
+        if isinstance(held, SourceUnreadableError) and self._is_held_as_unreadable(landed):
+            return Outcome("owed", tenant_of(landed.key))
         outputs: list[Output] = []
         if isinstance(held, OutputConflictError):
             outputs = self._outputs(held.progress)
-        event = audit.held(landed, held, outputs, self._clock())
+        before = self._landing.held(landed)
+        number = before.number_of(held) if before else 0
+        event = audit.numbered(audit.held(landed, held, outputs, self._clock()), number)
         self._bus.put(event)
-        self._landing.tag_held(landed, held.reason)
+        self._landing.tag_held(landed, held, number)
         return Outcome("held", event.detail["tenant"], event.id, held.reason)
+
+    def _look_before_holding(self, landed: LandedObject, held: HeldError) -> tuple[LandedObject, HeldError]:
+        """Look whether the file is there, and whether it can be read: if not, that is the reason before most others."""
+        if not isinstance(held, SourceUnreadableError):
+            try:
+                return self._landing.find(landed, readable=True), held
+            except SourceUnreadableError as unreadable:
+                held = min(held, unreadable, key=lambda one: one.reason.rank)
+        return self._landing.listed(landed), held
+
+    def _is_held_as_unreadable(self, landed: LandedObject) -> bool:
+        held = self._landing.held(landed)
+        return held is not None and held.reason == Reason.SOURCE_UNREADABLE and not held.released
 
 
 def _sealed_to(progress: Progress, key: KeyVersion | None) -> tuple[Sequence[Recipient], str | None]:

@@ -2,11 +2,13 @@
 
 CallsealError
 ├── HeldError                     permanent until somebody acts: the file stays in landing, tagged with its Reason
+│   └── SourceUnreadableError     the landed object cannot be read for permission
 ├── UnreadableNotificationError   no file can be told from the message: it ends in the dead-letter queue
 ├── SourceGoneError               nothing left to do: the landed object is not, or no longer, the one of the event
 │   └── SourceReplacedError       it was overwritten: its own audit event may not have been told
 ├── OutputExistsError             another commit came first: look at what is there
 └── TransientError                will pass: the message fails, and SQS brings it again
+    └── AccessRefusedError        AWS refuses the request, perhaps for good: the caller may find out, and hold the file
 """
 
 from enum import StrEnum
@@ -16,6 +18,7 @@ class Reason(StrEnum):
     """Why a file is held. Where several apply, the one that stands first here is given."""
 
     UNSUPPORTED_FILE = "UnsupportedFile"
+    SOURCE_UNREADABLE = "SourceUnreadable"
     SETTINGS_MISSING = "SettingsMissing"
     SETTINGS_INVALID = "SettingsInvalid"
     NOTHING_TO_DELIVER = "NothingToDeliver"
@@ -60,6 +63,14 @@ class HeldError(CallsealError):
         self.fingerprint = fingerprint
 
 
+class SourceUnreadableError(HeldError):
+    """Hold the file as `SourceUnreadable`: the functions have no permission, or no key, to read it."""
+
+    def __init__(self, sentence: str) -> None:
+        """Take the sentence for the person who can change that."""
+        super().__init__(Reason.SOURCE_UNREADABLE, sentence)
+
+
 class UnreadableNotificationError(CallsealError):
     """The message names no landed file in a way that we know."""
 
@@ -78,3 +89,9 @@ class OutputExistsError(CallsealError):
 
 class TransientError(CallsealError):
     """Something around us failed for now; nothing has become visible, trying again is safe."""
+
+
+class AccessRefusedError(TransientError):
+    """AWS refuses a request in a way that may last; `code` is AWS's own, or the status of an answer without body."""
+
+    code = ""

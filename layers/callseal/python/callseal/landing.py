@@ -10,8 +10,14 @@ from callseal.errors import HeldError, Reason
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}", re.ASCII)
 # S3 takes keys of 1,024 bytes, and a sealed output adds a suffix of 4.
 MAX_KEY_BYTES = 1020
+# What the disks of receivers take for one name (ext4, XFS: bytes; NTFS, APFS: about as many characters).
+MAX_SEGMENT_BYTES = 255
+SUFFIX_BYTES = 4
 METADATA_FORMAT = "xml"
 CONTENT_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", METADATA_FORMAT: "application/xml"}
+
+# A folder of such a name could be hidden by a file of the same name: S3 holds both, SFTP front ends and disks one.
+FILE_ENDINGS = (".wav", ".mp3", ".xml", ".json", ".p7m", ".pgp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class LandedObject:
     version_id: str | None = None
     # For the metrics alone: it says nothing of which object is meant.
     landed_at: datetime | None = field(default=None, compare=False)
+    # The sweep puts it back because it was held as SourceUnreadable, to find out whether it can be read now.
+    was_unreadable: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,21 @@ def parse_landing_key(key: str) -> LandedFile:
     stem, _, extension = key.rpartition("/")[2].rpartition(".")
     if not stem or extension.lower() not in CONTENT_TYPES:
         raise _unsupported("it is none of <name>.wav, <name>.mp3, <name>.xml")
+    _check_segments(key)
     return LandedFile(tenant, extension.lower())
+
+
+def _check_segments(key: str) -> None:
+    *folders, name = key.split("/")
+    if max(len(name.encode()) + SUFFIX_BYTES, *(len(folder.encode()) for folder in folders)) > MAX_SEGMENT_BYTES:
+        raise _unsupported(
+            f"a folder of its key is over {MAX_SEGMENT_BYTES} bytes, or its name over "
+            f"{MAX_SEGMENT_BYTES - SUFFIX_BYTES} (a suffix is added): no disk can hold it"
+        )
+    if any(folder.lower().endswith(FILE_ENDINGS) for folder in folders):
+        raise _unsupported(
+            f"a folder of its key ends like a file ({', '.join(FILE_ENDINGS)}), and a file of that name would hide it"
+        )
 
 
 def _unsupported(why: str) -> HeldError:

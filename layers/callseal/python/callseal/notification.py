@@ -14,10 +14,14 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from callseal.errors import UnreadableNotificationError
-from callseal.landing import LandedObject
+from callseal.landing import TENANT, LandedObject
 
 # What may stand between an entity-tag's quotes (RFC 9110, 8.8.3), in ASCII: it goes into conditions and metadata.
 _ETAG = re.compile(r"[!#-~]{1,256}")
+# As audit.timestamp writes it. From the year 9000 on, an end that is reckoned from it could be no date any more.
+_AUDIT_TIME = re.compile(r"[0-8]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+# Between the colon and the end of an eventName: S3's are Put, Copy and the like, the sweep has two of its own.
+PUT_BACK, PUT_BACK_UNREADABLE = "PutBack", "PutBackUnreadable"
 NOTHING: tuple[LandedObject, ...] = ()
 
 
@@ -84,7 +88,8 @@ def parse_notification(notification: object) -> tuple[LandedObject, ...]:
 
 def _landed_object(record: Any) -> LandedObject:
     try:
-        if not _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated:"):
+        created, colon, how = _text(record["eventName"]).removeprefix("s3:").partition(":")
+        if (created, colon) != ("ObjectCreated", ":"):
             raise UnreadableNotificationError("The message tells of something else than an object's creation.")
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
         etag, size, version_id = thing.get("eTag"), thing.get("size"), thing.get("versionId")
@@ -96,6 +101,7 @@ def _landed_object(record: Any) -> LandedObject:
             size=None if size is None else _size(size),
             version_id=_text(version_id) if version_id else None,
             landed_at=_moment(record.get("eventTime")),
+            was_unreadable=how == PUT_BACK_UNREADABLE,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise UnreadableNotificationError(
@@ -104,19 +110,31 @@ def _landed_object(record: Any) -> LandedObject:
 
 
 def parse_audit_event(body: str, *members: str) -> tuple[str, dict[str, Any]]:
-    """Give the type and the detail of an audit event that comes from a queue; raises UnreadableNotificationError.
+    """Return the type and the detail of an audit event that comes from a queue; raise UnreadableNotificationError.
 
-    Besides `id` and `time` it has the `members` that are read of it.
+    The detail has `id`, `time` and `tenant` as the audit writes them (`tenant` may be None), and the `members` whatever
+    they hold.
     """
     try:
         event = json.loads(body)
-        detail = event["detail"]
-        _ = [detail[name] for name in ("id", "time", *members)]
-        return str(event["detail-type"]), dict(detail)
+        detail = dict(event["detail"])
+        _ = [detail[name] for name in members]
+        _text(detail["id"])
+        if not _is_audit_time(detail["time"]) or not _is_tenant(detail["tenant"]):
+            raise ValueError("not what the audit writes")
+        return _text(event["detail-type"]), detail
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise UnreadableNotificationError(
             "The message is no audit event; look at it in the dead-letter queue."
         ) from exc
+
+
+def _is_audit_time(value: object) -> bool:
+    return isinstance(value, str) and _AUDIT_TIME.fullmatch(value) is not None and _moment(value) is not None
+
+
+def _is_tenant(value: object) -> bool:
+    return value is None or (isinstance(value, str) and TENANT.fullmatch(value) is not None)
 
 
 def _text(value: object) -> str:

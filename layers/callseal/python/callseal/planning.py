@@ -12,7 +12,7 @@ from callseal.aws.tenants import Clock, KeyVersion, Tenants
 from callseal.aws.upload import PART_BYTES
 from callseal.errors import HeldError
 from callseal.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
-from callseal.recipients.model import Recipient
+from callseal.recipients.model import OpenPgpRecipients
 from callseal.routing import Destination, Envelope, Route, output_key, route
 from callseal.settings import TenantSettings
 
@@ -28,8 +28,9 @@ ENVELOPES: tuple[Envelope | None, ...] = (None, "cms", "openpgp")
 class Plan:
     """What is to be done with a file: its routes in order, and the key where some output is sealed.
 
-    `moved` tells that the tenant's key or settings have changed about when the file landed, or later: an earlier try
-    may have left outputs that they do not ask for any more.
+    `moved` says that the tenant's key or settings have changed about when the file landed, or later: an earlier try
+    may have left outputs that they do not ask for any more. `revoked` are then the fingerprints of what the tenant's
+    earlier texts revoked.
     """
 
     landed: LandedObject
@@ -39,6 +40,7 @@ class Plan:
     key: KeyVersion | None
     buckets: Mapping[Destination, str]
     moved: bool = False
+    revoked: frozenset[str] = frozenset()
 
     @property
     def is_one_put(self) -> bool:
@@ -68,13 +70,18 @@ class Plan:
         recipients = self.key.recipients
         return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, recipients.members)
 
-    def can_be_copied(self, sealed: StoredObject) -> bool:
-        """Return whether a sealed output is for exactly those that this file is sealed to now.
+    def may_copy(self, sealed: StoredObject) -> bool:
+        """Return whether a sealed output may be copied to a second destination, though the key was changed meanwhile.
 
-        If the key was changed or revoked meanwhile, a second output is sealed anew and not copied.
+        If one of its recipients was revoked, the second output is sealed anew.
         """
-        mine = self.key.recipients.members if self.key else ()
-        return {_name(one) for one in sealed.recipients} == {_name(one) for one in mine}
+        recipients = {one.encrypts_with for one in sealed.recipients}
+        if self.key is None or recipients == {one.encrypts_with for one in self.key.recipients.members}:
+            return True
+        # A revocation certificate in the key's text may be of any key that was there before.
+        may_revoke = isinstance(self.key.recipients, OpenPgpRecipients) and self.key.recipients.sent.revocations
+        by_text = {subkey for one in self.key.recipients.members for subkey in one.revoked_subkeys}
+        return not (may_revoke or recipients & (by_text | self.revoked))
 
 
 def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
@@ -85,12 +92,8 @@ def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
 
 
 def label_of(sealed: StoredObject) -> Label:
-    """Return the label of a sealed output's copy."""
+    """Return the label of the copy of a sealed output, which may be of before a rotation."""
     return Label(SEALED_TYPES[sealed.sealed], sealed.source_etag or "", sealed.sealed, sealed.recipients)
-
-
-def _name(recipient: Recipient) -> tuple[str, str | None]:
-    return recipient.fingerprint, recipient.subkey
 
 
 class Planner:
@@ -130,7 +133,9 @@ class Planner:
         key = self._key(file.tenant, settings) if any(way.sealed for way in routes) else None
         # S3 always says when; where nobody does, the notification was made by hand.
         moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
-        return Plan(landed, file, settings, routes, key, self._buckets, moved)
+        rows = self._tenants.known(file.tenant).rows if moved and key else ()
+        revoked = frozenset(row.fingerprint for row in rows if row.revoked)
+        return Plan(landed, file, settings, routes, key, self._buckets, moved, revoked)
 
     def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
         if self._tenants.moved(tenant, since, by_key=key is not None):

@@ -25,7 +25,11 @@ from callseal.metrics import Sample
 from callseal.notification import parse_body, queue_messages
 from callseal.recipients.model import Recipient
 
-Outcome = Literal["proven", "refused", "repeat", "gone"]
+# Audit events of a tenant's refused answers in a day (UTC): a tenant can put any number of files there.
+MAX_REFUSALS_A_DAY = 20
+
+# "refused" is a wrong answer to an open challenge, of which there are MAX_ATTEMPTS; "discarded" is any other.
+Outcome = Literal["proven", "refused", "discarded", "repeat", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ class KeyProof:
             return "repeat"
         why = refusal(challenge, etag, self._clock())
         if why or not challenge:
-            return self._refuse(case, why or "")
+            self._refuse(case, why or "")
+            return "discarded"
         counted = challenge
         if challenge.last_answer != etag:
             counted = replace(challenge, attempts=challenge.attempts + 1, last_answer=etag)
@@ -111,7 +116,12 @@ class KeyProof:
         return "proven"
 
     def _refuse(self, case: _Case, why: str) -> Outcome:
-        self._bus.put(events.proof_refused(case.judged, why, case.answer.etag, self._clock()))
+        """Put the event of a refused answer, unless this tenant has had MAX_REFUSALS_A_DAY of them today."""
+        now = self._clock()
+        count = case.known.refused.get(f"{now:%Y-%m-%d}", 0)
+        if count < MAX_REFUSALS_A_DAY:
+            self._bus.put(events.proof_refused(case.judged, why, case.answer.etag, now))
+            self._register.count_refusal(case.key.tenant, count + 1, now)
         return "refused"
 
 
@@ -119,6 +129,7 @@ def samples(outcomes: Sequence[Outcome]) -> Iterator[Sample]:
     """Give the metrics of a batch."""
     yield Sample("KeysProven", outcomes.count("proven"))
     yield Sample("KeyProofsRefused", outcomes.count("refused"))
+    yield Sample("KeyAnswersDiscarded", outcomes.count("discarded"))
 
 
 def _left(challenge: Challenge) -> str:

@@ -1,24 +1,39 @@
-"""Registering: the key register is written from the audit events, which may come twice, late and in any order."""
+"""Registering: the key register is written from the audit events, which may come twice, late and in any order.
+
+A batch is few requests: the events of a tenant's keys are merged, its rows are read once, and the rows of all tenants
+are written together, as are the uses. What goes wrong fails the messages that it is about, and no others.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_type_hints
 
-from callseal.aws.items import ChangedMeanwhileError
+from callseal.aws.batches import retry_changed
 from callseal.aws.key_register import KeyRegister
 from callseal.aws.key_uses import KeyUses, Use
 from callseal.aws.tenants import Clock
-from callseal.errors import UnreadableNotificationError
+from callseal.errors import CallsealError, UnreadableNotificationError
 from callseal.keys import events
-from callseal.keys.register import after, encrypts_with
+from callseal.keys.register import FINGERPRINT, Row, after, encrypts_with
 from callseal.log import Log, describe
 from callseal.notification import Message, parse_audit_event, queue_messages
 
-TRIES, PAUSE_SECONDS = 5, 0.05
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
 DELIVERED = "RecordingDelivered"
+_ROW_TYPES = get_type_hints(Row)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """An event of a tenant's keys, and the message that holds it."""
+
+    message_id: str
+    tenant: str
+    detail_type: str
+    detail: Mapping[str, Any]
 
 
 class Registering:
@@ -33,47 +48,90 @@ class Registering:
         messages = queue_messages(event)
         if messages is None:
             raise UnreadableNotificationError("The event is no batch of messages from a queue.")
-        failed: list[Message] = []
-        uses: dict[str, tuple[Message, Use]] = {}
+        of_keys, uses, errors = dict[str, list[KeyEvent]](), dict[str, Use](), dict[str, Exception]()
         for message in messages:
             try:
-                if use := self._take(message):
-                    uses[message.id] = (message, use)
+                match _read(message):
+                    case KeyEvent() as found:
+                        of_keys.setdefault(found.tenant, []).append(found)
+                    case Use() as found:
+                        uses[message.id] = found
             except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
-                self._fail([message], exc, failed)
-        try:
-            self._uses.count([use for _, use in uses.values()], self._clock())
-        except Exception as exc:  # noqa: BLE001  # what was counted before is not counted again
-            self._fail([message for message, _ in uses.values()], exc, failed)
-        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
+                errors[message.id] = exc
+        errors |= self._write_all(of_keys) | self._count(uses)
+        for identifier, error in errors.items():
+            self._log.warning("event not registered", extra={"message_id": identifier, **describe(error)})
+        return {"batchItemFailures": [{"itemIdentifier": one.id} for one in messages if one.id in errors]}
 
-    def _take(self, message: Message) -> Use | None:
-        """Write an event of a key; gives the use of keys that another event tells."""
-        detail_type, detail = parse_audit_event(message.body, "tenant", "recipients", "key_version")
-        tenant, recipients = detail["tenant"], detail["recipients"]
-        if detail_type in KEY_EVENTS:
-            self._write(tenant, detail_type, detail)
-        elif detail_type == DELIVERED and tenant and recipients:
-            fingerprints = tuple(dict.fromkeys(encrypts_with(one) for one in recipients))
-            return Use(detail["id"], tenant, fingerprints, detail["time"])
-        return None
+    def _count(self, uses: Mapping[str, Use]) -> dict[str, CallsealError]:
+        """Count the uses that messages hold; return the error of each message whose use was not counted, by its id."""
+        failed = self._uses.count(uses.values(), self._clock())
+        return {name: failed[use.event_id] for name, use in uses.items() if use.event_id in failed}
 
-    def _write(self, tenant: str, detail_type: str, detail: Mapping[str, Any]) -> None:
-        """Write the rows that an event changes; where somebody else wrote meanwhile, read them again."""
-        for attempt in range(1, TRIES + 1):
-            before = {row.fingerprint: row for row in self._register.known(tenant).rows}
+    def _write_all(self, of_keys: Mapping[str, list[KeyEvent]]) -> dict[str, CallsealError]:
+        """Write the rows of tenants, by their events; return the error of each message that failed, by its id."""
+        failed = retry_changed(partial(self._write, of_keys), of_keys)
+        return {one.message_id: error for tenant, error in failed.items() for one in of_keys[tenant]}
+
+    def _write(self, of_keys: Mapping[str, list[KeyEvent]], tenants: Sequence[str]) -> dict[str, CallsealError]:
+        """Write the rows that the events of these tenants change; return the error of each tenant that failed."""
+        changes, errors = list[tuple[str, Row, Row | None]](), dict[str, CallsealError]()
+        for tenant in tenants:
             try:
-                for fingerprint, row in after(before.values(), detail_type, detail).items():
-                    if row != before.get(fingerprint):
-                        self._register.keep_row(tenant, row, before.get(fingerprint))
-            except ChangedMeanwhileError:
-                if attempt == TRIES:
-                    raise
-                time.sleep(PAUSE_SECONDS * attempt)
+                before = {row.fingerprint: row for row in self._register.known(tenant).rows}
+            except CallsealError as exc:
+                errors[tenant] = exc
             else:
-                return
+                rows = _merged(before, of_keys[tenant])
+                changes += [(tenant, row, before.get(name)) for name, row in rows.items() if row != before.get(name)]
+        return errors | {tenant: error for (tenant, _), error in self._register.keep_rows(changes).items()}
 
-    def _fail(self, messages: list[Message], exc: Exception, failed: list[Message]) -> None:
-        for message in messages:
-            self._log.warning("event not registered", extra={"message_id": message.id, **describe(exc)})
-        failed += messages
+
+def _merged(rows: dict[str, Row], of_keys: Sequence[KeyEvent]) -> dict[str, Row]:
+    for one in of_keys:
+        rows = after(rows.values(), one.detail_type, one.detail)
+    return rows
+
+
+def _read(message: Message) -> KeyEvent | Use | None:
+    """Return what a message reports of keys; raise UnreadableNotificationError before anything is written of it."""
+    detail_type, detail = parse_audit_event(message.body, "recipients", "key_version")
+    try:
+        if detail_type in KEY_EVENTS:
+            return _key_event(message.id, detail_type, detail)
+        if detail_type == DELIVERED:
+            return _use(detail)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise UnreadableNotificationError(
+            "A member of the audit event is missing or odd; look at it in the dead-letter queue."
+        ) from exc
+    raise UnreadableNotificationError(
+        "The audit event is of no key and no delivery; look at it in the dead-letter queue."
+    )
+
+
+def _key_event(message_id: str, detail_type: str, detail: Mapping[str, Any]) -> KeyEvent:
+    """Return an event of a tenant's keys, if it makes proper rows of an empty register."""
+    if detail["tenant"] is None or not all(_is_row(row) for row in after((), detail_type, detail).values()):
+        raise ValueError("no tenant, or an odd key")
+    return KeyEvent(message_id, detail["tenant"], detail_type, detail)
+
+
+def _is_row(row: Row) -> bool:
+    members = {name: getattr(row, name) for name in _ROW_TYPES}
+    are_typed = all(isinstance(members[name], kind) for name, kind in _ROW_TYPES.items())
+    return are_typed and not any(isinstance(value, bool) for value in members.values()) and _is_name(row.fingerprint)
+
+
+def _is_name(fingerprint: str) -> bool:
+    return FINGERPRINT.fullmatch(fingerprint) is not None
+
+
+def _use(detail: Mapping[str, Any]) -> Use | None:
+    """Return the use of keys that a delivery reports; None if nothing was sealed."""
+    if not detail["tenant"] or not detail["recipients"]:
+        return None
+    fingerprints = tuple(dict.fromkeys(encrypts_with(one) for one in detail["recipients"]))
+    if not all(_is_name(fingerprint) for fingerprint in fingerprints):
+        raise ValueError("not a fingerprint")
+    return Use(detail["id"], detail["tenant"], fingerprints, detail["time"])

@@ -1,6 +1,7 @@
-"""A login at the SFTP front: which keys may open a session, or nothing, and the audit of either.
+"""A login at the SFTP front: which keys may open a session, or nothing.
 
-An unknown tenant gets the same answer as one that may not log in, after the same time.
+An unknown tenant gets the same answer as one that may not log in, after the same time. Anybody may ask, at any rate, so
+an answer takes nothing that sealing needs: settings come from a copy, and refusals go to a queue (`sftp/refusals.py`).
 """
 
 from __future__ import annotations
@@ -9,68 +10,89 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from callseal.aws.bus import AuditBus
+from callseal.audit import timestamp
+from callseal.aws.login_settings import LoginSettings
+from callseal.aws.notice_queue import NoticeQueue
 from callseal.aws.sftp_keys import KeysText, NoSftpKeysError, SftpKeys
-from callseal.aws.tenants import Clock, Tenants
+from callseal.aws.tenants import Clock
 from callseal.errors import CallsealError, HeldError
-from callseal.settings import TenantSettings
-from callseal.sftp import events
+from callseal.log import Log
+from callseal.settings import TenantSettings, parse_settings
 from callseal.sftp.authorized_keys import AuthorizedKey, AuthorizedKeys, parse_authorized_keys
 from callseal.sftp.login import PROTOCOL, LoginRequest, Refusal
+from callseal.sftp.refusals import RefusedLines, refused_login
 from callseal.sftp.session import SessionSettings, session_answer
 from callseal.sftp.sources import Address, within
 
-# Longer than the two look-ups and the event of a known tenant take as a rule, so that time tells nothing either.
+# Longer than the three requests of a known tenant's login take as a rule, so that time tells nothing either.
 ANSWER_SECONDS = 0.3
 # Of one text; a file that is no authorized_keys at all has as many bad lines as it has lines.
-MAX_LINES_TOLD = 20
+MAX_LINES_NAMED = 20
 MAX_REMEMBERED = 10_000
 REFUSED: dict[str, Any] = {}
 
 
 class _RefusedError(CallsealError):
-    """A login that is refused; the sentence is for the audit, the server gets none."""
+    """A login that is refused; the sentence is for the audit, the server gets none. `tenant` if it exists."""
 
-    def __init__(self, refusal: Refusal, sentence: str) -> None:
+    def __init__(self, refusal: Refusal, sentence: str, tenant: str | None = None) -> None:
         super().__init__(sentence)
-        self.refusal = refusal
+        self.refusal, self.tenant = refusal, tenant
 
 
 class SftpLogins:
-    """Answers logins; nothing of a tenant is remembered, so a key that is taken away opens nothing from then on."""
+    """Answers logins; no key is remembered, so a key that is taken away opens nothing from then on."""
 
     def __init__(
         self,
         keys: SftpKeys,
-        tenants: Tenants,
-        bus: AuditBus,
+        tenant_settings: LoginSettings,
+        notices: NoticeQueue,
         settings: SessionSettings,
         clock: Clock,
         wait: Callable[[float], None],
+        log: Log,
     ) -> None:
         """Take what it works with; `wait` is handed the seconds that are missing to a constant time."""
-        self._keys, self._tenants, self._bus = keys, tenants, bus
-        self._settings, self._clock, self._wait = settings, clock, wait
-        self._lines_told: set[tuple[str, str, int]] = set()
+        self._keys, self._tenant_settings, self._notices = keys, tenant_settings, notices
+        self._settings, self._clock, self._wait, self._log = settings, clock, wait, log
+        self._lines_sent: set[tuple[str, str]] = set()
 
-    def answer(self, request: LoginRequest, request_id: str) -> dict[str, Any]:
+    def answer(self, request: LoginRequest) -> dict[str, Any]:
         """Answer a server's question; raises TransientError where nothing is known, and the login fails, too."""
         started = time.monotonic()
         try:
-            return self._answer(request, request_id)
+            return self._answer(request)
         finally:
             self._wait(max(0.0, ANSWER_SECONDS - (time.monotonic() - started)))
 
-    def _answer(self, request: LoginRequest, request_id: str) -> dict[str, Any]:
+    def _answer(self, request: LoginRequest) -> dict[str, Any]:
         try:
-            tenant, address = _who_and_whence(request)
-            keys, settings = self._keys_of(tenant), self._tenant_settings(tenant)
+            return self._session(*_who_and_whence(request))
+        except _RefusedError as refused:
+            tenant = refused.tenant or self._known_tenant(request, refused.refusal)
+            why = (tenant, refused.refusal, str(refused))
+            self._notices.send([refused_login(self._clock(), request.session, *why)])
+            self._log.info("login refused", extra={"tenant": tenant, "reason": refused.refusal.value})
+            return dict(REFUSED)
+
+    def _known_tenant(self, request: LoginRequest, refusal: Refusal) -> str | None:
+        """Return the tenant of a login that was refused before its keys were looked up, if such a tenant exists."""
+        claimed = request.tenant if refusal is not Refusal.TENANT_UNKNOWN else None
+        return claimed if claimed and self._tenant_settings.knows(claimed) else None
+
+    def _session(self, tenant: str, address: Address) -> dict[str, Any]:
+        keys = self._keys_of(tenant)
+        # From here on the tenant exists, and its name may be repeated.
+        try:
+            settings = self._settings_of(tenant)
             usable = self._usable(tenant, address, keys, settings)
         except _RefusedError as refused:
-            told = (request_id, request.tenant, request.session, refused.refusal, str(refused))
-            self._bus.put(events.login_refused(*told, self._clock()))
-            return dict(REFUSED)
-        self._bus.put(events.keys_offered(request_id, tenant, request.session, keys.version, self._clock()))
+            refused.tenant = tenant
+            raise
+        self._log.info(
+            "keys offered", extra={"tenant": tenant, "key_version": keys.version, "keys_offered": len(usable)}
+        )
         offered = [key.text for key in usable]
         return session_answer(self._settings, tenant, offered, may_delete=settings.sftp_may_delete)
 
@@ -81,7 +103,7 @@ class SftpLogins:
                 Refusal.SOURCE_NOT_ALLOWED, "The setting sftp_source_addresses does not have the caller's address."
             )
         authorized = parse_authorized_keys(keys.text)
-        self._tell_refused_lines(tenant, keys.version, authorized)
+        self._report_refused_lines(tenant, keys.version, authorized)
         if authorized.has_private_key:
             raise _RefusedError(
                 Refusal.PRIVATE_KEY_PASTED,
@@ -97,10 +119,12 @@ class SftpLogins:
             )
         return usable
 
-    def _tenant_settings(self, tenant: str) -> TenantSettings:
-        self._tenants.forget(tenant, before=self._clock())
+    def _settings_of(self, tenant: str) -> TenantSettings:
+        text = self._tenant_settings.text(tenant)
+        if text is None:
+            raise _RefusedError(Refusal.TENANT_NOT_SET_UP, f"The tenant {tenant} has no settings.")
         try:
-            return self._tenants.settings(tenant)
+            return parse_settings(text)
         except HeldError as held:
             raise _RefusedError(Refusal.TENANT_NOT_SET_UP, str(held)) from held
 
@@ -108,16 +132,23 @@ class SftpLogins:
         try:
             return self._keys.read(tenant)
         except NoSftpKeysError as exc:
-            sentence = f"There is no secret with SFTP keys of a tenant {tenant}."
+            sentence = "No tenant of the user's name has SFTP keys. The name is not repeated here."
             raise _RefusedError(Refusal.TENANT_UNKNOWN, sentence) from exc
 
-    def _tell_refused_lines(self, tenant: str, version: str, authorized: AuthorizedKeys) -> None:
-        for line in authorized.refused[:MAX_LINES_TOLD]:
-            if (tenant, version, line.line) not in self._lines_told:
-                self._bus.put(events.key_line_refused(tenant, version, line, self._clock()))
-                if len(self._lines_told) >= MAX_REMEMBERED:
-                    self._lines_told.clear()
-                self._lines_told.add((tenant, version, line.line))
+    def _report_refused_lines(self, tenant: str, version: str, authorized: AuthorizedKeys) -> None:
+        """Send one notice of all bad lines of a version, once in the life of this execution environment."""
+        if not authorized.refused or (tenant, version) in self._lines_sent:
+            return
+        whys = [f"line {line.line}: {line.why}" for line in authorized.refused[:MAX_LINES_NAMED]]
+        more = len(authorized.refused) - len(whys)
+        message = (
+            f"Lines of the tenant's SFTP keys that open nothing: {'; '.join(whys)}"
+            f"{f'; and {more} more' if more else ''}. Put them right in the secret."
+        )
+        self._notices.send([RefusedLines(timestamp(self._clock()), tenant, version, message)])
+        if len(self._lines_sent) >= MAX_REMEMBERED:
+            self._lines_sent.clear()
+        self._lines_sent.add((tenant, version))
 
 
 def _who_and_whence(request: LoginRequest) -> tuple[str, Address]:
@@ -129,5 +160,5 @@ def _who_and_whence(request: LoginRequest) -> tuple[str, Address]:
     if request.address is None:
         raise _RefusedError(Refusal.SOURCE_UNKNOWN, "The server did not tell where the login comes from.")
     if request.tenant is None:
-        raise _RefusedError(Refusal.TENANT_UNKNOWN, "The user's name cannot be a tenant's, and is not repeated here.")
+        raise _RefusedError(Refusal.TENANT_UNKNOWN, "The user's name cannot be a tenant's. It is not repeated here.")
     return request.tenant, request.address

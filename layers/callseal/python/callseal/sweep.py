@@ -1,74 +1,62 @@
-"""The sweep: whatever is still owed goes back to the queue. Lost events, dead letters and crashes heal by it.
+"""The sweep: pending files go back to the queue, and held ones whose cause is gone. Lost events and crashes heal by it.
 
-A file that is not held goes back once it has been in landing for a while; a held one when its cause is gone, or is
-another by now. A run takes so much time, and puts so much on the queue; where it ends, the next one goes on.
+The tenants take turns, some files at a time, so that neither one's million files nor its failures hold up another's. A
+run has a time limit and puts only so many messages on the queue. The next run continues each tenant where it ended.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import timedelta
-from threading import Semaphore
 from typing import Any
 
 from callseal import audit
 from callseal.aws.bus import AuditBus
-from callseal.aws.landing_bucket import Held, LandingBucket
+from callseal.aws.hold_tags import Held
+from callseal.aws.landing_bucket import LandingBucket
 from callseal.aws.queue import LandedQueue
-from callseal.aws.sweep_position import SweepPosition
+from callseal.aws.sweep_memory import SweepMemory
 from callseal.aws.tenants import Clock
 from callseal.commit import Committer
-from callseal.errors import CallsealError, HeldError, Reason, SourceGoneError
-from callseal.landing import LandedObject, tenant_of
+from callseal.errors import CallsealError, HeldError, Reason, SourceGoneError, TransientError
+from callseal.landing import TENANT, LandedObject, tenant_of
 from callseal.log import Log, describe
-from callseal.metrics import Sample
 from callseal.planning import Plan, Planner
+from callseal.shares import NEVER, Progress, Room, State, Turns, retries, turns_of
+from callseal.swept import Swept
 
-# Longer than a delivery takes as a rule; a repeat does no harm where one takes longer.
-OVERDUE = timedelta(minutes=1)
-# Below the function's timeout in template.yaml, by more than a page of 1,000 files takes.
+# Below the function's timeout in template.yaml, by more than the slowest request takes.
 RUN_TIME = timedelta(minutes=3)
 FILES_AT_ONCE = 16
-# No more than this on the queue: what waits there is not lost, and putting it back again and again would bury it.
-ENOUGH_WAITING = 20_000
+# So many tenants have a turn at once, each with so many files. 200 keys cost a request of their own to list, and then
+# 200 requests to read their tags.
+SHARES_AT_ONCE, FILES_IN_A_TURN = 16, 200
+# After so many failures to read a tenant's settings or key, a run reads them no more: they have one cause.
+MAX_FAILURES = 3
+# A run logs no more of one tenant's failures, and no more stuck tenants, than this.
+LOGGED = 20
 TOO_LONG_DAYS = (6, 3, 1)
 
 
 class SweepIncompleteError(CallsealError):
-    """Some files could not be swept; Lambda invokes the sweep again, and the next one looks at them anyway."""
+    """Some files could not be swept. Lambda does not retry: the next sweep, in 5 minutes, looks at them again."""
 
 
-@dataclass(slots=True)
-class Swept:
-    """What a run has seen: how many files were `released`, `put_back`, `held` still, and so on; ages from landing."""
+def prefix_to_sweep(event: Mapping[str, Any], tenants_prefix: str) -> str:
+    """Return the landing prefix of the tenant that an event is about, or "" for all of landing.
 
-    counts: Counter[str] = field(default_factory=Counter)
-    oldest: dict[str, timedelta] = field(default_factory=dict)
-
-    def add(self, state: str, age: timedelta) -> None:
-        """Count a file."""
-        self.counts[state] += 1
-        self.oldest[state] = max(age, self.oldest.get(state, age))
-
-    def samples(self) -> Iterator[Sample]:
-        """Give the metrics of a run over all of landing."""
-        for name, states in {"Held": ("held",), "Owed": ("put_back", "waiting", "failed")}.items():
-            oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
-            yield Sample(f"{name}Files", sum(self.counts[state] for state in states))
-            yield Sample(f"Oldest{name}Age", oldest.total_seconds())
-
-
-def prefix_of_change(event: Mapping[str, Any], tenants_prefix: str) -> str:
-    """Tell the landing prefix of the tenant whose secret or parameter changed; all of landing for any other event."""
+    The event is the change of a tenant's secret or parameter, or by hand `{"tenant": "acme"}`.
+    """
     detail = event.get("detail")
     name = detail.get("name") if isinstance(detail, dict) else None
-    if not isinstance(name, str):
-        return ""
-    tenant = tenant_of(name.lstrip("/").removeprefix(f"{tenants_prefix}/"))
-    return f"{tenant}/" if tenant else ""
+    if isinstance(name, str):
+        tenant = tenant_of(name.lstrip("/").removeprefix(f"{tenants_prefix}/"))
+    else:
+        tenant = event.get("tenant")
+    return f"{tenant}/" if isinstance(tenant, str) and TENANT.fullmatch(tenant) else ""
 
 
 class Sweep:
@@ -81,89 +69,163 @@ class Sweep:
         committer: Committer,
         queue: LandedQueue,
         bus: AuditBus,
+        memory: SweepMemory,
         clock: Clock,
         log: Log,
     ) -> None:
         """Take what it works with."""
         self._landing, self._planner, self._committer = landing, planner, committer
-        self._queue, self._bus, self._clock, self._log = queue, bus, clock, log
-        self._started = clock()
+        self._queue, self._bus, self._memory = queue, bus, memory
+        self._clock, self._log = clock, log
+        self._started, self._swept = clock(), Swept()
+        self._room, self._at_any_age = Room(0), False
+        self._failures, self._unreadable = Counter[str](), Counter[str]()
 
-    def all(self, position: SweepPosition) -> Swept:
-        """Sweep the landing bucket, from where the last run had to stop."""
-        begin_after = position.read()
-        swept, stopped_after = self._run(self._landing.list(after=begin_after), OVERDUE)
-        if stopped_after or begin_after:
-            position.write(stopped_after)
-        return swept
+    def all(self) -> Swept:
+        """Sweep the landing bucket, each tenant from where the last run ended."""
+        before = self._memory.read()
+        turns = turns_of(self._landing.names(), before, self._started)
+        self._run(turns)
+        shares = {one.share: progress for one in turns if (progress := one.progress())}
+        shares |= self._memory.read().changed_since(before)
+        stuck = frozenset(self._swept.stuck)
+        self._swept.newly_stuck = stuck - before.stuck
+        # A tenant whose files this run has not all seen may be stuck still.
+        self._memory.write(State(self._started, shares, stuck | (before.stuck & shares.keys())))
+        self._report_stuck()
+        return self._swept
 
     def tenant(self, prefix: str) -> Swept:
-        """Sweep a tenant's files at a change of its key or settings; what there is no time for is left to `all`.
+        """Sweep a tenant's files at a change of its key or settings. `all` continues where time or room ended.
 
-        Those that are not held, however young, go back too: a function may be about to hold one of them for what it
-        read before the change.
+        Those that are not held, however young, are requeued too: a function may be about to hold one of them for what
+        it read before the change.
         """
-        return self._run(self._landing.list(prefix), timedelta())[0]
+        self._at_any_age = True
+        turns = Turns(prefix.rstrip("/"), [prefix], Progress(NEVER, NEVER), self._started)
+        self._run([turns])
+        if progress := turns.progress():
+            state = self._memory.read()
+            self._memory.write(replace(state, shares={**state.shares, turns.share: progress}))
+        return self._swept
 
-    def _run(self, pages: Iterable[Sequence[LandedObject]], least_age: timedelta) -> tuple[Swept, str]:
-        """Sweep until the end, or as long as there is time; gives the key to go on after, or ""."""
-        room = Semaphore(max(0, ENOUGH_WAITING - self._queue.backlog()))
-
-        def try_one(landed: LandedObject) -> tuple[str, timedelta]:
-            age = self._clock() - (landed.landed_at or self._started)
-            return self._try(landed, age, least_age, room), age
-
-        swept = Swept()
+    def _run(self, several: Iterable[Turns]) -> None:
+        """Let the shares take turns until all has been listed or the time is over."""
+        self._room, waiting = Room(self._queue.backlog()), deque(several)
         with ThreadPoolExecutor(FILES_AT_ONCE, "file") as executor:
-            for page in pages:
-                for state, age in executor.map(try_one, page):
-                    swept.add(state, age)
-                if self._clock() - self._started > RUN_TIME:
-                    return swept, page[-1].key
-        return swept, ""
+            while waiting and self._has_time():
+                turns = [waiting.popleft() for _ in range(min(len(waiting), SHARES_AT_ONCE))]
+                pages = executor.map(self._list, turns)
+                files = [(one, landed) for one, page in zip(turns, pages, strict=True) for landed in page]
+                for (one, landed), state in zip(files, executor.map(self._try, files), strict=True):
+                    self._note(one, landed, state)
+                waiting += [one for one in turns if not one.ended]
 
-    def _try(self, landed: LandedObject, age: timedelta, least_age: timedelta, room: Semaphore) -> str:
-        """Sweep one file; its trouble, a tenant's key that cannot be fetched for one, is not the others'."""
+    def _has_time(self) -> bool:
+        return self._clock() - self._started <= RUN_TIME
+
+    def _list(self, turns: Turns) -> Sequence[LandedObject]:
+        # A key at the top of the bucket is the first of those that it is a prefix of.
+        is_folder = turns.prefix.endswith("/")
+        files, more = self._landing.some(turns.prefix, turns.after, FILES_IN_A_TURN if is_folder else 1)
+        turns.listed(files[-1].key if files else "", more and is_folder)
+        return files
+
+    def _note(self, turns: Turns, landed: LandedObject, state: str) -> None:
+        turns.note(landed.key, state)
+        if state != "left":
+            self._swept.add(turns.share, state, self._age(landed))
+
+    def _age(self, landed: LandedObject) -> timedelta:
+        return self._clock() - (landed.landed_at or self._started)
+
+    def _try(self, of_turns: tuple[Turns, LandedObject]) -> str:
+        """Sweep one file; its trouble, for example a tenant's key that cannot be read, is not the others'."""
+        turns, landed = of_turns
+        if not self._has_time():
+            return "left"
         try:
             held = self._landing.held(landed)
-            if not held and age < least_age:
-                return "young"
-            return self._sweep(landed, held, age, room)
+            if held:
+                return self._sweep_held(turns, landed, held)
+            return self._sweep_pending(turns, landed)
         except SourceGoneError:
             return "gone"
-        except Exception as exc:  # noqa: BLE001  # told by SweepIncompleteError too, once the others are done
-            self._log.warning("file not swept", extra={"tenant": tenant_of(landed.key), **describe(exc)})
+        except Exception as exc:  # noqa: BLE001  # SweepIncompleteError reports it too, once the others are done
+            self._failures[turns.share] += 1
+            if self._failures[turns.share] <= LOGGED:
+                self._log.warning("file not swept", extra={"tenant": tenant_of(landed.key), **describe(exc)})
             return "failed"
 
-    def _sweep(self, landed: LandedObject, held: Held | None, age: timedelta, room: Semaphore) -> str:
-        verdict = self._judge_anew(landed) if held else None
-        if held and verdict == held.reason:
-            self._complain(landed, held, age)
-            return "held"
-        if not room.acquire(blocking=False):
+    def _sweep_pending(self, turns: Turns, landed: LandedObject) -> str:
+        landed_at = landed.landed_at or self._started
+        if not self._at_any_age and not retries(self._started - landed_at):
+            return "young"
+        if not self._at_any_age and not turns.is_due(landed.key, landed_at):
+            return "pending"
+        if not self._room.take(turns.share):
             return "waiting"
-        state = "put_back"
-        if held and isinstance(verdict, Plan):
+        self._queue.put(landed)
+        return "put_back"
+
+    def _sweep_held(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+        if held.reason == Reason.SOURCE_UNREADABLE:
+            return self._have_read(turns, landed, held)
+        verdict = self._judge_anew(turns, landed)
+        # One that was released and did not become a delivery must be held anew, with an event that says so.
+        if verdict == held.reason and not held.released:
+            self._complain(landed, held)
+            return "held"
+        if not self._room.take(turns.share):
+            return "waiting"
+        if isinstance(verdict, Plan):
             # Its tags stay until it is delivered, for a crash's sake.
             version = verdict.key.version if verdict.key else None
-            self._bus.put(audit.released(landed, held.reason, version, self._clock()))
-            state = "released"
-        # What would be held for another reason by now goes back too: who takes it up says so.
+            released = audit.released(landed, held.reason, version, self._clock())
+            self._bus.put(audit.numbered(released, held.number))
+            self._landing.tag_released(landed, held)
+        # A file that would be held for another reason by now goes back too: the delivery says so.
         self._queue.put(landed)
-        return state
+        return "released" if isinstance(verdict, Plan) else "put_back"
 
-    def _judge_anew(self, landed: LandedObject) -> Plan | Reason:
-        """Plan a held file anew, or tell what it would be held for. Files of a tenant share what this run has read."""
+    def _have_read(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+        """Requeue a file that could not be read: only the queue's function has the rights to find out if it can now.
+
+        That function reports the release, or leaves the file held without another event.
+        """
+        self._complain(landed, held)
+        if self._room.take(turns.share):
+            self._queue.put(replace(landed, was_unreadable=True))
+        return "unreadable"
+
+    def _judge_anew(self, turns: Turns, landed: LandedObject) -> Plan | Reason:
+        """Return a held file's plan, or what it would be held for. A tenant's files share what this run has read."""
         try:
-            plan = self._planner.plan(landed, since=self._started)
+            plan = self._plan(turns, landed)
             self._committer.look(plan)
         except HeldError as still:
             return still.reason
         return plan
 
-    def _complain(self, landed: LandedObject, held: Held, age: timedelta) -> None:
-        """Tell the audit, once for each of 1, 3 and 6 days, that a file is still held."""
-        days = next((days for days in TOO_LONG_DAYS if age >= timedelta(days=days)), 0)
+    def _plan(self, turns: Turns, landed: LandedObject) -> Plan:
+        if self._unreadable[turns.share] >= MAX_FAILURES:
+            raise TransientError("This tenant's settings or key could not be read in this run.")
+        try:
+            return self._planner.plan(landed, since=self._started)
+        except TransientError:
+            self._unreadable[turns.share] += 1
+            raise
+
+    def _complain(self, landed: LandedObject, held: Held) -> None:
+        """Report to the audit, once for each of 1, 3 and 6 days, that a file is still held."""
+        days = next((days for days in TOO_LONG_DAYS if self._age(landed) >= timedelta(days=days)), 0)
         if days > held.days:
             self._bus.put(audit.held_too_long(landed, held.reason, days, self._clock()))
             self._landing.tag_days(landed, days)
+
+    def _report_stuck(self) -> None:
+        """Log the tenants with files that have been pending for too long, the longest first."""
+        longest_first = sorted(self._swept.stuck.items(), key=lambda item: item[1].oldest, reverse=True)
+        for share, stuck in longest_first[:LOGGED]:
+            facts = {"tenant": share, "files": stuck.files, "oldest_seconds": int(stuck.oldest.total_seconds())}
+            self._log.warning("tenant is stuck", extra=facts)

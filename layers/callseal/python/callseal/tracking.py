@@ -1,22 +1,25 @@
-"""Tracking: each delivered file's state is written from the audit events, which come twice, late and in any order."""
+"""Tracking: each delivered file's state is written from the audit events, which come twice, late and in any order.
+
+A batch is few requests: the events of a file are merged, the files are read together, and written together. What goes
+wrong with a file fails the messages that name it, and no others.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from callseal.aws.file_register import FileRegister
-from callseal.aws.items import ChangedMeanwhileError
-from callseal.errors import UnreadableNotificationError
+from callseal.aws.batches import retry_changed
+from callseal.aws.file_register import FileRegister, Name
+from callseal.errors import CallsealError, UnreadableNotificationError
 from callseal.log import Log, describe
-from callseal.notification import parse_audit_event, queue_messages
-from callseal.sftp.events import FILE_FETCHED
+from callseal.notification import Message, queue_messages
+from callseal.sftp.file_changes import file_changes
 from callseal.sftp.files import File
 
-TRIES, PAUSE_SECONDS = 5, 0.05
-DELIVERED, DESTINATION = "RecordingDelivered", "sftp"
+# By file: each message that names it, in the batch's order, with what it makes of the file.
+Changes = dict[Name, list[tuple[Message, Callable[[File], File]]]]
 
 
 class Tracking:
@@ -31,45 +34,35 @@ class Tracking:
         messages = queue_messages(event)
         if messages is None:
             raise UnreadableNotificationError("The event is no batch of messages from a queue.")
-        failed = []
+        changes, errors = self._read(messages)
+        for name, error in retry_changed(partial(self._write, changes), changes).items():
+            errors |= {message.id: error for message, _ in changes[name]}
+        for identifier, failure in errors.items():
+            self._log.warning("event not tracked", extra={"message_id": identifier, **describe(failure)})
+        return {"batchItemFailures": [{"itemIdentifier": one.id} for one in messages if one.id in errors]}
+
+    def _read(self, messages: Sequence[Message]) -> tuple[Changes, dict[str, Exception]]:
+        """Return what the messages change, by file, and the error of each message that is no such event, by its id."""
+        changes, errors = Changes(), dict[str, Exception]()
         for message in messages:
             try:
-                self._take(message.body)
+                for name, change in file_changes(message.body, self._days):
+                    changes.setdefault(name, []).append((message, change))
             except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
-                self._log.warning("event not tracked", extra={"message_id": message.id, **describe(exc)})
-                failed.append({"itemIdentifier": message.id})
-        return {"batchItemFailures": failed}
+                errors[message.id] = exc
+        return changes, errors
 
-    def _take(self, body: str) -> None:
-        detail_type, detail = parse_audit_event(body, "tenant", "source", "outputs")
-        if not detail["tenant"]:
-            return  # nobody's folder
-        if detail_type == DELIVERED:
-            self._take_delivery(detail)
-        elif detail_type == FILE_FETCHED:
-            self._write(detail["tenant"], detail["source"]["key"], lambda file: file.fetched_at(detail["time"]))
+    def _write(self, changes: Changes, names: Sequence[Name]) -> dict[Name, CallsealError]:
+        """Write what the events change of these files; return the error of each file that was not written."""
+        found = self._files.find_all(names)
+        errors = {name: file for name, file in found.items() if isinstance(file, CallsealError)}
+        files = {name: file for name, file in found.items() if isinstance(file, File)}
+        after = {name: _merged(file, changes[name]) for name, file in files.items()}
+        changed = [(after[name], file) for name, file in files.items() if after[name] != file]
+        return errors | self._files.keep_all(changed)
 
-    def _take_delivery(self, detail: Mapping[str, Any]) -> None:
-        """Take in every file that a delivery put where the tenant fetches: one, or two around a change of its form."""
-        for output in detail["outputs"] or ():
-            if output["destination"] == DESTINATION:
-                change = partial(
-                    File.delivered_by, delivery=detail["id"], time=detail["time"], size=output["size"], days=self._days
-                )
-                self._write(detail["tenant"], output["key"], change)
 
-    def _write(self, tenant: str, key: str, change: Callable[[File], File]) -> None:
-        """Write what an event changes; where somebody else wrote meanwhile, read again."""
-        for attempt in range(1, TRIES + 1):
-            before = self._files.find(tenant, key)
-            after = change(before)
-            if after == before:
-                return
-            try:
-                self._files.keep(after, before)
-            except ChangedMeanwhileError:
-                if attempt == TRIES:
-                    raise
-                time.sleep(PAUSE_SECONDS * attempt)
-            else:
-                return
+def _merged(file: File, changes: Sequence[tuple[Message, Callable[[File], File]]]) -> File:
+    for _, change in changes:
+        file = change(file)
+    return file

@@ -31,7 +31,7 @@ FILES_AT_ONCE = 20
 
 
 class FilesUnwatchedError(CallsealError):
-    """Of some files nothing could be told; Lambda invokes the watch again, and they stay due for the next one."""
+    """Some files could not be reported. Lambda does not retry: they stay due for the next run, in an hour."""
 
 
 class Watch:

@@ -20,17 +20,22 @@ from callseal.aws.meter import Meter
 from callseal.aws.output_buckets import OutputBuckets
 from callseal.aws.tenants import Tenants
 from callseal.commit import Committer
+from callseal.log import Log
 from callseal.planning import Planner
 from callseal.recipients import GpgFactory, gpg_factory
 
 if TYPE_CHECKING:
     from callseal.aws.file_register import FileRegister
+    from callseal.aws.function import Function
     from callseal.aws.key_files import KeyFiles
     from callseal.aws.key_register import KeyRegister
     from callseal.aws.key_uses import KeyUses
+    from callseal.aws.login_settings import LoginSettings
+    from callseal.aws.notice_queue import NoticeQueue
     from callseal.aws.queue import LandedQueue
-    from callseal.aws.sweep_position import SweepPosition
+    from callseal.aws.sweep_memory import SweepMemory
     from callseal.aws.told import Memory
+    from callseal.sftp_audit import SftpAudit
     from callseal.sftp_login import SftpLogins
 
 PARTS_AT_ONCE = 4
@@ -148,14 +153,20 @@ class Parts:
         return FileRegister(self._client("dynamodb"), self._env["FILE_REGISTER"])
 
     @cached_property
-    def position(self) -> SweepPosition:
+    def sweep_memory(self) -> SweepMemory:
         """Where the sweep goes on."""
-        from callseal.aws.sweep_position import SweepPosition
+        from callseal.aws.sweep_memory import SweepMemory
 
-        return SweepPosition(self._client("ssm"), self._env["SWEEP_POSITION"])
+        return SweepMemory(self._client("dynamodb"), self._env["SWEEP_MEMORY"])
 
     @cached_property
-    def sftp_logins(self) -> SftpLogins:
+    def key_check(self) -> Function:
+        """The function that checks keys."""
+        from callseal.aws.function import Function
+
+        return Function(self._client("lambda"), self._env["CHECK_KEYS_FUNCTION"])
+
+    def sftp_logins(self, log: Log) -> SftpLogins:
         """What answers logins."""
         from callseal.aws.sftp_keys import SftpKeys
         from callseal.sftp.session import SessionSettings
@@ -169,7 +180,29 @@ class Parts:
             region=self._env["AWS_REGION"],
         )
         keys = SftpKeys(self._client("secretsmanager"), self._env["TENANTS_PREFIX"])
-        return SftpLogins(keys, self.tenants, self.bus, settings, now, sleep)
+        return SftpLogins(keys, self.login_settings, self.notices, settings, now, sleep, log)
+
+    def sftp_audit(self, log: Log) -> SftpAudit:
+        """What audits the SFTP front."""
+        from callseal.sftp_audit import SftpAudit
+
+        bucket, server = self._env["SFTP_BUCKET"], self._env["SFTP_SERVER_ID"]
+        parts = (self.bus, self.notices, self.login_settings, now, log)
+        return SftpAudit(*parts, bucket=bucket, server=server)
+
+    @cached_property
+    def login_settings(self) -> LoginSettings:
+        """The copies of tenants' settings for logins."""
+        from callseal.aws.login_settings import LoginSettings
+
+        return LoginSettings(self._client("dynamodb"), self._env["LOGIN_SETTINGS"], self.tenants, now)
+
+    @cached_property
+    def notices(self) -> NoticeQueue:
+        """The queue of refused logins."""
+        from callseal.aws.notice_queue import NoticeQueue
+
+        return NoticeQueue(self._client("sqs"), self._env["LOGIN_NOTICE_QUEUE_URL"])
 
 
 def now() -> datetime:

@@ -22,7 +22,11 @@ MAX_ENTRIES = 10
 
 
 class AuditBus:
-    """Puts audit events on a bus of EventBridge; safe to use from several threads, whose events go out together."""
+    """Puts audit events on a bus of EventBridge; safe to use from several threads, whose events go out together.
+
+    A request carries events of one kind. A role's policy allows kinds by `events:detail-type`, which AWS documents as a
+    single value: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    """
 
     def __init__(self, events: EventBridgeClient, name: str, rendezvous: Rendezvous) -> None:
         """Take the client, the bus's name or ARN, and where those who work at once wait for each other."""
@@ -34,7 +38,30 @@ class AuditBus:
         """Put an event; raises TransientError where it was not accepted."""
         self._gathering.put(event)
 
+    def put_all(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
+        """Put events in as few requests as possible; return an error for each that was not accepted, else None."""
+        outcomes: list[Exception | None] = []
+        for first in range(0, len(events), MAX_ENTRIES):
+            chunk = events[first : first + MAX_ENTRIES]
+            try:
+                outcomes += self._put(chunk)
+            except TransientError as exc:
+                outcomes += [exc] * len(chunk)
+        return outcomes
+
     def _put(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
+        """Put events, kind by kind: a kind that cannot be put fails no other."""
+        kinds = dict.fromkeys(event.detail_type for event in events)
+        errors = {kind: iter(self._try([one for one in events if one.detail_type == kind])) for kind in kinds}
+        return [next(errors[event.detail_type]) for event in events]
+
+    def _try(self, events: Sequence[AuditEvent]) -> Sequence[Exception | None]:
+        try:
+            return self._put_one_kind(events)
+        except TransientError as exc:
+            return [exc] * len(events)
+
+    def _put_one_kind(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
         """Put events, those that were refused up to three times. PutEvents answers 200 even where it took nothing."""
         refused = dict.fromkeys(range(len(events)), "")
         for attempt in range(1, TRIES + 1):

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from callseal.errors import CallsealError, TransientError
+from callseal.errors import AccessRefusedError, CallsealError, TransientError
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -52,6 +52,9 @@ def calling(doing: str, **outcomes: type[CallsealError]) -> Iterator[None]:
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = exc.response.get("Error", {}).get("Code", "unknown")
         error = outcomes.get(f"on_{code}") or outcomes.get(f"on_{status}") or TransientError
-        raise error(f"{doing} failed: {code} ({status}).") from exc
+        raised = error(f"{doing} failed: {code} ({status}).")
+        if isinstance(raised, AccessRefusedError):
+            raised.code = code
+        raise raised from exc
     except (BotoCoreError, HTTPClientError, HTTPError, OSError) as exc:
         raise TransientError(f"{doing} failed: {type(exc).__name__}.") from exc

@@ -7,15 +7,19 @@ One partition for each tenant, an item for each file. Files that are not fetched
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from callseal.audit import timestamp
+from callseal.aws import batches
 from callseal.aws.calls import calling
 from callseal.aws.items import as_it_was, conditionally, item, plain
+from callseal.errors import CallsealError, TransientError
 from callseal.sftp.files import File
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ SHARDS = tuple("0123456789abcdef")
 PAGE = 500
 # What events change; what else an item has follows from these.
 _CHANGING = ("delivery", "delivered", "fetched", "told")
+# A file's tenant and key.
+Name = tuple[str, str]
 
 
 class FileRegister:
@@ -38,24 +44,25 @@ class FileRegister:
     def find(self, tenant: str, key: str) -> File:
         """Read what is known of a file."""
         with calling("Reading the file register"):
-            name = item({"tenant": tenant, "key": key})
-            found = self._client.get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item", {})
-        members = plain(found)
-        known = {field.name: members[field.name] for field in fields(File) if field.name in members}
-        return File(**{"tenant": tenant, "key": key} | known)
+            found = self._client.get_item(TableName=self._table, Key=_item_key((tenant, key)), ConsistentRead=True)
+        return _file({"tenant": tenant, "key": key} | plain(found.get("Item", {})))
+
+    def find_all(self, names: Iterable[Name]) -> dict[Name, File | CallsealError]:
+        """Return what is known of each file, or the error for each that could not be read; 100 files in one request."""
+        return batches.in_batches(self._read, batches.in_hundreds(names))
 
     def keep(self, file: File, before: File) -> None:
         """Write a file's item over the one that was read; ChangedMeanwhileError where that is no longer there."""
-        condition, were = as_it_was({name: getattr(before, name) for name in _CHANGING})
-        values: dict[str, Any] = {"ExpressionAttributeValues": item(were)} if were else {}
         with conditionally("Writing to the file register"):
-            self._client.put_item(
-                TableName=self._table,
-                Item=item(asdict(file) | _derived(file)),
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in _CHANGING},
-                **values,
-            )
+            self._client.put_item(**self._put(file, before))
+
+    def keep_all(self, changes: Iterable[tuple[File, File]]) -> dict[Name, CallsealError]:
+        """Write files, each as it is now over the one that was read before; return the error of each not written.
+
+        100 files are one request. The error is ChangedMeanwhileError where the file that was read is no longer there.
+        """
+        puts = {(file.tenant, file.key): {"Put": self._put(file, before)} for file, before in changes}
+        return batches.write_each(self._client, "Writing to the file register", puts)
 
     def due(self, shard: str, now: datetime) -> Iterator[Sequence[tuple[str, str]]]:
         """Give tenants and keys of a shard's files of which something is to be told, the longest due first, in pages.
@@ -78,6 +85,53 @@ class FileRegister:
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _read(self, names: Sequence[Name]) -> dict[Name, File | CallsealError]:
+        """Read up to 100 files, and again those that DynamoDB, short of capacity, leaves unprocessed.
+
+        The read is consistent: a stale one costs half, but each write that it spoils cancels a transaction.
+        """
+        found, left = self._read_once(names)
+        for attempt in range(1, batches.TRIES):
+            if not left:
+                break
+            time.sleep(batches.PAUSE_SECONDS * 2**attempt)
+            with suppress(TransientError):  # the other files have been read
+                more, left = self._read_once(left)
+                found |= more
+        unread = TransientError(
+            "Reading the file register failed: DynamoDB did not process the key; it is tried again."
+        )
+        return {name: found.get(name, File(*name)) for name in names} | dict.fromkeys(left, unread)
+
+    def _read_once(self, names: Sequence[Name]) -> tuple[dict[Name, File], list[Name]]:
+        """Return the files that are there, and the names that were not processed."""
+        keys: Any = {"Keys": [_item_key(name) for name in names], "ConsistentRead": True}
+        with batches.requesting("Reading the file register"):
+            answer = self._client.batch_get_item(RequestItems={self._table: keys})
+        files = [_file(plain(found)) for found in answer["Responses"].get(self._table, [])]
+        unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._table, {})
+        left = [(key["tenant"]["S"], key["key"]["S"]) for key in unprocessed.get("Keys", [])]
+        return {(file.tenant, file.key): file for file in files}, left
+
+    def _put(self, file: File, before: File) -> Any:
+        condition, were = as_it_was({name: getattr(before, name) for name in _CHANGING})
+        values: dict[str, Any] = {"ExpressionAttributeValues": item(were)} if were else {}
+        return {
+            "TableName": self._table,
+            "Item": item(asdict(file) | _derived(file)),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in _CHANGING},
+            **values,
+        }
+
+
+def _item_key(name: Name) -> dict[str, Any]:
+    return item({"tenant": name[0], "key": name[1]})
+
+
+def _file(members: dict[str, Any]) -> File:
+    return File(**{field.name: members[field.name] for field in fields(File) if field.name in members})
 
 
 def _derived(file: File) -> dict[str, Any]:

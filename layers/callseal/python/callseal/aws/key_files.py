@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from callseal.aws.output_buckets import Label
 
 FOLDER = "key-check"
-_ANSWER = re.compile(rf"({TENANT.pattern})/{FOLDER}/([^/]*)\.answer", re.ASCII | re.DOTALL)
+# In folders below, too: where IAM has `?` in a policy, it matches a slash.
+_ANSWER = re.compile(rf"({TENANT.pattern})/{FOLDER}/(.*)\.answer", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Answer:
 
 
 def parse_answer_key(key: str) -> AnswerKey | None:
-    """Read an answer's key; None where it stands in no tenant's key-check folder."""
+    """Return what an answer's key says, or None if it is not in a tenant's key-check folder or below it."""
     found = _ANSWER.fullmatch(key)
     return AnswerKey(found[1], found[2]) if found else None
 

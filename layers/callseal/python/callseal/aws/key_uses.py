@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from callseal.aws.calls import calling
-from callseal.errors import TransientError
+from callseal.aws.batches import CONDITION_FAILED, CONFLICT, MAX_ITEMS, in_batches, transact
+from callseal.errors import CallsealError, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # The queue keeps a message for 14 days, and its dead-letter queue for as long again.
 REMEMBERED = timedelta(days=30)
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-MAX_ACTIONS = 100
-COUNTED_BEFORE = "ConditionalCheckFailed"
+DOING = "Counting the uses of keys"
 # Another batch is writing to the same key's row: nothing that is worth the queue's delay.
-PASSING = {"TransactionConflict", "ThrottlingError"}
+PASSING = {CONFLICT, "ThrottlingError"}
 TRIES, PAUSE_SECONDS = 8, 0.05
+# What an action writes: an event's id, or tenant and fingerprint.
+Name = str | tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Use:
     fingerprints: tuple[str, ...]
     time: str
 
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Name the rows of the register that count it: tenant and fingerprint."""
+        return [(self.tenant, fingerprint) for fingerprint in self.fingerprints]
+
 
 class KeyUses:
     """Counts uses."""
@@ -46,46 +51,41 @@ class KeyUses:
         """Take the client, and the names of the register and of the table of events that were counted."""
         self._client, self._register, self._seen = client, register, seen
 
-    def count(self, uses: Sequence[Use], now: datetime) -> None:
-        """Count uses that were not counted before; raises TransientError where that must be tried again."""
-        left = list({use.event_id: use for use in uses}.values())
-        while left:
-            some = _fitting(left)
-            left = left[len(some) :]
-            while some and (repeated := self._write(some, now)):
-                some = [use for use in some if use.event_id not in repeated]
+    def count(self, uses: Iterable[Use], now: datetime) -> dict[str, CallsealError]:
+        """Count uses that were not counted before; return the error of each that was not counted, by its event's id."""
+        by_id, ends = {use.event_id: use for use in uses}, int((now + REMEMBERED).timestamp())
 
-    def _write(self, uses: Sequence[Use], now: datetime) -> set[str]:
-        """Write some uses; where some were counted before, gives their ids and writes nothing."""
-        ends = int((now + REMEMBERED).timestamp())
-        actions = [self._mark(use, ends) for use in uses] + self._counts(uses)
-        for attempt in range(1, TRIES + 1):
-            try:
-                with calling("Counting the uses of keys"):
-                    self._client.transact_write_items(TransactItems=actions)
-            except TransientError as exc:
-                reasons = _reasons(exc)
-                repeated = {use.event_id for use, why in zip(uses, reasons, strict=False) if why == COUNTED_BEFORE}
-                if repeated:
-                    return repeated
-                if attempt == TRIES or not PASSING & set(reasons):
-                    raise
+        def write(names: Sequence[str]) -> dict[str, CallsealError]:
+            return self._count([by_id[name] for name in names], ends)
+
+        return in_batches(write, _fitting(by_id.values()))
+
+    def _count(self, uses: list[Use], ends: int) -> dict[str, CallsealError]:
+        """Count uses that fit into one transaction, without those that were counted before."""
+        failed, attempt = dict[str, CallsealError](), 1
+        while uses and (blamed := transact(self._client, DOING, self._actions(uses, ends))):
+            done = {use.event_id for use in uses if blamed.get(use.event_id) == CONDITION_FAILED}
+            if not done and attempt < TRIES and PASSING & set(blamed.values()):
                 time.sleep(PAUSE_SECONDS * attempt)
-            else:
-                break
-        return set()
+                attempt += 1
+            elif not done:
+                failed |= _errors(uses, blamed)
+            uses = [use for use in uses if use.event_id not in done | failed.keys()]
+        return failed
+
+    def _actions(self, uses: Sequence[Use], ends: int) -> dict[Name, Any]:
+        """Return the writes by what they write: an event's id, or the tenant and fingerprint of a key's row."""
+        return {use.event_id: self._mark(use, ends) for use in uses} | self._counts(uses)
 
     def _mark(self, use: Use, ends: int) -> Any:
         item = {"event_id": {"S": use.event_id}, "expires_at": {"N": str(ends)}}
         condition = "attribute_not_exists(event_id)"
         return {"Put": {"TableName": self._seen, "Item": item, "ConditionExpression": condition}}
 
-    def _counts(self, uses: Sequence[Use]) -> list[Any]:
-        counts = Counter((use.tenant, fingerprint) for use in uses for fingerprint in use.fingerprints)
-        last = {
-            (use.tenant, one): use.time for use in sorted(uses, key=lambda use: use.time) for one in use.fingerprints
-        }
-        return [self._add(tenant, one, number, last[tenant, one]) for (tenant, one), number in counts.items()]
+    def _counts(self, uses: Sequence[Use]) -> dict[Name, Any]:
+        counts = Counter(row for use in uses for row in use.rows)
+        last = {row: use.time for use in sorted(uses, key=lambda use: use.time) for row in use.rows}
+        return {row: self._add(*row, number, last[row]) for row, number in counts.items()}
 
     def _add(self, tenant: str, fingerprint: str, number: int, last: str) -> Any:
         # The newest of a batch; another batch may be older, by seconds as a rule: a month is what this is read for.
@@ -99,19 +99,24 @@ class KeyUses:
         }
 
 
-def _reasons(exc: TransientError) -> list[str]:
-    """Tell why a transaction was cancelled, action by action."""
-    answer = getattr(exc.__cause__, "response", {})
-    return [str(reason.get("Code")) for reason in answer.get("CancellationReasons", [])]
-
-
-def _fitting(uses: Sequence[Use]) -> list[Use]:
-    """Take as many of the uses as one transaction has room for, one at least."""
-    some: list[Use] = []
-    named: set[tuple[str, str]] = set()
+def _errors(uses: Sequence[Use], blamed: Mapping[Name, str]) -> dict[str, TransientError]:
+    """Return an error for each use that takes part in what DynamoDB blames."""
+    errors = {}
     for use in uses:
-        named |= {(use.tenant, fingerprint) for fingerprint in use.fingerprints}
-        if some and len(some) + 1 + len(named) > MAX_ACTIONS:
-            break
-        some.append(use)
-    return some
+        names: list[Name] = [use.event_id, *use.rows]
+        if code := next((blamed[name] for name in names if name in blamed), None):
+            errors[use.event_id] = TransientError(f"{DOING} failed: {code}.")
+    return errors
+
+
+def _fitting(uses: Iterable[Use]) -> Iterator[list[str]]:
+    """Return the uses' ids in batches, each of as many as one transaction has room for, one at least."""
+    batch, rows = list[str](), set[tuple[str, str]]()
+    for use in uses:
+        if batch and len(batch) + 1 + len(rows.union(use.rows)) > MAX_ITEMS:
+            yield batch
+            batch, rows = [], set()
+        batch.append(use.event_id)
+        rows.update(use.rows)
+    if batch:
+        yield batch

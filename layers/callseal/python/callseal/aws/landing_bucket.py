@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.gathering import Gathering, Rendezvous
-from callseal.errors import CallsealError, Reason, SourceGoneError, SourceReplacedError, TransientError
+from callseal.aws.hold_tags import DAYS_TAG, HOLD_TAG, OUR_TAGS, Held, held_by, held_tags, hold_of
+from callseal.aws.unreadable import REFUSED, REFUSED_GET, sentence
+from callseal.errors import (
+    AccessRefusedError,
+    CallsealError,
+    HeldError,
+    SourceGoneError,
+    SourceReplacedError,
+    SourceUnreadableError,
+    TransientError,
+)
 from callseal.landing import LandedObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-STATE_TAG, REASON_TAG, DAYS_TAG, HELD = "callseal-state", "callseal-reason", "callseal-held-days", "held"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
+# For its checksum, S3 decrypts with the object's KMS key on the caller's behalf; no byte is read:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+_USES_THE_KEY = {"ChecksumMode": "ENABLED"}
 # A request may name 1,000; there are never more of them than records that are worked on at once.
 MAX_PURGED_TOGETHER = 100
 
@@ -41,14 +53,6 @@ class LandedBody:
             return bytes(self._body.read(size))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the tags of a held object say: its reason, and the age in days that was last complained of."""
-
-    reason: str
-    days: int
-
-
 class LandingBucket:
     """Reads, tags and purges landed objects; each call touches the object of that etag, or raises SourceGoneError."""
 
@@ -58,51 +62,109 @@ class LandingBucket:
         self.name = name
         self._purges = Gathering(self._purge, MAX_PURGED_TOGETHER, rendezvous)
 
-    def find(self, landed: LandedObject) -> LandedObject:
-        """Look whether the object is still there, and complete what its notification left out."""
-        with calling("Looking at the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
-            head = self._s3.head_object(**self._address(landed), **self._if_match(landed))
+    def find(self, landed: LandedObject, *, readable: bool = False) -> LandedObject:
+        """Look whether the object is still there (and can be read), and complete what its notification left out."""
+        with self.reading(landed):
+            head = self._head(landed, **(_USES_THE_KEY if readable else {}))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
         """Read the object as a stream."""
-        with calling("Opening the landed file", on_404=SourceGoneError, on_412=SourceReplacedError):
-            answer = self._s3.get_object(**self._address(landed), **self._if_match(landed))
+        with self.reading(landed):
+            answer = self._get(landed)
         try:
             yield LandedBody(answer["Body"], answer["ContentLength"])
         finally:
             answer["Body"].close()
 
+    @contextmanager
+    def reading(self, landed: LandedObject) -> Iterator[None]:
+        """Turn a refusal of what reads the object into SourceUnreadableError, if a second look is refused as well.
+
+        AWS refuses once in a while what it allows: while a change of permissions spreads, for one.
+        """
+        try:
+            yield
+        except AccessRefusedError:
+            self._look_again(landed)
+            raise
+
+    def listed(self, landed: LandedObject) -> LandedObject:
+        """Complete an object by the bucket's listing, which tells of one that cannot be read, too."""
+        found = next((one for page in self.list(landed.key) for one in page if one.key == landed.key), None)
+        if found is None:
+            raise SourceGoneError("The landed file is not in the bucket's listing.")
+        if landed.etag not in (None, found.etag):
+            raise SourceReplacedError("The landed file has another etag in the bucket's listing.")
+        return replace(landed, etag=found.etag, size=found.size, landed_at=landed.landed_at or found.landed_at)
+
     def purge(self, landed: LandedObject) -> None:
         """Delete the object, if it is still the one that was read; those of several threads go together."""
         self._purges.put(landed)
 
-    def tag_held(self, landed: LandedObject, reason: Reason) -> None:
+    def tag_held(self, landed: LandedObject, error: HeldError, number: int) -> None:
         """Tag the object as held; the platform's own tags stay as far as S3's limit of ten lets them."""
-        self._tag(landed, {STATE_TAG: HELD, REASON_TAG: reason.value})
+        before = self._tags(landed)
+        self._tag(landed, before, held_tags(before, error, number))
+
+    def tag_released(self, landed: LandedObject, held: Held) -> None:
+        """Remember with a held object that the release of this hold is in the audit; it stays held until delivered."""
+        before = self._tags(landed)
+        number, _, released = hold_of(before)
+        if (number, released) == (held.number, False):
+            self._tag(landed, before, {HOLD_TAG: f"{held.number} {held.key} released"})
 
     def tag_days(self, landed: LandedObject, days: int) -> None:
         """Remember with a held object the age in days that has been complained of."""
-        self._tag(landed, {DAYS_TAG: str(days)})
+        self._tag(landed, self._tags(landed), {DAYS_TAG: str(days)})
 
     def held(self, landed: LandedObject) -> Held | None:
         """Tell what the object is held for, or None where it is not."""
-        tags = self._tags(landed)
-        if tags.get(STATE_TAG) != HELD:
-            return None
-        days = tags.get(DAYS_TAG, "")
-        return Held(tags.get(REASON_TAG, ""), int(days) if days.isascii() and days.isdigit() else 0)
+        return held_by(self._tags(landed))
 
-    def list(self, prefix: str = "", after: str = "") -> Iterator[Sequence[LandedObject]]:
-        """List what lies in the bucket under a prefix and after a key, page by page of up to 1,000."""
+    def list(self, prefix: str = "") -> Iterator[Sequence[LandedObject]]:
+        """List what lies in the bucket under a prefix, page by page of up to 1,000."""
         with calling("Listing the landing bucket"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix, StartAfter=after
-            )
-            for page in pages:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 yield [self._listed(item) for item in page.get("Contents", [])]
+
+    def names(self) -> Iterator[str]:
+        """List the bucket's first folders, each with its `/`, and the keys that are in none."""
+        with calling("Listing the landing bucket's folders"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Delimiter="/")
+            for page in pages:
+                yield from (folder["Prefix"] for folder in page.get("CommonPrefixes", []))
+                yield from (item["Key"] for item in page.get("Contents", []))
+
+    def some(self, prefix: str, after: str, most: int) -> tuple[Sequence[LandedObject], bool]:
+        """List up to `most` objects under a prefix and behind a key; returns them, and whether there are more."""
+        with calling("Listing the landing bucket"):
+            page = self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, StartAfter=after, MaxKeys=most)
+        return [self._listed(item) for item in page.get("Contents", [])], page["IsTruncated"]
+
+    def _head(self, landed: LandedObject, **options: str) -> Any:
+        with calling("Looking at the landed file", **REFUSED, on_404=SourceGoneError, on_412=SourceReplacedError):
+            return self._s3.head_object(**self._address(landed), **self._if_match(landed), **options)  # type: ignore[arg-type]
+
+    def _get(self, landed: LandedObject) -> Any:
+        with calling("Opening the landed file", **REFUSED_GET, on_404=SourceGoneError, on_412=SourceReplacedError):
+            return self._s3.get_object(**self._address(landed), **self._if_match(landed))
+
+    def _look_again(self, landed: LandedObject) -> None:
+        try:
+            self._get(landed)["Body"].close()
+        except AccessRefusedError as exc:
+            raise SourceUnreadableError(sentence(exc.code, self._kms_key(landed))) from exc
+
+    def _kms_key(self, landed: LandedObject) -> str | None:
+        """Return the ARN of the object's KMS key, None if it has none or S3 does not tell."""
+        try:
+            key: str | None = self._head(landed).get("SSEKMSKeyId")
+        except TransientError:
+            return None
+        return key
 
     def _purge(self, several: Sequence[LandedObject]) -> Sequence[Exception | None]:
         done = self._purge_together(several) if len(several) > 1 else ()
@@ -136,9 +198,8 @@ class LandingBucket:
         etag = item["ETag"].strip('"')
         return LandedObject(self.name, item["Key"], etag, item["Size"], landed_at=item["LastModified"])
 
-    def _tag(self, landed: LandedObject, ours: dict[str, str]) -> None:
-        before = self._tags(landed)
-        kept = {name: value for name, value in before.items() if name in (STATE_TAG, REASON_TAG, DAYS_TAG)}
+    def _tag(self, landed: LandedObject, before: dict[str, str], ours: dict[str, str]) -> None:
+        kept = {name: value for name, value in before.items() if name in OUR_TAGS}
         ours = kept | ours
         others = [tag for tag in before.items() if tag[0] not in ours]
         tags = {**ours, **dict(others[: MAX_TAGS - len(ours)])}

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 from callseal.aws.calls import calling
+from callseal.aws.unreadable import REFUSED
 from callseal.aws.upload import MultipartUpload, Upload
 from callseal.errors import OutputExistsError, SourceGoneError
 from callseal.recipients.model import Recipient
@@ -124,6 +125,8 @@ class OutputBuckets:
     def copy(self, source: StoredObject, address: Address, label: Label) -> StoredObject:
         """Copy an object on the server side; SourceGoneError where it is gone, OutputExistsError on a 412.
 
+        AccessRefusedError may be about the source as well as about the output.
+
         S3 answers 412 where something stands at the address, and also where the source is not the one that was seen.
         """
         copy = self._copy_parts if source.size > MAX_COPY_BYTES else self._copy_whole
@@ -142,7 +145,7 @@ class OutputBuckets:
         return digest.hexdigest()
 
     def _copy_whole(self, source: StoredObject, target: dict[str, Any]) -> str:
-        with calling("Copying to the output", on_404=SourceGoneError, on_412=OutputExistsError):
+        with calling("Copying to the output", **REFUSED, on_404=SourceGoneError, on_412=OutputExistsError):
             answer = self._s3.copy_object(
                 **target,
                 **self._source(source),

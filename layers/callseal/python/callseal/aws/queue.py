@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from callseal.aws.calls import calling
+from callseal.notification import PUT_BACK, PUT_BACK_UNREADABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,7 +33,7 @@ class LandedQueue:
         record = {
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
-            "eventName": "ObjectCreated:PutBack",
+            "eventName": f"ObjectCreated:{PUT_BACK_UNREADABLE if landed.was_unreadable else PUT_BACK}",
             "eventTime": landed.landed_at.isoformat() if landed.landed_at else None,
             "s3": {"bucket": {"name": landed.bucket}, "object": thing},
         }

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from callseal.aws.key_register import KeyRegister, Known
 
 CACHE_TIME = timedelta(seconds=60)
-# The services' clocks are not the same one.
-CLOCK_SKEW = timedelta(seconds=2)
+# How stale an answer may be, and how far the services' clocks may be apart. Parameter Store and Secrets Manager are
+# eventually consistent and AWS names no bound. This is several times what clocks differ by. With CACHE_TIME and the
+# timeout of encrypt_recording it stays below the delay of a recheck (a house rule of template.yaml's tests).
+CLOCK_SKEW = timedelta(seconds=30)
 MAX_CACHED = 2_000
 
 Clock = Callable[[], datetime]
@@ -174,17 +176,24 @@ class Tenants:
             return _Entry(held, now, now + CACHE_TIME)
         return _Entry(made.value, now, min(now + CACHE_TIME, made.ends or now + CACHE_TIME), made.changed_at)
 
+    def settings_text(self, tenant: str) -> str:
+        """Read the text of a tenant's settings, past the cache; raises HeldError `SettingsMissing`."""
+        return str(self._parameter(tenant)["Value"])
+
     def _fetch_settings(self, tenant: str) -> _Fetched:
+        parameter = self._parameter(tenant)
+        return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
+
+    def _parameter(self, tenant: str) -> Any:
         name = f"/{self._prefix}/{tenant}/settings"
         try:
             with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
-                parameter = self._ssm.get_parameter(Name=name)["Parameter"]
+                return self._ssm.get_parameter(Name=name)["Parameter"]
         except _NotThereError as exc:
             raise HeldError(
                 Reason.SETTINGS_MISSING,
                 f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
             ) from exc
-        return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
 
     def _fetch_known(self, tenant: str) -> _Fetched:
         return _Fetched(self._register().known(tenant))

@@ -26,10 +26,15 @@ class _TakenError(CallsealError):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The id of the last verdict, and what was told of ends that are still to come."""
+    """The id of the last verdict, what was told of ends that are still to come, and how often the verdict changed."""
 
     verdict: str = ""
     expiring: tuple[Expiring, ...] = ()
+    number: int = 0
+
+    def then(self, verdict: str, expiring: tuple[Expiring, ...]) -> Told:
+        """Return what is told after this: a version of the secret that is put back has the verdict of before."""
+        return Told(verdict, expiring, self.number + (self.verdict not in ("", verdict)))
 
 
 class Memory:
@@ -47,12 +52,16 @@ class Memory:
         if not item:
             return Told()
         expiring = json.loads(item["expiring"]["S"])
-        return Told(item["verdict"]["S"], tuple((name, end, days) for name, end, days in expiring))
+        number = int(item.get("number", {"N": "0"})["N"])
+        return Told(item["verdict"]["S"], tuple((name, end, days) for name, end, days in expiring), number)
 
     def claim(self, tenant: str, before: Told, now: datetime) -> bool:
         """Take the right to tell something new; False where somebody else has it, or has told something meanwhile."""
         item = _item(tenant, before)
-        condition = "verdict = :verdict AND expiring = :expiring AND (attribute_not_exists(held) OR held < :now)"
+        condition = (
+            "verdict = :verdict AND expiring = :expiring AND (attribute_not_exists(held) OR held < :now) "
+            "AND (attribute_not_exists(#number) OR #number = :number)"
+        )
         if before == Told():
             condition = f"attribute_not_exists(event_id) OR ({condition})"
         try:
@@ -61,7 +70,9 @@ class Memory:
                     TableName=self._table,
                     Item=item | {"held": {"S": timestamp(now + CLAIM)}},
                     ConditionExpression=condition,
+                    ExpressionAttributeNames={"#number": "number"},
                     ExpressionAttributeValues={
+                        ":number": item["number"],
                         ":verdict": item["verdict"],
                         ":expiring": item["expiring"],
                         ":now": {"S": timestamp(now)},
@@ -79,7 +90,8 @@ class Memory:
 
 def _item(tenant: str, told: Told) -> dict[str, Any]:
     expiring = json.dumps(told.expiring)
-    return {"event_id": {"S": _name(tenant)}, "verdict": {"S": told.verdict}, "expiring": {"S": expiring}}
+    members = {"event_id": _name(tenant), "verdict": told.verdict, "expiring": expiring}
+    return {**{name: {"S": value} for name, value in members.items()}, "number": {"N": str(told.number)}}
 
 
 def _name(tenant: str) -> str:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from callseal.aws.calls import calling
+from callseal.aws.unreadable import REFUSED
 from callseal.errors import OutputExistsError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class MultipartUpload:
     def copy_part(self, source: dict[str, Any], byte_range: str) -> None:
         """Copy a range of another object as the next part, on the server side."""
         number = self.number()
-        with calling("Copying a part"):
+        with calling("Copying a part", **REFUSED):
             answer = self._s3.upload_part_copy(**self._address, **source, PartNumber=number, CopySourceRange=byte_range)
         copied = {name: value for name, value in answer["CopyPartResult"].items() if name in ("ETag", "ChecksumCRC32")}
         self._parts[number] = {"PartNumber": number, **copied}

@@ -72,6 +72,19 @@ def oid(dotted: str) -> bytes:
     return element(OID, *(_base128(arc) for arc in (40 * first + second, *rest)))
 
 
+def dotted(content: bytes) -> str:
+    """Return an OBJECT IDENTIFIER's arcs from its contents (X.690, 8.19); raises ValueError where they are cut off."""
+    arcs, arc = list[int](), 0
+    for octet in content:
+        arc = arc << 7 | octet & 0x7F
+        if octet < 0x80:
+            arcs, arc = [*arcs, arc], 0
+    if not content or content[-1] >= 0x80:
+        raise ValueError("an object identifier is cut off")
+    root = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (root, arcs[0] - 40 * root, *arcs[1:])))
+
+
 def split(data: bytes) -> list[Element]:
     """Take the elements apart that stand one after the other; raises ValueError where they do not fill the data."""
     elements, position = [], 0

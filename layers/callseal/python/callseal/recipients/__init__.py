@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from callseal.errors import HeldError, Reason
+from callseal.recipients import mistaken
 from callseal.recipients.blocks import Block, find_blocks, refuse_private_keys
 from callseal.recipients.model import MAX_RECIPIENTS, CmsRecipients, OpenPgpRecipients, Recipient, Recipients
 
@@ -56,9 +57,13 @@ def judge(text: str, now: datetime, gpg: GpgFactory) -> Recipients:
     if len(text) > MAX_TEXT_BYTES or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
         raise unreadable(f"it is longer than {MAX_TEXT_BYTES:,} bytes. Paste the key alone")
     refuse_private_keys(text)
+    if what := mistaken.frame_of(text):
+        raise unreadable(what)
     blocks = find_blocks(text)
-    family = _family(blocks)
+    family = _family(blocks, text)
     if family == "openpgp":
+        if what := mistaken.signatures_alone(blocks):
+            raise unreadable(what)
         from callseal.recipients import openpgp  # an X.509 tenant's cold start does not pay for gpg
 
         return openpgp.judge(blocks, now, gpg())
@@ -84,29 +89,21 @@ def unreadable(why: str) -> HeldError:
     return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
 
 
-def _family(blocks: list[Block]) -> str:
+def _family(blocks: list[Block], text: str) -> str:
     labels = {block.label for block in blocks}
     if not blocks:
-        raise unreadable(
-            "it has no '-----BEGIN CERTIFICATE-----' and no '-----BEGIN PGP PUBLIC KEY BLOCK-----'. Ask the tenant for "
-            "the text form (PEM, or ASCII armour by gpg --armor --export), and paste all of it"
-        )
+        raise unreadable(mistaken.text_of(text))
     if OPENPGP_LABEL in labels and labels & CERTIFICATE_LABELS:
         raise unreadable("it mixes X.509 certificates and OpenPGP keys. Paste one family only")
     for label in sorted(labels - CERTIFICATE_LABELS - {OPENPGP_LABEL}):
-        raise unreadable(_WRONG_BLOCKS.get(label, f"a block of it is a '{label}'. Paste certificates or PGP keys only"))
+        raise unreadable(
+            mistaken.LABELS.get(label, f"a block of it is a '{label}'. Paste certificates or PGP keys only")
+        )
+    if any("\\n" in block.body for block in blocks):
+        raise unreadable("its line ends are the two characters \\n, as in JSON. Paste it from the original text file")
     if len(blocks) > MAX_RECIPIENTS:
         raise unreadable(
             f"it has {len(blocks)} blocks, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the tenant "
             "whose they must be"
         )
     return "openpgp" if OPENPGP_LABEL in labels else "x509"
-
-
-_WRONG_BLOCKS = dict.fromkeys(
-    ("PUBLIC KEY", "RSA PUBLIC KEY", "EC PUBLIC KEY"),
-    "it is a bare public key without a certificate. Ask the tenant for the X.509 certificate (self-signed will do)",
-) | dict.fromkeys(
-    ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"),
-    "it is a certificate request, not a certificate. Ask the tenant for the certificate that was issued for it",
-)

@@ -14,7 +14,10 @@ from callseal.errors import HeldError, Reason
 _MARKER = re.compile(r"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]{0,62})-----")
 # Wider than the markers that we accept: a private key must be recognised even where its frame is damaged.
 _PRIVATE = re.compile(
-    r"[-\u2010-\u2015]\s*BEGIN[A-Z0-9 ]*\b(PRIVATE|SECRET)\s+KEY|PuTTY-User-Key-File-\d|Private-Lines:", re.IGNORECASE
+    r"[-\u2010-\u2015]\s*BEGIN[A-Z0-9 ]*\b(PRIVATE|SECRET)\s+KEY|PuTTY-User-Key-File-\d|Private-Lines:"
+    # age, and minisign or signify
+    r"|AGE-SECRET-KEY-1|untrusted comment:[a-z ]{0,40} secret key",
+    re.IGNORECASE,
 )
 # A marker whose dashes were lost or made typographic on the way: its block must not pass for prose. `++` gives no space
 # back: a text of spaces would take the square of its length.

@@ -46,9 +46,10 @@ class CmsRecipient(Recipient):
 
 @dataclass(frozen=True, slots=True)
 class CmsRecipients:
-    """The certificates of an X.509 tenant."""
+    """The certificates of an X.509 tenant; `left_out` are those of its text that issued another one, its chain."""
 
     members: tuple[CmsRecipient, ...]
+    left_out: tuple[Recipient, ...] = ()
     envelope: Literal["cms"] = "cms"
 
 
@@ -83,3 +84,11 @@ Recipients = CmsRecipients | OpenPgpRecipients
 def usable_until(recipients: Recipients) -> datetime | None:
     """Tell when the first of the recipients runs out, None for never."""
     return min((member.not_after for member in recipients.members if member.not_after), default=None)
+
+
+def left_out_note(recipients: Recipients) -> str:
+    """Return the sentence on the certificates that were left out, with a space before it; empty without any."""
+    names = [one.fingerprint for one in recipients.left_out] if isinstance(recipients, CmsRecipients) else []
+    if not names:
+        return ""
+    return f" Left out, because they issued another certificate of this key (its chain): {', '.join(names)}."

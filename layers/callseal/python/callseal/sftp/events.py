@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from callseal.audit import AuditEvent, event
-from callseal.landing import tenant_of
-from callseal.sftp.authorized_keys import RefusedLine
+from callseal.landing import TENANT, tenant_of
 from callseal.sftp.files import File
 from callseal.sftp.login import Refusal
-from callseal.sftp.server_log import LogLine, UnreadableLogError, log_lines
+from callseal.sftp.refusals import RefusedLines, RefusedLogin, RefusedLogins, refused_login
+from callseal.sftp.server_log import LogLine, UnreadableLogError
 from callseal.sftp.sources import parse_address
 
 FETCHED = "SFTP Server File Download Completed"
 FILE_FETCHED, FILE_UNFETCHED, FILE_EXPIRED = "FileFetched", "FileUnfetched", "FileExpired"
-SESSION = {"server": None, "address": None, "id": None, "key_fingerprint": None, "operation": None, "path": None}
+SESSION = {
+    "server": None, "address": None, "id": None, "key_fingerprint": None, "operation": None, "path": None,
+    "attempts": None,
+}  # fmt: skip
+# Why a login failed, by the server's activity type; the identity function states its own reasons.
+_REFUSALS = {"AUTH_FAILURE": Refusal.KEY_REFUSED, "CONNECTION_REJECTED": Refusal.CONNECTION_REJECTED}
 
 
-def keys_offered(request_id: str, tenant: str, session: Mapping[str, Any], version: str, now: datetime) -> AuditEvent:
-    """Tell that a login was let through to the comparison of keys, which the server makes."""
-    return _event("SftpKeysOffered", [request_id], tenant, session, now, {"key_version": version})
+def login_refused(group: RefusedLogins, now: datetime) -> AuditEvent:
+    """Return the event of refused logins that share one; its id is made of the messages that it counts."""
+    first, attempts = group.first, len(group.messages)
+    message = first.message
+    if group.addresses > 1:
+        message = f"From {group.addresses} addresses. The server's log group has a line for each attempt."
+    session = {"server": first.server, "address": first.address, "attempts": attempts}
+    counted = sha256("\n".join(group.messages).encode()).hexdigest()
+    members = {"reason": first.reason, "message": message, "time": first.time}
+    return _event("SftpLoginRefused", [first.reason, counted], first.tenant, session, now, members)
 
 
-def login_refused(
-    request_id: str, tenant: str | None, session: Mapping[str, Any], refusal: Refusal, message: str, now: datetime
-) -> AuditEvent:
-    """Tell that a login was refused before any key was compared, and why."""
-    return _event("SftpLoginRefused", [request_id], tenant, session, now, {"reason": refusal.value, "message": message})
+def key_lines_refused(refused: RefusedLines, now: datetime) -> AuditEvent:
+    """Return the event of all lines of a tenant's keys that open nothing; one id for each version of the secret."""
+    members = {"key_version": refused.version, "message": refused.message}
+    return _event("SftpKeyLineRefused", [refused.version], refused.tenant, {}, now, members)
 
 
-def key_line_refused(tenant: str, version: str, line: RefusedLine, now: datetime) -> AuditEvent:
-    """Tell of a line of a tenant's keys that opens nothing; the same id however often the line is met."""
-    message = f"Line {line.line} of the tenant's SFTP keys opens nothing: {line.why}. Put it right in the secret."
-    members = {"key_version": version, "message": message}
-    return _event("SftpKeyLineRefused", [version, line.line], tenant, {}, now, members)
+def file_fetched(announced: Mapping[str, Any], bucket: str, server: str) -> AuditEvent | None:
+    """Return the event of a file that was sent to its end; None for another server's file, or another event.
 
-
-def told_by_server(invocation: Mapping[str, Any], bucket: str) -> Iterator[AuditEvent]:
-    """Tell what the server has to say, in a batch of its log or in an event; raises UnreadableLogError for neither."""
-    if "detail-type" in invocation:
-        fetched = file_fetched(invocation, bucket)
-        yield from [fetched] if fetched else []
-    else:
-        yield from (told for line in log_lines(invocation) if (told := of_log_line(line)))
-
-
-def file_fetched(announced: Mapping[str, Any], bucket: str) -> AuditEvent | None:
-    """Tell that a file was sent to its end; None for another server's bucket, or another event.
-
+    `server` is the id of the stack's own server, or "" if it has none. Raise UnreadableLogError for any other shape.
     https://docs.aws.amazon.com/transfer/latest/userguide/events-detail-reference.html
     """
     try:
@@ -58,8 +55,8 @@ def file_fetched(announced: Mapping[str, Any], bucket: str) -> AuditEvent | None
         size = int(detail["bytes"])
     except (KeyError, TypeError, ValueError) as exc:
         raise UnreadableLogError("The event is none of a file that was fetched.") from exc
-    folder, _, key = path.removeprefix("/").partition("/")
-    if announced["detail-type"] != FETCHED or folder != bucket:
+    key = _key(path, detail, bucket, server)
+    if announced["detail-type"] != FETCHED or key is None:
         return None
     source = {"bucket": bucket, "key": key, "etag": str(detail.get("etag") or "").strip('"') or None, "size": size}
     address = parse_address(detail.get("client-ip"))
@@ -69,6 +66,21 @@ def file_fetched(announced: Mapping[str, Any], bucket: str) -> AuditEvent | None
         "id": detail.get("session-id"),
     }
     return _event(FILE_FETCHED, [identifier], tenant_of(key), session, moment, {"source": source})
+
+
+def _key(path: str, detail: Mapping[str, Any], bucket: str, server: str) -> str | None:
+    """Return the object's key by an event's path, or None if it is not in our bucket.
+
+    AWS's example has `/<bucket>/<key>`. Whether a logical home directory changes that is not documented, so a path
+    without the bucket counts as one of the session, if the server is ours: `/<tenant>/<path>` or `/<path>`.
+    """
+    folder, _, key = path.removeprefix("/").partition("/")
+    if folder == bucket:
+        return key
+    user = str(detail.get("username"))
+    if not server or detail.get("server-id") != server or not TENANT.fullmatch(user):
+        return None
+    return path.removeprefix("/") if folder == user and key else f"{user}/{path.removeprefix('/')}"
 
 
 def file_unfetched(bucket: str, file: File, days: int, now: datetime) -> AuditEvent:
@@ -85,18 +97,19 @@ def file_unfetched(bucket: str, file: File, days: int, now: datetime) -> AuditEv
     return _event(kind, [file.key, file.delivery, days], file.tenant, {}, now, {"source": source, "message": message})
 
 
-def of_log_line(line: LogLine) -> AuditEvent | None:
-    """Tell what a line of the server's log says, where that is of interest to an audit."""
-    reasons: dict[str, tuple[str, Refusal | None]] = {
-        "CONNECTED": ("SftpLogin", None),
-        "AUTH_FAILURE": ("SftpLoginRefused", Refusal.KEY_REFUSED),
-        "ERROR": ("SftpOperationRefused", Refusal.ACCESS_DENIED),
-    }
-    if line.activity not in reasons or line.is_told_already:
-        return None
-    detail_type, refusal = reasons[line.activity]
-    members = {"reason": refusal.value if refusal else None}
-    return _event(detail_type, [line.id], line.tenant, line.session, line.moment, members)
+def of_log_line(line: LogLine, tenant: str | None) -> AuditEvent | RefusedLogin | None:
+    """Return what a line of the server's log adds to the audit: an event, a refused login to be counted, or nothing.
+
+    `tenant` is the line's tenant, or None if no tenant of that name exists.
+    """
+    if line.activity in _REFUSALS and not line.is_told_already:
+        return refused_login(line.moment, line.session, tenant, _REFUSALS[line.activity])
+    if line.activity == "CONNECTED":
+        return _event("SftpLogin", [line.id], tenant, line.session, line.moment, {"reason": None})
+    if line.activity == "ERROR":
+        members = {"reason": Refusal.ACCESS_DENIED.value}
+        return _event("SftpOperationRefused", [line.id], tenant, line.session, line.moment, members)
+    return None
 
 
 def _event(

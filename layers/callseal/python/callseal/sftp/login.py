@@ -31,14 +31,15 @@ class Refusal(StrEnum):
     PRIVATE_KEY_PASTED = "PrivateKeyPasted"
     NO_KEY_USABLE = "NoKeyUsable"
     KEY_REFUSED = "KeyRefused"
+    CONNECTION_REJECTED = "ConnectionRejected"
     ACCESS_DENIED = "AccessDenied"
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """A server's question. `tenant` is None where the user's name cannot be a tenant's, and is then never repeated.
+    """A server's question. `tenant` is None if the user's name cannot be a tenant's.
 
-    People type passwords where a name belongs.
+    People type passwords where a name belongs, so a name is repeated only if a tenant of that name exists.
     """
 
     tenant: str | None

@@ -41,8 +41,11 @@ class LogLine:
     members: Mapping[str, Any]
 
     @property
-    def tenant(self) -> str | None:
-        """The session's user, or the folder of a path (`/<bucket>/<tenant>/...`), where that can be a tenant's name."""
+    def claimed_tenant(self) -> str | None:
+        """The session's user, or the folder of a path (`/<bucket>/<tenant>/...`), if that can be a tenant's name.
+
+        Before the login succeeds this is what the client sent: a tenant of that name need not exist.
+        """
         folder = str(self.members.get("path", "")).split("/")[2:3]
         named = self.members.get("user") or "".join(folder)
         return named if isinstance(named, str) and TENANT.fullmatch(named) else None

@@ -45,7 +45,8 @@ def session_answer(settings: SessionSettings, tenant: str, keys: Iterable[str], 
 def session_policy(settings: SessionSettings, tenant: str, *, may_delete: bool) -> dict[str, Any]:
     """Write what a session may do in its tenant's folder: list, read, answer a key check, and by setting delete."""
     bucket, own = settings.bucket_arn, f"{settings.bucket_arn}/{tenant}"
-    # A prefix without the slash would list the folders of tenants whose names begin with this one's, too.
+    # A prefix without the slash would list the folders of tenants whose names begin with this one's, too; with the
+    # delimiter `/` it would still list their names.
     listing = {"StringLike": {"s3:prefix": [f"{tenant}/*"]}}
     answers = [f"{own}/key-check/{'?' * digits}.answer" for digits in FINGERPRINT_DIGITS]
     at_rest = {"StringEquals": {"kms:ViaService": f"s3.{settings.region}.amazonaws.com"}}
@@ -55,6 +56,8 @@ def session_policy(settings: SessionSettings, tenant: str, *, may_delete: bool) 
         _allow("Read", "s3:GetObject", f"{own}/*"),
         *([_allow("Delete", "s3:DeleteObject", f"{own}/*")] if may_delete else []),
         _allow("AnswerKeyCheck", "s3:PutObject", answers),
+        # IAM's `?` matches a slash, too: an answer is put directly into the folder, and into none below it.
+        _allow("NoFolderBelow", "s3:PutObject", f"{own}/key-check/*/*") | {"Effect": "Deny"},
         _allow("AtRest", ["kms:Decrypt", "kms:GenerateDataKey"], settings.key_arn) | {"Condition": at_rest},
     ]
     return {"Version": "2012-10-17", "Statement": statements}

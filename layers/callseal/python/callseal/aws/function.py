@@ -1,0 +1,33 @@
+"""Another function of the stack, invoked asynchronously: Lambda queues the event and retries it.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from callseal.aws.calls import calling
+
+
+class LambdaClient(Protocol):
+    """As much of boto3's client as is used here."""
+
+    # ruff: noqa: N803  # boto3's own names
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> Any:
+        """Invoke a function."""
+
+
+class Function:
+    """Invokes one function by its name."""
+
+    def __init__(self, client: LambdaClient, name: str) -> None:
+        """Take the client and the function's name."""
+        self._client, self._name = client, name
+
+    def invoke(self, event: Mapping[str, Any]) -> None:
+        """Hand an event over; returns before the function has run."""
+        with calling("Invoking a function"):
+            self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=json.dumps(event).encode())

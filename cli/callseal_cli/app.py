@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from callseal_cli import files, held, keys, status, tenants
+from callseal_cli.selftest import command
 
 HELP = """\
 Tenants, keys, held and delivered files, and the state of a Callseal stack.
@@ -29,6 +30,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(held.app, name="held")
 app.add_typer(files.app, name="files")
 app.command("status")(status.status)
+app.command("selftest")(command.selftest)
 
 
 @app.callback(help=HELP)

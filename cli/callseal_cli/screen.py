@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -45,9 +45,9 @@ Part = Table | Facts | str
 class Screen:
     """Shows an answer in the form that was asked for."""
 
-    def __init__(self, as_json: bool) -> None:
-        """Take whether JSON was asked for."""
-        self._as_json = as_json
+    def __init__(self, as_json: bool, *, quiet: bool = False) -> None:
+        """Take whether JSON was asked for; `quiet` shows no progress, for what runs inside other long work."""
+        self._as_json, self._quiet = as_json, quiet
         self._out = _Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def show(self, document: Mapping[str, Any], *parts: Part) -> None:
@@ -69,9 +69,19 @@ class Screen:
         """Show on a terminal how far long work has come; gives what is called with each number of things done."""
         console = Console(file=sys.stderr, highlight=False)
         columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed}"))
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        disable = self._quiet or not console.is_terminal
+        with Progress(*columns, console=console, transient=True, disable=disable) as bar:
             task = bar.add_task(doing, total=None)
             yield lambda count: bar.advance(task, count)
+
+    @contextmanager
+    def steps(self, total: int) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal which step of long work is under way; gives what is called with each step's name."""
+        console = Console(file=sys.stderr, highlight=False)
+        columns = (SpinnerColumn(), TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda name: bar.update(task, advance=1, description=name)
 
     def _show(self, part: Part) -> None:
         if isinstance(part, Table) and part.rows:

@@ -32,12 +32,13 @@ OUTPUTS_FILE = Path(".local") / "outputs.json"
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack; `outputs` by their names in the template."""
+    """A stack; `outputs` by their names in the template. `is_local`: it is the local cloud's."""
 
     name: str
     region: str
     outputs: Mapping[str, str]
     _session: Session = field(repr=False)
+    is_local: bool = False
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -87,9 +88,12 @@ def find_stack(name: str | None) -> Stack:
     """Find a stack by its name, or the usual one; raises CannotError."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL") or ""
     local = _local_outputs(endpoint)
-    session = _session(_is_this_machine(endpoint), local.get("Region"))
+    is_local = _is_this_machine(endpoint)
+    session = _session(is_local, local.get("Region"))
     name = name or local.get("StackName") or DEFAULT_NAME
-    return Stack(name, session.region_name, _outputs(session, name), session)
+    # The local cloud's SFTP front starts after the stack, so CloudFormation there does not know its address.
+    front = {output: local[output] for output in ("SftpHost", "SftpPort") if output in local}
+    return Stack(name, session.region_name, front | _outputs(session, name), session, is_local)
 
 
 def _local_outputs(endpoint: str) -> Mapping[str, str]:

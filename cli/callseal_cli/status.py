@@ -33,8 +33,8 @@ def status(stack: StackName = None, as_json: AsJson = False) -> int:
         "tenants": len(store.tenants_with_settings(found).keys() | store.tenants_with_key(found)),
         "held": _files([one for one in files if one.reason], moment) | {"by_reason": landing.reasons(files)},
         "owed": _files([one for one in files if not one.reason], moment),
-        "queue": _depth(found, "EncryptQueueUrl"),
-        "dead_letters": _depth(found, "EncryptDeadLetterQueueUrl"),
+        "queue": queue_depth(found, "EncryptQueueUrl"),
+        "dead_letters": queue_depth(found, "EncryptDeadLetterQueueUrl"),
         "delivered_last_hour": last_hour,
         "keys_expiring": _expiring(found, screen, moment),
         "unfetched": _unfetched(found, screen, moment),
@@ -48,7 +48,8 @@ def _files(files: Sequence[Landed], moment: datetime) -> dict[str, Any]:
     return {"count": len(files), "oldest_age_seconds": max((one.age(moment) for one in files), default=None)}
 
 
-def _depth(stack: Stack, output: str) -> dict[str, int]:
+def queue_depth(stack: Stack, output: str) -> dict[str, int]:
+    """Count the messages in the queue whose URL is in an output."""
     names: Any = {"waiting": "ApproximateNumberOfMessages", "in_flight": "ApproximateNumberOfMessagesNotVisible"}
     attributes = stack.sqs.get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=list(names.values()))
     return {name: int(attributes["Attributes"][attribute]) for name, attribute in names.items()}

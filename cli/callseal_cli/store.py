@@ -27,6 +27,11 @@ def secret_name(stack: Stack, tenant: str) -> str:
     return f"{stack.name}/tenants/{tenant}/public-key"
 
 
+def sftp_keys_name(stack: Stack, tenant: str) -> str:
+    """Name the secret of a tenant's SFTP keys."""
+    return f"{stack.name}/tenants/{tenant}/sftp-keys"
+
+
 def tenants_with_settings(stack: Stack) -> dict[str, str]:
     """Give the text of every tenant's settings."""
     pages = stack.ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{stack.name}/tenants", Recursive=True)
@@ -75,7 +80,15 @@ def write_secret(stack: Stack, tenant: str, text: str) -> tuple[str, bool]:
     """Write a tenant's key; gives the new version's id, and whether the secret is new too."""
     if len(text.encode()) > MAX_SECRET_BYTES:
         raise CannotError(f"A secret takes {MAX_SECRET_BYTES:,} bytes. Leave out of the file what is no key.")
-    name = secret_name(stack, tenant)
+    return _write_secret(stack, secret_name(stack, tenant), text)
+
+
+def write_sftp_keys(stack: Stack, tenant: str, text: str) -> None:
+    """Write a tenant's SFTP keys."""
+    _write_secret(stack, sftp_keys_name(stack, tenant), text)
+
+
+def _write_secret(stack: Stack, name: str, text: str) -> tuple[str, bool]:
     try:
         return stack.secrets.put_secret_value(SecretId=name, SecretString=text)["VersionId"], False
     except ClientError as exc:

@@ -37,7 +37,9 @@ def assert_said(answer: Answer, *words: str) -> None:
         assert word in answer.err
 
 
-@pytest.mark.parametrize("command", [("status",), ("tenants", "list"), ("held", "list"), ("keys", "list", "--all")])
+@pytest.mark.parametrize(
+    "command", [("status",), ("selftest",), ("tenants", "list"), ("held", "list"), ("keys", "list", "--all")]
+)
 def test_what_is_missing_is_said_in_a_sentence(command: tuple[str, ...]) -> None:
     assert_said(run(*command, env=BARE), "No AWS region is set", "AWS_REGION")
     assert_said(run(*command, env=BARE | {"AWS_REGION": REGION}), "There are no AWS credentials", "AWS_PROFILE")
@@ -117,7 +119,7 @@ def test_an_outputs_file_that_is_none_is_passed_over(
 
 COMMANDS = (
     "tenants add", "tenants list", "tenants show", "tenants set", "keys check", "keys put", "keys list", "keys prove",
-    "keys export", "held list", "held show", "held release", "status",
+    "keys export", "held list", "held show", "held release", "status", "selftest",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from functools import partial
 
 from callseal import shares, sweep
 from callseal.aws import calls, queue
+from callseal.notification import parse_body
 from localcloud.gate import Gate
 from tests.faults import environment
 from tests.faults.ground import Ground
@@ -45,7 +46,6 @@ class Waited:
 
     sweeps: Counter[int] = field(default_factory=Counter)
     late: list[str] = field(default_factory=list)
-    swept: list[dict[str, int]] = field(default_factory=list)
     longest_queue: int = 0
     seconds: float = 0.0
 
@@ -73,7 +73,7 @@ class Crowd:
 
     def __init__(self, stuck: int, tell: Callable[[str], None], break_it: Callable[[], None] | None) -> None:
         self._stuck, self._tell = stuck, tell
-        self._purged: set[str] = set()
+        self._purged, self._requeued = set[str](), set[str]()
         self._ground = Ground(StormCloud, self._decide, after=self._after)
         self._cloud = self._ground.cloud
         self._workers = Workers(self._cloud.environment, partial(scale, stuck, break_it), 0, SWEEP_SECONDS)
@@ -114,6 +114,8 @@ class Crowd:
     def _after(self, seen: Seen, status: int) -> None:
         if seen.bucket == LANDING and seen.operation.startswith("DeleteObject") and status in (200, 204):
             self._purged.update(seen.purged)
+        elif seen.operation == "SendMessage" and seen.members["QueueUrl"] == self._cloud.queue_url:
+            self._requeued.update(one.key for one in parse_body(seen.members["MessageBody"]))
 
     def _land_stuck(self) -> None:
         self._take_on(STUCK_TENANT)
@@ -141,14 +143,11 @@ class Crowd:
             pass
 
     def _round(self, number: int) -> None:
-        """Sweep, and wait until the others' files are delivered, but no longer than until the next sweep is due."""
+        """Sweep, and wait until what it requeued of the others is delivered, at most until the next sweep is due."""
         waiting_before, began = set(self._landed) - self._purged, time.monotonic()
         swept = dict(self._workers.sweep(event_of("schedule", "")) or {"the sweep failed": 1})
-        self._waited.swept.append(swept)
-        while not waiting_before <= self._purged and time.monotonic() - began < ROUND_SECONDS:
-            self._waited.longest_queue = max(self._waited.longest_queue, self._pump.outstanding())
-            if not self._pump.outstanding():
-                break
+        self._waited.longest_queue = max(self._waited.longest_queue, self._pump.outstanding())
+        while not waiting_before & self._requeued <= self._purged and time.monotonic() - began < ROUND_SECONDS:
             time.sleep(0.2)
         for key in waiting_before & self._purged:
             sweeps = number - self._landed[key] + 1

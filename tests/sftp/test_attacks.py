@@ -60,7 +60,9 @@ REFUSED = {
     "an upload over its file": ("put mine in/a.wav.p7m", "PUT", OWN),
     "an answer that is none": ("put mine in/x.answer", "PUT", "acme/in/x.answer"),
     "an answer in a folder below": (
-        f"put mine key-check/{'A' * 20}/{'B' * 19}.answer", "PUT", f"acme/key-check/{'A' * 20}/{'B' * 19}.answer"
+        f"mkdir key-check/{'A' * 20}\nput mine key-check/{'A' * 20}/{'B' * 19}.answer",
+        "PUT",
+        f"acme/key-check/{'A' * 20}/{'B' * 19}.answer",
     ),
     "an answer to no fingerprint": ("put mine key-check/short.answer", "PUT", "acme/key-check/short.answer"),
     "a rename": ("rename in/a.wav.p7m in/c.wav.p7m", "PUT", "acme/in/c.wav.p7m"),

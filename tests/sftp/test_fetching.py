@@ -177,6 +177,16 @@ def test_a_key_check_is_answered_and_the_answer_may_be_put_right(front: Front, t
         assert front.delivered("acme/key-check/")[f"acme/key-check/{fingerprint}.answer"] == answer.encode()
 
 
+@pytest.mark.parametrize("option", ["-p", ""])
+def test_a_client_that_sets_times_after_its_upload_is_not_refused(front: Front, tmp_path: Path, option: str) -> None:
+    fingerprint = "A1" * 32
+    front.deliver(f"acme/key-check/{fingerprint}.challenge.p7m", b"sealed")
+    (tmp_path / "answer").write_text("code")
+    done = front.sftp(f"put {option} answer key-check/{fingerprint}.answer\n", cwd=tmp_path)
+    assert (done.returncode, "setstat" in done.stderr) == (0, False), done.stderr
+    assert front.told("SftpOperationRefused") == []
+
+
 def test_by_setting_a_tenant_removes_what_it_has_fetched(front: Front) -> None:
     front.set("acme", sftp_may_delete=True)
     front.deliver("acme/a.wav.p7m", b"x")

@@ -20,7 +20,7 @@ help: ## this list
 
 setup: $(VENV)/.done ## the .venv alone, with the command .venv/bin/callseal
 
-$(VENV)/.done: requirements.txt layers/dependencies/requirements.txt pyproject.toml
+$(VENV)/.done: requirements.txt layers/dependencies/requirements.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callseal needs Python 3.11 or newer; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

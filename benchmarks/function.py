@@ -126,7 +126,7 @@ def cold_start_vs_boto3() -> Row:
 
 def bare_function(folder: Path, python: Path) -> Path:
     """Make the peer's folder: the handler and the whole boto3 of our own pins, byte-compiled as our layers are."""
-    pins = (ROOT / "layers/dependencies/requirements.txt").read_text().split()
+    pins = (ROOT / "layers/dependencies/requirements.in").read_text().split()
     sdk = [pin for pin in pins if pin.startswith(("boto3==", "botocore=="))]
     folder.mkdir()
     (folder / "app.py").write_text(BARE_HANDLER)

@@ -37,7 +37,7 @@ def verdict(biggest: int) -> int:
         return 0
     print(
         f"A function with its layers is {biggest / MEGABYTE:.0f} MB unzipped, and Lambda takes"
-        f" {LIMIT // MEGABYTE} MB at most: remove a library from layers/dependencies/requirements.txt.",
+        f" {LIMIT // MEGABYTE} MB at most: remove a library from layers/dependencies/requirements.in.",
         file=sys.stderr,
     )
     return 1

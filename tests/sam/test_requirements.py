@@ -1,0 +1,30 @@
+"""What the layers are built from: each library by its hash, the transitive ones too."""
+
+from __future__ import annotations
+
+import re
+
+from rie import ROOT
+
+LAYER = ROOT / "layers/dependencies"
+PIN = re.compile(r"^([A-Za-z0-9._-]+==\S+)", re.MULTILINE)
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+# Compiled for each architecture, the others are of pure Python.
+COMPILED = {"cffi", "cryptography"}
+
+
+def test_each_pin_has_the_hash_of_its_wheels() -> None:
+    pinned = PIN.findall((LAYER / "requirements.in").read_text())
+    blocks = re.split(r"\n(?=\S)", (LAYER / "requirements.txt").read_text().strip())[1:]
+    assert [PIN.match(block)[1] for block in blocks] == pinned  # type: ignore[index]
+    for block in blocks:
+        least = 2 if block.partition("==")[0] in COMPILED else 1
+        assert len(HASH.findall(block)) >= least, block
+        assert len(HASH.findall(block)) == block.count("--hash"), block
+
+
+def test_no_file_of_requirements_names_a_registry() -> None:
+    files = [*ROOT.glob("requirements*.txt"), *LAYER.glob("requirements*")]
+    assert len(files) == 6
+    for file in files:
+        assert not re.search(r"https?:|--(extra-)?index-url|--find-links|-[if]\s", file.read_text()), file

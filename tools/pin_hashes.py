@@ -1,0 +1,42 @@
+"""Write layers/dependencies/requirements.txt: the pins of requirements.in, each with the SHA-256 of its wheels.
+
+Run after a change of a pin, with a folder that holds the wheels for Python 3.13 on both architectures:
+`python tools/pin_hashes.py <folder>`; layers/dependencies/README.md says how to fill it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+LAYER = Path(__file__).resolve().parents[1] / "layers/dependencies"
+HEAD = "# Written by tools/pin_hashes.py from requirements.in: what `sam build` takes, and nothing else is taken.\n"
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)
+
+
+def pins(text: str) -> dict[str, str]:
+    """Return the versions by package of a requirements file without hashes."""
+    return dict(PIN.findall(text))
+
+
+def wheels_of(folder: Path, package: str, version: str) -> list[Path]:
+    """Return the wheels of a package's version."""
+    name = re.sub(r"[-_.]+", "_", package).lower()
+    return sorted(wheel for wheel in folder.glob("*.whl") if wheel.name.lower().startswith(f"{name}-{version}-"))
+
+
+def hashed(folder: Path, text: str) -> str:
+    """Return the requirements with their hashes; raise ValueError for one that has no wheel."""
+    lines = [HEAD]
+    for package, version in pins(text).items():
+        digests = [sha256(wheel.read_bytes()).hexdigest() for wheel in wheels_of(folder, package, version)]
+        if not digests:
+            raise ValueError(f"{folder} has no wheel of {package} {version}: download it first.")
+        lines.append(" \\\n    ".join([f"{package}=={version}", *(f"--hash=sha256:{each}" for each in digests)]) + "\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    (LAYER / "requirements.txt").write_text(hashed(Path(sys.argv[1]), (LAYER / "requirements.in").read_text()))

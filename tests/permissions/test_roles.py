@@ -146,7 +146,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
         ("cloudwatch-logs", "FilterLogEvents", {"name": f"/aws/lambda/{STACK}-encrypt-recording"}),
     ),
     "how far the comparison has come": ((*OTHERS, LOCK), parameter(f"/{STACK}/reconcile/progress", "PutParameter")),
-    "an audit event by those who look after the trail": (TRAIL, put_events(f"{STACK}-audit", "callseal")),
+    "an audit event by those who look after the trail": (TRAIL, audit("RecordingDelivered")),
     "the queue of objects to lock": (ALL, send("audit-lock")),
     # Other people's buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),

@@ -36,6 +36,15 @@ def package_of(file: Path) -> str:
     return output_of(["rpm", "-qf", "--queryformat", "%{NAME}", str(file)])
 
 
+def version_of(package: str) -> str:
+    """Return a package's version as the distribution writes it; "" where neither dpkg nor rpm knows it."""
+    if not package:
+        return ""
+    return output_of(["dpkg-query", "-W", "-f", "${Version}", package]) or output_of(
+        ["rpm", "-q", "--queryformat", "%{VERSION}-%{RELEASE}", package]
+    )
+
+
 def output_of(command: list[str]) -> str:
     """Return what a command prints; "" where it fails or does not exist."""
     if not shutil.which(command[0]):

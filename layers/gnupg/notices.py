@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 DOC = Path("/usr/share/doc")
@@ -25,6 +26,7 @@ def copy_notices(files: list[Path], layer: Path) -> list[str]:
     return [file.name for file, found in notices.items() if not found]
 
 
+@cache
 def package_of(file: Path) -> str:
     """Name the package that owns a file; "" where neither dpkg nor rpm knows it."""
     file = file.resolve()

@@ -7,6 +7,7 @@ They are hash-based, so that the same source gives the same layer whenever it is
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import shutil
@@ -23,6 +24,8 @@ from trim_sdk import trim
 
 BUILD = Path(".aws-sam/build")
 Tables = dict[str, dict[str, dict[str, str | list[str]]]]
+GNUPG_RECORD = BUILD / "GnupgLayer/packages.json"
+NOT_RECORDED = "not recorded, build with make build"
 OWN_PACKAGE = Artifact("CallsealLayer", "layer", Path("layers/callseal"))
 
 
@@ -101,6 +104,17 @@ def forget_other_bytecode(folder: Path) -> None:
         shutil.rmtree(cache, ignore_errors=True)
 
 
+def record_gnupg(template: Path, record: Path) -> None:
+    """Write into the built template, for the stack's output GnupgBuild, which gpg the layer holds."""
+    gpg = json.loads(record.read_text())["bin/gpg"]
+    text = template.read_text()
+    if text.count(NOT_RECORDED) != 1:
+        raise BuildError(
+            f"{template} has no output GnupgBuild to write the version of gpg into: restore template.yaml."
+        )
+    template.write_text(text.replace(NOT_RECORDED, f"{gpg['package']} {gpg['version']} sha256 {gpg['sha256']}"))
+
+
 def build(environment: str) -> int:
     """Build everything; return 1 where it is too big for Lambda."""
     check_stack_name(environment)
@@ -109,6 +123,7 @@ def build(environment: str) -> int:
     forget_other_bytecode(OWN_PACKAGE.folder)
     byte_compile(OWN_PACKAGE, python, "checked-hash")
     sam_build(environment, python)
+    record_gnupg(BUILD / "template.yaml", GNUPG_RECORD)
     made = artifacts(BUILD / "template.yaml")
     for data in BUILD.glob("*/python/botocore/data"):
         trim(data)

@@ -7,15 +7,18 @@ run on that one. Every refusal is one sentence on stderr and exit code 1.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
-from notices import copy_notices
+from notices import copy_notices, package_of, version_of
 
+RECORD = "packages.json"
 OLDEST_GPG = (2, 2)
 FIRST_WITH_AEAD = (2, 3)
 AMAZON_LINUX_2023_GLIBC = (2, 34)
@@ -135,6 +138,16 @@ def check_runs(layer: Path, version: str) -> None:
         )
 
 
+def write_record(layer: Path, sources: dict[str, Path]) -> None:
+    """Write down of each gathered file which package and version it is of, and its SHA-256; "" for no package."""
+    record = {}
+    for name, source in sources.items():
+        package = package_of(source)
+        digest = sha256((layer / name).read_bytes()).hexdigest()
+        record[name] = {"package": package, "version": version_of(package), "sha256": digest}
+    (layer / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+
+
 def summary(layer: Path, version: str, highest: Version, without_notice: list[str]) -> str:
     """Tell what is in the layer: files, sizes, the newest glibc asked for."""
     files = sorted([*layer.glob("bin/*"), *layer.glob("lib/*")])
@@ -155,6 +168,7 @@ def gather(gpg_name: str, architecture: str, layer: Path) -> str:
         copy_executable(file, layer / "lib" / soname)
     copy_executable(gpg, layer / "bin/gpg")
     check_runs(layer, version)
+    write_record(layer, {"bin/gpg": gpg} | {f"lib/{soname}": file for soname, file in libraries.items()})
     return summary(layer, version, highest, copy_notices([gpg, *libraries.values()], layer))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 DOC = Path("/usr/share/doc")
@@ -25,6 +26,7 @@ def copy_notices(files: list[Path], layer: Path) -> list[str]:
     return [file.name for file, found in notices.items() if not found]
 
 
+@cache
 def package_of(file: Path) -> str:
     """Name the package that owns a file; "" where neither dpkg nor rpm knows it."""
     file = file.resolve()
@@ -34,6 +36,15 @@ def package_of(file: Path) -> str:
         if Path(owned).resolve() == file:
             return package.split(":")[0]
     return output_of(["rpm", "-qf", "--queryformat", "%{NAME}", str(file)])
+
+
+def version_of(package: str) -> str:
+    """Return a package's version as the distribution writes it; "" where neither dpkg nor rpm knows it."""
+    if not package:
+        return ""
+    return output_of(["dpkg-query", "-W", "-f", "${Version}", package]) or output_of(
+        ["rpm", "-q", "--queryformat", "%{VERSION}-%{RELEASE}", package]
+    )
 
 
 def output_of(command: list[str]) -> str:

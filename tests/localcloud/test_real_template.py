@@ -14,7 +14,7 @@ from tests.privacy.watch import WATCH
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
-    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "SftpHost", "SftpPort",
+    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "SftpHost", "SftpPort", "GnupgBuild",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ Resource = dict[str, Any]
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
-    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint",
+    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -373,7 +373,7 @@ def _metrics() -> Any:
     return metrics
 
 
-def outputs_are_the_public_eight(template: Template) -> None:
+def outputs_are_the_public_ones(template: Template) -> None:
     assert set(template["Outputs"]) == OUTPUTS
     assert template["Outputs"]["SftpEndpoint"]["Condition"] == "HasSftpServer"
 

@@ -107,7 +107,7 @@ def gpg_layer() -> Path:
 def dependencies() -> Path:
     """Find the libraries; refuse those of older pins."""
     folder = existing(BUILD / "DependenciesLayer/python", "The layer DependenciesLayer has not been built")
-    pins = "layers/dependencies/requirements.in"
+    pins = "layers/dependencies/requirements.txt"
     if (folder / "requirements.txt").read_bytes() != (ROOT / pins).read_bytes():
         raise MissingPieceError(
             f"The build output of DependenciesLayer is not of the present {pins}: run `make build`."

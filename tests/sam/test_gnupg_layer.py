@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,17 @@ def test_the_layer_brings_every_library_but_those_of_glibc(layer: Path) -> None:
     assert "libc.so.6" in outside
     assert outside <= {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libresolv.so.2"}
     assert {file.name for file in (layer / "lib").iterdir()} == set(resolved_libraries(layer)) - outside
+
+
+def test_the_layer_records_the_package_and_digest_of_each_file(layer: Path) -> None:
+    record = json.loads((layer / "packages.json").read_text())
+    files = {str(file.relative_to(layer)) for part in ("bin", "lib") for file in (layer / part).iterdir()}
+    assert set(record) == files
+    for name, facts in record.items():
+        assert facts["sha256"] == sha256((layer / name).read_bytes()).hexdigest()
+    if shutil.which("dpkg"):
+        installed = run_in(layer, "dpkg-query", "-W", "-f", "${Version}", record["bin/gpg"]["package"])
+        assert record["bin/gpg"]["version"] == installed
 
 
 def test_the_layer_carries_the_licence_of_gnupg(layer: Path) -> None:

@@ -132,7 +132,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.the_dashboard_shows_metrics_that_are_emitted, DASHBOARD, widgets("metric", "Callseal", "HeldFiles")),
     (rules.the_dashboard_shows_every_alarm, DASHBOARD,
      '{"widgets": [{"type": "alarm", "properties": {"alarms": []}}]}'),
-    (rules.outputs_are_the_public_eight, ["Outputs", "A9th"], {"Value": "x"}),
+    (rules.outputs_are_the_public_ones, ["Outputs", "A9th"], {"Value": "x"}),
     (rules.roles_name_what_they_may, [*ENCRYPT_ROLE, 0, "Action"], ["sqs:*"]),
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, 0, "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -68,11 +71,101 @@ def test_a_file_is_fetched_by_hand(desk: Path, front: Front) -> None:  # noqa: F
     assert (desk / "call_1.wav.p7m").read_bytes() == b"one"
 
 
-def test_all_is_fetched_and_what_broke_off_goes_on(desk: Path, front: Front) -> None:  # noqa: F811
+def test_all_is_fetched_and_what_broke_off_is_replaced(desk: Path, front: Front) -> None:  # noqa: F811
     (desk / "2026/11").mkdir(parents=True)
     (desk / "2026/11/call 2.wav.p7m").write_bytes(FILES["2026/11/call 2.wav.p7m"][:1000])
     run("all", front, desk)
     assert fetched(desk) == FILES
+
+
+FIRST = {f"again {size}.wav.p7m": f"first {size} ".encode() * 1000 for size in ("longer", "shorter", "same")}
+SECOND = {
+    "again longer.wav.p7m": b"second longer " * 3000,
+    "again shorter.wav.p7m": b"second shorter " * 10,
+    "again same.wav.p7m": b"2nd. same- " * 1000,
+}
+
+
+@pytest.fixture
+def relanded(desk: Path, front: Front) -> Iterator[Callable[[str], None]]:  # noqa: F811
+    """Land three files; gives what fetches them by a command, and then lands others under their names."""
+    s3, bucket = front.cloud.client("s3"), front.cloud.outputs["SftpBucketName"]
+
+    def land(files: dict[str, bytes]) -> datetime:
+        for name, data in files.items():
+            s3.delete_object(Bucket=bucket, Key=f"acme/{name}")
+            front.deliver(f"acme/{name}", data)
+        return s3.head_object(Bucket=bucket, Key=f"acme/{name}")["LastModified"]
+
+    def fetch_and_land_again(command: str) -> None:
+        before = land(FIRST)
+        run(command, front, desk)
+        # SFTP's times are in seconds: a name is never used again within one.
+        while land(SECOND) <= before:
+            pass
+
+    yield fetch_and_land_again
+    for name in FIRST:
+        s3.delete_object(Bucket=bucket, Key=f"acme/{name}")
+
+
+@pytest.mark.parametrize(("command", "folder"), [("all", "."), ("script", "recordings"), ("lftp", "recordings")])
+def test_a_name_that_is_used_again_is_fetched_anew(
+    desk: Path,
+    front: Front,  # noqa: F811
+    relanded: Callable[[str], None],
+    command: str,
+    folder: str,
+) -> None:
+    assert len(SECOND["again same.wav.p7m"]) == len(FIRST["again same.wav.p7m"])
+    relanded(command)
+    got = fetched(desk / folder)
+    assert {name: got[name] for name in FIRST} == FIRST
+
+    run(command, front, desk)
+
+    assert fetched(desk / folder) == {**FILES, **SECOND}
+
+
+def test_the_job_resumes_what_broke_off_and_never_with_another_file(
+    desk: Path,
+    front: Front,  # noqa: F811
+    relanded: Callable[[str], None],
+) -> None:
+    relanded("script")
+    # given: transfers of both landings broke off; their heads are marked
+    old = (desk / "fetched.list").read_text().splitlines()
+    run("script", front, desk)
+    new = (desk / "fetched.list").read_text().splitlines()
+    for line in {*old, *new}:
+        if "again longer" in line:
+            (desk / "partial" / hashlib.sha256(line.encode()).hexdigest()).write_bytes(
+                b"OLD" if line in old else b"NEW"
+            )
+    (desk / "fetched.list").write_text("")
+
+    run("script", front, desk)
+
+    name = "again longer.wav.p7m"
+    assert fetched(desk / "recordings") == {**FILES, **SECOND, name: b"NEW" + SECOND[name][3:]}
+
+
+def test_the_job_fetches_nothing_twice_and_any_name(desk: Path, front: Front) -> None:  # noqa: F811
+    odd = """2026/a "b"  c'd \\ $HOME;x&y*.wav.p7m"""
+    front.deliver(f"acme/{odd}", b"odd")
+    run("script", front, desk)
+    assert fetched(desk / "recordings") == {**FILES, odd: b"odd"}
+    shutil.rmtree(desk / "recordings")
+    run("script", front, desk)
+    assert fetched(desk / "recordings") == {}
+    front.cloud.client("s3").delete_object(Bucket=front.cloud.outputs["SftpBucketName"], Key=f"acme/{odd}")
+
+
+def test_the_job_fails_where_it_cannot_fetch(desk: Path, front: Front) -> None:  # noqa: F811
+    run("script", front, desk)
+    (desk / "callseal_key").unlink()
+    with pytest.raises(AssertionError):
+        run("script", front, desk)
 
 
 def test_a_key_check_is_answered(desk: Path, front: Front) -> None:  # noqa: F811

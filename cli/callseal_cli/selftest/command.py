@@ -115,8 +115,8 @@ def _parts(document: dict[str, Any], results: Sequence[Result]) -> Iterator[Part
         if one.state is State.FAILED:
             yield f"\n{one.check.name} failed: {one.message}\n  What should hold: {one.check.proves}"
             yield f"  What it means: {one.check.means}\n  Where to look: docs/operations.md, '{one.check.look}'."
-    told = ", ".join(f"{document[name]} {state}" for name, state in COUNTS.items())
-    yield f"\n{told}; {document['seconds']:.0f} s."
+    counts = ", ".join(f"{document[name]} {state}" for name, state in COUNTS.items())
+    yield f"\n{counts}; {document['seconds']:.0f} s."
     yield from (f"Not removed: {problem}" for problem in document["not_removed"])
     if document["leftovers_removed"]:
         yield f"An interrupted run had left {len(document['leftovers_removed'])} canary tenants: they are removed."

@@ -156,7 +156,7 @@ def _counted_events(stack: Stack, tenants: Sequence[str]) -> int:
 
 
 def _forget(stack: Stack, names: Iterable[str]) -> int:
-    """Delete items of the table of counted events and of what was told; return how many were there."""
+    """Delete items of the table of counted events and of reported verdicts; return how many were there."""
     table = f"{stack.name}-key-events"
     answers = [
         stack.dynamodb.delete_item(TableName=table, Key={"event_id": {"S": name}}, ReturnValues="ALL_OLD")

@@ -17,7 +17,7 @@ from callseal_cli.selftest.private_keys import PrivateKey, end_agent, make_openp
 from callseal_cli.stack import Stack
 
 GCM, CBC, PGP, TWO, HELD, KEYLESS = "gcm", "cbc", "pgp", "two", "held", "keyless"
-# The name says when the run began, so a later run can tell what an interrupted one left.
+# The name says when the run began, so a later run recognizes what an interrupted one left.
 CANARY = re.compile(r"selftest-([0-9a-f]{8})-[0-9a-f]{6}-(?:gcm|cbc|pgp|two|held|keyless)")
 PREFIX = "selftest-"
 SETTINGS: Mapping[str, Mapping[str, Any] | None] = {
@@ -61,7 +61,7 @@ class Canary:
 
 
 class Trial:
-    """The canaries of one run, on one stack; `folder` is temporary and nobody else's."""
+    """The canaries of one run, on one stack; `folder` is temporary and private."""
 
     def __init__(self, stack: Stack, folder: Path, started: datetime) -> None:
         """Make the canaries' keys and files; nothing of it is in AWS yet."""

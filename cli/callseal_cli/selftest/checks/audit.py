@@ -1,4 +1,4 @@
-"""Every file has its audit event: in the log group, and in a locked copy that nobody can delete."""
+"""Every file has its audit event: in the log group, and in a locked copy that cannot be deleted."""
 
 from __future__ import annotations
 
@@ -103,6 +103,6 @@ def _compare(trial: Trial, what: str, landed: str, detail: Mapping[str, Any]) ->
             f"RecordingDelivered of {landed} names the recipients {', '.join(recipients) or 'none'}."
         )
     stored = observe.read(trial.stack, "SftpBucketName", output)
-    told = [one["sha256"] for one in detail["outputs"] if one["key"] == output]
-    if stored is None or told != [sha256(stored).hexdigest()]:
+    recorded = [one["sha256"] for one in detail["outputs"] if one["key"] == output]
+    if stored is None or recorded != [sha256(stored).hexdigest()]:
         raise CheckFailedError(f"RecordingDelivered of {landed} has another sha256 than {output} in the SFTP bucket.")

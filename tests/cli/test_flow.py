@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -15,9 +16,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.cli.command import Answer, run
+from tests.cli.command import PATHS, Answer, run
 from tests.flow.test_commands import local_cloud
-from tests.support.keys import openpgp_tenant, x509_tenant
+from tests.support.keys import OpenPgpTenant, X509Tenant, openpgp_tenant, x509_tenant
 
 
 class Cloud:
@@ -58,6 +59,14 @@ def until(ready: Any, seconds: float = 40) -> None:
         time.sleep(0.2)
 
 
+UNPROVEN = ("--set", "require_key_proof=false")
+
+
+def compared(tenant: X509Tenant | OpenPgpTenant) -> tuple[str, str]:
+    """Give what the tenant reads out over another channel."""
+    return "--fingerprint", tenant.fingerprint
+
+
 def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
     # A key that runs out within 60 days would need attention.
     x509, weak = x509_tenant("rsa2048", "lasting", "-days", "300"), x509_tenant("rsa1024")
@@ -73,9 +82,10 @@ def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
 
     # when: they are taken on, the first with a bad key first
     assert cloud("tenants", "add", "acme", "--key", weak.certificate).code == 1
-    assert cloud("tenants", "add", "acme", "--key", x509.certificate).code == 0
-    assert cloud("tenants", "add", "beta", "--set", "deliver_to_archive=true").code == 0
-    assert cloud.json("keys", "put", "beta", tmp_path / "beta.asc")["keys"][0]["fingerprint"] == openpgp.fingerprint
+    assert cloud("tenants", "add", "acme", "--key", x509.certificate, *compared(x509), *UNPROVEN).code == 0
+    assert cloud("tenants", "add", "beta", "--set", "deliver_to_archive=true", *UNPROVEN).code == 0
+    put = cloud.json("keys", "put", "beta", tmp_path / "beta.asc", *compared(openpgp))
+    assert put["keys"][0]["fingerprint"] == openpgp.fingerprint
 
     # then: everything is delivered, and nothing needs attention
     until(lambda: cloud.delivered("acme/") and cloud.delivered("beta/"))
@@ -95,16 +105,18 @@ def test_key_is_checked_at_once_whether_or_not_its_creation_sends_an_event(cloud
         return log.read_text().count('"cause":"invoked"')
 
     before = invoked()
-    assert cloud("tenants", "add", "epsilon", "--key", x509_tenant().certificate).code == 0
+    key = x509_tenant()
+    assert cloud("tenants", "add", "epsilon", "--key", key.certificate, *compared(key)).code == 0
     until(lambda: invoked() == before + 1)
     assert cloud("tenants", "add", "zeta").code == 0
-    assert cloud("keys", "put", "zeta", x509_tenant().certificate).code == 0
+    assert cloud("keys", "put", "zeta", key.certificate, *compared(key)).code == 0
     until(lambda: invoked() == before + 2)
 
 
 def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:
     # given: a file under a name that stands at the destination already
-    cloud("tenants", "add", "gamma", "--key", x509_tenant().certificate)
+    key = x509_tenant()
+    cloud("tenants", "add", "gamma", "--key", key.certificate, *compared(key), *UNPROVEN)
     cloud.s3.put_object(Bucket=cloud.outputs["SftpBucketName"], Key="gamma/1.wav.p7m", Body=b"another", IfNoneMatch="*")
     cloud.land("gamma/1.wav")
     until(lambda: cloud.json("held", "list", "--tenant", "gamma")["held"])
@@ -121,7 +133,7 @@ def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:
 def test_a_key_is_proven_by_command(cloud: Cloud) -> None:
     # given: a tenant that wants its keys proven, and a recording that is held for that
     key = x509_tenant("p256", "proving")
-    cloud("tenants", "add", "delta", "--key", key.certificate, "--set", "require_key_proof=true")
+    cloud("tenants", "add", "delta", "--key", key.certificate, *compared(key))
     cloud.land("delta/1.wav")
     challenge = f"delta/key-check/{cloud.json('tenants', 'show', 'delta')['key']['keys'][0]['fingerprint']}.txt.p7m"
     until(lambda: challenge in cloud.delivered("delta/key-check/"))
@@ -141,6 +153,51 @@ def test_a_key_is_proven_by_command(cloud: Cloud) -> None:
     assert [listed["fingerprint"]] == proven
     assert (listed["kind"], listed["algorithm"], listed["strength"]) == ("x509", "EC P-256", 256)
     assert listed["proven"]
+
+
+def test_every_tenants_key_is_judged_anew_by_command(cloud: Cloud, tmp_path: Path) -> None:
+    good, weak = x509_tenant("p256", "rechecked"), x509_tenant("rsa1024", "rechecked")
+    assert cloud("tenants", "add", "eta", "--key", good.certificate, *compared(good)).code == 0
+    assert cloud.json("keys", "recheck", "eta") == {"tenants": [{"tenant": "eta", "verdict": "accepted"}]}
+    secrets = boto3.client("secretsmanager", endpoint_url=cloud.outputs["EndpointUrl"],
+                           region_name=cloud.outputs["Region"], aws_access_key_id="x", aws_secret_access_key="x")  # fmt: skip
+    name = f"{cloud.outputs['StackName']}/tenants/theta/public-key"
+    secrets.create_secret(Name=name, SecretString=weak.public_text)
+    verdicts = cloud.json("keys", "recheck", "--all", code=1)["tenants"]
+    assert {"tenant": "eta", "verdict": "accepted"} in verdicts
+    assert {"tenant": "theta", "verdict": "rejected"} in verdicts
+    assert cloud.json("keys", "recheck", "iota", code=1) == {"tenants": [{"tenant": "iota", "verdict": "missing"}]}
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_on_a_terminal_the_operator_is_asked_to_compare(cloud: Cloud, typed: str, code: int) -> None:
+    key, tenant = x509_tenant("p256", "compared"), f"kappa-{ord(typed[0])}"
+    ended, shown = on_terminal(cloud, typed, "tenants", "add", tenant, "--key", str(key.certificate))
+    assert ended == code, shown
+    assert " ".join(key.fingerprint[at : at + 4] for at in range(0, 64, 4)) in shown
+    assert "another channel" in shown
+    has_key = {one["tenant"]: one["has_key"] for one in cloud.json("tenants", "list")["tenants"]}
+    assert has_key.get(tenant, False) is (code == 0)
+
+
+def on_terminal(cloud: Cloud, typed: str, *arguments: str) -> tuple[int, str]:
+    """Run the command on a terminal, and type an answer once it asks; gives its exit code and what it showed."""
+    ours, its = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, PATHS)), "TERM": "dumb",
+                   "COLUMNS": "200", "AWS_ENDPOINT_URL": cloud.outputs["EndpointUrl"]}  # fmt: skip
+    command, shown = [sys.executable, "-m", "callseal_cli", *arguments], b""
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment, cwd=cloud.folder) as process:
+        os.close(its)
+        while True:
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if b"[y/N]" in shown and typed:
+                os.write(ours, typed.encode())
+                typed = ""
+    os.close(ours)
+    return process.returncode, shown.decode()
 
 
 def test_the_installed_command_works_from_any_folder(tmp_path: Path) -> None:

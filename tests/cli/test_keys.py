@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -215,11 +216,12 @@ def test_no_word_of_a_private_key_is_repeated(tmp_path: Path) -> None:
 
 def test_a_key_is_put_and_put_again(operator: Operator) -> None:
     first, second = x509_tenant(), openpgp_tenant("cv25519")
-    put = operator.json("keys", "put", "acme", first.certificate)
+    put = operator.json("keys", "put", "acme", first.certificate, "--fingerprint", first.fingerprint)
     assert (secret_of(operator, "acme")["SecretString"], put["usable"]) == (first.public_text, True)
     assert put["version_id"] == secret_of(operator, "acme")["VersionId"]
 
-    answer = operator("keys", "put", "acme", "-", data=second.public_text.encode())
+    as_shown = re.sub(r"(.{4})", r"\1 ", second.fingerprint).lower()
+    answer = operator("keys", "put", "acme", "-", "--fingerprint", as_shown, data=second.public_text.encode())
     assert answer.code == 0
     assert secret_of(operator, "acme")["SecretString"] == second.public_text
     assert f"Put as version {secret_of(operator, 'acme')['VersionId']}.\n" in answer.out

@@ -33,10 +33,12 @@ def nothing_of(operator: Operator, tenant: str) -> bool:
 def test_a_tenant_is_added_with_its_key_and_settings(operator: Operator) -> None:
     key = x509_tenant()
     added = operator.json(
-        "tenants", "add", "acme", "--key", key.certificate, "--set", "archive_formats=mp3,wav", "--set", "encrypt=false"
-    )
+        "tenants", "add", "acme", "--key", key.certificate, "--fingerprint", key.fingerprint,
+        "--set", "archive_formats=mp3,wav", "--set", "encrypt=false",
+    )  # fmt: skip
 
-    assert settings_of(operator, "acme") == {"archive_formats": ["mp3", "wav"], "encrypt": False}
+    written = {"archive_formats": ["mp3", "wav"], "encrypt": False, "require_key_proof": True}
+    assert settings_of(operator, "acme") == written
     assert secret_of(operator, "acme") == key.public_text
     assert (added["tenant"], added["added"], added["key"]["usable"]) == ("acme", True, True)
     assert added["settings"] == {**added["settings"], "archive_formats": ["mp3", "wav"], "deliver_to_sftp": True}
@@ -48,18 +50,20 @@ def test_check_that_cannot_be_requested_is_said_and_fails_nothing(operator: Oper
     """This stack has no functions."""
     sentence = "check of the key could not be requested (ResourceNotFoundException)"
 
-    added = operator("tenants", "add", "acme", "--key", x509_tenant().certificate)
+    key = x509_tenant()
+    compared = (key.certificate, "--fingerprint", key.fingerprint)
+    added = operator("tenants", "add", "acme", "--key", *compared)
     assert (added.code, added.err, sentence in added.out) == (0, "", True)
-    put = operator("keys", "put", "beta", x509_tenant().certificate)
+    put = operator("keys", "put", "beta", *compared)
     assert (put.code, put.err, sentence in put.out) == (0, "", True)
     # A label that moves sends an event; nothing is requested then.
-    assert sentence not in operator("keys", "put", "beta", x509_tenant().certificate).out
+    assert sentence not in operator("keys", "put", "beta", *compared).out
 
 
 def test_a_tenant_is_added_without_a_key(operator: Operator) -> None:
     answer = operator("tenants", "add", "acme")
     assert answer == (0, "acme is taken on. It has no key yet: callseal keys put.\n", "")
-    assert settings_of(operator, "acme") == {}
+    assert settings_of(operator, "acme") == {"require_key_proof": True}
     assert operator.json("tenants", "list") == {"tenants": [{"tenant": "acme", "settings": "ok", "has_key": False}]}
 
 
@@ -235,5 +239,6 @@ def test_a_deleted_secret_counts_as_none(operator: Operator) -> None:
 
 def test_key_from_standard_input(operator: Operator, tmp_path: Path) -> None:
     key = x509_tenant()
-    assert operator("tenants", "add", "acme", "--key", "-", data=key.public_text.encode()).code == 0
+    arguments = ("tenants", "add", "acme", "--key", "-", "--fingerprint", key.fingerprint)
+    assert operator(*arguments, data=key.public_text.encode()).code == 0
     assert secret_of(operator, "acme") == key.public_text

@@ -56,6 +56,11 @@ class X509Tenant:
     def public_text(self) -> str:
         return self.certificate.read_text()
 
+    @property
+    def fingerprint(self) -> str:
+        shown = run(tool("openssl"), "x509", "-in", self.certificate, "-noout", "-fingerprint", "-sha256").decode()
+        return shown.partition("=")[2].strip().replace(":", "")
+
     def open(self, sealed: bytes) -> bytes:
         """Open a file with stock openssl; fails where that cannot."""
         with tempfile.NamedTemporaryFile(suffix=".p7m") as file:

@@ -344,7 +344,7 @@ def test_the_sftp_front_is_down(bench: Bench) -> None:
 
 def test_the_file_register_does_not_hear_of_downloads(bench: Bench) -> None:
     bench.monkeypatch.setattr(removal, "SETTLE_SECONDS", 0.1)
-    with bench.standing_still("file-register"):
+    with bench.standing_still("files"):
         bench.shorten("fetched state")
         message = bench.fails("fetched state")
     assert "is not in the register." in message

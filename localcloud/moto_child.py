@@ -12,7 +12,6 @@ real services keep under concurrency:
   - a transaction that DynamoDB cancels puts back its own items (else it puts back whole tables, after copying them).
 """
 
-import copy
 import functools
 import http.client
 import io
@@ -21,17 +20,12 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import xmltodict
-from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
-from moto.dynamodb import models as dynamodb
-from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3 import notifications
 from moto.s3.responses import S3Response
@@ -39,8 +33,11 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 
-# A table, hash key, range key, and the item that is there.
-_Place = tuple[Table, Any, Any, Any]
+# A program of its own, which is run without PYTHONPATH.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from localcloud.moto_transactions import copy_little_for_transactions
+
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _INCOMPLETE = b"<Error><Code>IncompleteBody</Code><Message>The body ended before its Content-Length.</Message></Error>"
@@ -204,51 +201,6 @@ def _remember_moved_labels() -> None:
         return answer
 
     SecretsManagerBackend.update_secret_version_stage = updated  # type: ignore[method-assign]
-
-
-def copy_little_for_transactions() -> None:
-    """Let moto's transactions copy the items that they write, and put these back when they are cancelled.
-
-    moto itself copies the whole table for each action: 100 actions on 1,000 items take seconds.
-    """
-    write = DynamoDBBackend.transact_write_items
-    if hasattr(write, "__wrapped__"):
-        return
-
-    @functools.wraps(write)
-    def transact(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-        before = list(_written(self, transact_items))
-        try:
-            write(self, transact_items)
-        except Exception:
-            _put_back(before)
-            raise
-
-    DynamoDBBackend.transact_write_items = transact  # type: ignore[method-assign]
-    dynamodb.copy = SimpleNamespace(deepcopy=_copy)  # type: ignore[assignment,attr-defined]
-
-
-def _copy(thing: Any) -> Any:
-    return thing if isinstance(thing, Table) else copy.deepcopy(thing)
-
-
-def _written(backend: DynamoDBBackend, transact_items: Sequence[dict[str, Any]]) -> Iterator[_Place]:
-    """Return the places that a transaction writes to, with copies of what is there; none for invalid actions."""
-    for ((_, action),) in (each.items() for each in transact_items):
-        with suppress(JsonRESTError, KeyError):
-            table = backend.get_table(action["TableName"])
-            hash_key, range_key = backend.get_keys_value(table, action.get("Key") or action["Item"])
-            yield table, hash_key, range_key, copy.deepcopy(table.get_item(hash_key, range_key))
-
-
-def _put_back(places: Sequence[_Place]) -> None:
-    for table, hash_key, range_key, item in places:
-        if item is None:
-            table.delete_item(hash_key, range_key)
-        elif range_key:
-            table.items[hash_key][range_key] = item
-        else:
-            table.items[hash_key] = item
 
 
 def _announce_versions() -> None:

@@ -159,8 +159,10 @@ def test_every_tenants_key_is_judged_anew_by_command(cloud: Cloud, tmp_path: Pat
     good, weak = x509_tenant("p256", "rechecked"), x509_tenant("rsa1024", "rechecked")
     assert cloud("tenants", "add", "eta", "--key", good.certificate, *compared(good)).code == 0
     assert cloud.json("keys", "recheck", "eta") == {"tenants": [{"tenant": "eta", "verdict": "accepted"}]}
-    secrets = boto3.client("secretsmanager", endpoint_url=cloud.outputs["EndpointUrl"],
-                           region_name=cloud.outputs["Region"], aws_access_key_id="x", aws_secret_access_key="x")  # fmt: skip
+    secrets: Any = boto3.client(
+        "secretsmanager", endpoint_url=cloud.outputs["EndpointUrl"], region_name=cloud.outputs["Region"],
+        aws_access_key_id="x", aws_secret_access_key="x",
+    )  # fmt: skip
     name = f"{cloud.outputs['StackName']}/tenants/theta/public-key"
     secrets.create_secret(Name=name, SecretString=weak.public_text)
     verdicts = cloud.json("keys", "recheck", "--all", code=1)["tenants"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.privacy.watch import KINDS, WATCH, Leak, Watch
+from tests.privacy.watch import KINDS, NAMED, WATCH, Leak, Watch
 
 READ, LEAKS = "privacy-read", "privacy-leaks"
 
@@ -55,6 +55,8 @@ class Privacy:
         counts = ", ".join(f"{read[kind]:,} {kind}s" for kind in KINDS)
         leaks = sorted(self.watch.leaks)
         terminalreporter.write_line(f"privacy: {counts} read, {len(leaks)} leaks", green=not leaks, red=bool(leaks))
+        if read[NAMED]:
+            terminalreporter.write_line(f"privacy: {read[NAMED]:,} times an {NAMED}, as landing keys had it")
         for leak in leaks:
             terminalreporter.write_line(f"  {leak}", red=True)
 

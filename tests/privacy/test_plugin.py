@@ -17,6 +17,7 @@ def test_first():
     WATCH.metric("{{}}")
 
 def test_second():
+    WATCH.landed("acme/+46701234567.wav")
     WATCH.audit({{"source": {{"key": "acme/+46701234567.wav"}}, "outputs": None}})
 """
 
@@ -36,6 +37,7 @@ def run(folder: Path, first: str, *arguments: str) -> tuple[int, str]:
 def test_run_without_leaks_says_what_was_read(tmp_path: Path, workers: list[str]) -> None:
     status, printed = run(tmp_path, "delivered", *workers)
     assert "privacy: 1 log lines, 1 metrics, 1 audit events read, 0 leaks" in printed
+    assert "privacy: 1 times an audit event with a caller's number in its file's name" in printed
     assert status == 0
 
 

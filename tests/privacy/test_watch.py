@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from tests.delivery.conftest import clock, cloud, encrypt_recording, network
 from tests.privacy import hooks, watch
-from tests.privacy.watch import CALLERS, SPOKEN, Watch
+from tests.privacy.watch import CALLERS, NAMED, SPOKEN, Watch
 from tests.support.keys import openpgp_tenant, x509_tenant
 from tests.support.stack import Stack, sqs_event
 
@@ -61,7 +61,7 @@ def leaked(own: Watch) -> set[str]:
     ("secret", "what"), [*((one, "a caller's number") for one in CALLERS), *((one, "what was said") for one in SPOKEN)]
 )
 def test_canary_is_seen_in_every_form_and_place(secret: str, what: str, form: str) -> None:
-    own, written = Watch(), FORMS[form](secret)
+    own, written = watching(), FORMS[form](secret)
     own.log(f'{{"level": "INFO", "message": "x {written} y"}}')
     own.metric(f'{{"_aws": {{}}, "Stack": "{written}"}}')
     own.audit({**DETAIL, "message": f"It was {written}."})
@@ -75,6 +75,13 @@ def test_landing_key_is_seen_in_logs_and_metrics(form: str) -> None:
     own.log("x" + FORMS[form]("acme/2026/Åsa 1.wav") + "y")
     own.metric(FORMS[form]("acme/2026/Åsa 1.wav"))
     assert leaked(own) == {"log line: a landing key", "metric: a landing key"}
+
+
+def watching() -> Watch:
+    """Give a watch that knows of the landing key in DETAIL."""
+    own = Watch()
+    own.landed(DETAIL["source"]["key"])
+    return own
 
 
 def ssh_key() -> str:
@@ -91,7 +98,7 @@ def test_key_text_is_seen_whole_and_in_part(which: str, cut: slice) -> None:
         "OpenPGP key": openpgp_tenant("cv25519").public_text,
         "SSH key": f'# acme\nfrom="192.0.2.0/24" ssh-rsa {ssh_key()} it@acme.example\n',
     }
-    own = Watch()
+    own = watching()
     own.learn(texts[which])
     lines = [line for line in texts[which].splitlines() if len(line) == 64] or [ssh_key()]
     body = "".join(lines)[cut]
@@ -108,6 +115,7 @@ def test_what_may_stand_there_is_no_leak() -> None:
     own.landed(f"acme/+{CALLERS[0]}.wav")
     own.audit(DETAIL)
     own.audit({**DETAIL, "outputs": None})
+    assert own.read.pop(NAMED) > 0, "it is counted, as what a landing key brings"
     own.log(json.dumps({"message": "recording delivered", "tenant": "acme", "event_id": "0" * 32, "size": 7}))
     own.log("-----BEGIN CERTIFICATE----- and no '-----BEGIN PGP PUBLIC KEY BLOCK-----'")
     own.metric('{"Stack": "callseal-test", "BytesSealed": [4670123]}')
@@ -202,3 +210,22 @@ def test_any_logger_is_read_wherever_it_writes(own: Watch, encrypt_recording: Mo
 def test_members_beside_the_message_are_read(own: Watch, encrypt_recording: ModuleType) -> None:
     Logger(service="callseal").warning("x", extra={"why": SPOKEN[1]})
     assert leaked(own) == {"log line: what was said"}
+
+
+def test_caller_in_a_files_name_is_a_leak_unless_the_landing_key_holds_it() -> None:
+    own, named = Watch(), {**DETAIL, "source": {**DETAIL["source"], "key": f"acme/+{CALLERS[0]}.wav"}}
+    own.audit(named)
+    assert leaked(own) == {"audit event: a caller's number that no landing key holds"}
+    own = Watch()
+    own.landed(f"acme/+{CALLERS[0]}.wav")
+    own.audit(named)
+    assert leaked(own) == set()
+    own.forget_landed()
+    own.audit(named)
+    assert leaked(own) == {"audit event: a caller's number that no landing key holds"}
+
+
+def test_what_was_said_is_a_leak_in_a_files_name_as_well() -> None:
+    own = watching()
+    own.audit({**DETAIL, "session": {"path": f"/bucket/acme/{SPOKEN[0]}.wav"}})
+    assert leaked(own) == {"audit event: what was said"}

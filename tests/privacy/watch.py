@@ -1,7 +1,8 @@
 """The watch: reads every log line, metric and audit event of a test run, and keeps what should not have stood there.
 
 What it looks for: callers' numbers, landing keys (in logs and metrics; audit events name them, in three members), key
-texts, and what was said in recordings; plain, in base64, in hex, and as a URL writes it.
+texts, and what was said in recordings; plain, in base64, in hex, and as a URL writes it. A caller's number may be in an
+audit event in one case: a landing key holds it, and the event names that key. Such events are counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ CALLERS = ("46701234567", "4915112345678")
 # Stand in the recordings that tests land.
 SPOKEN = ("what was said", "what the caller said")
 KINDS = ("log line", "metric", "audit event")
+NAMED = "audit event with a caller's number in its file's name"
 
 _CHUNK = 16
 _MATERIAL_LINE = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
@@ -50,6 +52,7 @@ class Watch:
         self.leaks: set[Leak] = set()
         self._material: set[str] = set()
         self._landed: deque[str] = deque(maxlen=64)
+        self._in_names: set[str] = set()
 
     def learn(self, key_text: str) -> None:
         """Take a key's text, public or private: no 31 characters in a row of it may ever be written."""
@@ -61,12 +64,14 @@ class Watch:
 
     def landed(self, key: str) -> None:
         """Take a landing key."""
+        self._in_names.update(caller for caller in CALLERS if any(form in key for form in forms(caller)))
         if _LANDING_KEY.fullmatch(key):
             self._landed.append(key)
 
     def forget_landed(self) -> None:
         """Begin a test: the keys of the one before are nobody's now."""
         self._landed.clear()
+        self._in_names.clear()
 
     def log(self, text: str, *, again: bool = False) -> None:
         """Read what a function has logged, once or more; a line that is read again counts no more."""
@@ -85,9 +90,15 @@ class Watch:
         source, session = (
             {**(detail.get(name) or {}), member: ""} for name, member in (("source", "key"), ("session", "path"))
         )
-        rest = {**detail, "source": source, "outputs": outputs, "session": session}
-        text = json.dumps(rest, ensure_ascii=False)
-        self._look("audit event", text, [*self._found(text, CALLERS, "a caller's number"), *self._content(text)])
+        rest = json.dumps({**detail, "source": source, "outputs": outputs, "session": session}, ensure_ascii=False)
+        keys = [output.get("key") for output in detail.get("outputs") or []]
+        keys += [(detail.get("source") or {}).get("key"), (detail.get("session") or {}).get("path")]
+        names = json.dumps(keys, ensure_ascii=False)
+        unnamed = tuple(caller for caller in CALLERS if caller not in self._in_names)
+        found = [*self._found(rest, CALLERS, "a caller's number"), *self._content(rest + names)]
+        found += self._found(names, unnamed, "a caller's number that no landing key holds")
+        self.read[NAMED] += bool(list(self._found(names, CALLERS, "")))
+        self._look("audit event", rest, found)
 
     def put_events(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Read the events of a PutEvents request."""

@@ -16,7 +16,8 @@ from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.request import normalize_request
 
-from localcloud.moto_child import copy_little_for_transactions, heed_etags_of_batch_deletes
+from localcloud.moto_child import heed_etags_of_batch_deletes
+from localcloud.moto_transactions import copy_little_for_transactions
 from tests.privacy.watch import WATCH
 
 REGION = "eu-north-1"

@@ -12,6 +12,7 @@ from tests.keys.case import Case
 from tests.support.keys import gpg, openpgp_tenant, run, tool, x509_tenant
 from tests.support.openpgp_keys import Key, home, packets_of
 from tests.unit.verdicts import armour
+from tests.vectors.cases import CASES as CASES_OF_OTHERS
 
 LABEL = "PGP PUBLIC KEY BLOCK"
 SUBKEY, SECRET_SUBKEY = 14, 7
@@ -89,6 +90,10 @@ def with_headers() -> str:
     return key("cv25519").text.replace("BLOCK-----\n", "BLOCK-----\nVersion: GnuPG v2\nComment: ours, of 2026\n", 1)
 
 
+def case(name: str) -> str:
+    return (CASES_OF_OTHERS / name).read_text()
+
+
 def cut(text: str) -> str:
     return text[: len(text) // 2]
 
@@ -104,7 +109,6 @@ USABLE = [
     *(Case(f"EC {name}", lambda name=name: key(name).text)
       for name in ("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "secp256k1")),
     Case("DSA 2048 with ElGamal 2048", lambda: key("elg2048").text),
-    Case("RSA 1024 that signs, Curve25519 that encrypts", lambda: Key("rsa1024").add("cv25519").text),
     Case("a primary key that encrypts itself", lambda: Key("rsa2048", "sign,encr").text),
     Case("that never ends", lambda: Key(expires="0").add(expires="0").text),
     Case("by sq, Curve25519", lambda: sq()),
@@ -117,17 +121,26 @@ USABLE = [
     Case("without the armour's checksum", without_checksum),
     Case("with armour headers", with_headers),
     Case("CRLF line ends", lambda: key("cv25519").text.replace("\n", "\r\n")),
+    Case("an old and a new export of one key, whose old subkey is revoked",
+         lambda: case("pgp-old-and-new-export/c2_both.asc")),
+    Case("its subkey expired, a primary key that encrypts",
+         lambda: case("pgp-subkey-expired-primary-encrypts/c1_sce_expired_sub.asc")),
+    Case("a marker packet first", lambda: case("pgp-marker-packet-first/marker.asc")),
     Case("in the middle of a letter", lambda: f"Hi,\nhere it is:\n\n{key('cv25519').text}\nYours, Bob\n"),
 ]  # fmt: skip
 CASES = [
     *USABLE,
     Case("RSA 1024", lambda: key("rsa1024").text, Reason.KEY_TOO_WEAK, WEAK),
+    Case("RSA 1024 that signs, Curve25519 that encrypts", lambda: Key("rsa1024").add("cv25519").text,
+         Reason.KEY_TOO_WEAK, WEAK),
     Case("DSA 2048 with ElGamal 1024", lambda: key("elg1024").text, Reason.KEY_TOO_WEAK, WEAK),
     Case("for signatures only, Ed25519", lambda: Key().text, Reason.KEY_NOT_FOR_ENCRYPTION),
     Case("for signatures only, RSA", lambda: Key("rsa2048", "sign").text, Reason.KEY_NOT_FOR_ENCRYPTION),
     Case("for signatures only, by sq", lambda: sq("--cannot-encrypt"), Reason.KEY_NOT_FOR_ENCRYPTION),
     Case("with a subkey that is not its own", stolen, Reason.KEY_NOT_FOR_ENCRYPTION),
     Case("revoked", lambda: Key().add().revoke().text, Reason.KEY_REVOKED),
+    Case("with its revocation certificate beside it",
+         lambda: case("pgp-revocation-certificate-beside/c3_two_blocks.asc"), Reason.KEY_REVOKED),
     Case("its subkey revoked", lambda: Key().add().revoke_subkey(1).text, Reason.KEY_REVOKED),
     Case("expired", lambda: old().text, Reason.KEY_EXPIRED),
     Case("its subkey expired", lambda: Key(expires="0", days=-100).add(expires="30d", days=-100).text,

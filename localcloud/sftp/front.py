@@ -14,18 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_ssh_private_key,
-)
-
 from localcloud.errors import StartError
 from localcloud.events import native_event
 from localcloud.processes import ChildEndedError, ChildSilentError, JsonChild, LineSink
+from localcloud.sftp.host_keys import host_keys
 from localcloud.sftp.logins import Invoke, Logins
 from localcloud.sftp.relay import Relay
 from localcloud.sftp.s3_gate import S3Gate, Watcher
@@ -111,11 +103,12 @@ class SftpFront:
 
     def _start(self, logins: Logins, rclone: str, port: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        public = _host_key(self._folder / "host_key")
+        keys = host_keys(self._folder)
         bridge = _Bridge(logins)
         self._exits.callback(bridge.close)
         self._write_ask(bridge)
-        command = [rclone, "serve", "sftp", "--addr", f"{HOST}:0", "--key", "host_key", "--auth-proxy", "./ask"]
+        command = [rclone, "serve", "sftp", "--addr", f"{HOST}:0", "--auth-proxy", "./ask"]
+        command += [word for name in keys for word in ("--key", name)]
         self._child = JsonChild(
             _HERE / "rclone_child.py", [*command, *_FLAGS], _environment(), self._folder, self._rclone_line
         )
@@ -128,7 +121,8 @@ class SftpFront:
             raise StartError(f"The SFTP front cannot listen on port {port} of {HOST}: {exc.strerror}.") from exc
         self._exits.callback(relay.close)
         self.port = relay.port
-        (self._folder / "known_hosts").write_text(f"[{HOST}]:{self.port} {public}\n", encoding="utf-8")
+        known = "".join(f"[{HOST}]:{self.port} {public}\n" for public in keys.values())
+        (self._folder / "known_hosts").write_text(known, encoding="utf-8")
 
     def _await_start(self) -> dict[str, Any]:
         try:
@@ -199,16 +193,6 @@ class _Bridge:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def _host_key(path: Path) -> str:
-    """Make the host key of this state folder at its first use; gives its public half."""
-    if not path.exists():
-        made = Ed25519PrivateKey.generate()
-        path.touch(mode=0o600)
-        path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    key = load_ssh_private_key(path.read_bytes(), None)
-    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def _environment() -> Mapping[str, str]:

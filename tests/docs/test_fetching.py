@@ -58,11 +58,17 @@ def test_every_command_of_the_page_is_run_by_a_test() -> None:
 
 
 def test_the_hosts_fingerprint_is_the_fronts(front: Front, tmp_path: Path) -> None:  # noqa: F811
-    shown = run("host", front, tmp_path).split()[1]
+    shown = run("host", front, tmp_path)
     known = subprocess.run(
         ["ssh-keygen", "-lf", front.state / "sftp/known_hosts"], capture_output=True, text=True, check=True
     )
-    assert shown == known.stdout.split()[1]
+    assert fingerprints(shown) == fingerprints(known.stdout)
+    assert set(fingerprints(shown)) == {"(ED25519)", "(ECDSA)", "(RSA)"}
+
+
+def fingerprints(listing: str) -> dict[str, str]:
+    """Return the fingerprints that ssh-keygen printed, by the kind of key."""
+    return {line.split()[-1]: line.split()[1] for line in listing.splitlines()}
 
 
 def test_a_file_is_fetched_by_hand(desk: Path, front: Front) -> None:  # noqa: F811

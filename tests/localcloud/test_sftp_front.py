@@ -36,7 +36,7 @@ def served_by_rclone(pids: list[int]) -> bool:
 
 
 def test_it_listens_where_it_is_told_and_keeps_its_host_key(tmp_path: Path) -> None:
-    port, keys = free_port(), []
+    port, keys = free_port(), list[list[bytes]]()
     for _ in range(2):
         with LocalCloud(state_dir=tmp_path, sftp_port=port) as cloud:
             written = json.loads((tmp_path / "outputs.json").read_text())
@@ -45,8 +45,10 @@ def test_it_listens_where_it_is_told_and_keeps_its_host_key(tmp_path: Path) -> N
                 assert client.recv(8) == b"SSH-2.0-"
             pids = cloud.pids()
             assert served_by_rclone(pids)
-            keys.append((tmp_path / "sftp/host_key").read_bytes())
-            assert (tmp_path / "sftp/host_key").stat().st_mode & 0o077 == 0
+            files = sorted((tmp_path / "sftp").glob("host_key*"))
+            assert [file.name for file in files] == ["host_key", "host_key_ecdsa", "host_key_rsa"]
+            assert [file.stat().st_mode & 0o077 for file in files] == [0, 0, 0]
+            keys.append([file.read_bytes() for file in files])
             assert (tmp_path / "sftp/word").stat().st_mode & 0o077 == 0
         assert not any(is_running(pid) for pid in pids)
         with pytest.raises(OSError, match="refused"), socket.create_connection(("127.0.0.1", port)):

@@ -196,6 +196,12 @@ def test_by_setting_a_tenant_removes_what_it_has_fetched(front: Front) -> None:
     assert list(front.delivered()) == ["nordlys/a.wav.p7m"]
 
 
+@pytest.mark.parametrize("algorithm", ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"])
+def test_a_client_that_takes_one_kind_of_host_key_connects(front: Front, algorithm: str) -> None:
+    done = front.sftp("ls\n", HostKeyAlgorithms=algorithm)
+    assert done.returncode == 0, done.stderr
+
+
 def test_paramiko_is_told_who_it_talks_to(front: Front) -> None:
     host_key = (front.state / "sftp/known_hosts").read_text().split()[2]
     with paramiko.Transport(("127.0.0.1", front.port)) as transport:

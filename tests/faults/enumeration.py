@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from tests.faults.environment import READ_TIMEOUT
 from tests.faults.scenarios import BY_NAME
 from tests.faults.trial import Bench, Case, Point, Trouble
 from tests.support.fault_proxy import BreakBody, CutAfter, CutBefore, Fault, Hang, Late, Refuse, Twice
 
-TOO_LATE = READ_TIMEOUT + 0.2
 # Refused for good, as the SDK sees it.
 FINAL = (Refuse(400, "InvalidRequest"), Refuse(403, "AccessDenied"), Refuse(404, "NoSuchKey"),
          Refuse(412, "PreconditionFailed"))  # fmt: skip
 # Not carried out, and carried out without a (whole) answer: the SDK tries both again by itself.
-UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(TOO_LATE), CutBefore())
-DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late(TOO_LATE))
+UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(), CutBefore())
+DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late())
 KILLS = (Trouble("kill before"), Trouble("kill after"))
 # Of each way to fail one, lasting: what a first look needs.
 FEW = (Trouble("invocation", Refuse(503, "SlowDown")), Trouble("invocation", CutAfter()),

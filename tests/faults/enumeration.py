@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from tests.faults.attempt import Case, Point, Trouble
+from tests.faults.duties import DUTIES
 from tests.faults.scenarios import BY_NAME
-from tests.faults.trial import Bench, Case, Point, Trouble
+from tests.faults.trial import Bench
 from tests.support.fault_proxy import BreakBody, CutAfter, CutBefore, Fault, Hang, Late, Refuse, Twice
 
 # Refused for good, as the SDK sees it.
@@ -15,6 +17,7 @@ FINAL = (Refuse(400, "InvalidRequest"), Refuse(403, "AccessDenied"), Refuse(404,
 # Not carried out, and carried out without a (whole) answer: the SDK tries both again by itself.
 UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(), CutBefore())
 DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late())
+MANY = 10_000
 KILLS = (Trouble("kill before"), Trouble("kill after"))
 # Of each way to fail one, lasting: what a first look needs.
 FEW = (Trouble("invocation", Refuse(503, "SlowDown")), Trouble("invocation", CutAfter()),
@@ -29,6 +32,7 @@ def cases(bench: Bench, scenario: str, *, few: bool = False, broken: int | None 
         Case(scenario, point, trouble, broken)
         for point in points
         for trouble in (FEW if few else troubles(point, points))
+        if not _is_believed(scenario, point, trouble)
     ]
 
 
@@ -49,6 +53,17 @@ def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:
 @cache
 def points_of(bench: Bench, scenario: str) -> list[Point]:
     """List the requests of a scenario, by running it without trouble; twice, for a slow machine makes the SDK retry."""
-    disturbed = BY_NAME[scenario].disturbed
+    duty = DUTIES.get(scenario)
+    disturbed = duty.disturbed if duty else BY_NAME[scenario].disturbed
+    most_alike = duty.most_alike if duty else MANY
     first, second = (bench.run(Case(scenario)).requests for _ in range(2))
-    return [point for point in first if point in second and (not disturbed or point.step in disturbed)]
+    return [
+        point
+        for point in first
+        if point in second and point.occurrence <= most_alike and (not disturbed or point.step in disturbed)
+    ]
+
+
+def _is_believed(scenario: str, point: Point, trouble: Trouble) -> bool:
+    duty, status = DUTIES.get(scenario), getattr(trouble.fault, "status", 0)
+    return duty is not None and (point.operation, status) in duty.believed

@@ -27,8 +27,8 @@ from unittest.mock import patch
 import boto3
 from botocore.retries.standard import ExponentialBackoff
 
-from callseal import commit, gpg, planning, wiring
-from callseal.aws import bus, calls, output_buckets, tenants, upload
+from callseal import checking, commit, gpg, planning, sftp_login, wiring
+from callseal.aws import batches, bus, calls, key_uses, output_buckets, tenants, told, upload
 from callseal.envelopes import openpgp
 from callseal.recipients import openpgp as openpgp_keys
 from callseal.recipients import x509
@@ -38,7 +38,11 @@ from tests.support.fault_proxy import in_time
 
 ATTEMPTS = 2
 PART_BYTES = 64 * 1024
-HANDLERS = {"encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing"}
+HANDLERS = {
+    "encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing", "check": "check_keys",
+    "prove": "prove_keys", "register": "register_keys", "track": "track_files", "watch": "watch_files",
+    "login": "authenticate_sftp", "audit": "audit_sftp",
+}  # fmt: skip
 # Of a function that hangs, on a machine that does much else.
 INVOCATION_SECONDS = 300.0
 IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
@@ -60,10 +64,13 @@ _client = cache(lambda service: calls.client(_session(), service))
 
 def _shorten() -> None:
     """Shorten waits, parts and start-up."""
-    HTTPConnection.getresponse = in_time  # type: ignore[method-assign]
+    HTTPConnection.getresponse = in_time  # type: ignore[method-assign,assignment]
     calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
     ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
-    bus.PAUSE_SECONDS = 0.001
+    bus.PAUSE_SECONDS = batches.PAUSE_SECONDS = key_uses.PAUSE_SECONDS = 0.001
+    # Who waits for a claim still waits for longer than it lasts.
+    told.CLAIM, checking.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
+    sftp_login.ANSWER_SECONDS = 0
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES

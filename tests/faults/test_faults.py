@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.attempt import Case
 from tests.faults.broken import VARIANTS
 from tests.faults.enumeration import FEW, cases, points_of, troubles
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.trial import Bench, Case
+from tests.faults.trial import Bench
 
 SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
 

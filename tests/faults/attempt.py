@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from tests.faults.broken import OTHER_KEY, VARIANTS
+from tests.faults.broken_duties import BROKEN_DUTIES
 from tests.faults.cloud import Cloud
 from tests.faults.environment import DiedError, Environment
 from tests.faults.model import Broken
@@ -16,6 +17,8 @@ from tests.faults.tenants import tenant
 from tests.privacy.watch import WATCH
 from tests.support.fault_proxy import CutBefore, Fault, Seen
 
+# By their numbers from 1: of the seven promises, then of the duties.
+BREAKAGES = (*VARIANTS, *BROKEN_DUTIES)
 RECEIVES = 5  # maxReceiveCount of the queues; then the message is a dead letter
 
 
@@ -188,5 +191,5 @@ class Attempt:
 
     def _new_environment(self) -> Environment:
         variables = self._cloud.environment | {OTHER_KEY: tenant("cms", "other").public_text}
-        break_it = VARIANTS[self._case.broken - 1].break_it if self._case.broken else None
+        break_it = BREAKAGES[self._case.broken - 1].break_it if self._case.broken else None
         return Environment(variables, break_it, self.clock_skew)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from tests.faults.attempt import Case, Point, Trouble
@@ -29,11 +29,13 @@ def cases(bench: Bench, scenario: str, *, few: bool = False, broken: int | None 
     story = Case(scenario, broken=broken)
     points = points_of(bench, scenario)
     return [story] + [
-        Case(scenario, point, trouble, broken)
-        for point in points
-        for trouble in (FEW if few else troubles(point, points))
-        if not _is_believed(scenario, point, trouble)
+        case for point in points for case in cases_at(scenario, point, FEW if few else troubles(point, points), broken)
     ]
+
+
+def cases_at(scenario: str, point: Point, several: Iterable[Trouble], broken: int | None = None) -> list[Case]:
+    """List troubles at a request, but for those that no service would make."""
+    return [Case(scenario, point, trouble, broken) for trouble in several if not _is_believed(scenario, point, trouble)]
 
 
 def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:

@@ -2,7 +2,8 @@
 
 Every request that a scenario makes is refused, hung, cut, broken, doubled and delayed, and the function's process is
 killed right before and right after it; a model looks on from outside. See tests/faults/model.py for what is seen as a
-broken promise, tests/faults/scenarios.py for the stories, tests/faults/enumeration.py for the faults.
+broken promise, tests/faults/scenarios.py for the stories, tests/faults/enumeration.py for the faults. The duties of the
+functions besides delivery (tests/faults/duties.py) have stories and judges of their own.
 """
 
 from __future__ import annotations

@@ -21,8 +21,10 @@ from callseal.aws.notice_queue import NoticeQueue
 from callseal.aws.sftp_keys import SftpKeys
 from callseal.aws.told import Memory
 from callseal.errors import TransientError
+from callseal.lock_audit import AuditLocks
 from callseal.tracking import Tracking
 from tests.support.fault_proxy import CutAfter, Fault, Refuse
+from tests.support.stack import AUDIT
 
 BUSY = Refuse(503, "SlowDown")
 
@@ -37,6 +39,7 @@ class BrokenDuty:
     at: tuple[int, str, int] | None = None
     how: Any = "once"
     fault: Fault | None = None
+    bucket: str = ""
 
 
 def _remember_first(kind: str, owner: Any, remember: str) -> None:
@@ -72,9 +75,9 @@ def _count_unconditionally() -> None:
     KeyUses._mark = mark_anyway  # type: ignore[method-assign]
 
 
-def _acknowledge_everything() -> None:
-    handle = Tracking.handle
-    Tracking.handle = lambda self, event: handle(self, event) and {"batchItemFailures": []}  # type: ignore[method-assign]
+def _acknowledge_everything(owner: Any) -> None:
+    handle = owner.handle
+    owner.handle = lambda self, event: handle(self, event) and {"batchItemFailures": []}
 
 
 def _another_tenants_keys() -> None:
@@ -117,7 +120,8 @@ BROKEN_DUTIES = (
     BrokenDuty("check, private key", "remembered before it is told",
                partial(_remember_first, "KeyRejected", Memory, "keep"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("register", "uses are counted unconditionally", _count_unconditionally),
-    BrokenDuty("track", "what failed is acknowledged", _acknowledge_everything, (1, "BatchGetItem", 1), "step", BUSY),
+    BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, Tracking),
+               (1, "BatchGetItem", 1), "step", BUSY),
     BrokenDuty("watch", "remembered before it is told", partial(_remember_first, "FileUnfetched", FileRegister, "keep"),
                (2, "PutItem", 1), "kill after"),
     BrokenDuty("login", "another tenant's keys open a session where the own ones cannot be read",
@@ -126,4 +130,6 @@ BROKEN_DUTIES = (
                (3, "SendMessageBatch", 1), "step", BUSY),
     BrokenDuty("login audit", "a line that comes again has another id", _ids_by_chance,
                (1, "SendMessageBatch", 1), "invocation", CutAfter()),
+    BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
+               (1, "HeadObject", 1), "step", BUSY, AUDIT),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from localcloud.moto_process import MotoProcess
 from tests.privacy.watch import WATCH
 from tests.support.stack import (
     ARCHIVE,
+    AUDIT,
     LANDING,
     REGION,
     SFTP,
@@ -63,6 +64,8 @@ class Cloud:
         make_login_settings(self._dynamodb, f"{STACK}-login-settings")
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        region: Any = {"LocationConstraint": REGION}
+        self._s3.create_bucket(Bucket=AUDIT, CreateBucketConfiguration=region, ObjectLockEnabledForBucket=True)
         self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
         self.recheck_url, _ = self._queue(f"{STACK}-recheck")
         self.notices_url, _ = self._queue(f"{STACK}-login-notices")
@@ -98,6 +101,9 @@ class Cloud:
             "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
             "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
             "AWS_REGION": REGION,
+            "AUDIT_BUCKET": AUDIT,
+            "AUDIT_LOCK_MODE": "GOVERNANCE",
+            "AUDIT_RETENTION_DAYS": "2557",
             "GPG_BINARY": "gpg",
             "POWERTOOLS_SERVICE_NAME": "callseal",
         }
@@ -174,6 +180,16 @@ class Cloud:
         except ClientError:
             return None
         return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
+
+    def put_audit(self, key: str) -> str:
+        """Put an object into the audit bucket, as Firehose does; gives its version."""
+        return str(self._s3.put_object(Bucket=AUDIT, Key=key, Body=b"{}")["VersionId"])
+
+    def lock(self, key: str, version: str) -> tuple[str | None, int | None]:
+        """Give the mode of an audit object's lock, and for how many days from its writing it is."""
+        found = self._s3.head_object(Bucket=AUDIT, Key=key, VersionId=version)
+        until = found.get("ObjectLockRetainUntilDate")
+        return found.get("ObjectLockMode"), (until - found["LastModified"]).days if until else None
 
     def tags(self, key: str) -> dict[str, str]:
         """Give a landed object's tags; none where it is gone."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tests.faults.duty import Duty
 from tests.faults.key_duties import Check, CheckRejected, Prove, ProveWrong, Register
 from tests.faults.sftp_duties import Login, LoginAudit, Track, Watch
+from tests.faults.trail_duties import Lock
 
-DUTIES: Mapping[str, type[Duty]] = {
-    duty.name: duty for duty in (Prove, ProveWrong, Check, CheckRejected, Register, Track, Watch, Login, LoginAudit)
-}
+_ALL = (Prove, ProveWrong, Check, CheckRejected, Register, Track, Watch, Login, LoginAudit, Lock)
+DUTIES: Mapping[str, type[Duty]] = {duty.name: duty for duty in _ALL}

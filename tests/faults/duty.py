@@ -111,8 +111,9 @@ class Duty(Attempt):
             self.complain(TWICE, f"a {kind} event, repeated, says something else of {differing}")
 
 
-def notification_of(bucket: str, key: str) -> str:
+def notification_of(bucket: str, key: str, **members: str) -> str:
     """Write S3's notification of an object that was put."""
+    thing = {"key": key, "size": 14, "eTag": "e", **members}
     record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-              "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": 14, "eTag": "e"}}}  # fmt: skip
+              "s3": {"bucket": {"name": bucket}, "object": thing}}  # fmt: skip
     return json.dumps({"Records": [record]})

@@ -76,7 +76,8 @@ def test_neglected_duty_is_seen(bench: Bench, number: int) -> None:
     case = Case(neglect.duty, broken=broken)
     if neglect.at:
         step, operation, occurrence = neglect.at
-        case = Case(neglect.duty, Point(step, operation, "", occurrence), Trouble(neglect.how, neglect.fault), broken)
+        point = Point(step, operation, neglect.bucket, occurrence)
+        case = Case(neglect.duty, point, Trouble(neglect.how, neglect.fault), broken)
 
     result = bench.run(case)
 

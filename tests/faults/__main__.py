@@ -2,7 +2,8 @@
 
 Every request that a scenario makes is refused, hung, cut, broken, doubled and delayed, and the function's process is
 killed right before and right after it; a model looks on from outside. See tests/faults/model.py for what is seen as a
-broken promise, tests/faults/scenarios.py for the stories, tests/faults/enumeration.py for the faults.
+broken promise, tests/faults/scenarios.py for the stories, tests/faults/enumeration.py for the faults. The duties of the
+functions besides delivery (tests/faults/duties.py) have stories and judges of their own.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 from tests.faults import worker
+from tests.faults.attempt import Case, Result
 from tests.faults.broken import VARIANTS
+from tests.faults.duties import DUTIES
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.trial import Case, Result
 
 AT_A_TIME = 10
 # A try waits about as long as it works: for what hangs and what is late, and for the other processes.
 WORKERS = 2 * (os.cpu_count() or 1)
 TELL_SECONDS = 20.0
+NAMES = [*(scenario.name for scenario in SCENARIOS), *DUTIES]
 
 
 def main() -> int:
     """Run; gives the exit code."""
     options = _options()
     few = options.few or options.broken is not None
-    names = [scenario.name for scenario in SCENARIOS if not options.scenario or scenario.name in options.scenario]
+    names = [name for name in NAMES if not options.scenario or name in options.scenario]
     if options.broken:
         names = [name for name in names if name in VARIANTS[options.broken - 1].scenarios]
         print(f"promise {options.broken} is broken on purpose: {VARIANTS[options.broken - 1].what}")
@@ -54,7 +57,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--broken", type=int, choices=range(1, len(VARIANTS) + 1), metavar="N",
                         help="break this promise on purpose; a small selection must end with 1")  # fmt: skip
-    parser.add_argument("--scenario", action="append", choices=[one.name for one in SCENARIOS], metavar="NAME")
+    parser.add_argument("--scenario", action="append", choices=NAMES, metavar="NAME")
     parser.add_argument("--few", action="store_true", help="a few faults of each kind instead of all")
     parser.add_argument("--workers", type=int, default=WORKERS, help=f"processes that try at once [{WORKERS}]")
     return parser.parse_args()

@@ -14,10 +14,25 @@ from botocore.exceptions import ClientError
 
 from localcloud.moto_process import MotoProcess
 from tests.privacy.watch import WATCH
-from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, make_sweep_memory
+from tests.support.stack import (
+    ARCHIVE,
+    AUDIT,
+    LANDING,
+    REGION,
+    SFTP,
+    make_file_register,
+    make_login_settings,
+    make_sweep_memory,
+    make_tables,
+)
 
 STACK = "callseal-faults"
 BUS, SWEEPS = f"{STACK}-audit", f"{STACK}-sweep"
+# The tables of the duties besides delivery, with their keys.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "key-register": ("tenant", "fingerprint"), "key-events": ("event_id",), "files": ("tenant", "key"),
+    "login-settings": ("tenant",),
+}  # fmt: skip
 BUCKETS = (LANDING, SFTP, ARCHIVE)
 # Small files, so that a try is fast, and all the same of several parts.
 SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1"}
@@ -44,10 +59,16 @@ class Cloud:
         self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
         self._dynamodb = self._moto.client("dynamodb")
         make_sweep_memory(self._dynamodb, SWEEPS)
+        make_tables(self._dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
+        make_file_register(self._dynamodb, f"{STACK}-files")
+        make_login_settings(self._dynamodb, f"{STACK}-login-settings")
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        region: Any = {"LocationConstraint": REGION}
+        self._s3.create_bucket(Bucket=AUDIT, CreateBucketConfiguration=region, ObjectLockEnabledForBucket=True)
         self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
         self.recheck_url, _ = self._queue(f"{STACK}-recheck")
+        self.notices_url, _ = self._queue(f"{STACK}-login-notices")
         self._audit_url, audit_arn = self._queue("audit")
         self._events.create_event_bus(Name=BUS)
         self._events.put_rule(Name="audit", EventBusName=BUS, EventPattern='{"source": ["callseal"]}')
@@ -71,6 +92,18 @@ class Cloud:
             "AUDIT_BUS": BUS,
             "KEY_REGISTER": f"{STACK}-key-register",
             "KEY_EVENTS": f"{STACK}-key-events",
+            "FILE_REGISTER": f"{STACK}-files",
+            "SFTP_RETENTION_DAYS": "7",
+            "LOGIN_SETTINGS": f"{STACK}-login-settings",
+            "LOGIN_NOTICE_QUEUE_URL": self.notices_url,
+            "SFTP_SERVER_ID": "s-1",
+            "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
+            "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
+            "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
+            "AWS_REGION": REGION,
+            "AUDIT_BUCKET": AUDIT,
+            "AUDIT_LOCK_MODE": "GOVERNANCE",
+            "AUDIT_RETENTION_DAYS": "2557",
             "GPG_BINARY": "gpg",
             "POWERTOOLS_SERVICE_NAME": "callseal",
         }
@@ -90,6 +123,32 @@ class Cloud:
         """Throw away what sweeps remember: the next trial's clock is behind it."""
         self._dynamodb.delete_item(TableName=SWEEPS, Key={"id": {"S": "sweep"}})
 
+    def items(self, table: str, tenant: str, key: str) -> dict[str, dict[str, Any]]:
+        """Give a tenant's items in a table by their sort key, as plain values."""
+        found = self._dynamodb.scan(TableName=f"{STACK}-{table}", ConsistentRead=True)["Items"]
+        plain = [{name: int(value["N"]) if "N" in value else value.get("S") for name, value in item.items()}
+                 for item in found]  # fmt: skip
+        return {item[key]: {name: value for name, value in item.items() if value is not None}
+                for item in plain if item["tenant"] == tenant}  # fmt: skip
+
+    def change_challenge(self, tenant: str, name: str, attempts: int) -> None:
+        """Let so many answers to a challenge have been wrong."""
+        self._dynamodb.update_item(
+            TableName=f"{STACK}-key-register",
+            Key={"tenant": {"S": tenant}, "fingerprint": {"S": f"challenge#{name}"}},
+            UpdateExpression="SET attempts = :attempts",
+            ExpressionAttributeValues={":attempts": {"N": str(attempts)}},
+        )
+
+    def forget_duties(self, tenant: str) -> None:
+        """Empty the tables of the duties, and a tenant's SFTP area."""
+        for table, keys in TABLES.items():
+            for item in self._dynamodb.scan(TableName=f"{STACK}-{table}")["Items"]:
+                self._dynamodb.delete_item(TableName=f"{STACK}-{table}", Key={name: item[name] for name in keys})
+        for key in self.listing(SFTP):
+            if key.startswith(f"{tenant}/"):
+                self._s3.delete_object(Bucket=SFTP, Key=key)
+
     def put_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
         """Put a tenant's settings."""
         name = f"/{STACK}/tenants/{tenant}/settings"
@@ -97,8 +156,12 @@ class Cloud:
 
     def put_key(self, tenant: str, text: str) -> str:
         """Paste a tenant's key; gives the secret's version."""
+        return self.put_secret(tenant, "public-key", text)
+
+    def put_secret(self, tenant: str, which: str, text: str) -> str:
+        """Put one of a tenant's secrets; gives its version."""
         WATCH.learn(text)
-        name = f"{STACK}/tenants/{tenant}/public-key"
+        name = f"{STACK}/tenants/{tenant}/{which}"
         try:
             answer = self._secrets.put_secret_value(SecretId=name, SecretString=text)
         except self._secrets.exceptions.ResourceNotFoundException:
@@ -117,6 +180,16 @@ class Cloud:
         except ClientError:
             return None
         return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
+
+    def put_audit(self, key: str) -> str:
+        """Put an object into the audit bucket, as Firehose does; gives its version."""
+        return str(self._s3.put_object(Bucket=AUDIT, Key=key, Body=b"{}")["VersionId"])
+
+    def lock(self, key: str, version: str) -> tuple[str | None, int | None]:
+        """Give the mode of an audit object's lock, and for how many days from its writing it is."""
+        found = self._s3.head_object(Bucket=AUDIT, Key=key, VersionId=version)
+        until = found.get("ObjectLockRetainUntilDate")
+        return found.get("ObjectLockMode"), (until - found["LastModified"]).days if until else None
 
     def tags(self, key: str) -> dict[str, str]:
         """Give a landed object's tags; none where it is gone."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
-from tests.faults.environment import READ_TIMEOUT
+from tests.faults.attempt import Case, Point, Trouble
+from tests.faults.duties import DUTIES
 from tests.faults.scenarios import BY_NAME
-from tests.faults.trial import Bench, Case, Point, Trouble
+from tests.faults.trial import Bench
 from tests.support.fault_proxy import BreakBody, CutAfter, CutBefore, Fault, Hang, Late, Refuse, Twice
 
-TOO_LATE = READ_TIMEOUT + 0.2
 # Refused for good, as the SDK sees it.
 FINAL = (Refuse(400, "InvalidRequest"), Refuse(403, "AccessDenied"), Refuse(404, "NoSuchKey"),
          Refuse(412, "PreconditionFailed"))  # fmt: skip
 # Not carried out, and carried out without a (whole) answer: the SDK tries both again by itself.
-UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(TOO_LATE), CutBefore())
-DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late(TOO_LATE))
+UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(), CutBefore())
+DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late())
+MANY = 10_000
 KILLS = (Trouble("kill before"), Trouble("kill after"))
 # Of each way to fail one, lasting: what a first look needs.
 FEW = (Trouble("invocation", Refuse(503, "SlowDown")), Trouble("invocation", CutAfter()),
@@ -28,10 +29,13 @@ def cases(bench: Bench, scenario: str, *, few: bool = False, broken: int | None 
     story = Case(scenario, broken=broken)
     points = points_of(bench, scenario)
     return [story] + [
-        Case(scenario, point, trouble, broken)
-        for point in points
-        for trouble in (FEW if few else troubles(point, points))
+        case for point in points for case in cases_at(scenario, point, FEW if few else troubles(point, points), broken)
     ]
+
+
+def cases_at(scenario: str, point: Point, several: Iterable[Trouble], broken: int | None = None) -> list[Case]:
+    """List troubles at a request, but for those that no service would make."""
+    return [Case(scenario, point, trouble, broken) for trouble in several if not _is_believed(scenario, point, trouble)]
 
 
 def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:
@@ -51,6 +55,17 @@ def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:
 @cache
 def points_of(bench: Bench, scenario: str) -> list[Point]:
     """List the requests of a scenario, by running it without trouble; twice, for a slow machine makes the SDK retry."""
-    disturbed = BY_NAME[scenario].disturbed
+    duty = DUTIES.get(scenario)
+    disturbed = duty.disturbed if duty else BY_NAME[scenario].disturbed
+    most_alike = duty.most_alike if duty else MANY
     first, second = (bench.run(Case(scenario)).requests for _ in range(2))
-    return [point for point in first if point in second and (not disturbed or point.step in disturbed)]
+    return [
+        point
+        for point in first
+        if point in second and point.occurrence <= most_alike and (not disturbed or point.step in disturbed)
+    ]
+
+
+def _is_believed(scenario: str, point: Point, trouble: Trouble) -> bool:
+    duty, status = DUTIES.get(scenario), getattr(trouble.fault, "status", 0)
+    return duty is not None and (point.operation, status) in duty.believed

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http.client import HTTPConnection
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.forkserver import ensure_running
@@ -26,19 +27,25 @@ from unittest.mock import patch
 import boto3
 from botocore.retries.standard import ExponentialBackoff
 
-from callseal import commit, gpg, planning, wiring
-from callseal.aws import bus, calls, output_buckets, tenants, upload
+from callseal import checking, commit, gpg, planning, sftp_login, wiring
+from callseal.aws import batches, bus, calls, key_uses, output_buckets, tenants, told, upload
 from callseal.envelopes import openpgp
 from callseal.recipients import openpgp as openpgp_keys
 from callseal.recipients import x509
 from tests.privacy.hooks import as_lambda_logs
 from tests.support import functions
+from tests.support.fault_proxy import in_time
 
-READ_TIMEOUT = 0.3
 ATTEMPTS = 2
 PART_BYTES = 64 * 1024
-HANDLERS = {"encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing"}
-INVOCATION_SECONDS = 30.0
+HANDLERS = {
+    "encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing", "check": "check_keys",
+    "prove": "prove_keys", "register": "register_keys", "track": "track_files", "watch": "watch_files",
+    "login": "authenticate_sftp", "audit": "audit_sftp",
+    "lock": "lock_audit",
+}  # fmt: skip
+# Of a function that hangs, on a machine that does much else.
+INVOCATION_SECONDS = 300.0
 IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
 
 _ahead = timedelta()
@@ -58,10 +65,13 @@ _client = cache(lambda service: calls.client(_session(), service))
 
 def _shorten() -> None:
     """Shorten waits, parts and start-up."""
-    calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
+    HTTPConnection.getresponse = in_time  # type: ignore[method-assign,assignment]
     calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
     ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
-    bus.PAUSE_SECONDS = 0.001
+    bus.PAUSE_SECONDS = batches.PAUSE_SECONDS = key_uses.PAUSE_SECONDS = 0.001
+    # Who waits for a claim still waits for longer than it lasts.
+    told.CLAIM, checking.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
+    sftp_login.ANSWER_SECONDS = 0
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES

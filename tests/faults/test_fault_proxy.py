@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from threading import Barrier
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests.support.fault_proxy import (
     Refuse,
     Seen,
     Twice,
+    in_time,
 )
 from tests.support.stack import REGION
 
@@ -59,9 +61,9 @@ class Line:
         self.seen.append(seen)
         return self.faults.pop(seen.operation, None)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, read_timeout: int = 60) -> Any:
         session = boto3.session.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name=REGION)
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=2, max_pool_connections=4)
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout, max_pool_connections=4)
         return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
 
@@ -137,6 +139,17 @@ def test_refusals_come_in_the_services_own_form(line: Line, moto: MotoProcess) -
     assert line.carried_out == []
 
 
+@pytest.mark.parametrize(("fault", "times"), [(Hang(), 0), (Late(), 1)], ids=str)
+def test_time_limit_of_a_client_is_over_when_the_proxy_says_so(
+    line: Line, moto: MotoProcess, monkeypatch: pytest.MonkeyPatch, fault: Fault, times: int
+) -> None:
+    monkeypatch.setattr(HTTPConnection, "getresponse", in_time)
+    line.faults = {"PutObject": fault}
+    with pytest.raises(ReadTimeoutError):
+        line.client("s3").put_object(Bucket=BUCKET, Key="time-limit", Body=b"x")
+    assert line.carried_out == [("PutObject", 200)] * times
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "times"),
     [
@@ -157,7 +170,7 @@ def test_faults_of_a_write(
     line.faults = {"PutObject": fault}
     started = time.monotonic()
     with pytest.raises(error) if error else nullcontext():
-        line.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x" * 1000)
+        line.client("s3", read_timeout=2).put_object(Bucket=BUCKET, Key=key, Body=b"x" * 1000)
     assert time.monotonic() - started < 4.5
     assert line.carried_out == [("PutObject", 200)] * times
     listed = moto.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])

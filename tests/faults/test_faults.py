@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 
+from tests.faults.attempt import Case, Point, Trouble
 from tests.faults.broken import VARIANTS
-from tests.faults.enumeration import FEW, cases, points_of, troubles
+from tests.faults.broken_duties import BROKEN_DUTIES
+from tests.faults.duties import DUTIES
+from tests.faults.enumeration import FEW, cases, cases_at, points_of, troubles
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.trial import Bench, Case
+from tests.faults.trial import Bench
+from tests.support.fault_proxy import BreakBody
 
 SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
 
@@ -43,6 +48,41 @@ def test_broken_promise_is_seen(bench: Bench, number: int) -> None:
             if number in broken:
                 return
     pytest.fail(f"nothing but {sorted(broken)} was seen broken")
+
+
+# The others are `make faults`'s.
+@pytest.mark.parametrize(("name", "each"), [("prove", 1), ("login", 2)])
+def test_no_duty_is_neglected(bench: Bench, name: str, each: int) -> None:
+    points = points_of(bench, name)
+    some = zip(points[::each], cycle(FEW), strict=False)
+    tries = [case for point, trouble in some for case in cases_at(name, point, [trouble])]
+
+    results = [bench.run(case) for case in tries]
+
+    assert {point.step for point in points} == set(DUTIES[name].disturbed)
+    assert [line for result in results for line in result.complaints()] == []
+
+
+def test_right_code_of_which_half_arrives_is_no_wrong_one(bench: Bench) -> None:
+    read = Point(2, "GetObject", "sftp", 1)
+    result = bench.run(Case("prove", read, Trouble("once", BreakBody())))
+    assert (result.fired, list(result.complaints())) == (True, [])
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN_DUTIES)), ids=lambda number: BROKEN_DUTIES[number].duty)
+def test_neglected_duty_is_seen(bench: Bench, number: int) -> None:
+    neglect = BROKEN_DUTIES[number]
+    broken = len(VARIANTS) + number + 1
+    case = Case(neglect.duty, broken=broken)
+    if neglect.at:
+        step, operation, occurrence = neglect.at
+        point = Point(step, operation, neglect.bucket, occurrence)
+        case = Case(neglect.duty, point, Trouble(neglect.how, neglect.fault), broken)
+
+    result = bench.run(case)
+
+    assert result.fired or not neglect.at
+    assert result.broken, neglect.what
 
 
 def test_every_fault_and_both_kills_befall_every_request(bench: Bench) -> None:

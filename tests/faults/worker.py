@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from multiprocessing.util import Finalize
 
 from tests.faults import enumeration
-from tests.faults.trial import Bench, Case, Result
+from tests.faults.attempt import Case, Result
+from tests.faults.trial import Bench
 from tests.support import keys
 
 _bench: Bench

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
 from io import BufferedIOBase
 from itertools import count
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -22,13 +23,16 @@ from xml.etree import ElementTree as ET
 
 # Stands in every error that is made up here, with the key that AWS's own name too; it must never turn up in a log.
 FOREIGN_WORDS = "words of AWS about"
+# The status by which a client hears that its own time limit has passed: no test waits for one, nor has a short one.
+TIME_IS_OVER = 599
 WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
 # S3's operations by method and the first of these members of the query; "" is a key without any, "/" a bucket.
 _S3: Mapping[str, Mapping[str, str]] = {
     "GET": {"tagging": "GetObjectTagging", "uploads": "ListMultipartUploads", "uploadId": "ListParts",
             "list-type": "ListObjectsV2", "": "GetObject", "/": "ListObjects"},
     "HEAD": {"": "HeadObject", "/": "HeadBucket"},
-    "PUT": {"tagging": "PutObjectTagging", "partNumber": "UploadPart", "": "PutObject", "/": "CreateBucket"},
+    "PUT": {"tagging": "PutObjectTagging", "retention": "PutObjectRetention", "partNumber": "UploadPart",
+            "": "PutObject", "/": "CreateBucket"},
     "POST": {"uploads": "CreateMultipartUpload", "uploadId": "CompleteMultipartUpload", "delete": "DeleteObjects"},
     "DELETE": {"tagging": "DeleteObjectTagging", "uploadId": "AbortMultipartUpload", "": "DeleteObject",
                "/": "DeleteBucket"},
@@ -80,9 +84,9 @@ class Refuse(Fault):
 
 @dataclass(frozen=True)
 class Hang(Fault):
-    """No answer for so long, then the connection is closed; not carried out."""
+    """Not carried out; no answer for so long (None: for longer than the client waits), then a closed connection."""
 
-    seconds: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,9 @@ class Twice(Fault):
 
 @dataclass(frozen=True)
 class Late(Fault):
-    """Carried out at once, answered after so long."""
+    """Carried out at once, answered after so long (None: when the client waits no more)."""
 
-    seconds: float
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,17 @@ class _Answer:
     status: int
     head: bytes
     body: bytes
+
+
+_getresponse = HTTPConnection.getresponse
+
+
+def in_time(connection: HTTPConnection) -> HTTPResponse:
+    """Receive an answer, in place of HTTPConnection.getresponse; raise TimeoutError if the proxy says so."""
+    response = _getresponse(connection)
+    if response.status == TIME_IS_OVER:
+        raise TimeoutError("timed out")
+    return response
 
 
 class FaultProxy:
@@ -229,13 +244,14 @@ class _Connection(StreamRequestHandler):
             case Refuse(status, code):
                 return _refusal(seen, status, code)
             case Hang(seconds):
-                self._wait(seconds)
-                return None
+                return self._hang(seconds)
             case CutBefore():
                 return None
             case Twice():
                 self._carry_out(seen, raw)
         answer = self._carry_out(seen, raw)
+        if fault == Late():
+            return _time_is_over()
         return None if isinstance(fault, CutAfter) else answer
 
     def _send(self, answer: _Answer, fault: Fault | None) -> bool:
@@ -244,10 +260,16 @@ class _Connection(StreamRequestHandler):
             # Not further on in the head: Python's http.client takes a head that ends early for a whole one.
             self.wfile.write(whole[: len(answer.head) + len(answer.body) // 2 if answer.body else len("HTTP/1.1")])
             return False
-        if isinstance(fault, Late):
+        if isinstance(fault, Late) and fault.seconds:
             self._wait(fault.seconds)
         self.wfile.write(whole)
         return True
+
+    def _hang(self, seconds: float | None) -> _Answer | None:
+        if seconds is None:
+            return _time_is_over()
+        self._wait(seconds)
+        return None
 
     def _wait(self, seconds: float) -> None:
         """Wait, but no longer than the client does."""
@@ -373,6 +395,10 @@ def _refusal(seen: Seen, status: int, code: str) -> _Answer:
     body = b"" if seen.method == "HEAD" else text.encode()
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("x-amz-request-id", "0")]
     return _Answer(status, _head(f"{status} {code}", headers), body)
+
+
+def _time_is_over() -> _Answer:
+    return _Answer(TIME_IS_OVER, _head(f"{TIME_IS_OVER} Time is over", [("Content-Length", "0")]), b"")
 
 
 def _head(status: str, headers: list[tuple[str, str]]) -> bytes:

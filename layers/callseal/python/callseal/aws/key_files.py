@@ -69,7 +69,7 @@ class KeyFiles:
         with calling("Reading an answer", on_404=SourceGoneError):
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             try:
-                data = found["Body"].read(MAX_ANSWER_BYTES + 1)
+                data = _read(found["Body"], MAX_ANSWER_BYTES + 1)
             finally:
                 found["Body"].close()
         return Answer(found["ETag"].strip('"'), _text(data))
@@ -78,6 +78,18 @@ class KeyFiles:
         """Delete an answer, if it is still the one that was read."""
         with calling("Removing an answer", on_404=SourceGoneError, on_412=SourceGoneError):
             self._s3.delete_object(Bucket=self.bucket, Key=key, IfMatch=f'"{answer.etag}"')
+
+
+def _read(body: Any, size: int) -> bytes:
+    """Return up to `size` bytes of a body.
+
+    A read of a given size returns what arrived before a connection broke off. Only the next read reports that, so this
+    reads on until nothing comes: half of a right code must not be judged as a wrong one.
+    """
+    data = bytearray()
+    while len(data) < size and (more := body.read(size - len(data))):
+        data += more
+    return bytes(data)
 
 
 def _text(data: bytes) -> str | None:

@@ -190,15 +190,15 @@ def test_what_a_rotation_costs(scene: Scene, network: Network) -> None:
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_the_daily_check_logs_that_a_previous_version_is_gone_before_its_overlap_ends(
-    scene: Scene, network: Network, capsys: pytest.CaptureFixture[str], gone: bool
+    scene: Scene, network: Network, caplog: pytest.LogCaptureFixture, gone: bool
 ) -> None:
     """Secrets Manager may delete a version without a label; then files are sealed to the new key alone."""
     rotate(scene, x509_tenant(), x509_tenant(name="new"))
-    capsys.readouterr()
+    caplog.clear()
     if gone:
         network.fail("GetSecretValue", 400, "ResourceNotFoundException", skip=1, times=None)
 
     assert check(scene.check_keys) == {"accepted": 1}
 
-    assert ("previous key is gone" in capsys.readouterr().out) is gone
+    assert ("previous key is gone" in caplog.messages) is gone
     assert len(network.asked("GetSecretValue")[-1].members.get("VersionId", "")) == 36

@@ -99,7 +99,8 @@ def suffix(key: Tenant) -> str:
 
 
 def names(detail: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(one["fingerprint"] for one in detail["recipients"])
+    """Return the fingerprints of what the recipients encrypt with."""
+    return tuple(one["subkey"] or one["fingerprint"] for one in detail["recipients"])
 
 
 def moment(text: str) -> datetime:

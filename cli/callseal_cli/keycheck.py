@@ -25,7 +25,8 @@ LEFT_OUT = {
     "reason": None,
     "message": "Left out: it issued another certificate of this key, so it is the chain and no recipient.",
 }
-COLUMNS = ("fingerprint", "subkey", "kind", "algorithm", "strength", "not_after", "verdict")
+# Without the subkey: what is compared with the tenant is one fingerprint a key.
+COLUMNS = ("fingerprint", "kind", "algorithm", "strength", "not_after", "verdict")
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def test_no_source_of_ours_names_a_parser_or_an_unpacker() -> None:
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found += [f"{source.name}: {name}" for name in names if name.partition(".")[0] in forbidden]
-    # For its CRC-32, which S3 is told; for what CloudWatch hands over of the SFTP server's log; for the audit objects that
+    # For its CRC-32, which S3 is told; for what CloudWatch hands over of the server log; for the audit objects that
     # Firehose wrote; and for what the sweep itself has written.
     assert sorted(found) == [
         "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib", "sweep_memory.py: zlib", "upload.py: zlib",

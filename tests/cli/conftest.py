@@ -64,7 +64,6 @@ def _register(made: Stack, dead_letters: str) -> None:
     }  # fmt: skip
     template = {"Resources": {}, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
     boto3.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-    boto3.client("logs").create_log_group(logGroupName=LOG_GROUP)
     arn = f"arn:aws:logs:{REGION}:123456789012:log-group:{LOG_GROUP}"
     made.events.put_targets(Rule="audit", EventBusName=f"{STACK}-audit", Targets=[{"Id": "log", "Arn": arn}])
 

@@ -244,7 +244,10 @@ def test_neither_a_bad_key_nor_a_private_one_is_put(operator: Operator) -> None:
 
 def test_what_no_secret_can_hold_is_refused(operator: Operator, tmp_path: Path) -> None:
     (tmp_path / "long.pem").write_text(x509_tenant().public_text.rjust(65_537))
-    assert "65,536 bytes" in operator.refused("keys", "put", "acme", tmp_path / "long.pem")
+    answer = operator("keys", "put", "acme", tmp_path / "long.pem")
+    assert answer.code == 1
+    assert "a secret takes 65,536" in answer.out
+    assert operator.json("tenants", "list") == {"tenants": []}
 
 
 # The register.
@@ -269,7 +272,8 @@ def test_the_keys_of_a_tenant_are_listed(operator: Operator, key_register: Any) 
 
     listed = operator.json("keys", "list", "acme")["keys"]
     assert [one["fingerprint"] for one in listed] == ["C" * 64, "B" * 64]
-    assert listed[0] == {**item("acme", "C" * 64), "retired": "2026-05-02T03:04:05.000Z", "proven": SEEN}
+    retired = {"retired": "2026-05-02T03:04:05.000Z", "proven": SEEN, "subkey": None}
+    assert listed[0] == {**item("acme", "C" * 64), **retired}
     assert (listed[1]["proven"], listed[1]["retired"], listed[1]["use_count"]) == (None, None, 7)
     everybody = operator.json("keys", "list", "--all")["keys"]
     assert [(one["tenant"], one["fingerprint"][0]) for one in everybody] == [
@@ -277,7 +281,7 @@ def test_the_keys_of_a_tenant_are_listed(operator: Operator, key_register: Any) 
         ("acme", "B"),
         ("beta", "D"),
     ]
-    assert f"beta\t{'D' * 64}\tx509\tRSA\t2048\t{SEEN}\t-\t" in operator("keys", "list", "--all").out
+    assert f"beta\t{'D' * 64}\t-\tx509\tRSA\t2048\t{SEEN}\t-\t" in operator("keys", "list", "--all").out
     assert operator("keys", "list", "nobody").out == "There is no key in the register.\n"
 
 
@@ -291,16 +295,17 @@ def test_a_register_of_many_pages_is_read_to_its_end(operator: Operator, key_reg
 
 def test_the_register_is_exported(operator: Operator, key_register: Any) -> None:
     key_register(**item("acme", "B" * 64))
-    key_register(**item("beta", "D" * 40, kind="openpgp", not_after=None))
+    key_register(**item("beta", "D" * 40, kind="openpgp", not_after=None, primary="E" * 40))
     answer = operator("keys", "export")
     rows = list(csv.DictReader(io.StringIO(answer.out)))
     assert list(rows[0]) == [
-        "tenant", "fingerprint", "kind", "algorithm", "strength", "first_seen", "accepted", "proven", "not_after",
-        "retired", "secret_version_id", "use_count", "last_used",
+        "tenant", "fingerprint", "subkey", "kind", "algorithm", "strength", "first_seen", "accepted", "proven",
+        "not_after", "retired", "secret_version_id", "use_count", "last_used",
     ]  # fmt: skip
     assert [(row["tenant"], row["strength"], row["not_after"], row["proven"]) for row in rows] == [
         ("acme", "2048", "2030-01-01T00:00:00.000Z", ""), ("beta", "2048", "", ""),
     ]  # fmt: skip
+    assert [(row["fingerprint"], row["subkey"]) for row in rows] == [("B" * 64, ""), ("E" * 40, "D" * 40)]
     formed = operator("keys", "export", "--format", "json")
     assert json.loads(formed.out) == operator.json("keys", "export") == operator.json("keys", "list", "--all")
     assert operator.json("keys", "export", "--format", "csv") == json.loads(formed.out)

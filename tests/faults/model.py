@@ -230,6 +230,7 @@ class Model:
         wanted = {"callseal-source-etag": self.landed.etag, "callseal-sealed": "none"}
         if sealed:
             wanted |= {"callseal-sealed": self._owner.envelope, "callseal-recipients": self._owner.fingerprint}
+            wanted |= {"callseal-subkeys": self._owner.subkey} if self._owner.subkey else {}
         if dict(stored.metadata) != wanted:
             self._complain(SWAPPED if sealed else TWICE, f"metadata of {place}: {dict(stored.metadata)}")
 
@@ -311,8 +312,8 @@ class Model:
             self._complain(LOST, f"delivered to {sorted(named)}, says the event")
         self._untold = False
         sealed = any(self._expected.values())
-        recipients = [(one["fingerprint"], one["kind"]) for one in detail["recipients"] or []]
-        if recipients != ([(self._owner.fingerprint, self._owner.kind)] if sealed else []):
+        recipients = [(one["fingerprint"], one["subkey"], one["kind"]) for one in detail["recipients"] or []]
+        if recipients != ([(self._owner.fingerprint, self._owner.subkey, self._owner.kind)] if sealed else []):
             self._complain(SWAPPED, f"sealed to {recipients}, says the event")
         if detail["key_version"] != (self.key_version if sealed else None):
             self._complain(SWAPPED, f"sealed by version {detail['key_version']}, says the event")

@@ -33,6 +33,7 @@ class Tenant:
     fingerprint: str
     open: Callable[[bytes], bytes]
     count: Callable[[bytes], int]
+    subkey: str | None = None
 
 
 @cache
@@ -68,8 +69,10 @@ def _openpgp(name: str) -> Tenant:
             raise ValueError("nothing in it")
         return opened
 
+    listing = gpg(made.home, "--with-colons", "--with-subkey-fingerprint", "--list-keys", made.fingerprint).decode()
+    _, subkey = (line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
     return Tenant("openpgp", ".pgp", "openpgp", made.public_text, private_text, made.fingerprint,
-                  open_message, _count_openpgp)  # fmt: skip
+                  open_message, _count_openpgp, subkey)  # fmt: skip
 
 
 def _count_openpgp(sealed: bytes) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callseal.aws.output_buckets import Address, Label, StoredObject
@@ -29,8 +30,8 @@ class Plan:
     """What is to be done with a file: its routes in order, and the key where some output is sealed.
 
     `moved` says that the tenant's key or settings have changed about when the file landed, or later: an earlier try
-    may have left outputs that they do not ask for any more. `revoked` are then the fingerprints of what the tenant's
-    earlier texts revoked.
+    may have left outputs that they do not ask for any more. `revoked` reads what the tenant's earlier texts revoked, as
+    the fingerprints of what encrypts; few files need it.
     """
 
     landed: LandedObject
@@ -40,7 +41,7 @@ class Plan:
     key: KeyVersion | None
     buckets: Mapping[Destination, str]
     moved: bool = False
-    revoked: frozenset[str] = frozenset()
+    revoked: Callable[[], frozenset[str]] = frozenset
 
     @property
     def is_one_put(self) -> bool:
@@ -81,7 +82,7 @@ class Plan:
         # A revocation certificate in the key's text may be of any key that was there before.
         may_revoke = isinstance(self.key.recipients, OpenPgpRecipients) and self.key.recipients.sent.revocations
         by_text = {subkey for one in self.key.recipients.members for subkey in one.revoked_subkeys}
-        return not (may_revoke or recipients & (by_text | self.revoked))
+        return not (may_revoke or recipients & by_text or recipients & self.revoked())
 
 
 def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
@@ -133,9 +134,10 @@ class Planner:
         key = self._key(file.tenant, settings) if any(way.sealed for way in routes) else None
         # S3 always says when; where nobody does, the notification was made by hand.
         moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
-        rows = self._tenants.known(file.tenant).rows if moved and key else ()
-        revoked = frozenset(row.fingerprint for row in rows if row.revoked)
-        return Plan(landed, file, settings, routes, key, self._buckets, moved, revoked)
+        return Plan(landed, file, settings, routes, key, self._buckets, moved, partial(self._revoked, file.tenant))
+
+    def _revoked(self, tenant: str) -> frozenset[str]:
+        return frozenset(row.fingerprint for row in self._tenants.known(tenant).rows if row.revoked)
 
     def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
         if self._tenants.moved(tenant, since, by_key=key is not None):

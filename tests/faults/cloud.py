@@ -170,6 +170,8 @@ class Cloud:
 
     def put(self, bucket: str, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> str:
         """Put an object; gives its etag."""
+        if bucket == LANDING:
+            WATCH.landed(key)
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata=metadata or {})
         return str(answer["ETag"]).strip('"')
 

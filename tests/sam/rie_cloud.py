@@ -12,6 +12,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from tests.privacy.watch import WATCH
+from tests.support.stack import make_sweep_memory, make_tables
 
 STACK = "callseal-rie"
 REGION = "eu-north-1"
@@ -102,6 +103,7 @@ class Cloud:
             "STACK_NAME": STACK,
             "TENANTS_PREFIX": f"{STACK}/tenants",
             "SWEEP_MEMORY": f"{STACK}-sweep",
+            "CHECK_KEYS_FUNCTION": f"{STACK}-check-keys",
             "LANDING_BUCKET": BUCKETS["landing"],
             "SFTP_BUCKET": BUCKETS["sftp"],
             "ARCHIVE_BUCKET": BUCKETS["archive"],
@@ -173,6 +175,9 @@ def created(endpoint: str) -> Cloud:
     encrypt_queue, recheck_queue, audit_queue = (
         sqs.create_queue(QueueName=f"{STACK}-{name}")["QueueUrl"] for name in ("encrypt", "recheck", "audit-copy")
     )
+    dynamodb = client("dynamodb", endpoint)
+    make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
+    make_sweep_memory(dynamodb, f"{STACK}-sweep")
     copy_audit(endpoint, sqs.get_queue_attributes(QueueUrl=audit_queue, AttributeNames=["QueueArn"])["Attributes"])
     return Cloud(endpoint, encrypt_queue, recheck_queue, audit_queue)
 

@@ -13,13 +13,19 @@ from callseal_cli.errors import explain
 from callseal_cli.options import Exit
 from callseal_cli.screen import complain
 
+# What typer returns after Ctrl-C.
+INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     try:
-        return int(app(list(arguments), prog_name="callseal", standalone_mode=False) or Exit.DONE)
+        code = int(app(list(arguments), prog_name="callseal", standalone_mode=False) or Exit.DONE)
+        if code != INTERRUPTED:
+            return code
+        complain("Broken off.", as_json)
     except typer.TyperException as exc:
         complain(usage_error(exc), as_json)
     except typer.Abort:

@@ -13,11 +13,10 @@ LONGEST_TENANT = "a" + "b-9" * 20 + "zz"
 
 
 def key_of(length: int, filler: str = "k") -> str:
-    """Make a key of that many bytes."""
-    head, tail = "acme/", ".wav"
-    room = length - len(head) - len(tail)
-    count, rest = divmod(room, len(filler.encode()))
-    return head + filler * count + "x" * rest + tail
+    """Make a key of that many bytes, in folders of 200 bytes: no segment may have more than 255."""
+    head, tail, size = "acme/", ".wav", len(filler.encode())
+    folders, rest = divmod(length - len(head) - len(tail), 201)
+    return head + (filler * (200 // size) + "/") * folders + filler * (rest // size) + "x" * (rest % size) + tail
 
 
 DELIVERED = [
@@ -49,6 +48,7 @@ DELIVERED = [
 ]
 # Key and the tenant that the audit event names.
 UNSUPPORTED = [
+    (f"acme/{'k' * 252}.wav", "acme"),
     (key_of(1021), "acme"),
     (key_of(1024), "acme"),
     (key_of(1021, "æ"), "acme"),

@@ -86,13 +86,11 @@ class Delivery:
         its own output after that, and have failed or died before its event; nobody else comes back for that.
         """
         try:
-            self._landing.find(landed)
+            self._landing.require(landed)
         except SourceReplacedError:
             return self._tell_of_replaced(landed)
         except SourceGoneError:
             return self._tell_of_gone(landed)
-        except SourceUnreadableError:
-            pass  # it is there
         return Outcome("owed", tenant_of(landed.key))  # who delivers it looks for everything, and has it rechecked
 
     def _deliver_as_of_now(self, landed: LandedObject) -> Outcome:

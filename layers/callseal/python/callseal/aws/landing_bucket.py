@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,11 @@ class LandingBucket:
             head = self._head(landed, **(_USES_THE_KEY if readable else {}))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
+
+    def require(self, landed: LandedObject) -> None:
+        """Raise SourceGoneError or SourceReplacedError if the object is not there; one that cannot be read is there."""
+        with suppress(AccessRefusedError):
+            self._head(landed)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:

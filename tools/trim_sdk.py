@@ -30,6 +30,8 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "DeleteObjects",
             "GetObject",
             "GetObjectTagging",
+            # botocore asks it where a bucket is, if a HEAD of an object answers 400.
+            "HeadBucket",
             "HeadObject",
             "ListObjectVersions",
             "ListObjectsV2",

@@ -199,6 +199,8 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "DeleteObjects": _deleting,
     "GetObject": _getting,
     "GetObjectTagging": _tagging,
+    # botocore asks it where a bucket is, if a HEAD of an object answers 400.
+    "HeadBucket": _listing_bucket,
     "HeadObject": _looking,
     "ListObjectVersions": _listing_versions,
     "ListObjectsV2": _listing_bucket,

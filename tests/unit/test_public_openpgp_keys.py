@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,23 @@ def named(user_id: str) -> Key:
 
 def _data(block: str) -> bytes:
     return dearmour(block)
+
+
+class SealsToAnother:
+    """A gpg that seals to another key than it is asked to."""
+
+    def __init__(self, other: OpenPgpRecipients) -> None:
+        self._other = other
+
+    def seal(self, source: Any, size: int, keyring: bytes, fingerprints: Any, sink: Any) -> None:
+        sealer().seal(source, size, self._other.keyring, [self._other.members[0].encrypts_with], sink)
+
+
+def test_message_to_other_keys_than_asked_for_never_reaches_the_sink() -> None:
+    asked, other = judged(Key().add().text), judged(Key().add().text)
+    assert isinstance(asked, OpenPgpRecipients)
+    assert isinstance(other, OpenPgpRecipients)
+    sealed = bytearray()
+    with pytest.raises(openpgp.WrongRecipientsError):
+        openpgp.seal(BytesIO(b"call"), 4, asked, SealsToAnother(other), sealed.extend)  # type: ignore[arg-type]
+    assert sealed == b""

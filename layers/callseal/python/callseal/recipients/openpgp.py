@@ -126,7 +126,7 @@ def _recipient(key: ListedKey, now: datetime) -> Recipient:
     """Return what is sealed to: the newest subkey that is good, else the primary if that may encrypt, as gpg does."""
     _check_primary(key, now)
     _check_strength(key.primary, key.fingerprint, "has a primary key")
-    subkeys = [part for part in key.subkeys if part.may_encrypt]
+    subkeys = _encrypting(key)
     own = [key.primary] if key.primary.may_encrypt else []
     usable = _usable(subkeys, now) or _usable(own, now)
     chosen = max(usable or _check_usable(subkeys or own, key, now), key=lambda part: part.created)

@@ -22,7 +22,7 @@ from callseal.recipients import judge
 from callseal.recipients.blocks import decode_armour, find_blocks, refuse_private_keys
 from callseal.recipients.x509 import judge as judge_x509
 from callseal.settings import parse_settings
-from callseal.sweep import prefix_of_change
+from callseal.sweep import prefix_to_sweep
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -126,7 +126,7 @@ def change(data: bytes) -> None:
     event = _json(data)
     for detail in (event, {"detail": event}, {"detail": {"name": _text(data)}}):
         if isinstance(detail, dict):
-            prefix = prefix_of_change(detail, "callseal/tenants")
+            prefix = prefix_to_sweep(detail, "callseal/tenants")
             _expect(prefix == "" or (prefix.endswith("/") and prefix.count("/") == 1 and prefix.isascii()))
 
 

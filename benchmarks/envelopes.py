@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from benchmarks.measure import Row, duration, speed, take_turns
-from callseal.envelopes import cms, openpgp
-from callseal.gpg import _SEAL_OPTIONS, Gpg
-from callseal.gpg_keys import OPTIONS
-from callseal.recipients import CmsRecipients, OpenPgpRecipients, judge
+from callseal.crypto.envelopes import cms, openpgp
+from callseal.crypto.gpg import _SEAL_OPTIONS, Gpg
+from callseal.crypto.gpg_keys import OPTIONS
+from callseal.crypto.recipients import CmsRecipients, OpenPgpRecipients, judge
 from tests.support.keys import X509Tenant, openpgp_tenant, x509_tenant
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.measure import Row, seconds
-from callseal.audit import event
+from callseal.core.audit import event
 from tests.support import functions
 from tests.support.network import Network
 from tests.support.stack import sqs_event, stack
@@ -73,7 +73,7 @@ def environment() -> Iterator[Network]:
     """Make a stack in moto, in process, and the network that counts requests to it."""
     with stack() as cloud, patch.dict(os.environ, {"LOG_LEVEL": "ERROR"}):
         network = Network(cloud.s3)
-        with patch("callseal.wiring.Session", network.session):
+        with patch("callseal.wiring.container.Session", network.session):
             yield network
 
 

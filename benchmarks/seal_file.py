@@ -7,8 +7,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from callseal.envelopes import cms
-from callseal.recipients import CmsRecipients, judge
+from callseal.crypto.envelopes import cms
+from callseal.crypto.recipients import CmsRecipients, judge
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from callseal.audit import timestamp
-from callseal.aws.file_register import INDEX, SHARDS
 from callseal.aws.items import plain
+from callseal.core.audit import timestamp
+from callseal.sftp.file_table import INDEX, SHARDS
 from callseal_cli.register import NoRegisterError
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from callseal.errors import CallsealError, TransientError
+from callseal.core.errors import CallsealError, TransientError
 
 SIGN_IN = "Sign in as for any AWS tool (aws configure, aws sso login, AWS_PROFILE); with the local cloud any will do."
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from callseal.aws.queue import LandedQueue
-from callseal.errors import Reason, SourceGoneError
-from callseal.landing import TENANT, LandedObject, tenant_of
+from callseal.core.errors import Reason, SourceGoneError
+from callseal.core.landing import TENANT, LandedObject, tenant_of
 from callseal_cli import landing, trail
 from callseal_cli.errors import CannotError
 from callseal_cli.landing import Landed

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from callseal.errors import HeldError, Reason
-from callseal.recipients import CERTIFICATE_LABELS, MAX_TEXT_BYTES, GpgFactory, Recipient, judge, x509
-from callseal.recipients.blocks import find_blocks
-from callseal.recipients.inspection import inspect
-from callseal.recipients.model import CmsRecipients, left_out_note
+from callseal.core.errors import HeldError, Reason
+from callseal.core.recipient import CmsRecipients, left_out_note
+from callseal.crypto.recipients import CERTIFICATE_LABELS, MAX_TEXT_BYTES, GpgFactory, Recipient, judge, x509
+from callseal.crypto.recipients.blocks import find_blocks
+from callseal.crypto.recipients.inspection import inspect
 from callseal_cli.errors import CannotError
 from callseal_cli.screen import Facts, Part, Table
 from callseal_cli.store import MAX_SECRET_BYTES

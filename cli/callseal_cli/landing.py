@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from callseal.aws.gathering import Rendezvous
-from callseal.aws.landing_bucket import LandingBucket
-from callseal.errors import SourceGoneError
-from callseal.landing import LandedObject, tenant_of
+from callseal.aws.batching import Rendezvous
+from callseal.core.errors import SourceGoneError
+from callseal.core.landing import LandedObject, tenant_of
+from callseal.delivery.landing_bucket import LandingBucket
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack
 

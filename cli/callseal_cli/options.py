@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from callseal.landing import TENANT
-from callseal.recipients import GpgFactory, gpg_factory
+from callseal.core.landing import TENANT
+from callseal.crypto.recipients import GpgFactory, gpg_factory
 from callseal_cli.errors import CannotError
 
 StackName = Annotated[

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from callseal.errors import HeldError
-from callseal.settings import TenantSettings, parse_settings
+from callseal.core.errors import HeldError
+from callseal.tenants.settings import TenantSettings, parse_settings
 from callseal_cli.errors import CannotError
 
 DEFAULTS = TenantSettings()

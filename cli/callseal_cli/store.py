@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from callseal.landing import TENANT
+from callseal.core.landing import TENANT
 from callseal_cli.errors import CannotError
 from callseal_cli.stack import Stack
 

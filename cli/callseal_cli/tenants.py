@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from callseal.errors import HeldError, Reason
-from callseal.settings import parse_settings
+from callseal.core.errors import HeldError, Reason
+from callseal.tenants.settings import parse_settings
 from callseal_cli import keycheck, landing, settings, store
 from callseal_cli.confirm import Fingerprints, confirmed
 from callseal_cli.errors import CannotError

@@ -12,8 +12,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.sftp_audit import SftpAudit
-from callseal.wiring import Parts
+from callseal.sftp.audit_sftp import SftpAudit
+from callseal.wiring.container import Parts
 
 
 @cache

@@ -10,9 +10,9 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
+from callseal.sftp.authenticate_sftp import SftpLogins
 from callseal.sftp.login import parse_login
-from callseal.sftp_login import SftpLogins
-from callseal.wiring import Parts
+from callseal.wiring.container import Parts
 
 
 @cache

@@ -12,9 +12,9 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.challenging import Challenger
-from callseal.checking import KeyCheck, KeysUncheckedError, samples, tenants_of
-from callseal.wiring import Parts, now
+from callseal.keys.check_keys import KeyCheck, KeysUncheckedError, samples, tenants_of
+from callseal.keys.issue_challenge import Challenger
+from callseal.wiring.container import Parts, now
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

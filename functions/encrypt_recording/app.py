@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.batch import Batch
-from callseal.delivery import Delivery
-from callseal.wiring import Parts, now
+from callseal.delivery.batch import Batch
+from callseal.delivery.deliver import Delivery
+from callseal.wiring.container import Parts, now
 
 RECORDS_AT_ONCE = 10
 

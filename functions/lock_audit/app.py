@@ -7,8 +7,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.lock_audit import AuditLocks
-from callseal.wiring import Parts
+from callseal.trail.lock_audit import AuditLocks
+from callseal.wiring.container import Parts
 
 
 @cache

@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.aws.meter import Meter
-from callseal.proving import KeyProof, samples
-from callseal.wiring import Parts, now
+from callseal.aws.metrics import Meter
+from callseal.keys.prove_keys import KeyProof, samples
+from callseal.wiring.container import Parts, now
 
 
 @cache

@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.reconcile_audit import AuditReconcile
-from callseal.wiring import Parts, now
+from callseal.trail.reconcile_audit import AuditReconcile
+from callseal.wiring.container import Parts, now
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.registering import Registering
-from callseal.wiring import Parts, now
+from callseal.keys.register_keys import Registering
+from callseal.wiring.container import Parts, now
 
 
 @cache

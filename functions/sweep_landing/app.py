@@ -11,9 +11,9 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.key_requests import KeyRequests
-from callseal.sweep import Sweep, SweepIncompleteError, prefix_to_sweep
-from callseal.wiring import Parts, now
+from callseal.delivery.sweep_landing import Sweep, SweepIncompleteError, prefix_to_sweep
+from callseal.keys.check_requests import KeyRequests
+from callseal.wiring.container import Parts, now
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.tracking import Tracking
-from callseal.wiring import Parts
+from callseal.sftp.track_files import Tracking
+from callseal.wiring.container import Parts
 
 
 @cache

@@ -6,8 +6,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.watching import FilesUnwatchedError, Watch, samples
-from callseal.wiring import Parts, now
+from callseal.sftp.watch_files import FilesUnwatchedError, Watch, samples
+from callseal.wiring.container import Parts, now
 
 
 def lambda_handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:

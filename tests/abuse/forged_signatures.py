@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 
-from callseal.openpgp_packets import packets
+from callseal.crypto.openpgp_packets import packets
 
 SIGNATURE, PUBLIC_KEY, RING_TRUST, USER_ID, PUBLIC_SUBKEY = 2, 6, 12, 13, 14
 CERTIFICATION, BINDING, DIRECT_KEY, KEY_REVOCATION, SUBKEY_REVOCATION = 0x13, 0x18, 0x1F, 0x20, 0x28

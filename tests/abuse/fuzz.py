@@ -16,9 +16,17 @@ NAMES = ("landing", "notification", "queue", "settings", "key_text", "certificat
 FOLDER = Path(__file__).resolve().parents[2] / ".fuzz"
 # An input that takes longer than this is a finding too.
 SECONDS_EACH = 10
-MODULES = ["callseal.landing", "callseal.notification", "callseal.openpgp_packets", "callseal.recipients.blocks",
-           "callseal.recipients.x509", "callseal.recipients.openpgp", "callseal.settings", "callseal.sweep",
-           "json"]  # fmt: skip
+MODULES = [
+    "callseal.core.landing",
+    "callseal.crypto.openpgp_packets",
+    "callseal.crypto.recipients.blocks",
+    "callseal.crypto.recipients.openpgp",
+    "callseal.crypto.recipients.x509",
+    "callseal.delivery.sweep_landing",
+    "callseal.inbound.notification",
+    "callseal.tenants.settings",
+    "json",
+]
 
 
 def fuzz(name: str, seconds: int, runs: int, seed: int, folder: Path) -> None:

@@ -13,16 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from callseal.errors import HeldError, Reason, UnreadableNotificationError
-from callseal.gpg import Gpg
-from callseal.landing import parse_landing_key
-from callseal.notification import parse_body, parse_notification, queue_messages
-from callseal.openpgp_packets import head_packets, packets
-from callseal.recipients import judge
-from callseal.recipients.blocks import decode_armour, find_blocks, refuse_private_keys
-from callseal.recipients.x509 import judge as judge_x509
-from callseal.settings import parse_settings
-from callseal.sweep import prefix_to_sweep
+from callseal.core.errors import HeldError, Reason, UnreadableNotificationError
+from callseal.core.landing import parse_landing_key
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.openpgp_packets import head_packets, packets
+from callseal.crypto.recipients import judge
+from callseal.crypto.recipients.blocks import decode_armour, find_blocks, refuse_private_keys
+from callseal.crypto.recipients.x509 import judge as judge_x509
+from callseal.delivery.sweep_landing import prefix_to_sweep
+from callseal.inbound.notification import parse_body, parse_notification, queue_messages
+from callseal.tenants.settings import parse_settings
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

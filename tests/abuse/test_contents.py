@@ -129,7 +129,8 @@ import boto3, botocore.session, botocore.config, gnupg, aws_lambda_powertools.lo
 for service in ("s3", "sqs", "ssm", "secretsmanager", "events"):
     boto3.client(service, region_name="eu-north-1")
 before = parsers()
-import app, callseal.recipients.x509, callseal.recipients.openpgp, callseal.envelopes.openpgp, callseal.envelopes.cms
+import app, callseal.crypto.recipients.x509, callseal.crypto.recipients.openpgp
+import callseal.crypto.envelopes.openpgp, callseal.crypto.envelopes.cms
 print(sorted(before), sorted(parsers() - before))
 """
 

@@ -11,10 +11,10 @@ from io import BytesIO
 
 import pytest
 
-from callseal.envelopes import openpgp
-from callseal.errors import HeldError, Reason
-from callseal.openpgp_packets import PKESK, packets
-from callseal.recipients import OpenPgpRecipients
+from callseal.core.errors import HeldError, Reason
+from callseal.crypto.envelopes import openpgp
+from callseal.crypto.openpgp_packets import PKESK, packets
+from callseal.crypto.recipients import OpenPgpRecipients
 from tests.abuse import forged_signatures as forge
 from tests.abuse import openpgp_forge
 from tests.abuse.forged_signatures import FRAMES, Frame, octets_for

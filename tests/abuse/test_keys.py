@@ -14,9 +14,9 @@ from asn1crypto import core, x509
 from asn1crypto.keys import PublicKeyInfo, RSAPublicKey
 from botocore.awsrequest import AWSResponse
 
-from callseal.errors import HeldError, Reason
-from callseal.recipients import OpenPgpRecipients
-from callseal.recipients.blocks import find_blocks
+from callseal.core.errors import HeldError, Reason
+from callseal.crypto.recipients import OpenPgpRecipients
+from callseal.crypto.recipients.blocks import find_blocks
 from tests.abuse import openpgp_forge as forge
 from tests.abuse.outside import assert_delivered, assert_held, bounded, hand_over
 from tests.support.families import FAMILIES

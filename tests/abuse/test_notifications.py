@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from callseal.errors import UnreadableNotificationError
-from callseal.notification import parse_body, queue_messages
+from callseal.core.errors import UnreadableNotificationError
+from callseal.inbound.notification import parse_body, queue_messages
 from tests.abuse.outside import bounded, hand_over
 from tests.support.network import Network
 from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_event

@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from callseal.errors import HeldError
-from callseal.settings import parse_settings
+from callseal.core.errors import HeldError
+from callseal.tenants.settings import parse_settings
 from tests.abuse.outside import assert_held, bounded, hand_over
 from tests.support.families import FAMILIES
 from tests.support.stack import Stack

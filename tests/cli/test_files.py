@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callseal.aws.file_register import FileRegister
+from callseal.sftp.file_table import FileRegister
 from callseal.sftp.files import File
 from tests.cli.conftest import Operator
 from tests.support.files import TABLE

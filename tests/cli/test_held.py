@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from callseal.landing import LandedObject
-from callseal.notification import parse_body
+from callseal.core.landing import LandedObject
+from callseal.inbound.notification import parse_body
 from tests.cli.conftest import REGISTER, Operator
 from tests.support import functions
 from tests.support.keys import x509_tenant

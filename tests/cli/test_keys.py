@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from callseal.errors import Reason
-from callseal.recipients import MAX_TEXT_BYTES
+from callseal.core.errors import Reason
+from callseal.crypto.recipients import MAX_TEXT_BYTES
 from tests.cli.command import run
 from tests.cli.conftest import REGISTER, Operator
 from tests.support.issuing import issue

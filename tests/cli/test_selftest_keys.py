@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from callseal.envelopes.cms import seal
-from callseal.recipients import judge
+from callseal.crypto.envelopes.cms import seal
+from callseal.crypto.recipients import judge
 from callseal_cli.options import gpg
 from callseal_cli.selftest.private_keys import OpenError, X509Key, end_agent, make_openpgp, make_ssh, make_x509
 from tests.support.keys import run, tool

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callseal.settings import TenantSettings
+from callseal.tenants.settings import TenantSettings
 from tests.cli.conftest import Operator
 from tests.support.keys import openpgp_tenant, x509_tenant
 from tests.support.stack import STACK

@@ -22,14 +22,14 @@ def cloud() -> Iterator[Stack]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("callseal.wiring.now", clock)
+    monkeypatch.setattr("callseal.wiring.container.now", clock)
     return clock
 
 
 @pytest.fixture
 def network(cloud: Stack, monkeypatch: pytest.MonkeyPatch) -> Network:
     network = Network(cloud.s3)
-    monkeypatch.setattr("callseal.wiring.Session", network.session)
+    monkeypatch.setattr("callseal.wiring.container.Session", network.session)
     # What one request that fails leads to is the question here, not that the SDK would try it again. By the Config, for
     # botocore writes what AWS_MAX_ATTEMPTS says into it for good.
     monkeypatch.setitem(CONFIG.retries, "total_max_attempts", 1)  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ def scene(
 
 @pytest.fixture
 def authenticate_sftp(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setattr("callseal.wiring.sleep", lambda _: None)
+    monkeypatch.setattr("callseal.wiring.container.sleep", lambda _: None)
     monkeypatch.setenv("AWS_REGION", REGION)  # as Lambda itself sets it
     return functions.load("authenticate_sftp")
 

@@ -17,8 +17,8 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 from botocore.awsrequest import AWSResponse
 
-from callseal.batch import BatchFailedError
-from callseal.errors import UnreadableNotificationError
+from callseal.core.errors import UnreadableNotificationError
+from callseal.delivery.batch import BatchFailedError
 from tests.privacy.watch import CALLERS
 from tests.support.families import FAMILIES
 from tests.support.keys import x509_tenant
@@ -248,7 +248,7 @@ def test_unexpected_exception_fails_only_its_record_and_is_not_quoted(
     def bug(*_: object, **__: object) -> None:
         raise LookupError(f"a bug met acme/{CALLER}")
 
-    monkeypatch.setattr("callseal.envelopes.cms.seal", bug)
+    monkeypatch.setattr("callseal.crypto.envelopes.cms.seal", bug)
     events = [*land(cloud, "1"), cloud.land("beta/1.wav", SAID), *land(cloud, "2")]
 
     assert failures(encrypt_recording.lambda_handler(sqs_event(*events), None)) == ["m1"]
@@ -324,7 +324,7 @@ def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network,
 @pytest.fixture
 def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that wait for others do so until they are there, however slow this machine is."""
-    monkeypatch.setattr("callseal.aws.gathering.LINGER_SECONDS", 20)
+    monkeypatch.setattr("callseal.aws.batching.LINGER_SECONDS", 20)
 
 
 @pytest.mark.usefixtures("lingering")
@@ -361,13 +361,13 @@ def test_a_record_whose_thread_begins_late_is_waited_for_too(
 ) -> None:
     cloud.tenant("acme", None, {"encrypt": False})
     landed = land(cloud, "4711_1", "4711_2", "4711_3")
-    read = sys.modules["callseal.batch"].parse_body
+    read = sys.modules["callseal.delivery.batch"].parse_body
 
     def read_late(body: str) -> Any:
         sleep(0.5 if "4711_3" in body else 0)
         return read(body)
 
-    monkeypatch.setattr("callseal.batch.parse_body", read_late)
+    monkeypatch.setattr("callseal.delivery.batch.parse_body", read_late)
     assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == []
 
     assert [len(network.asked(name)) for name in ("PutEvents", "DeleteObjects", "DeleteObject")] == [1, 1, 0]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from callseal.checking import KeysUncheckedError
+from callseal.keys.check_keys import KeysUncheckedError
 from tests.delivery.scene import SECRET, check, current, label_updated, told
 from tests.support.clock import Clock
 from tests.support.families import FAMILIES
@@ -190,13 +190,13 @@ def test_a_year_tells_each_threshold_once_then_the_end(
 def test_a_check_that_breaks_off_before_it_remembers_tells_the_same_again(
     cloud: Stack, check_keys: ModuleType, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.aws.told.CLAIM", timedelta(seconds=2))
+    monkeypatch.setattr("callseal.keys.announcements.CLAIM", timedelta(seconds=2))
     cloud.tenant("acme", x509_tenant().public_text)  # 30 days: KeyAccepted and KeyExpiring
     network.fail("PutItem", 500, "InternalServerError", skip=1)
     with pytest.raises(KeysUncheckedError, match="1 of 1"):
         check(check_keys)
 
-    monkeypatch.setattr("callseal.checking.CLAIM_PAUSE_SECONDS", 1)
+    monkeypatch.setattr("callseal.keys.check_keys.CLAIM_PAUSE_SECONDS", 1)
 
     assert check(check_keys) == {"accepted": 1}, "once the claim of the one that broke off is over"
 

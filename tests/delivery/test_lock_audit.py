@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from callseal.errors import UnreadableNotificationError
+from callseal.core.errors import UnreadableNotificationError
 from tests.support.network import Network
 from tests.support.stack import AUDIT, LANDING, Stack, failures, sqs_event
 from tests.support.trail import FOREVER, announced, deliver, envelope, lock, locked_for, remove, versions

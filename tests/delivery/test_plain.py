@@ -18,8 +18,8 @@ PART = 5 * MIB  # the least that S3 takes
 @pytest.fixture
 def _copies_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happens above 5 GiB, from 5 MiB on."""
-    monkeypatch.setattr("callseal.aws.output_buckets.MAX_COPY_BYTES", PART)
-    monkeypatch.setattr("callseal.aws.output_buckets.COPY_PART_BYTES", PART)
+    monkeypatch.setattr("callseal.delivery.output_buckets.MAX_COPY_BYTES", PART)
+    monkeypatch.setattr("callseal.delivery.output_buckets.COPY_PART_BYTES", PART)
 
 
 @pytest.mark.parametrize(

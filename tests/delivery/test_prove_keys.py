@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callseal.keys.challenge import MAX_ATTEMPTS
-from callseal.proving import MAX_REFUSALS_A_DAY
+from callseal.keys.prove_keys import MAX_REFUSALS_A_DAY
 from tests.delivery.scene import CODE, PROOF, Scene, check, current
 from tests.support.families import FAMILIES
 from tests.support.keys import OpenPgpTenant, X509Tenant, x509_tenant
@@ -436,8 +436,8 @@ def test_a_proof_between_two_tries_leaves_one_form_of_a_file(
 ) -> None:
     """The first try got as far as the archive, sealed to the old certificate; then the new OpenPGP key was proven."""
     # The paste itself is long past, as when a tenant takes its time to answer.
-    monkeypatch.setattr("callseal.aws.tenants.CACHE_TIME", timedelta())
-    monkeypatch.setattr("callseal.aws.tenants.CLOCK_SKEW", timedelta())
+    monkeypatch.setattr("callseal.tenants.directory.CACHE_TIME", timedelta())
+    monkeypatch.setattr("callseal.tenants.directory.CLOCK_SKEW", timedelta())
     both = {"deliver_to_archive": True, "archive_formats": ["wav"]}
     old, new = (FAMILIES[family].make("tenant") for family in ("x509", "openpgp"))
     scene.paste(old, **both)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from callseal.audit import AuditEvent, event
+from callseal.core.audit import AuditEvent, event
 from tests.delivery.scene import check, current
 from tests.support.clock import Clock
 from tests.support.keys import x509_tenant
@@ -147,7 +147,7 @@ def test_a_count_that_meets_another_is_made_again(
     failed: list[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Two batches add to the same key's row at once; DynamoDB cancels one of the two."""
-    monkeypatch.setattr("callseal.aws.key_uses.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("callseal.keys.usage_table.PAUSE_SECONDS", 0.001)
     cloud.tenant("acme", x509_tenant().public_text)
     deliver(cloud, encrypt_recording, "acme/1.wav")
     reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
@@ -174,7 +174,7 @@ def test_a_row_that_a_count_is_writing_to_is_written_again(
 def test_a_conflict_that_does_not_end_is_the_queues(
     cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
     network.before("TransactWriteItems", cancelling("ConditionalCheckFailed", A), times=None)
     events = [accepted(clock, "acme", A), accepted(clock, "acme", B), accepted(clock, "other", C)]
     assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == ["m0", "m1"]
@@ -260,7 +260,7 @@ def test_a_use_that_a_transaction_is_cancelled_for_fails_alone(
     cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One tenant's row is written to all the time; the events of the others do not wait for it."""
-    monkeypatch.setattr("callseal.aws.key_uses.PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr("callseal.keys.usage_table.PAUSE_SECONDS", 0.0001)
     events = [used(clock, "busy" if number in (3, 7) else "acme", number, A) for number in range(40)]
     network.before("TransactWriteItems", cancelling("TransactionConflict", "busy"), times=None)
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from callseal.aws.login_settings import CLAIM_TIME, FRESH_TIME
+from callseal.sftp.authenticate_sftp import ANSWER_SECONDS
 from callseal.sftp.login import Refusal
+from callseal.sftp.login_settings import CLAIM_TIME, FRESH_TIME
 from callseal.sftp.refusals import MAX_ADDRESSES, RefusedLogin, write_notice
 from callseal.sftp.session import MAX_POLICY_CHARACTERS
-from callseal.sftp_login import ANSWER_SECONDS
 from tests.delivery.test_events import load
 from tests.support import functions
 from tests.support.clock import Clock, StillClock
@@ -313,7 +313,7 @@ def test_a_refusal_that_is_not_kept_is_an_error_and_no_silent_loss(
 def still(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StillClock:
     """Stop the functions' clock."""
     still = StillClock()
-    monkeypatch.setattr("callseal.wiring.now", still)
+    monkeypatch.setattr("callseal.wiring.container.now", still)
     return still
 
 
@@ -482,8 +482,8 @@ def test_a_stranger_waits_as_long_as_a_tenant(
 ) -> None:
     take_on(cloud, line())
     waited, moments = [], iter([10.0, 10.0 + took])
-    monkeypatch.setattr("callseal.wiring.sleep", waited.append)
-    monkeypatch.setattr("callseal.sftp_login.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    monkeypatch.setattr("callseal.wiring.container.sleep", waited.append)
+    monkeypatch.setattr("callseal.sftp.authenticate_sftp.time", SimpleNamespace(monotonic=lambda: next(moments)))
 
     login(authenticate_sftp, username=name)
 

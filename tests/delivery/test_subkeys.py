@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from callseal.openpgp_packets import PKESK, head_packets
+from callseal.crypto.openpgp_packets import PKESK, head_packets
 from tests.delivery.scene import CODE, Scene
 from tests.support.keys import gpg
 from tests.support.network import Network

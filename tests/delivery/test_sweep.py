@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from callseal.notification import parse_body
-from callseal.sweep import SweepIncompleteError
+from callseal.delivery.sweep_landing import SweepIncompleteError
+from callseal.inbound.notification import parse_body
 from tests.delivery.test_events import load
 from tests.support.clock import Clock
 from tests.support.families import FAMILIES
@@ -324,8 +324,8 @@ def test_change_of_a_tenant_puts_back_what_may_be_held_for_the_old_value(
 def test_run_that_has_no_time_left_is_taken_up_by_the_next(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.sweep.FILES_IN_A_TURN", 5)
-    monkeypatch.setattr("callseal.sweep.FILES_AT_ONCE", 1)
+    monkeypatch.setattr("callseal.delivery.sweep_landing.FILES_IN_A_TURN", 5)
+    monkeypatch.setattr("callseal.delivery.sweep_landing.FILES_AT_ONCE", 1)
     keys = sorted(f"acme/æ {{{{ssm:x}}}} {number:02}.wav" for number in range(12))
     for key in keys:
         cloud.land(key, DATA)
@@ -347,8 +347,8 @@ def test_queue_that_has_enough_to_do_is_given_no_more_than_each_tenants_guarante
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else each sweep would put the whole backlog on the queue once more, and bury it."""
-    monkeypatch.setattr("callseal.shares.ENOUGH_WAITING", 3)
-    monkeypatch.setattr("callseal.shares.GUARANTEED", 1)
+    monkeypatch.setattr("callseal.delivery.sweep_shares.ENOUGH_WAITING", 3)
+    monkeypatch.setattr("callseal.delivery.sweep_shares.GUARANTEED", 1)
     cloud.tenant("acme", good_key())
     hold(cloud, encrypt_recording, "bad/held.wav")
     cloud.tenant("bad", good_key())
@@ -529,7 +529,7 @@ def test_one_tenants_trouble_does_not_stop_the_sweep_of_the_others(
 def test_all_pages_of_a_listing_are_swept(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.sweep.FILES_IN_A_TURN", 5)
+    monkeypatch.setattr("callseal.delivery.sweep_landing.FILES_IN_A_TURN", 5)
     for number in range(12):
         cloud.land(f"acme/{number}.wav", DATA)
     cloud.land("beta/1.wav", DATA)

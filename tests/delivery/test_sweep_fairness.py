@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from callseal.landing import tenant_of
-from callseal.notification import parse_body
-from callseal.sweep import SweepIncompleteError
+from callseal.core.landing import tenant_of
+from callseal.delivery.sweep_landing import SweepIncompleteError
+from callseal.inbound.notification import parse_body
 from tests.delivery.test_sweep import DATA, hold, sweep
 from tests.support.clock import Clock
 from tests.support.metrics import emitted
@@ -45,9 +45,9 @@ def by_tenant(keys: list[str]) -> dict[str | None, int]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """One file at a time, ten a turn, a queue that has enough with 40 messages."""
     for name, value in {"FILES_AT_ONCE": 1, "SHARES_AT_ONCE": 1, "FILES_IN_A_TURN": 10, "MAX_FAILURES": 3}.items():
-        monkeypatch.setattr(f"callseal.sweep.{name}", value)
+        monkeypatch.setattr(f"callseal.delivery.sweep_landing.{name}", value)
     for name, value in {"ENOUGH_WAITING": 40, "OF_ONE_SHARE": 25, "GUARANTEED": 2}.items():
-        monkeypatch.setattr(f"callseal.shares.{name}", value)
+        monkeypatch.setattr(f"callseal.delivery.sweep_shares.{name}", value)
 
 
 # ---- room -----------------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_a_conflict_that_does_not_end_is_the_queues(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, network: Network,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.001)
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav", "acme/2.wav")
     first, second = cloud.audit()  # in any order, for they were delivered at once
@@ -222,7 +222,7 @@ def test_what_dynamodb_leaves_unprocessed_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Short of capacity, DynamoDB answers with some of the items and names the keys of the others."""
-    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
     track(cloud, track_files.lambda_handler, *(delivered(clock, f"acme/{number}.wav") for number in range(3)))
     clock.pass_by(minutes=1)
     downloads = [fetched(clock, f"acme/{number}.wav") for number in range(3)]
@@ -288,7 +288,7 @@ def test_a_message_fails_with_any_of_its_files(
     cloud: Stack, track_files: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An event may name two files; the one that can be written is, and the message comes back for the other."""
-    monkeypatch.setattr("callseal.aws.batches.PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
     both = delivered(clock, "acme/1.wav")
     both["detail"]["outputs"].append(both["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m"})
     network.before("TransactWriteItems", cancelling("TransactionConflict", "acme/1.wav.p7m"), times=None)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callseal.aws.tenants import CACHE_TIME, CLOCK_SKEW
+from callseal.tenants.directory import CACHE_TIME, CLOCK_SKEW
 from tests.delivery.test_once import (
     BOTH,
     DATA,

@@ -166,7 +166,7 @@ def test_one_files_trouble_is_not_the_others(
 def test_a_run_has_its_time_and_the_next_one_goes_on(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.aws.file_register.PAGE", 2)
+    monkeypatch.setattr("callseal.sftp.file_table.PAGE", 2)
     keys = [f"acme/{number}.wav" for number in range(30)]
     lying(*keys)
     put_clock(cloud, clock, 3, keys[0])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from callseal.envelopes import cms, openpgp
-from callseal.gpg import Gpg
-from callseal.recipients import CmsRecipients, OpenPgpRecipients, judge
+from callseal.crypto.envelopes import cms, openpgp
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.recipients import CmsRecipients, OpenPgpRecipients, judge
 from tests.support.functions import ROOT
 from tests.support.keys import openpgp_tenant, run, tool, x509_tenant
 

@@ -13,16 +13,16 @@ from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
-from callseal import audit
-from callseal.audit import AuditEvent
-from callseal.aws import tenants
 from callseal.aws.bus import AuditBus
-from callseal.commit import Committer
-from callseal.delivery import Delivery
-from callseal.errors import HeldError, TransientError
-from callseal.landing import LandedObject, parse_landing_key
-from callseal.planning import Plan, Planner
-from callseal.routing import route
+from callseal.core import audit
+from callseal.core.audit import AuditEvent
+from callseal.core.errors import HeldError, TransientError
+from callseal.core.landing import LandedObject, parse_landing_key
+from callseal.delivery.commit import Committer
+from callseal.delivery.deliver import Delivery
+from callseal.delivery.planning import Plan, Planner
+from callseal.delivery.routing import route
+from callseal.tenants import directory
 
 OTHER_KEY = "ANOTHER_TENANTS_KEY"
 
@@ -62,8 +62,8 @@ def _plain_where_there_is_no_key() -> None:
 
 
 def _another_tenants_key() -> None:
-    judged = tenants.judge
-    tenants.judge = lambda _, *rest: judged(os.environ[OTHER_KEY], *rest)  # type: ignore[attr-defined]
+    judged = directory.judge
+    directory.judge = lambda _, *rest: judged(os.environ[OTHER_KEY], *rest)  # type: ignore[attr-defined]
 
 
 def _what_arrived_is_good_enough() -> None:

@@ -12,17 +12,17 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from callseal import proving
 from callseal.aws.bus import AuditBus
-from callseal.aws.file_register import FileRegister
-from callseal.aws.key_register import KeyRegister
-from callseal.aws.key_uses import KeyUses
-from callseal.aws.notice_queue import NoticeQueue
-from callseal.aws.sftp_keys import SftpKeys
-from callseal.aws.told import Memory
-from callseal.errors import TransientError
-from callseal.lock_audit import AuditLocks
-from callseal.tracking import Tracking
+from callseal.core.errors import TransientError
+from callseal.keys import prove_keys
+from callseal.keys.announcements import Memory
+from callseal.keys.register_table import KeyRegister
+from callseal.keys.usage_table import KeyUses
+from callseal.sftp.file_table import FileRegister
+from callseal.sftp.notice_queue import NoticeQueue
+from callseal.sftp.stored_keys import SftpKeys
+from callseal.sftp.track_files import Tracking
+from callseal.trail.lock_audit import AuditLocks
 from tests.support.fault_proxy import CutAfter, Fault, Refuse
 from tests.support.stack import AUDIT
 
@@ -62,7 +62,7 @@ def _remember_first(kind: str, owner: Any, remember: str) -> None:
 
 
 def _any_code_fits() -> None:
-    proving.fits = lambda *_: True
+    prove_keys.fits = lambda *_: True
 
 
 def _count_unconditionally() -> None:

@@ -27,11 +27,16 @@ from unittest.mock import patch
 import boto3
 from botocore.retries.standard import ExponentialBackoff
 
-from callseal import checking, commit, gpg, planning, sftp_login, wiring
-from callseal.aws import batches, bus, calls, key_uses, output_buckets, tenants, told, upload
-from callseal.envelopes import openpgp
-from callseal.recipients import openpgp as openpgp_keys
-from callseal.recipients import x509
+from callseal.aws import bus, calls, item_batches, upload
+from callseal.crypto import gpg
+from callseal.crypto.envelopes import openpgp
+from callseal.crypto.recipients import openpgp as openpgp_keys
+from callseal.crypto.recipients import x509
+from callseal.delivery import commit, output_buckets, planning
+from callseal.keys import announcements, check_keys, usage_table
+from callseal.sftp import authenticate_sftp
+from callseal.tenants import directory
+from callseal.wiring import container
 from tests.privacy.hooks import as_lambda_logs
 from tests.support import functions
 from tests.support.fault_proxy import in_time
@@ -68,18 +73,18 @@ def _shorten() -> None:
     HTTPConnection.getresponse = in_time  # type: ignore[method-assign,assignment]
     calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
     ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
-    bus.PAUSE_SECONDS = batches.PAUSE_SECONDS = key_uses.PAUSE_SECONDS = 0.001
+    bus.PAUSE_SECONDS = item_batches.PAUSE_SECONDS = usage_table.PAUSE_SECONDS = 0.001
     # Who waits for a claim still waits for longer than it lasts.
-    told.CLAIM, checking.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
-    sftp_login.ANSWER_SECONDS = 0
+    announcements.CLAIM, check_keys.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
+    authenticate_sftp.ANSWER_SECONDS = 0
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
     # As if all that stands there had stood there for long, where a scenario does not say otherwise.
-    tenants.CLOCK_SKEW = -timedelta(days=1)
-    wiring.now = _now
-    wiring.Session = _session  # type: ignore[misc,assignment]
-    wiring.client = lambda _, service: _client(service)  # type: ignore[assignment]
+    directory.CLOCK_SKEW = -timedelta(days=1)
+    container.now = _now
+    container.Session = _session  # type: ignore[misc,assignment]
+    container.client = lambda _, service: _client(service)  # type: ignore[assignment]
     # Made once, before anything is sent: a child has the same clients, with connections of its own.
     for service in ("s3", "sqs", "ssm", "secretsmanager", "events", "dynamodb", "lambda"):
         _client(service)
@@ -194,7 +199,7 @@ def _serve(
     os.dup2(writing, 2)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.update(variables)
-    tenants.CLOCK_SKEW = clock_skew or tenants.CLOCK_SKEW
+    directory.CLOCK_SKEW = clock_skew or directory.CLOCK_SKEW
     if break_it:
         break_it()
     while True:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from callseal.aws.tenants import CLOCK_SKEW
+from callseal.tenants.directory import CLOCK_SKEW
 from tests.faults.attempt import Attempt, Case, Result
 from tests.faults.cloud import STACK, Cloud
 from tests.faults.duties import DUTIES

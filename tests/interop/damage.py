@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from asn1crypto import cms
 
-from callseal.openpgp_packets import SEIPD
+from callseal.crypto.openpgp_packets import SEIPD
 from tests.interop.lab import folder
 from tests.interop.peers import Job, Opened, Peer
 from tests.interop.rows import Row, plain, seal

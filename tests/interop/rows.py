@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from callseal.envelopes import cms, openpgp
-from callseal.gpg import Gpg
-from callseal.recipients import CmsRecipients, OpenPgpRecipients, judge
+from callseal.crypto.envelopes import cms, openpgp
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.recipients import CmsRecipients, OpenPgpRecipients, judge
 from tests.interop import keys
 from tests.interop.lab import folder, once
 

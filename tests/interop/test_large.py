@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from callseal.envelopes import cms
-from callseal.errors import TransientError
-from callseal.gpg import Gpg
-from callseal.recipients import judge
+from callseal.core.errors import TransientError
+from callseal.crypto.envelopes import cms
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.recipients import judge
 from tests.interop import keys
 from tests.interop.damage import jobs_for
 from tests.interop.peers import Opened, bouncy_castle_heads

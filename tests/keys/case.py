@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 from tests.keys.case import Case
 from tests.support.keys import gpg, openpgp_tenant, run, tool, x509_tenant
 from tests.support.openpgp_keys import Key, home, packets_of

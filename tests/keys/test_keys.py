@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 from tests.keys.case import Case
 from tests.keys.page import PAGE, render
 from tests.keys.seen import CASES, FAMILIES, USABLE, seen, skip_other_version

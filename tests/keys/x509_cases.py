@@ -7,7 +7,7 @@ import tempfile
 from functools import cache, partial
 from pathlib import Path
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 from tests.keys.case import Case
 from tests.support.issuing import issue
 from tests.support.keys import X509Tenant, openpgp_tenant, run, tool, x509_tenant

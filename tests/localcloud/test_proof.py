@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callseal.audit import timestamp
+from callseal.core.audit import timestamp
 from tests.localcloud.console import CODE, Console, Tenant, names, suffix
 from tests.localcloud.support import PROJECT, eventually
 from tests.support.families import FAMILIES

@@ -158,7 +158,7 @@ def test_each_line_metric_and_event_of_a_batch_is_read(
 def test_handler_that_logs_a_landing_key_is_caught(
     own: Watch, cloud: Stack, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.batch._facts", lambda outcome, landed: {"key": landed.key})
+    monkeypatch.setattr("callseal.delivery.batch._facts", lambda outcome, landed: {"key": landed.key})
     land_and_hand_over(cloud, encrypt_recording)
     assert leaked(own) == {"log line: a landing key", "log line: a caller's number"}
 
@@ -174,7 +174,7 @@ def test_metric_with_a_landing_key_is_caught(
 def test_audit_event_with_the_keys_text_is_caught(
     own: Watch, cloud: Stack, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callseal.audit.timestamp", lambda _: x509_tenant().public_text)
+    monkeypatch.setattr("callseal.core.audit.timestamp", lambda _: x509_tenant().public_text)
     land_and_hand_over(cloud, encrypt_recording)
     assert leaked(own) == {"audit event: a key's text"}
 
@@ -187,7 +187,7 @@ def test_handler_that_raises_foreign_words_is_caught(
     def fail() -> None:
         raise LookupError(f"NoSuchKey: acme/+{CALLERS[0]}.wav, {SPOKEN[0]}")
 
-    monkeypatch.setattr(sys.modules["callseal.batch"], "queue_messages", lambda _: fail())
+    monkeypatch.setattr(sys.modules["callseal.delivery.batch"], "queue_messages", lambda _: fail())
     with pytest.raises(LookupError):
         encrypt_recording.lambda_handler({}, None)
     assert leaked(own) == {"log line: a caller's number", "log line: what was said"}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from callseal.aws.tenants import CACHE_TIME, CLOCK_SKEW
+from callseal.tenants.directory import CACHE_TIME, CLOCK_SKEW
 
 Template = dict[str, Any]
 Resource = dict[str, Any]
@@ -356,7 +356,7 @@ def _is_emitted(where: str, namespace: str, metric: str, dimensions: Resource, s
     """A metric of ours is one that the code emits, with these very dimensions; AWS's own are not our business."""
     if namespace.startswith("AWS/"):
         return
-    from callseal.errors import Reason
+    from callseal.core.errors import Reason
 
     metrics = _metrics()
     assert (namespace, dimensions["Stack"]) == (metrics.NAMESPACE, stack), where
@@ -368,7 +368,7 @@ def _is_emitted(where: str, namespace: str, metric: str, dimensions: Resource, s
 
 
 def _metrics() -> Any:
-    from callseal import metrics
+    from callseal.core import metrics
 
     return metrics
 
@@ -587,7 +587,7 @@ def the_audit_stream_cannot_fail_in_silence(template: Template) -> None:
 
 
 def a_comparison_ends_before_the_next_begins(template: Template) -> None:
-    from callseal.reconcile_audit import RUN_TIME
+    from callseal.trail.reconcile_audit import RUN_TIME
 
     timeout = properties(template, "ReconcileAuditFunction")["Timeout"]
     assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from callseal.audit import timestamp
+from callseal.core.audit import timestamp
 from tests.cli.command import PATHS
 from tests.localcloud.support import eventually
 from tests.sftp.conftest import Front

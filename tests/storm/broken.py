@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from zlib import crc32
 
-from callseal import sweep
-from callseal.delivery import Delivery, Outcome
-from callseal.landing import LandedObject
-from callseal.shares import State, Turns
+from callseal.core.landing import LandedObject
+from callseal.delivery import sweep_landing
+from callseal.delivery.deliver import Delivery, Outcome
+from callseal.delivery.sweep_shares import State, Turns
 from tests.faults.broken import VARIANTS as SEVEN
 
 
@@ -31,7 +31,7 @@ def unfair() -> None:
     def one_share(names: Any, state: State, started: Any) -> list[Turns]:
         return [Turns("all", sorted(names), state.progress("all"), started)]
 
-    sweep.turns_of = one_share
+    sweep_landing.turns_of = one_share
 
 
 # Each makes the line's number of its name grow; of `silent` the lines above it tell.

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from callseal import shares, sweep
 from callseal.aws import calls, queue
-from callseal.notification import parse_body
+from callseal.delivery import sweep_landing, sweep_shares
+from callseal.inbound.notification import parse_body
 from localcloud.gate import Gate
 from tests.faults import environment
 from tests.faults.ground import Ground
@@ -36,7 +36,7 @@ MOST_SWEEPS_LATE = 2
 ROUND_SECONDS = 300.0
 SWEEP_SECONDS = 240.0
 PUMPS = 3
-# The figures of template.yaml and shares.py are for so many.
+# The figures of template.yaml and sweep_shares.py are for so many.
 WHOLE = 20_000
 
 
@@ -52,11 +52,11 @@ class Waited:
 
 def scale(stuck: int, break_it: Callable[[], None] | None) -> None:
     """Scale the sweep's bounds, in the worker's own process, to as many files; an hour of retries is a minute."""
-    shares.ENOUGH_WAITING = stuck
-    shares.OF_ONE_SHARE = stuck // 4
-    sweep.FILES_IN_A_TURN = max(1, sweep.FILES_IN_A_TURN * stuck // WHOLE)
-    shares.RETRY_AGES = (timedelta(), timedelta(seconds=5), timedelta(seconds=15))
-    shares.RETRY_EVERY = timedelta(minutes=1)
+    sweep_shares.ENOUGH_WAITING = stuck
+    sweep_shares.OF_ONE_SHARE = stuck // 4
+    sweep_landing.FILES_IN_A_TURN = max(1, sweep_landing.FILES_IN_A_TURN * stuck // WHOLE)
+    sweep_shares.RETRY_AGES = (timedelta(), timedelta(seconds=5), timedelta(seconds=15))
+    sweep_shares.RETRY_EVERY = timedelta(minutes=1)
     # No request fails for being slow here: it is not what this is about, and the machine may be busy.
     calls.CONFIG.read_timeout = 60  # type: ignore[attr-defined]
     environment._client.cache_clear()

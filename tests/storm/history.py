@@ -12,7 +12,7 @@ from tests.storm.plan import MISSPELT, Key, Settings
 # How long a worker may go by what it has read (shortened, see workers.py), and what clocks and requests may take more.
 REMEMBERED_SECONDS = 3.0
 SLACK_SECONDS = 0.5
-# What stands for callseal.aws.tenants.CLOCK_SKEW in the storm: on one machine nothing is stale.
+# What stands for callseal.tenants.directory.CLOCK_SKEW in the storm: on one machine nothing is stale.
 CLOCK_SKEW_SECONDS = 2
 DEFAULTS = {"encrypt": True, "deliver_to_sftp": True, "deliver_to_archive": False, "only_encrypt_sftp": False,
             "encrypt_metadata": True, "archive_formats": ["mp3"]}  # fmt: skip

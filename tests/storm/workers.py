@@ -14,8 +14,9 @@ from random import Random
 from threading import Lock, Thread
 from typing import Any
 
-from callseal import shares
-from callseal.aws import calls, queue, tenants
+from callseal.aws import calls, queue
+from callseal.delivery import sweep_shares
+from callseal.tenants import directory
 from localcloud.runtime import Result
 from tests.faults import environment
 from tests.faults.environment import DiedError, Environment
@@ -37,9 +38,9 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
     calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
     calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
     environment._client.cache_clear()
-    tenants.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
-    tenants.CLOCK_SKEW = timedelta(seconds=CLOCK_SKEW_SECONDS)
-    shares.RETRY_AGES, shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
+    directory.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
+    directory.CLOCK_SKEW = timedelta(seconds=CLOCK_SKEW_SECONDS)
+    sweep_shares.RETRY_AGES, sweep_shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
     queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
     if break_it:
         break_it()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Stands in for `callseal.wiring.now`."""
+    """Stands in for `callseal.wiring.container.now`."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()

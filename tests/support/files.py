@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from callseal.audit import event
+from callseal.core.audit import event
 from tests.support.clock import Clock
 from tests.support.stack import LANDING, SFTP, STACK, Stack, failures, sqs_event
 

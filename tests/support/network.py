@@ -1,7 +1,7 @@
 """The network between the functions and moto: faults to order, what was asked, and what S3 does and moto does not.
 
-Only the functions' own clients go through it (`callseal.wiring.Session` is replaced by `Network.session`); the tests'
-clients talk to moto directly.
+Only the functions' own clients go through it (`Network.session` replaces `callseal.wiring.container.Session`); the
+tests' clients talk to moto directly.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from callseal import audit
-from callseal.audit import AuditEvent, Output
-from callseal.errors import HeldError, Reason
-from callseal.landing import LandedObject
-from callseal.recipients.model import Recipient
+from callseal.core import audit
+from callseal.core.audit import AuditEvent, Output
+from callseal.core.errors import HeldError, Reason
+from callseal.core.landing import LandedObject
+from callseal.core.recipient import Recipient
 from callseal.sftp.login import Refusal
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "audit-event.schema.json").read_text())

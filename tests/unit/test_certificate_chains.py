@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from callseal.envelopes import cms
-from callseal.errors import Reason
-from callseal.recipients import CmsRecipients
-from callseal.recipients.certificate import parse
-from callseal.recipients.model import left_out_note
+from callseal.core.errors import Reason
+from callseal.core.recipient import left_out_note
+from callseal.crypto.envelopes import cms
+from callseal.crypto.recipients import CmsRecipients
+from callseal.crypto.recipients.certificate import parse
 from tests.support.issuing import folder, issue
 from tests.support.keys import X509Tenant, run, tool, x509_tenant
 from tests.unit.verdicts import armour, assert_held, dearmour, verdict

@@ -9,10 +9,10 @@ import pytest
 from asn1crypto import cms as asn1
 from asn1crypto.algos import RSAESOAEPParams
 
-from callseal.envelopes import cms
-from callseal.errors import HeldError, Reason, TransientError
-from callseal.recipients import judge
-from callseal.recipients.model import CmsRecipient
+from callseal.core.errors import HeldError, Reason, TransientError
+from callseal.core.recipient import CmsRecipient
+from callseal.crypto.envelopes import cms
+from callseal.crypto.recipients import judge
 from tests.support.keys import X509Tenant, x509_tenant
 from tests.unit.sources import CHUNK, MARKER, Endless, ShortReads, spoken
 

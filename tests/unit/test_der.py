@@ -7,7 +7,7 @@ from asn1crypto import core, parser
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from callseal.envelopes import der
+from callseal.crypto.envelopes import der
 
 LENGTHS = [0, 1, 127, 128, 129, 255, 256, 65_535, 65_536, 2**24 - 1, 2**24]
 arcs = st.integers(0, 2**70)

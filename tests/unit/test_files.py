@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callseal.audit import timestamp
+from callseal.core.audit import timestamp
 from callseal.sftp.events import file_unfetched
 from callseal.sftp.files import DELIVERED, EXPIRED, FETCHED, LEEWAY, File, expiry
 from tests.unit.test_audit import VALIDATOR

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from callseal.aws.gathering import Gathering, Rendezvous
+from callseal.aws.batching import Gathering, Rendezvous
 
 
 def test_everybody_gets_the_answer_to_their_own_item() -> None:
@@ -88,7 +88,7 @@ def test_those_at_a_rendezvous_wait_for_all_that_may_come() -> None:
 
     rendezvous, ready = Rendezvous(), Barrier(8)
     first, second = Gathering(send, 10, rendezvous), Gathering(send, 10, rendezvous)
-    with ThreadPoolExecutor(8) as threads, patch("callseal.aws.gathering.LINGER_SECONDS", 10):
+    with ThreadPoolExecutor(8) as threads, patch("callseal.aws.batching.LINGER_SECONDS", 10):
         list(threads.map(work, range(8)))
     assert calls == [8, 8]
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callseal.audit import timestamp
+from callseal.core.audit import timestamp
 from callseal.keys.register import Row, after
 
 START = datetime(2026, 11, 24, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from callseal.errors import HeldError, Reason
-from callseal.landing import LandedFile, parse_landing_key, tenant_of
+from callseal.core.errors import HeldError, Reason
+from callseal.core.landing import LandedFile, parse_landing_key, tenant_of
 from tests.vectors.cases import CASES
 
 # DESIGN section 3, in its own words.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 from tests.support.keys import gpg, gpg_home, openpgp_tenant, run, tool, x509_tenant
 from tests.unit.verdicts import armour, assert_held, dearmour, fingerprints
 from tests.vectors.cases import CASES
@@ -193,7 +193,8 @@ def test_words_around_a_good_key_are_no_reason() -> None:
                                   "untrusted comment: " + "a " * (MIB // 2 - 10)])  # fmt: skip
 def test_a_long_text_is_refused_in_linear_time(text: str) -> None:
     script = (
-        "import sys, resource; from datetime import UTC, datetime; from callseal.recipients import judge, gpg_factory\n"
+        "import sys, resource; from datetime import UTC, datetime\n"
+        "from callseal.crypto.recipients import judge, gpg_factory\n"
         "try: judge(sys.stdin.read(), datetime.now(UTC), gpg_factory('/nonexistent'))\n"
         "except Exception: print(resource.getrusage(resource.RUSAGE_SELF).ru_utime)"
     )

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callseal.errors import UnreadableNotificationError
-from callseal.landing import LandedObject
-from callseal.notification import parse_body, parse_notification, queue_messages
+from callseal.core.errors import UnreadableNotificationError
+from callseal.core.landing import LandedObject
+from callseal.inbound.notification import parse_body, parse_notification, queue_messages
 
 ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 json_values = st.recursive(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from callseal.envelopes import cms
-from callseal.errors import Reason
-from callseal.recipients import CmsRecipients
-from callseal.recipients.certificate import parse
+from callseal.core.errors import Reason
+from callseal.crypto.envelopes import cms
+from callseal.crypto.recipients import CmsRecipients
+from callseal.crypto.recipients.certificate import parse
 from tests.support.keys import X509Tenant, run, tool, x509_tenant
 from tests.support.odd_certificates import (
     BMP,

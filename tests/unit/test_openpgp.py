@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from callseal.envelopes import openpgp
-from callseal.errors import TransientError
-from callseal.gpg import Gpg
-from callseal.openpgp_packets import head_packets
-from callseal.recipients import OpenPgpRecipients, judge
+from callseal.core.errors import TransientError
+from callseal.crypto.envelopes import openpgp
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.openpgp_packets import head_packets
+from callseal.crypto.recipients import OpenPgpRecipients, judge
 from tests.support.keys import OpenPgpTenant, gpg, openpgp_tenant, tool
 from tests.unit.sources import CHUNK, MARKER, Endless, ShortReads, spoken
 

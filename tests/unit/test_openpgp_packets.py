@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from callseal.openpgp_packets import head_packets, packets
+from callseal.crypto.openpgp_packets import head_packets, packets
 from tests.support.keys import OpenPgpTenant, gpg, openpgp_tenant
 
 

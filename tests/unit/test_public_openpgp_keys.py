@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from callseal.envelopes import openpgp
-from callseal.errors import HeldError, Reason
-from callseal.openpgp_packets import PKESK, head_packets
-from callseal.recipients import OpenPgpRecipients
+from callseal.core.errors import HeldError, Reason
+from callseal.crypto.envelopes import openpgp
+from callseal.crypto.openpgp_packets import PKESK, head_packets
+from callseal.crypto.recipients import OpenPgpRecipients
 from tests.abuse.forged_signatures import RING_TRUST, USER_ID, joined, parts
 from tests.support.keys import gpg
 from tests.support.openpgp_keys import Key, home

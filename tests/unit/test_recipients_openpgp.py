@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callseal.envelopes import openpgp
-from callseal.errors import HeldError, Reason
-from callseal.recipients import OpenPgpRecipients
-from callseal.recipients.model import usable_until
+from callseal.core.errors import HeldError, Reason
+from callseal.core.recipient import usable_until
+from callseal.crypto.envelopes import openpgp
+from callseal.crypto.recipients import OpenPgpRecipients
 from tests.support.keys import gpg, run, tool
 from tests.support.openpgp_keys import Key, home, packets_of
 from tests.unit.verdicts import armour, assert_held, dearmour, edited, edits, fingerprints, judged, sealer, verdict

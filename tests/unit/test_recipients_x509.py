@@ -15,10 +15,10 @@ from cryptography import x509
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from callseal.envelopes import cms
-from callseal.errors import HeldError, Reason
-from callseal.recipients import CmsRecipients
-from callseal.recipients.model import usable_until
+from callseal.core.errors import HeldError, Reason
+from callseal.core.recipient import usable_until
+from callseal.crypto.envelopes import cms
+from callseal.crypto.recipients import CmsRecipients
 from tests.support.keys import X509Tenant, openpgp_tenant, run, tool, x509_tenant
 from tests.unit.verdicts import armour, assert_held, dearmour, edited, edits, fingerprints, judged, verdict
 
@@ -464,7 +464,7 @@ def test_an_unknown_version_is_damage() -> None:
 
 def test_no_gpg_is_started_for_a_certificate() -> None:
     script = (
-        "import sys; from datetime import UTC, datetime; from callseal.recipients import judge, gpg_factory; "
+        "import sys; from datetime import UTC, datetime; from callseal.crypto.recipients import judge, gpg_factory; "
         "judge(sys.stdin.read(), datetime.now(UTC), gpg_factory('/nonexistent')); print('gnupg' in sys.modules)"
     )
     layer = Path(__file__).parents[2] / "layers" / "callseal" / "python"

@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from callseal.errors import HeldError, Reason
-from callseal.landing import LandedFile
-from callseal.routing import Route, output_key, route
-from callseal.settings import TenantSettings
+from callseal.core.errors import HeldError, Reason
+from callseal.core.landing import LandedFile
+from callseal.delivery.routing import Route, output_key, route
+from callseal.tenants.settings import TenantSettings
 
 PLAIN, SEALED = False, True
 BY_METADATA = object()

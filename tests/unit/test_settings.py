@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from callseal.errors import HeldError, Reason
-from callseal.settings import TenantSettings, parse_settings
+from callseal.core.errors import HeldError, Reason
+from callseal.tenants.settings import TenantSettings, parse_settings
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "tenant-settings.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)

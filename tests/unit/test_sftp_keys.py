@@ -22,7 +22,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callseal.sftp.authorized_keys import MAX_KEYS, MAX_TEXT_BYTES, AuthorizedKeys, parse_authorized_keys
-from callseal.sftp.sources import Address, Sources, parse_address
+from callseal.tenants.login_sources import Address, Sources, parse_address
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 Private = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callseal import shares
-from callseal.shares import NEVER, NO_TENANT, Progress, Room, State, Turns, retries, turns_of
+from callseal.delivery import sweep_shares
+from callseal.delivery.sweep_shares import NEVER, NO_TENANT, Progress, Room, State, Turns, retries, turns_of
 
 START = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -98,7 +98,7 @@ def test_failures_that_are_remembered_are_bounded() -> None:
 
     progress = turns.progress()
 
-    assert progress and len(progress.failed) == shares.MAX_FAILED
+    assert progress and len(progress.failed) == sweep_shares.MAX_FAILED
 
 
 @pytest.mark.parametrize(("backlog", "first", "second"), [(0, 5_000, 5_000), (12_000, 5_000, 3_000), (20_000, 10, 10)])

@@ -10,9 +10,9 @@ from functools import cache
 import pytest
 from hypothesis import strategies as st
 
-from callseal.errors import HeldError, Reason
-from callseal.gpg import Gpg
-from callseal.recipients import Recipients, judge
+from callseal.core.errors import HeldError, Reason
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.recipients import Recipients, judge
 from tests.support.keys import tool
 
 BLOCK = re.compile(r"-----BEGIN [^-]*-----(.*?)-----END", re.DOTALL)

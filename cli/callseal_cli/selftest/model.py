@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from callseal.errors import CallsealError
+from callseal.core.errors import CallsealError
 
 if TYPE_CHECKING:
     from callseal_cli.selftest.trial import Trial

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from callseal.errors import SourceGoneError
-from callseal.landing import LandedObject
+from callseal.core.errors import SourceGoneError
+from callseal.core.landing import LandedObject
 from callseal_cli import landing
 from callseal_cli.screen import Screen
 from callseal_cli.selftest.trial import LockedCopy, Trial, begun

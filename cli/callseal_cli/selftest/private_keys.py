@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from callseal.errors import CallsealError
+from callseal.core.errors import CallsealError
 from callseal_cli.errors import CannotError
 from callseal_cli.selftest.cms import open_cms
 

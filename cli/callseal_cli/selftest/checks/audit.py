@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 from callseal_cli.selftest import observe
 from callseal_cli.selftest.model import CheckFailedError, Wait, check
 from callseal_cli.selftest.trial import CBC, GCM, HELD, PGP, Trial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callseal.errors import Reason
+from callseal.core.errors import Reason
 from callseal_cli import store
 from callseal_cli.selftest import observe
 from callseal_cli.selftest.checks.delivery import opened

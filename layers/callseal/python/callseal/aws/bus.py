@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from callseal.audit import SOURCE, AuditEvent
+from callseal.aws.batching import Gathering, Rendezvous
 from callseal.aws.calls import calling
-from callseal.aws.gathering import Gathering, Rendezvous
-from callseal.errors import TransientError
+from callseal.core.audit import SOURCE, AuditEvent
+from callseal.core.errors import TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

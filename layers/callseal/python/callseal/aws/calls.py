@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from callseal.errors import AccessRefusedError, CallsealError, TransientError
+from callseal.core.errors import AccessRefusedError, CallsealError, TransientError
 
 if TYPE_CHECKING:
     from boto3.session import Session

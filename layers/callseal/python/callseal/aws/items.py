@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from callseal.aws.calls import calling
-from callseal.errors import TransientError
+from callseal.core.errors import TransientError
 
 
 class ChangedMeanwhileError(TransientError):

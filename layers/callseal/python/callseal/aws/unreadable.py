@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callseal.errors import AccessRefusedError, CallsealError
+from callseal.core.errors import AccessRefusedError, CallsealError
 
 _KEY_IS_OFF = ("KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException")
 _FORBIDDEN = ("AccessDenied", "KMS.AccessDeniedException")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from callseal.aws.calls import calling
 from callseal.aws.unreadable import REFUSED
-from callseal.errors import OutputExistsError
+from callseal.core.errors import OutputExistsError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import pbkdf2_hmac
 
-from callseal.audit import timestamp
-from callseal.recipients.model import Recipient
+from callseal.core.audit import timestamp
+from callseal.core.recipient import Recipient
 
 # Douglas Crockford's alphabet, for people: no I, L, O or U. 12 characters of 5 bits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

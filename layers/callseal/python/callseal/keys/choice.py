@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from callseal.audit import timestamp
+from callseal.core.audit import timestamp
+from callseal.core.recipient import MAX_RECIPIENTS, CmsRecipients, OpenPgpRecipients, Recipients
 from callseal.keys.register import Row
-from callseal.recipients.model import MAX_RECIPIENTS, CmsRecipients, OpenPgpRecipients, Recipients
 
 # Enough for a rotation or two that went wrong; each costs a request.
 MAX_FALLBACKS = 3

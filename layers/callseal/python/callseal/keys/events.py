@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from callseal.audit import AuditEvent, event, recipient_member
-from callseal.errors import HeldError
-from callseal.recipients.model import Recipient
+from callseal.core.audit import AuditEvent, event, recipient_member
+from callseal.core.errors import HeldError
+from callseal.core.recipient import Recipient
 
 ACCEPTED, REJECTED, EXPIRING, PROVEN = "KeyAccepted", "KeyRejected", "KeyExpiring", "KeyProven"
 PROOF_REFUSED = "KeyProofRefused"

@@ -18,9 +18,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-from callseal.recipients.blocks import has_private_key
+from callseal.crypto.recipients.blocks import has_private_key
 from callseal.sftp.options import OptionError, Options, parse_options
-from callseal.sftp.sources import Address
+from callseal.tenants.login_sources import Address
 
 # Secrets Manager takes 64 KiB.
 MAX_TEXT_BYTES = 64 * 1024

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from callseal.audit import AuditEvent, event
-from callseal.landing import TENANT, tenant_of
+from callseal.core.audit import AuditEvent, event
+from callseal.core.landing import TENANT, tenant_of
 from callseal.sftp.files import File
 from callseal.sftp.login import Refusal
 from callseal.sftp.refusals import RefusedLines, RefusedLogin, RefusedLogins, refused_login
 from callseal.sftp.server_log import LogLine, UnreadableLogError
-from callseal.sftp.sources import parse_address
+from callseal.tenants.login_sources import parse_address
 
 FETCHED = "SFTP Server File Download Completed"
 FILE_FETCHED, FILE_UNFETCHED, FILE_EXPIRED = "FileFetched", "FileUnfetched", "FileExpired"

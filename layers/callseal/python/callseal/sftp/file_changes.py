@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from callseal.errors import UnreadableNotificationError
-from callseal.notification import parse_audit_event
+from callseal.core.errors import UnreadableNotificationError
+from callseal.inbound.notification import parse_audit_event
 from callseal.sftp.events import FILE_FETCHED
 from callseal.sftp.files import File
 

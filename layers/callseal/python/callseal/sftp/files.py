@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from callseal.audit import timestamp
+from callseal.core.audit import timestamp
 
 DELIVERED, FETCHED, EXPIRED = "delivered", "fetched", "expired"
 # Days left at which it is told that a file was not fetched; at 0 its time is over.

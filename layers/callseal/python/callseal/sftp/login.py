@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from callseal.landing import TENANT
-from callseal.sftp.sources import Address, parse_address
+from callseal.core.landing import TENANT
+from callseal.tenants.login_sources import Address, parse_address
 
 PROTOCOL = "SFTP"
 

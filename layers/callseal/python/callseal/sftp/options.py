@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from callseal.sftp.sources import Sources
+from callseal.tenants.login_sources import Sources
 
 # In lower case, as sshd compares them. There is no terminal, no forwarding and no rc file, so nothing of it is granted.
 _OF_WHAT_IS_NOT_THERE = frozenset(

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from callseal.audit import timestamp
-from callseal.errors import UnreadableNotificationError
+from callseal.core.audit import timestamp
+from callseal.core.errors import UnreadableNotificationError
 from callseal.sftp.login import Refusal
 
 # Events of one batch with an address of their own; all other addresses of the batch share one event a reason.

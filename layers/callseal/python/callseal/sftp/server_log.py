@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from callseal.errors import CallsealError
-from callseal.landing import TENANT
-from callseal.sftp.sources import parse_address
+from callseal.core.errors import CallsealError
+from callseal.core.landing import TENANT
+from callseal.tenants.login_sources import parse_address
 
 # A batch of a subscription is at most 1 MB compressed; nothing here inflates to more than this.
 MAX_BATCH_BYTES = 64 * 1024 * 1024

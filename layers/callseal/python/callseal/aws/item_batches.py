@@ -1,0 +1,128 @@
+"""Requests to DynamoDB that carry many items, in which each item fails for itself alone.
+
+Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html and
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from callseal.aws.calls import calling
+from callseal.aws.items import ChangedMeanwhileError
+from callseal.core.errors import CallsealError, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Name = TypeVar("Name", bound=Hashable)
+Result = TypeVar("Result")
+
+# Of BatchGetItem and TransactWriteItems alike.
+MAX_ITEMS = 100
+TRIES, PAUSE_SECONDS = 5, 0.05
+# Codes of cancellation reasons.
+CONDITION_FAILED, CONFLICT = "ConditionalCheckFailed", "TransactionConflict"
+
+
+class InvalidRequestError(TransientError):
+    """DynamoDB refuses a whole request, because of what one of its items holds."""
+
+
+class _CancelledError(TransientError):
+    """DynamoDB cancelled a transaction, and wrote nothing of it."""
+
+
+def requesting(doing: str, **outcomes: type[CallsealError]) -> Any:
+    """Return `calling`, with InvalidRequestError for a request that holds an invalid item."""
+    invalid = dict.fromkeys(("on_ValidationException", "on_SerializationException"), InvalidRequestError)
+    return calling(doing, **invalid, **outcomes)
+
+
+def in_hundreds(names: Iterable[Name]) -> list[list[Name]]:
+    """Return names in batches of as many as one request takes."""
+    every = list(names)
+    return [every[start : start + MAX_ITEMS] for start in range(0, len(every), MAX_ITEMS)]
+
+
+def in_batches(
+    request: Callable[[Sequence[Name]], Mapping[Name, Result]], batches: Iterable[Sequence[Name]]
+) -> dict[Name, Result | CallsealError]:
+    """Make a request for each batch of names; return what it returns, or its error, for each name.
+
+    An invalid request is made again in halves until the invalid item is alone: the others do not fail with it.
+    """
+    pending, results = list(batches), dict[Name, Result | CallsealError]()
+    while pending:
+        batch = pending.pop()
+        half = len(batch) // 2
+        try:
+            results.update(request(batch))
+        except InvalidRequestError as exc:
+            if half:
+                pending += [batch[half:], batch[:half]]
+            else:
+                results[batch[0]] = exc
+        except CallsealError as exc:
+            results.update(dict.fromkeys(batch, exc))
+    return results
+
+
+def transact(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) -> dict[Name, str]:
+    """Write all actions or none; return the reason's code of each action that DynamoDB blames, nothing if it wrote.
+
+    Raises TransientError if the whole request failed, InvalidRequestError if one of the actions is invalid.
+    """
+    try:
+        with requesting(doing, on_TransactionCanceledException=_CancelledError):
+            client.transact_write_items(TransactItems=list(actions.values()))
+    except _CancelledError as exc:
+        answer = getattr(exc.__cause__, "response", {})
+        codes = [str(reason.get("Code")) for reason in answer.get("CancellationReasons", [])]
+        blamed = {name: code for name, code in zip(actions, codes, strict=False) if code != "None"}
+        if not blamed:
+            raise
+        return blamed
+    return {}
+
+
+def write_each(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) -> dict[Name, CallsealError]:
+    """Write actions, 100 in one transaction; return the error of each action that was not written.
+
+    The error is ChangedMeanwhileError for a condition that does not hold, or for another writer at the same moment. A
+    cancelled transaction is tried again without what DynamoDB blames for it.
+    """
+
+    def write(names: Sequence[Name]) -> dict[Name, CallsealError]:
+        left, failed = {name: actions[name] for name in names}, dict[Name, CallsealError]()
+        while left and (blamed := transact(client, doing, left)):
+            failed |= {name: _error(doing, code) for name, code in blamed.items()}
+            left = {name: action for name, action in left.items() if name not in blamed}
+        return failed
+
+    return in_batches(write, in_hundreds(actions))
+
+
+def retry_changed(
+    write: Callable[[Sequence[Name]], Mapping[Name, CallsealError]], names: Iterable[Name]
+) -> dict[Name, CallsealError]:
+    """Read and write what has these names, and again what changed meanwhile; return the errors that are left.
+
+    `write` returns the error of each name that it could not write.
+    """
+    left, failed = list(names), dict[Name, CallsealError]()
+    for attempt in range(1, TRIES + 1):
+        errors = write(left)
+        left = [name for name, error in errors.items() if isinstance(error, ChangedMeanwhileError)]
+        failed |= {name: error for name, error in errors.items() if attempt == TRIES or name not in left}
+        if not left or attempt == TRIES:
+            break
+        time.sleep(PAUSE_SECONDS * attempt)
+    return failed
+
+
+def _error(doing: str, code: str) -> CallsealError:
+    kind = ChangedMeanwhileError if code in (CONDITION_FAILED, CONFLICT) else TransientError
+    return kind(f"{doing} failed: {code}.")

@@ -1,0 +1,1 @@
+"""Sealing and judging keys: envelopes, recipients, GnuPG. Knows nothing of AWS."""

@@ -1,0 +1,1 @@
+"""From landing to outputs: routing, planning, committing, held files and the sweep."""

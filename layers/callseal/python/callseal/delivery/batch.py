@@ -1,0 +1,124 @@
+"""Batches: a batch's records are worked on at once, and each fails for itself alone.
+
+The answer is Lambda's partial batch response:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from callseal.core.errors import CallsealError, TransientError, UnreadableNotificationError
+from callseal.core.landing import LandedObject
+from callseal.core.log import Log, describe
+from callseal.core.metrics import Sample
+from callseal.delivery.deliver import Outcome
+from callseal.inbound.notification import Message, parse_body, parse_notification, queue_messages
+from callseal.wiring.container import Parts
+
+if TYPE_CHECKING:
+    from callseal.aws.queue import LandedQueue
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class BatchFailedError(CallsealError):
+    """A directly invoked notification was not handled whole; invoke again, what is done will not be done twice."""
+
+
+class Batch:
+    """Handles an invocation: messages of a queue of landed objects, or a bare S3 notification."""
+
+    def __init__(
+        self,
+        work: Callable[[LandedObject], Outcome],
+        queue: Callable[[], LandedQueue],
+        parts: Parts,
+        workers: int,
+        log: Log,
+    ) -> None:
+        """Take what is done with each landed object, its queue (asked for at a failure), and how many go at once."""
+        self._work, self._queue, self._landing_bucket = work, queue, parts.landing.name
+        self._rendezvous, self._meter, self._log = parts.rendezvous, parts.meter, log
+        self._executor = ThreadPoolExecutor(workers, "record")
+
+    def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Handle an event; the messages that failed come back in `batchItemFailures`.
+
+        Raises BatchFailedError or UnreadableNotificationError for a bare notification, which has no partial answer.
+        """
+        messages = queue_messages(event)
+        if messages is None:
+            return self._handle_bare(event)
+        tried = self._at_once(self._handle_message, messages)
+        self._meter.put(_samples(outcome for outcomes in tried for outcome in outcomes))
+        failed = [message.id for message, outcomes in zip(messages, tried, strict=True) if None in outcomes]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+    def _handle_bare(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        tried = self._at_once(self._try, parse_notification(event))
+        self._meter.put(_samples(tried))
+        if None in tried:
+            raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files were not handled; invoke again.")
+        return {"batchItemFailures": []}
+
+    def _at_once(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Work on items at once. Who comes to a rendezvous waits for all of them, though some have not begun yet."""
+        self._rendezvous.change(at_work=len(items))
+
+        def leave_after(item: Item) -> Result:
+            try:
+                return work(item)
+            finally:
+                self._rendezvous.change(at_work=-1)
+
+        return list(self._executor.map(leave_after, items))
+
+    def _handle_message(self, message: Message) -> list[Outcome | None]:
+        """Handle the files of a message, all of them, whatever becomes of the first; None stands for a failure."""
+        try:
+            outcomes = [self._try(one, message) for one in parse_body(message.body)]
+        except UnreadableNotificationError as exc:
+            self._log.warning("message unreadable", extra={"message_id": message.id, "why": str(exc)})
+            outcomes = [None]
+        if None in outcomes:
+            with suppress(TransientError):  # then it comes back later, by the queue's own timeout
+                self._queue().retry_soon(message)
+        return outcomes
+
+    def _try(self, landed: LandedObject, message: Message | None = None) -> Outcome | None:
+        message_id = message.id if message else None
+        try:
+            if landed.bucket != self._landing_bucket:
+                raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
+            outcome = self._work(landed)
+        except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
+            self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
+            return None
+        self._log.info(f"recording {outcome.state}", extra={"message_id": message_id, **_facts(outcome, landed)})
+        return outcome
+
+
+def _samples(outcomes: Iterable[Outcome | None]) -> Iterator[Sample]:
+    for outcome in outcomes:
+        if outcome and outcome.state == "held":
+            yield Sample("RecordingsHeld", 1, outcome.reason)
+        elif outcome and outcome.state == "delivered":
+            yield Sample("RecordingsDelivered", 1)
+            yield Sample("BytesSealed", outcome.bytes_sealed)
+            if outcome.seconds is not None:
+                yield Sample("SecondsToDelivery", max(0.0, outcome.seconds))
+
+
+def _facts(outcome: Outcome, landed: LandedObject) -> dict[str, object]:
+    """What may be logged of a file: never its key, which may hold a caller's number; the event's id finds it."""
+    return {
+        "tenant": outcome.tenant,
+        "event_id": outcome.event_id,
+        "reason": outcome.reason,
+        "size": landed.size,
+    }

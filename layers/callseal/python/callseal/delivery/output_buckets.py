@@ -1,0 +1,185 @@
+"""The SFTP and archive buckets: look, upload, copy on the server side. Nothing here ever overwrites anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Literal
+
+from callseal.aws.calls import calling
+from callseal.aws.unreadable import REFUSED
+from callseal.aws.upload import MultipartUpload, Upload
+from callseal.core.errors import OutputExistsError, SourceGoneError
+from callseal.core.recipient import Recipient
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from mypy_boto3_s3 import S3Client
+
+# CopyObject takes no more: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+MAX_COPY_BYTES = 5 * 1024**3
+COPY_PART_BYTES = 1024**3
+HASH_CHUNK_BYTES = 1024 * 1024
+SOURCE_ETAG, SEALED = "callseal-source-etag", "callseal-sealed"
+RECIPIENTS, SUBKEYS = "callseal-recipients", "callseal-subkeys"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An object's bucket and key."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What every output carries: its media type, and the metadata that tell where it came from and who can open it."""
+
+    content_type: str
+    source_etag: str
+    sealed: str
+    recipients: tuple[Recipient, ...] = ()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The object's metadata: the recipients' fingerprints, and in the same order what OpenPGP ones encrypt with."""
+        names = {
+            RECIPIENTS: [member.fingerprint for member in self.recipients],
+            SUBKEYS: [member.subkey for member in self.recipients if member.subkey],
+        }
+        lists = {name: ",".join(each) for name, each in names.items() if each}
+        return {SOURCE_ETAG: self.source_etag, SEALED: self.sealed} | lists
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that stands in a bucket: size in bytes, etag without quotes, and what its metadata say.
+
+    `modified`, to the second, is when it was written, None where we have just written it.
+    """
+
+    address: Address
+    etag: str
+    size: int
+    metadata: Mapping[str, str]
+    modified: datetime | None = None
+
+    @property
+    def source_etag(self) -> str | None:
+        """The etag of the landed object that it was made from, None where we did not make it."""
+        return self.metadata.get(SOURCE_ETAG)
+
+    @property
+    def sealed(self) -> str:
+        """Its envelope, `openpgp` or `cms`, or `none`."""
+        return self.metadata.get(SEALED, "none")
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is in an envelope."""
+        return self.sealed != "none"
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Those who can open it, by their names alone; none for a plain one."""
+        if not self.is_sealed:
+            return ()
+        kind: Literal["x509", "openpgp"] = "x509" if self.sealed == "cms" else "openpgp"
+        names, subkeys = (filter(None, self.metadata.get(each, "").split(",")) for each in (RECIPIENTS, SUBKEYS))
+        return tuple(Recipient(name, kind, None, subkey=subkey) for name, subkey in zip_longest(names, subkeys))
+
+
+class OutputBuckets:
+    """Writes outputs under the condition that nothing stands there yet; OutputExistsError where something does."""
+
+    def __init__(self, s3: S3Client, executor: Executor) -> None:
+        """Take the client, and the threads that send the parts of large uploads."""
+        self._s3 = s3
+        self._executor = executor
+
+    def look(self, address: Address) -> StoredObject | None:
+        """Tell what stands under an address, or None."""
+        try:
+            with calling("Looking for the output", on_404=SourceGoneError):
+                head = self._s3.head_object(Bucket=address.bucket, Key=address.key)
+        except SourceGoneError:
+            return None
+        etag, size = head["ETag"].strip('"'), head["ContentLength"]
+        return StoredObject(address, etag, size, head["Metadata"], head["LastModified"])
+
+    def keys(self, bucket: str, prefix: str) -> set[str]:
+        """List the keys that stand in a bucket under a prefix."""
+        with calling("Listing outputs"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            return {item["Key"] for page in pages for item in page.get("Contents", [])}
+
+    def upload(self, address: Address, label: Label, size: int) -> Upload:
+        """Begin an upload of about `size` bytes; it is visible once committed, and not before."""
+        return Upload(self._s3, self._executor, self._target(address, label), size)
+
+    def copy(self, source: StoredObject, address: Address, label: Label) -> StoredObject:
+        """Copy an object on the server side; SourceGoneError where it is gone, OutputExistsError on a 412.
+
+        AccessRefusedError may be about the source as well as about the output.
+
+        S3 answers 412 where something stands at the address, and also where the source is not the one that was seen.
+        """
+        copy = self._copy_parts if source.size > MAX_COPY_BYTES else self._copy_whole
+        etag = copy(source, self._target(address, label))
+        return StoredObject(address, etag.strip('"'), source.size, label.metadata)
+
+    def sha256(self, stored: StoredObject) -> str:
+        """Hash an object's bytes as they stand in the bucket, lower-case hex."""
+        digest = sha256()
+        with calling("Reading the output back"):
+            body = self._s3.get_object(
+                Bucket=stored.address.bucket, Key=stored.address.key, IfMatch=f'"{stored.etag}"'
+            )["Body"]
+            for chunk in body.iter_chunks(HASH_CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _copy_whole(self, source: StoredObject, target: dict[str, Any]) -> str:
+        with calling("Copying to the output", **REFUSED, on_404=SourceGoneError, on_412=OutputExistsError):
+            answer = self._s3.copy_object(
+                **target,
+                **self._source(source),
+                MetadataDirective="REPLACE",
+                # Tags do not travel: `held` on a landed file says nothing of its output.
+                TaggingDirective="REPLACE",
+                IfNoneMatch="*",
+            )
+        return answer["CopyObjectResult"]["ETag"]
+
+    def _copy_parts(self, source: StoredObject, target: dict[str, Any]) -> str:
+        upload = MultipartUpload(self._s3, target)
+        try:
+            for first in range(0, source.size, COPY_PART_BYTES):
+                last = min(first + COPY_PART_BYTES, source.size) - 1
+                upload.copy_part(self._source(source), f"bytes={first}-{last}")
+            return upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+
+    @staticmethod
+    def _target(address: Address, label: Label) -> dict[str, Any]:
+        return {
+            "Bucket": address.bucket,
+            "Key": address.key,
+            "ContentType": label.content_type,
+            "Metadata": label.metadata,
+        }
+
+    @staticmethod
+    def _source(source: StoredObject) -> dict[str, Any]:
+        address = source.address
+        return {
+            "CopySource": {"Bucket": address.bucket, "Key": address.key},
+            "CopySourceIfMatch": f'"{source.etag}"',
+        }

@@ -1,0 +1,163 @@
+"""Planning: from a landed object's key and its tenant's settings and key to what is to be written where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from callseal.aws.upload import PART_BYTES
+from callseal.core.errors import HeldError
+from callseal.core.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
+from callseal.core.recipient import OpenPgpRecipients
+from callseal.delivery.output_buckets import Address, Label, StoredObject
+from callseal.delivery.routing import Destination, Envelope, Route, output_key, route
+from callseal.tenants.directory import Clock, KeyVersion, Tenants
+from callseal.tenants.settings import TenantSettings
+
+if TYPE_CHECKING:
+    from callseal.keys.select_key import KeyChoice
+
+SEALED_TYPES = {"cms": "application/pkcs7-mime", "openpgp": "application/pgp-encrypted"}
+Place = tuple[Destination, Address]
+ENVELOPES: tuple[Envelope | None, ...] = (None, "cms", "openpgp")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with a file: its routes in order, and the key where some output is sealed.
+
+    `moved` says that the tenant's key or settings have changed about when the file landed, or later: an earlier try
+    may have left outputs that they do not ask for any more. `revoked` reads what the tenant's earlier texts revoked, as
+    the fingerprints of what encrypts; few files need it.
+    """
+
+    landed: LandedObject
+    file: LandedFile
+    settings: TenantSettings
+    routes: tuple[Route, ...]
+    key: KeyVersion | None
+    buckets: Mapping[Destination, str]
+    moved: bool = False
+    revoked: Callable[[], frozenset[str]] = frozenset
+
+    @property
+    def is_one_put(self) -> bool:
+        """Whether all there is to write is one sealed output that is small enough for a single request."""
+        return (
+            not self.moved
+            and len(self.routes) == 1
+            and self.routes[0].sealed
+            and (self.landed.size or 0) <= PART_BYTES // 2
+        )
+
+    def address(self, way: Route) -> Address:
+        """Name the output of a route."""
+        envelope = self.key.recipients.envelope if way.sealed and self.key else None
+        return Address(self.buckets[way.destination], output_key(self.landed.key, envelope))
+
+    def other_addresses(self) -> list[Place]:
+        """Name every output that some settings or key could have asked for, and these do not."""
+        asked = {self.address(way) for way in self.routes}
+        return [place for place in _all_places(self.buckets, self.landed) if place[1] not in asked]
+
+    def label(self, way: Route) -> Label:
+        """Label the output of a route."""
+        etag = self.landed.etag or ""
+        if not way.sealed or not self.key:
+            return Label(self.file.content_type, etag, "none")
+        recipients = self.key.recipients
+        return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, recipients.members)
+
+    def may_copy(self, sealed: StoredObject) -> bool:
+        """Return whether a sealed output may be copied to a second destination, though the key was changed meanwhile.
+
+        If one of its recipients was revoked, the second output is sealed anew.
+        """
+        recipients = {one.encrypts_with for one in sealed.recipients}
+        if self.key is None or recipients == {one.encrypts_with for one in self.key.recipients.members}:
+            return True
+        # A revocation certificate in the key's text may be of any key that was there before.
+        may_revoke = isinstance(self.key.recipients, OpenPgpRecipients) and self.key.recipients.sent.revocations
+        by_text = {subkey for one in self.key.recipients.members for subkey in one.revoked_subkeys}
+        return not (may_revoke or recipients & by_text or recipients & self.revoked())
+
+
+def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
+    """Tell whether a try of this landed file made it; an older one is of a file that had the same bytes."""
+    landed_at, modified = landed.landed_at, stored.modified
+    is_older = landed_at is not None and modified is not None and modified < landed_at.replace(microsecond=0)
+    return landed.etag is not None and stored.source_etag == landed.etag and not is_older
+
+
+def label_of(sealed: StoredObject) -> Label:
+    """Return the label of the copy of a sealed output, which may be of before a rotation."""
+    return Label(SEALED_TYPES[sealed.sealed], sealed.source_etag or "", sealed.sealed, sealed.recipients)
+
+
+class Planner:
+    """Plans landed files; safe to use from several threads."""
+
+    def __init__(self, tenants: Tenants, buckets: Mapping[Destination, str], clock: Clock) -> None:
+        """Take the tenants, and the names of the output buckets."""
+        self._tenants, self._buckets, self._clock = tenants, buckets, clock
+
+    def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
+        """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
+        file, started = parse_landing_key(landed.key), since or self._clock()
+        try:
+            return self._plan(landed, file)
+        except HeldError:
+            if not self._tenants.forget(file.tenant, before=started):
+                raise
+            return self._plan(landed, file)
+
+    def routes(self, landed: LandedObject) -> tuple[Route, ...]:
+        """Give a file's routes, for which no key is needed; raises HeldError."""
+        file = parse_landing_key(landed.key)
+        return route(self._tenants.settings(file.tenant), file)
+
+    def all_places(self, landed: LandedObject) -> list[Place]:
+        """Name every output of a file that some settings or key could have asked for."""
+        return _all_places(self._buckets, landed)
+
+    def forget(self, landed: LandedObject, before: datetime) -> bool:
+        """Forget what was remembered of a file's tenant before a moment; tells whether there was anything."""
+        tenant = tenant_of(landed.key)
+        return tenant is not None and self._tenants.forget(tenant, before=before)
+
+    def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
+        settings = self._tenants.settings(file.tenant)
+        routes = route(settings, file)
+        key = self._key(file.tenant, settings) if any(way.sealed for way in routes) else None
+        # S3 always says when; where nobody does, the notification was made by hand.
+        moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
+        return Plan(landed, file, settings, routes, key, self._buckets, moved, partial(self._revoked, file.tenant))
+
+    def _revoked(self, tenant: str) -> frozenset[str]:
+        return frozenset(row.fingerprint for row in self._tenants.known(tenant).rows if row.revoked)
+
+    def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
+        if self._tenants.moved(tenant, since, by_key=key is not None):
+            return True
+        return key is not None and settings.require_key_proof and self._choice().moved(tenant, key, since)
+
+    def _key(self, tenant: str, settings: TenantSettings) -> KeyVersion:
+        if not settings.follows_rotation:
+            return self._tenants.key(tenant)
+        return self._choice().key(tenant, settings)
+
+    def _choice(self) -> KeyChoice:
+        from callseal.keys.select_key import KeyChoice  # costs a cold start, and most tenants need none
+
+        return KeyChoice(self._tenants, self._clock)
+
+
+def _all_places(buckets: Mapping[Destination, str], landed: LandedObject) -> list[Place]:
+    return [
+        (destination, Address(bucket, output_key(landed.key, envelope)))
+        for destination, bucket in buckets.items()
+        for envelope in ENVELOPES
+    ]

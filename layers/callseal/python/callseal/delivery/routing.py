@@ -1,0 +1,49 @@
+"""Routing: which destinations a file goes to, sealed or plain. A pure function of settings and file."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from callseal.core.errors import HeldError, Reason
+from callseal.core.landing import LandedFile
+from callseal.tenants.settings import TenantSettings
+
+Destination = Literal["archive", "sftp"]
+Envelope = Literal["cms", "openpgp"]
+
+SUFFIXES: dict[Envelope, str] = {"cms": ".p7m", "openpgp": ".pgp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One destination of a file, and whether the file goes there sealed."""
+
+    destination: Destination
+    sealed: bool
+
+
+def route(settings: TenantSettings, file: LandedFile) -> tuple[Route, ...]:
+    """List a file's destinations in the order of their commits; raises HeldError `NothingToDeliver`.
+
+    The archive comes first and SFTP last, so that what the tenant can see is complete.
+    """
+    routes = []
+    if settings.deliver_to_archive and (file.is_metadata or file.format in settings.archive_formats):
+        routes.append(Route("archive", _seals(settings, file) and not settings.only_encrypt_sftp))
+    if settings.deliver_to_sftp:
+        routes.append(Route("sftp", _seals(settings, file)))
+    if not routes:
+        raise HeldError(
+            Reason.NOTHING_TO_DELIVER,
+            f"The tenant's settings leave a {file.format} file no destination. Turn deliver_to_sftp or "
+            "deliver_to_archive on, or add its format to archive_formats.",
+        )
+    return tuple(routes)
+
+
+def output_key(landing_key: str, envelope: Envelope | None) -> str:
+    """Name the output of a landing key: the same key, plus the envelope's suffix when sealed."""
+    return landing_key + (SUFFIXES[envelope] if envelope else "")
+
+
+def _seals(settings: TenantSettings, file: LandedFile) -> bool:
+    return settings.encrypt and (settings.encrypt_metadata or not file.is_metadata)

@@ -1,0 +1,231 @@
+"""The sweep: pending files go back to the queue, and held ones whose cause is gone. Lost events and crashes heal by it.
+
+The tenants take turns, some files at a time, so that neither one's million files nor its failures hold up another's. A
+run has a time limit and puts only so many messages on the queue. The next run continues each tenant where it ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from callseal.aws.bus import AuditBus
+from callseal.aws.queue import LandedQueue
+from callseal.core import audit
+from callseal.core.errors import CallsealError, HeldError, Reason, SourceGoneError, TransientError
+from callseal.core.landing import TENANT, LandedObject, tenant_of
+from callseal.core.log import Log, describe
+from callseal.delivery.commit import Committer
+from callseal.delivery.hold_tags import Held
+from callseal.delivery.landing_bucket import LandingBucket
+from callseal.delivery.planning import Plan, Planner
+from callseal.delivery.sweep_position import SweepMemory
+from callseal.delivery.sweep_report import Swept
+from callseal.delivery.sweep_shares import NEVER, Progress, Room, State, Turns, retries, turns_of
+from callseal.tenants.directory import Clock
+
+# Below the function's timeout in template.yaml, by more than the slowest request takes.
+RUN_TIME = timedelta(minutes=3)
+FILES_AT_ONCE = 16
+# So many tenants have a turn at once, each with so many files. 200 keys cost a request of their own to list, and then
+# 200 requests to read their tags.
+SHARES_AT_ONCE, FILES_IN_A_TURN = 16, 200
+# After so many failures to read a tenant's settings or key, a run reads them no more: they have one cause.
+MAX_FAILURES = 3
+# A run logs no more of one tenant's failures, and no more stuck tenants, than this.
+LOGGED = 20
+TOO_LONG_DAYS = (6, 3, 1)
+
+
+class SweepIncompleteError(CallsealError):
+    """Some files could not be swept. Lambda does not retry: the next sweep, in 5 minutes, looks at them again."""
+
+
+def prefix_to_sweep(event: Mapping[str, Any], tenants_prefix: str) -> str:
+    """Return the landing prefix of the tenant that an event is about, or "" for all of landing.
+
+    The event is the change of a tenant's secret or parameter, or by hand `{"tenant": "acme"}`.
+    """
+    detail = event.get("detail")
+    name = detail.get("name") if isinstance(detail, dict) else None
+    if isinstance(name, str):
+        tenant = tenant_of(name.lstrip("/").removeprefix(f"{tenants_prefix}/"))
+    else:
+        tenant = event.get("tenant")
+    return f"{tenant}/" if isinstance(tenant, str) and TENANT.fullmatch(tenant) else ""
+
+
+class Sweep:
+    """Sweeps the landing bucket, or one tenant's part of it; made anew for each run."""
+
+    def __init__(
+        self,
+        landing: LandingBucket,
+        planner: Planner,
+        committer: Committer,
+        queue: LandedQueue,
+        bus: AuditBus,
+        memory: SweepMemory,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        """Take what it works with."""
+        self._landing, self._planner, self._committer = landing, planner, committer
+        self._queue, self._bus, self._memory = queue, bus, memory
+        self._clock, self._log = clock, log
+        self._started, self._swept = clock(), Swept()
+        self._room, self._at_any_age = Room(0), False
+        self._failures, self._unreadable = Counter[str](), Counter[str]()
+
+    def all(self) -> Swept:
+        """Sweep the landing bucket, each tenant from where the last run ended."""
+        before = self._memory.read()
+        turns = turns_of(self._landing.names(), before, self._started)
+        self._run(turns)
+        shares = {one.share: progress for one in turns if (progress := one.progress())}
+        shares |= self._memory.read().changed_since(before)
+        stuck = frozenset(self._swept.stuck)
+        self._swept.newly_stuck = stuck - before.stuck
+        # A tenant whose files this run has not all seen may be stuck still.
+        self._memory.write(State(self._started, shares, stuck | (before.stuck & shares.keys())))
+        self._report_stuck()
+        return self._swept
+
+    def tenant(self, prefix: str) -> Swept:
+        """Sweep a tenant's files at a change of its key or settings. `all` continues where time or room ended.
+
+        Those that are not held, however young, are requeued too: a function may be about to hold one of them for what
+        it read before the change.
+        """
+        self._at_any_age = True
+        turns = Turns(prefix.rstrip("/"), [prefix], Progress(NEVER, NEVER), self._started)
+        self._run([turns])
+        if progress := turns.progress():
+            state = self._memory.read()
+            self._memory.write(replace(state, shares={**state.shares, turns.share: progress}))
+        return self._swept
+
+    def _run(self, several: Iterable[Turns]) -> None:
+        """Let the shares take turns until all has been listed or the time is over."""
+        self._room, waiting = Room(self._queue.backlog()), deque(several)
+        with ThreadPoolExecutor(FILES_AT_ONCE, "file") as executor:
+            while waiting and self._has_time():
+                turns = [waiting.popleft() for _ in range(min(len(waiting), SHARES_AT_ONCE))]
+                pages = executor.map(self._list, turns)
+                files = [(one, landed) for one, page in zip(turns, pages, strict=True) for landed in page]
+                for (one, landed), state in zip(files, executor.map(self._try, files), strict=True):
+                    self._note(one, landed, state)
+                waiting += [one for one in turns if not one.ended]
+
+    def _has_time(self) -> bool:
+        return self._clock() - self._started <= RUN_TIME
+
+    def _list(self, turns: Turns) -> Sequence[LandedObject]:
+        # A key at the top of the bucket is the first of those that it is a prefix of.
+        is_folder = turns.prefix.endswith("/")
+        files, more = self._landing.some(turns.prefix, turns.after, FILES_IN_A_TURN if is_folder else 1)
+        turns.listed(files[-1].key if files else "", more and is_folder)
+        return files
+
+    def _note(self, turns: Turns, landed: LandedObject, state: str) -> None:
+        turns.note(landed.key, state)
+        if state != "left":
+            self._swept.add(turns.share, state, self._age(landed))
+
+    def _age(self, landed: LandedObject) -> timedelta:
+        return self._clock() - (landed.landed_at or self._started)
+
+    def _try(self, of_turns: tuple[Turns, LandedObject]) -> str:
+        """Sweep one file; its trouble, for example a tenant's key that cannot be read, is not the others'."""
+        turns, landed = of_turns
+        if not self._has_time():
+            return "left"
+        try:
+            held = self._landing.held(landed)
+            if held:
+                return self._sweep_held(turns, landed, held)
+            return self._sweep_pending(turns, landed)
+        except SourceGoneError:
+            return "gone"
+        except Exception as exc:  # noqa: BLE001  # SweepIncompleteError reports it too, once the others are done
+            self._failures[turns.share] += 1
+            if self._failures[turns.share] <= LOGGED:
+                self._log.warning("file not swept", extra={"tenant": tenant_of(landed.key), **describe(exc)})
+            return "failed"
+
+    def _sweep_pending(self, turns: Turns, landed: LandedObject) -> str:
+        landed_at = landed.landed_at or self._started
+        if not self._at_any_age and not retries(self._started - landed_at):
+            return "young"
+        if not self._at_any_age and not turns.is_due(landed.key, landed_at):
+            return "pending"
+        if not self._room.take(turns.share):
+            return "waiting"
+        self._queue.put(landed)
+        return "put_back"
+
+    def _sweep_held(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+        if held.reason == Reason.SOURCE_UNREADABLE:
+            return self._have_read(turns, landed, held)
+        verdict = self._judge_anew(turns, landed)
+        # One that was released and did not become a delivery must be held anew, with an event that says so.
+        if verdict == held.reason and not held.released:
+            self._complain(landed, held)
+            return "held"
+        if not self._room.take(turns.share):
+            return "waiting"
+        if isinstance(verdict, Plan):
+            # Its tags stay until it is delivered, for a crash's sake.
+            version = verdict.key.version if verdict.key else None
+            released = audit.released(landed, held.reason, version, self._clock())
+            self._bus.put(audit.numbered(released, held.number))
+            self._landing.tag_released(landed, held)
+        # A file that would be held for another reason by now goes back too: the delivery says so.
+        self._queue.put(landed)
+        return "released" if isinstance(verdict, Plan) else "put_back"
+
+    def _have_read(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+        """Requeue a file that could not be read: only the queue's function has the rights to find out if it can now.
+
+        That function reports the release, or leaves the file held without another event.
+        """
+        self._complain(landed, held)
+        if self._room.take(turns.share):
+            self._queue.put(replace(landed, was_unreadable=True))
+        return "unreadable"
+
+    def _judge_anew(self, turns: Turns, landed: LandedObject) -> Plan | Reason:
+        """Return a held file's plan, or what it would be held for. A tenant's files share what this run has read."""
+        try:
+            plan = self._plan(turns, landed)
+            self._committer.look(plan)
+        except HeldError as still:
+            return still.reason
+        return plan
+
+    def _plan(self, turns: Turns, landed: LandedObject) -> Plan:
+        if self._unreadable[turns.share] >= MAX_FAILURES:
+            raise TransientError("This tenant's settings or key could not be read in this run.")
+        try:
+            return self._planner.plan(landed, since=self._started)
+        except TransientError:
+            self._unreadable[turns.share] += 1
+            raise
+
+    def _complain(self, landed: LandedObject, held: Held) -> None:
+        """Report to the audit, once for each of 1, 3 and 6 days, that a file is still held."""
+        days = next((days for days in TOO_LONG_DAYS if self._age(landed) >= timedelta(days=days)), 0)
+        if days > held.days:
+            self._bus.put(audit.held_too_long(landed, held.reason, days, self._clock()))
+            self._landing.tag_days(landed, days)
+
+    def _report_stuck(self) -> None:
+        """Log the tenants with files that have been pending for too long, the longest first."""
+        longest_first = sorted(self._swept.stuck.items(), key=lambda item: item[1].oldest, reverse=True)
+        for share, stuck in longest_first[:LOGGED]:
+            facts = {"tenant": share, "files": stuck.files, "oldest_seconds": int(stuck.oldest.total_seconds())}
+            self._log.warning("tenant is stuck", extra=facts)

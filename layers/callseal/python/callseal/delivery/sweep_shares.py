@@ -1,0 +1,153 @@
+"""Shares of a sweep: each tenant has its turns, a place where the next run continues, and its part of the queue.
+
+Nothing here knows of AWS. Times are the starts of runs, in UTC.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from callseal.core.landing import tenant_of
+
+# A pending file is requeued at these ages, then once for each `RETRY_EVERY` of its age. The first age is longer than
+# most deliveries take; a repeat does no harm.
+RETRY_AGES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+RETRY_EVERY = timedelta(hours=1)
+# With so many messages in the queue, a run adds only what `GUARANTEED` allows: the rest of landing has its own events.
+ENOUGH_WAITING = 20_000
+# In one run a share adds no more than this, so that the failures of one tenant leave most of the queue to the others.
+OF_ONE_SHARE = ENOUGH_WAITING // 4
+# A share may add so many however long the queue is, so that a lost event heals during another tenant's backlog.
+GUARANTEED = 10
+# What is in no tenant's folder is one share. No tenant has this name.
+NO_TENANT = "/"
+# A run remembers so many files of a share that it failed to look at or to requeue; the next run takes them first.
+MAX_FAILED = 100
+NEVER = datetime.min.replace(tzinfo=UTC)
+UNSERVED = ("waiting", "left")
+
+
+def retries(age: timedelta) -> int:
+    """Return how many requeues of a pending file are due by an age."""
+    return sum(age >= limit for limit in RETRY_AGES) + max(0, age // RETRY_EVERY)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the passes over a share's files have come.
+
+    `previous` is when the pass before began, `visited` when a run last looked at the share. `began` is None between two
+    passes; a pass under way continues behind the key `after`. `failed` are keys that are due whatever their age.
+    """
+
+    previous: datetime
+    visited: datetime
+    began: datetime | None = None
+    after: str = ""
+    failed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a run leaves to the next one: the shares without a progress were looked at completely in the last run."""
+
+    last_run: datetime = NEVER
+    shares: Mapping[str, Progress] = field(default_factory=dict)
+    stuck: frozenset[str] = frozenset()
+
+    def progress(self, share: str) -> Progress:
+        """Return a share's progress."""
+        return self.shares.get(share) or Progress(self.last_run, self.last_run)
+
+    def changed_since(self, before: State) -> dict[str, Progress]:
+        """Return the progress of the shares that another run has written since `before` was read."""
+        return {name: one for name, one in self.shares.items() if before.shares.get(name) != one}
+
+
+class Turns:
+    """The turns of one share in one run. `note` the state of every file, in the order of their keys."""
+
+    def __init__(self, share: str, prefixes: Iterable[str], progress: Progress, started: datetime) -> None:
+        """Continue a share's pass, or begin one."""
+        self.share, self._progress, self._started = share, progress, started
+        self.after = self._served = progress.after
+        self._prefixes = deque(one for one in prefixes if one > self.after or self.after.startswith(one))
+        self._unserved = self._was_visited = False
+        self._failed: set[str] = set()
+
+    @property
+    def prefix(self) -> str:
+        """What to list next, behind the key `after`: a folder, or one key at the top of the bucket."""
+        return self._prefixes[0]
+
+    @property
+    def ended(self) -> bool:
+        """Whether all has been listed."""
+        return not self._prefixes
+
+    def listed(self, last_key: str, more: bool) -> None:
+        """Continue behind a key, or with the next prefix when the first has no `more`."""
+        self._was_visited = True
+        self.after = last_key or self.after
+        if not more:
+            self._prefixes.popleft()
+
+    def is_due(self, key: str, landed_at: datetime) -> bool:
+        """Return whether a requeue fell due since the pass before looked at a file, or that look failed.
+
+        The exact time of that look is unknown, so its pass's start counts: a long pass may requeue a file once more.
+        """
+        due = retries(self._started - landed_at) > retries(self._progress.previous - landed_at)
+        return due or key in self._progress.failed
+
+    def note(self, key: str, state: str) -> None:
+        """Remember the last key before the first file that got no room or no time, and the files that failed."""
+        if state == "failed" and len(self._failed) < MAX_FAILED:
+            self._failed.add(key)
+        self._unserved = self._unserved or state in UNSERVED
+        if not self._unserved:
+            self._served = key
+
+    def progress(self) -> Progress | None:
+        """Return the progress to keep; None after a complete pass in this run alone that saw no failure."""
+        if not self._was_visited:
+            return self._progress
+        began, failed = self._progress.began or self._started, frozenset(self._failed)
+        if not self.ended or self._unserved:
+            failed |= self._progress.failed if len(failed) < MAX_FAILED else frozenset()
+            return Progress(self._progress.previous, self._started, began, self._served, failed)
+        return Progress(began, self._started, failed=failed) if failed or began != self._started else None
+
+
+class Room:
+    """How much the shares may still put on the queue in this run; safe to use from several threads."""
+
+    def __init__(self, backlog: int) -> None:
+        """Take the number of messages in the queue."""
+        self._left, self._taken, self._lock = ENOUGH_WAITING - backlog, Counter[str](), Lock()
+
+    def take(self, share: str) -> bool:
+        """Return whether the share may put one more message on the queue, and count it."""
+        with self._lock:
+            most = OF_ONE_SHARE if self._left > 0 else GUARANTEED
+            if self._taken[share] >= most:
+                return False
+            self._taken[share] += 1
+            self._left -= 1
+            return True
+
+
+def turns_of(names: Iterable[str], state: State, started: datetime) -> list[Turns]:
+    """Return the shares' turns, first those that no run has looked at for longest.
+
+    `names` are the first folders of landing, each with its `/`, and the keys without one.
+    """
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folders.setdefault(tenant_of(name) or NO_TENANT, []).append(name)
+    ordered = sorted(folders, key=lambda share: (state.progress(share).visited, share))
+    return [Turns(share, sorted(folders[share]), state.progress(share), started) for share in ordered]

@@ -1,0 +1,1 @@
+"""What wakes a function: notifications, queue messages, changes of secrets and parameters."""

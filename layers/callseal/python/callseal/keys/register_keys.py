@@ -1,0 +1,137 @@
+"""Registering: the key register is written from the audit events, which may come twice, late and in any order.
+
+A batch is few requests: the events of a tenant's keys are merged, its rows are read once, and the rows of all tenants
+are written together, as are the uses. What goes wrong fails the messages that it is about, and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_type_hints
+
+from callseal.aws.item_batches import retry_changed
+from callseal.core.errors import CallsealError, UnreadableNotificationError
+from callseal.core.log import Log, describe
+from callseal.inbound.notification import Message, parse_audit_event, queue_messages
+from callseal.keys import events
+from callseal.keys.register import FINGERPRINT, Row, after, encrypts_with
+from callseal.keys.register_table import KeyRegister
+from callseal.keys.usage_table import KeyUses, Use
+from callseal.tenants.directory import Clock
+
+KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
+DELIVERED = "RecordingDelivered"
+_ROW_TYPES = get_type_hints(Row)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """An event of a tenant's keys, and the message that holds it."""
+
+    message_id: str
+    tenant: str
+    detail_type: str
+    detail: Mapping[str, Any]
+
+
+class Registering:
+    """Takes audit events in."""
+
+    def __init__(self, register: KeyRegister, uses: KeyUses, clock: Clock, log: Log) -> None:
+        """Take what it works with."""
+        self._register, self._uses, self._clock, self._log = register, uses, clock, log
+
+    def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Handle a batch of audit events from a queue; the messages that failed come back in `batchItemFailures`."""
+        messages = queue_messages(event)
+        if messages is None:
+            raise UnreadableNotificationError("The event is no batch of messages from a queue.")
+        of_keys, uses, errors = dict[str, list[KeyEvent]](), dict[str, Use](), dict[str, Exception]()
+        for message in messages:
+            try:
+                match _read(message):
+                    case KeyEvent() as found:
+                        of_keys.setdefault(found.tenant, []).append(found)
+                    case Use() as found:
+                        uses[message.id] = found
+            except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
+                errors[message.id] = exc
+        errors |= self._write_all(of_keys) | self._count(uses)
+        for identifier, error in errors.items():
+            self._log.warning("event not registered", extra={"message_id": identifier, **describe(error)})
+        return {"batchItemFailures": [{"itemIdentifier": one.id} for one in messages if one.id in errors]}
+
+    def _count(self, uses: Mapping[str, Use]) -> dict[str, CallsealError]:
+        """Count the uses that messages hold; return the error of each message whose use was not counted, by its id."""
+        failed = self._uses.count(uses.values(), self._clock())
+        return {name: failed[use.event_id] for name, use in uses.items() if use.event_id in failed}
+
+    def _write_all(self, of_keys: Mapping[str, list[KeyEvent]]) -> dict[str, CallsealError]:
+        """Write the rows of tenants, by their events; return the error of each message that failed, by its id."""
+        failed = retry_changed(partial(self._write, of_keys), of_keys)
+        return {one.message_id: error for tenant, error in failed.items() for one in of_keys[tenant]}
+
+    def _write(self, of_keys: Mapping[str, list[KeyEvent]], tenants: Sequence[str]) -> dict[str, CallsealError]:
+        """Write the rows that the events of these tenants change; return the error of each tenant that failed."""
+        changes, errors = list[tuple[str, Row, Row | None]](), dict[str, CallsealError]()
+        for tenant in tenants:
+            try:
+                before = {row.fingerprint: row for row in self._register.known(tenant).rows}
+            except CallsealError as exc:
+                errors[tenant] = exc
+            else:
+                rows = _merged(before, of_keys[tenant])
+                changes += [(tenant, row, before.get(name)) for name, row in rows.items() if row != before.get(name)]
+        return errors | {tenant: error for (tenant, _), error in self._register.keep_rows(changes).items()}
+
+
+def _merged(rows: dict[str, Row], of_keys: Sequence[KeyEvent]) -> dict[str, Row]:
+    for one in of_keys:
+        rows = after(rows.values(), one.detail_type, one.detail)
+    return rows
+
+
+def _read(message: Message) -> KeyEvent | Use | None:
+    """Return what a message reports of keys; raise UnreadableNotificationError before anything is written of it."""
+    detail_type, detail = parse_audit_event(message.body, "recipients", "key_version")
+    try:
+        if detail_type in KEY_EVENTS:
+            return _key_event(message.id, detail_type, detail)
+        if detail_type == DELIVERED:
+            return _use(detail)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise UnreadableNotificationError(
+            "A member of the audit event is missing or odd; look at it in the dead-letter queue."
+        ) from exc
+    raise UnreadableNotificationError(
+        "The audit event is of no key and no delivery; look at it in the dead-letter queue."
+    )
+
+
+def _key_event(message_id: str, detail_type: str, detail: Mapping[str, Any]) -> KeyEvent:
+    """Return an event of a tenant's keys, if it makes proper rows of an empty register."""
+    if detail["tenant"] is None or not all(_is_row(row) for row in after((), detail_type, detail).values()):
+        raise ValueError("no tenant, or an odd key")
+    return KeyEvent(message_id, detail["tenant"], detail_type, detail)
+
+
+def _is_row(row: Row) -> bool:
+    members = {name: getattr(row, name) for name in _ROW_TYPES}
+    are_typed = all(isinstance(members[name], kind) for name, kind in _ROW_TYPES.items())
+    return are_typed and not any(isinstance(value, bool) for value in members.values()) and _is_name(row.fingerprint)
+
+
+def _is_name(fingerprint: str) -> bool:
+    return FINGERPRINT.fullmatch(fingerprint) is not None
+
+
+def _use(detail: Mapping[str, Any]) -> Use | None:
+    """Return the use of keys that a delivery reports; None if nothing was sealed."""
+    if not detail["tenant"] or not detail["recipients"]:
+        return None
+    fingerprints = tuple(dict.fromkeys(encrypts_with(one) for one in detail["recipients"]))
+    if not all(_is_name(fingerprint) for fingerprint in fingerprints):
+        raise ValueError("not a fingerprint")
+    return Use(detail["id"], detail["tenant"], fingerprints, detail["time"])

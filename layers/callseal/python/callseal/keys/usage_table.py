@@ -1,0 +1,122 @@
+"""How often each key was used: counted in the register once for each event, however often the event comes.
+
+An event's id is kept for longer than the queue keeps its message. The ids and the counts of several events are written
+in one transaction: all of it, or nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from callseal.aws.item_batches import CONDITION_FAILED, CONFLICT, MAX_ITEMS, in_batches, transact
+from callseal.core.errors import CallsealError, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# The queue keeps a message for 14 days, and its dead-letter queue for as long again.
+REMEMBERED = timedelta(days=30)
+DOING = "Counting the uses of keys"
+# Another batch is writing to the same key's row: nothing that is worth the queue's delay.
+PASSING = {CONFLICT, "ThrottlingError"}
+TRIES, PAUSE_SECONDS = 8, 0.05
+# What an action writes: an event's id, or tenant and fingerprint.
+Name = str | tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A recording that was sealed to a tenant's keys: the event that told it, and when."""
+
+    event_id: str
+    tenant: str
+    fingerprints: tuple[str, ...]
+    time: str
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Name the rows of the register that count it: tenant and fingerprint."""
+        return [(self.tenant, fingerprint) for fingerprint in self.fingerprints]
+
+
+class KeyUses:
+    """Counts uses."""
+
+    def __init__(self, client: DynamoDBClient, register: str, seen: str) -> None:
+        """Take the client, and the names of the register and of the table of events that were counted."""
+        self._client, self._register, self._seen = client, register, seen
+
+    def count(self, uses: Iterable[Use], now: datetime) -> dict[str, CallsealError]:
+        """Count uses that were not counted before; return the error of each that was not counted, by its event's id."""
+        by_id, ends = {use.event_id: use for use in uses}, int((now + REMEMBERED).timestamp())
+
+        def write(names: Sequence[str]) -> dict[str, CallsealError]:
+            return self._count([by_id[name] for name in names], ends)
+
+        return in_batches(write, _fitting(by_id.values()))
+
+    def _count(self, uses: list[Use], ends: int) -> dict[str, CallsealError]:
+        """Count uses that fit into one transaction, without those that were counted before."""
+        failed, attempt = dict[str, CallsealError](), 1
+        while uses and (blamed := transact(self._client, DOING, self._actions(uses, ends))):
+            done = {use.event_id for use in uses if blamed.get(use.event_id) == CONDITION_FAILED}
+            if not done and attempt < TRIES and PASSING & set(blamed.values()):
+                time.sleep(PAUSE_SECONDS * attempt)
+                attempt += 1
+            elif not done:
+                failed |= _errors(uses, blamed)
+            uses = [use for use in uses if use.event_id not in done | failed.keys()]
+        return failed
+
+    def _actions(self, uses: Sequence[Use], ends: int) -> dict[Name, Any]:
+        """Return the writes by what they write: an event's id, or the tenant and fingerprint of a key's row."""
+        return {use.event_id: self._mark(use, ends) for use in uses} | self._counts(uses)
+
+    def _mark(self, use: Use, ends: int) -> Any:
+        item = {"event_id": {"S": use.event_id}, "expires_at": {"N": str(ends)}}
+        condition = "attribute_not_exists(event_id)"
+        return {"Put": {"TableName": self._seen, "Item": item, "ConditionExpression": condition}}
+
+    def _counts(self, uses: Sequence[Use]) -> dict[Name, Any]:
+        counts = Counter(row for use in uses for row in use.rows)
+        last = {row: use.time for use in sorted(uses, key=lambda use: use.time) for row in use.rows}
+        return {row: self._add(*row, number, last[row]) for row, number in counts.items()}
+
+    def _add(self, tenant: str, fingerprint: str, number: int, last: str) -> Any:
+        # The newest of a batch; another batch may be older, by seconds as a rule: a month is what this is read for.
+        return {
+            "Update": {
+                "TableName": self._register,
+                "Key": {"tenant": {"S": tenant}, "fingerprint": {"S": fingerprint}},
+                "UpdateExpression": "ADD use_count :number SET last_used = :last",
+                "ExpressionAttributeValues": {":number": {"N": str(number)}, ":last": {"S": last}},
+            }
+        }
+
+
+def _errors(uses: Sequence[Use], blamed: Mapping[Name, str]) -> dict[str, TransientError]:
+    """Return an error for each use that takes part in what DynamoDB blames."""
+    errors = {}
+    for use in uses:
+        names: list[Name] = [use.event_id, *use.rows]
+        if code := next((blamed[name] for name in names if name in blamed), None):
+            errors[use.event_id] = TransientError(f"{DOING} failed: {code}.")
+    return errors
+
+
+def _fitting(uses: Iterable[Use]) -> Iterator[list[str]]:
+    """Return the uses' ids in batches, each of as many as one transaction has room for, one at least."""
+    batch, rows = list[str](), set[tuple[str, str]]()
+    for use in uses:
+        if batch and len(batch) + 1 + len(rows.union(use.rows)) > MAX_ITEMS:
+            yield batch
+            batch, rows = [], set()
+        batch.append(use.event_id)
+        rows.update(use.rows)
+    if batch:
+        yield batch

@@ -1,0 +1,88 @@
+"""The audit of the SFTP front: the server's log, its announcements of fetched files, and notices of refused logins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from callseal.aws.bus import AuditBus
+from callseal.core.audit import AuditEvent
+from callseal.core.errors import UnreadableNotificationError
+from callseal.core.log import Log, describe
+from callseal.inbound.notification import Message, queue_messages
+from callseal.sftp import events
+from callseal.sftp.login_settings import LoginSettings
+from callseal.sftp.notice_queue import NoticeQueue
+from callseal.sftp.refusals import Notice, RefusedLines, RefusedLogin, aggregate, read_notice
+from callseal.sftp.server_log import LogLine, log_lines
+from callseal.tenants.directory import Clock
+
+
+class SftpAudit:
+    """Puts what happened at the SFTP front on the audit bus."""
+
+    def __init__(
+        self,
+        bus: AuditBus,
+        notices: NoticeQueue,
+        known: LoginSettings,
+        clock: Clock,
+        log: Log,
+        *,
+        bucket: str,
+        server: str,
+    ) -> None:
+        """Take what it works with: the SFTP bucket's name, and the server's id or "" if there is none."""
+        self._bus, self._notices, self._known, self._clock, self._log = bus, notices, known, clock, log
+        self._bucket, self._server = bucket, server
+
+    def handle(self, invocation: Mapping[str, Any]) -> dict[str, Any]:
+        """Handle a batch of notices, a batch of log lines, or an announcement.
+
+        Return Lambda's partial answer for notices, and counts for the others, which fail as a whole and come again with
+        the same ids. Raise UnreadableLogError for anything else.
+        """
+        messages = queue_messages(invocation)
+        if messages is not None:
+            return {"batchItemFailures": [{"itemIdentifier": each} for each in self._count(messages)]}
+        if "detail-type" in invocation:
+            fetched = events.file_fetched(invocation, self._bucket, self._server)
+            return self._put([fetched] if fetched else [])
+        found = [events.of_log_line(line, self._tenant(line)) for line in log_lines(invocation)]
+        put = [each for each in found if isinstance(each, AuditEvent)]
+        refused = [each for each in found if isinstance(each, RefusedLogin)]
+        # Notices last: if the batch fails and comes again, its events have the same ids, and a notice counts twice.
+        answer = self._put(put)
+        self._notices.send(refused)
+        return answer | {"refused": len(refused)}
+
+    def _put(self, put: Sequence[AuditEvent]) -> dict[str, Any]:
+        for error in filter(None, self._bus.put_all(put)):
+            raise error
+        return {"events": len(put)}
+
+    def _tenant(self, line: LogLine) -> str | None:
+        """Return the line's tenant if there is one of that name: a client may send anything as its user name."""
+        claimed = line.claimed_tenant
+        return claimed if claimed and (line.activity == "CONNECTED" or self._known.knows(claimed)) else None
+
+    def _count(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Put the events of a batch of notices; yield the ids of the messages whose event was not accepted."""
+        notices = {message.id: self._notice(message) for message in messages}
+        yield from (each for each, notice in notices.items() if notice is None)
+        now = self._clock()
+        logins = [(each, notice) for each, notice in notices.items() if isinstance(notice, RefusedLogin)]
+        counted = [(events.login_refused(group, now), group.messages) for group in aggregate(logins)]
+        lines = [(each, notice) for each, notice in notices.items() if isinstance(notice, RefusedLines)]
+        counted += [(events.key_lines_refused(notice, now), (each,)) for each, notice in lines]
+        for (_, ids), error in zip(counted, self._bus.put_all([event for event, _ in counted]), strict=True):
+            if error:
+                self._log.warning("refusals not audited", extra={"refusals": len(ids), **describe(error)})
+                yield from ids
+
+    def _notice(self, message: Message) -> Notice | None:
+        try:
+            return read_notice(message.body)
+        except UnreadableNotificationError as exc:
+            self._log.warning("notice not counted", extra={"message_id": message.id, **describe(exc)})
+            return None

@@ -1,0 +1,146 @@
+"""The register of delivered files in DynamoDB: what became of each.
+
+One partition for each tenant, an item for each file. Files that are not fetched, and they alone, stand in the index
+`due` as well, by when something is to be told of them next: who looks for these reads nothing else. Its partitions are
+16 shards, by the file's name, for all files of a busy hour would be too many for one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from callseal.aws import item_batches
+from callseal.aws.calls import calling
+from callseal.aws.items import as_it_was, conditionally, item, plain
+from callseal.core.audit import timestamp
+from callseal.core.errors import CallsealError, TransientError
+from callseal.sftp.files import File
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+INDEX = "due"
+SHARDS = tuple("0123456789abcdef")
+PAGE = 500
+# What events change; what else an item has follows from these.
+_CHANGING = ("delivery", "delivered", "fetched", "told")
+# A file's tenant and key.
+Name = tuple[str, str]
+
+
+class FileRegister:
+    """Reads and writes files' items; safe to use from several threads."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        """Take the client, and the table's name."""
+        self._client, self._table = client, table
+
+    def find(self, tenant: str, key: str) -> File:
+        """Read what is known of a file."""
+        with calling("Reading the file register"):
+            found = self._client.get_item(TableName=self._table, Key=_item_key((tenant, key)), ConsistentRead=True)
+        return _file({"tenant": tenant, "key": key} | plain(found.get("Item", {})))
+
+    def find_all(self, names: Iterable[Name]) -> dict[Name, File | CallsealError]:
+        """Return what is known of each file, or the error for each that could not be read; 100 files in one request."""
+        return item_batches.in_batches(self._read, item_batches.in_hundreds(names))
+
+    def keep(self, file: File, before: File) -> None:
+        """Write a file's item over the one that was read; ChangedMeanwhileError where that is no longer there."""
+        with conditionally("Writing to the file register"):
+            self._client.put_item(**self._put(file, before))
+
+    def keep_all(self, changes: Iterable[tuple[File, File]]) -> dict[Name, CallsealError]:
+        """Write files, each as it is now over the one that was read before; return the error of each not written.
+
+        100 files are one request. The error is ChangedMeanwhileError where the file that was read is no longer there.
+        """
+        puts = {(file.tenant, file.key): {"Put": self._put(file, before)} for file, before in changes}
+        return item_batches.write_each(self._client, "Writing to the file register", puts)
+
+    def due(self, shard: str, now: datetime) -> Iterator[Sequence[tuple[str, str]]]:
+        """Give tenants and keys of a shard's files of which something is to be told, the longest due first, in pages.
+
+        The index is behind by moments: whether it is so still, the file itself says.
+        """
+        start: dict[str, Any] = {}
+        while True:
+            with calling("Looking for files that are due"):
+                answer = self._client.query(
+                    TableName=self._table,
+                    IndexName=INDEX,
+                    KeyConditionExpression="#shard = :shard AND #due <= :now",
+                    ExpressionAttributeNames={"#shard": "shard", "#due": "due"},
+                    ExpressionAttributeValues=item({":shard": shard, ":now": timestamp(now)}),
+                    Limit=PAGE,
+                    **start,
+                )
+            yield [(found["tenant"]["S"], found["key"]["S"]) for found in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _read(self, names: Sequence[Name]) -> dict[Name, File | CallsealError]:
+        """Read up to 100 files, and again those that DynamoDB, short of capacity, leaves unprocessed.
+
+        The read is consistent: a stale one costs half, but each write that it spoils cancels a transaction.
+        """
+        found, left = self._read_once(names)
+        for attempt in range(1, item_batches.TRIES):
+            if not left:
+                break
+            time.sleep(item_batches.PAUSE_SECONDS * 2**attempt)
+            with suppress(TransientError):  # the other files have been read
+                more, left = self._read_once(left)
+                found |= more
+        unread = TransientError(
+            "Reading the file register failed: DynamoDB did not process the key; it is tried again."
+        )
+        return {name: found.get(name, File(*name)) for name in names} | dict.fromkeys(left, unread)
+
+    def _read_once(self, names: Sequence[Name]) -> tuple[dict[Name, File], list[Name]]:
+        """Return the files that are there, and the names that were not processed."""
+        keys: Any = {"Keys": [_item_key(name) for name in names], "ConsistentRead": True}
+        with item_batches.requesting("Reading the file register"):
+            answer = self._client.batch_get_item(RequestItems={self._table: keys})
+        files = [_file(plain(found)) for found in answer["Responses"].get(self._table, [])]
+        unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._table, {})
+        left = [(key["tenant"]["S"], key["key"]["S"]) for key in unprocessed.get("Keys", [])]
+        return {(file.tenant, file.key): file for file in files}, left
+
+    def _put(self, file: File, before: File) -> Any:
+        condition, were = as_it_was({name: getattr(before, name) for name in _CHANGING})
+        values: dict[str, Any] = {"ExpressionAttributeValues": item(were)} if were else {}
+        return {
+            "TableName": self._table,
+            "Item": item(asdict(file) | _derived(file)),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in _CHANGING},
+            **values,
+        }
+
+
+def _item_key(name: Name) -> dict[str, Any]:
+    return item({"tenant": name[0], "key": name[1]})
+
+
+def _file(members: dict[str, Any]) -> File:
+    return File(**{field.name: members[field.name] for field in fields(File) if field.name in members})
+
+
+def _derived(file: File) -> dict[str, Any]:
+    """Give what an item has for its readers, its index and its end."""
+    due, forgotten = file.due, file.forgotten
+    shard = sha256(file.key.encode()).hexdigest()[0]
+    return {
+        "state": file.state,
+        "shard": shard if due else None,
+        "due": timestamp(due) if due else None,
+        "expires_at": int(forgotten.timestamp()) if forgotten else None,
+    }

@@ -1,0 +1,1 @@
+"""Tenants: their settings, and the cached look-ups of settings and keys."""

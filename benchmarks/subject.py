@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.support import functions
 from tests.support.keys import clean_up, openpgp_tenant, x509_tenant
@@ -24,7 +25,7 @@ Handler = Callable[[Mapping[str, Any]], object]
 
 @contextmanager
 def null_aws(key: str, settings: Mapping[str, object], delay_seconds: float = 0) -> Iterator[None]:
-    """Run the null AWS, and set the environment as the function's is."""
+    """Run the null AWS, and set the environment of the function while it runs."""
     with tempfile.NamedTemporaryFile("w", suffix=".key") as file:
         file.write(key)
         file.flush()
@@ -39,9 +40,9 @@ def null_aws(key: str, settings: Mapping[str, object], delay_seconds: float = 0)
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         ) as process:
             port = process.stdout.readline().decode().strip()  # type: ignore[union-attr]
-            os.environ.update(environment(f"https://127.0.0.1:{port}", server.certificate))
             try:
-                yield
+                with patch.dict(os.environ, environment(f"https://127.0.0.1:{port}", server.certificate)):
+                    yield
             finally:
                 process.kill()
 

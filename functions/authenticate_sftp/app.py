@@ -5,6 +5,7 @@ The event and the answer: https://docs.aws.amazon.com/transfer/latest/userguide/
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,13 +13,29 @@ from aws_lambda_powertools.logging import Logger
 
 from callseal.sftp.authenticate_sftp import SftpLogins
 from callseal.sftp.login import parse_login
-from callseal.wiring.container import Parts
+from callseal.wiring.container import Container
+from callseal.wiring.env import read_env
+
+
+@dataclass(frozen=True)
+class Env:
+    """The function's environment variables."""
+
+    aws_region: str
+    gpg_binary: str
+    login_notice_queue_url: str
+    login_settings: str
+    sftp_bucket: str
+    sftp_bucket_arn: str
+    sftp_session_role_arn: str
+    stack_key_arn: str
+    tenants_prefix: str
 
 
 @cache
 def logins() -> SftpLogins:
     """Make ready, once per execution environment."""
-    return Parts(os.environ).sftp_logins(Logger())
+    return Container(read_env(Env, os.environ)).sftp_logins(Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

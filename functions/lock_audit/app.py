@@ -2,19 +2,31 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from aws_lambda_powertools.logging import Logger
 
 from callseal.trail.lock_audit import AuditLocks
-from callseal.wiring.container import Parts
+from callseal.wiring.container import Container
+from callseal.wiring.env import read_env
+
+
+@dataclass(frozen=True)
+class Env:
+    """The function's environment variables."""
+
+    audit_bucket: str
+    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    audit_retention_days: int
 
 
 @cache
 def locks() -> AuditLocks:
     """Make ready, once per execution environment."""
-    return AuditLocks(Parts(os.environ).audit_bucket, os.environ["AUDIT_BUCKET"], Logger())
+    env = read_env(Env, os.environ)
+    return AuditLocks(Container(env).audit_bucket, env.audit_bucket, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -2,21 +2,36 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from aws_lambda_powertools.logging import Logger
 
 from callseal.trail.reconcile_audit import AuditReconcile
-from callseal.wiring.container import Parts, now
+from callseal.wiring.container import Container
+from callseal.wiring.env import read_env
+
+
+@dataclass(frozen=True)
+class Env:
+    """The function's environment variables."""
+
+    audit_bucket: str
+    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    audit_log_group: str
+    audit_retention_days: int
+    reconcile_progress: str
+    stack_name: str
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """Compare what is due and return the counts; `{"restore": true}` puts what is missing back into the bucket."""
-    parts, log = Parts(os.environ), Logger()
+    env, log = read_env(Env, os.environ), Logger()
+    parts = Container(env)
     reconcile = AuditReconcile(
-        parts.audit_log, parts.audit_bucket, parts.reconcile_progress, os.environ["STACK_NAME"], now, log
+        parts.audit_log, parts.audit_bucket, parts.reconcile_progress, env.stack_name, parts.clock, log
     )
     report = reconcile.run(restore=event.get("restore") is True)
-    parts.meter.put(report.samples(now()))
+    parts.meter.put(report.samples(parts.clock()))
     log.info("audit trail compared", extra={"counts": dict(report.counts)})
     return dict(report.counts)

@@ -2,20 +2,30 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
 from callseal.keys.register_keys import Registering
-from callseal.wiring.container import Parts, now
+from callseal.wiring.container import Container
+from callseal.wiring.env import read_env
+
+
+@dataclass(frozen=True)
+class Env:
+    """The function's environment variables."""
+
+    key_events: str
+    key_register: str
 
 
 @cache
 def registering() -> Registering:
     """Make ready, once per execution environment."""
-    parts = Parts(os.environ)
-    return Registering(parts.register, parts.key_uses, now, Logger())
+    parts = Container(read_env(Env, os.environ))
+    return Registering(parts.register, parts.key_uses, parts.clock, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -2,19 +2,30 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
 from callseal.sftp.track_files import Tracking
-from callseal.wiring.container import Parts
+from callseal.wiring.container import Container
+from callseal.wiring.env import read_env
+
+
+@dataclass(frozen=True)
+class Env:
+    """The function's environment variables."""
+
+    file_register: str
+    sftp_retention_days: int
 
 
 @cache
 def tracking() -> Tracking:
     """Make ready, once per execution environment."""
-    return Tracking(Parts(os.environ).files, int(os.environ["SFTP_RETENTION_DAYS"]), Logger())
+    env = read_env(Env, os.environ)
+    return Tracking(Container(env).files, env.sftp_retention_days, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

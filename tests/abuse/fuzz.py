@@ -22,7 +22,7 @@ MODULES = [
     "callseal.crypto.recipients.blocks",
     "callseal.crypto.recipients.openpgp",
     "callseal.crypto.recipients.x509",
-    "callseal.delivery.sweep_landing",
+    "callseal.inbound.changes",
     "callseal.inbound.notification",
     "callseal.tenants.settings",
     "json",

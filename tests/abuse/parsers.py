@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from callseal.core.errors import HeldError, Reason, UnreadableNotificationError
-from callseal.core.landing import parse_landing_key
+from callseal.core.landing import TENANT, parse_landing_key
 from callseal.crypto.gpg import Gpg
 from callseal.crypto.openpgp_packets import head_packets, packets
 from callseal.crypto.recipients import judge
 from callseal.crypto.recipients.blocks import decode_armour, find_blocks, refuse_private_keys
 from callseal.crypto.recipients.x509 import judge as judge_x509
-from callseal.delivery.sweep_landing import prefix_to_sweep
+from callseal.inbound.changes import changed_tenant
 from callseal.inbound.notification import parse_body, parse_notification, queue_messages
 from callseal.tenants.settings import parse_settings
 
@@ -122,12 +122,12 @@ def armour_body(data: bytes) -> None:
 
 
 def change(data: bytes) -> None:
-    """An event of a change names one tenant's prefix, or all of landing."""
+    """An event of a change names one tenant, none, or all."""
     event = _json(data)
     for detail in (event, {"detail": event}, {"detail": {"name": _text(data)}}):
         if isinstance(detail, dict):
-            prefix = prefix_to_sweep(detail, "callseal/tenants")
-            _expect(prefix == "" or (prefix.endswith("/") and prefix.count("/") == 1 and prefix.isascii()))
+            tenant = changed_tenant(detail, "callseal/tenants")
+            _expect(not tenant or TENANT.fullmatch(tenant) is not None)
 
 
 @dataclass(frozen=True)

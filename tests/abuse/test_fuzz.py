@@ -88,6 +88,6 @@ def test_sample_changed_anyhow_is_read_or_refused(name: str, which: int, changes
 
 
 def test_parser_that_gives_what_it_should_not_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.abuse.parsers.prefix_to_sweep", lambda *_: "acme/beta/")
+    monkeypatch.setattr("tests.abuse.parsers.changed_tenant", lambda *_: "acme/beta")
     with pytest.raises(UndocumentedError):
         PARSERS["change"].check(b"{}")

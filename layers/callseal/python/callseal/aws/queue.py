@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from callseal.aws.calls import calling
-from callseal.inbound.notification import PUT_BACK, PUT_BACK_UNREADABLE
+from callseal.core.queue_message import PUT_BACK, PUT_BACK_UNREADABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from callseal.core.landing import LandedObject
-    from callseal.inbound.notification import Message
+    from callseal.core.queue_message import Message
 
 FIRST_RETRY_SECONDS = 5
 MAX_RETRY_SECONDS = 900

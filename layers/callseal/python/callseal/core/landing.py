@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callseal.core.errors import HeldError, Reason
+from callseal.core.formats import ENVELOPES, MEDIA_TYPES, METADATA_FORMAT, SUFFIX_BYTES
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}", re.ASCII)
 # S3 takes keys of 1,024 bytes, and a sealed output adds a suffix of 4.
 MAX_KEY_BYTES = 1020
 # What the disks of receivers take for one name (ext4, XFS: bytes; NTFS, APFS: about as many characters).
 MAX_SEGMENT_BYTES = 255
-SUFFIX_BYTES = 4
-METADATA_FORMAT = "xml"
-CONTENT_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", METADATA_FORMAT: "application/xml"}
 
 # A folder of such a name could be hidden by a file of the same name: S3 holds both, SFTP front ends and disks one.
-FILE_ENDINGS = (".wav", ".mp3", ".xml", ".json", ".p7m", ".pgp")
+FILE_ENDINGS = (
+    *(f".{extension}" for extension in MEDIA_TYPES),
+    ".json",
+    *(envelope.suffix for envelope in ENVELOPES.values()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class LandedFile:
     @property
     def content_type(self) -> str:
         """The media type of the plain file."""
-        return CONTENT_TYPES[self.format]
+        return MEDIA_TYPES[self.format]
 
 
 def tenant_of(key: str) -> str | None:
@@ -71,7 +73,7 @@ def parse_landing_key(key: str) -> LandedFile:
     if len(key.encode()) > MAX_KEY_BYTES:
         raise _unsupported(f"its key is over {MAX_KEY_BYTES:,} bytes, which leaves no room for a suffix")
     stem, _, extension = key.rpartition("/")[2].rpartition(".")
-    if not stem or extension.lower() not in CONTENT_TYPES:
+    if not stem or extension.lower() not in MEDIA_TYPES:
         raise _unsupported("it is none of <name>.wav, <name>.mp3, <name>.xml")
     _check_segments(key)
     return LandedFile(tenant, extension.lower())

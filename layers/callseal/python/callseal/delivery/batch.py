@@ -15,11 +15,14 @@ from callseal.core.errors import CallsealError, TransientError, UnreadableNotifi
 from callseal.core.landing import LandedObject
 from callseal.core.log import Log, describe
 from callseal.core.metrics import Sample
+from callseal.core.queue_message import Message
 from callseal.delivery.deliver import Outcome
-from callseal.inbound.notification import Message, parse_body, parse_notification, queue_messages
-from callseal.wiring.container import Parts
+from callseal.inbound.notification import parse_body, parse_notification, queue_messages
+from callseal.inbound.partial_batch import partial_answer
 
 if TYPE_CHECKING:
+    from callseal.aws.batching import Rendezvous
+    from callseal.aws.metrics import Meter
     from callseal.aws.queue import LandedQueue
 
 Item = TypeVar("Item")
@@ -37,13 +40,15 @@ class Batch:
         self,
         work: Callable[[LandedObject], Outcome],
         queue: Callable[[], LandedQueue],
-        parts: Parts,
+        landing_bucket: str,
+        window: Rendezvous,
+        metrics: Meter,
         workers: int,
         log: Log,
     ) -> None:
-        """Take what is done with each landed object, its queue (asked for at a failure), and how many go at once."""
-        self._work, self._queue, self._landing_bucket = work, queue, parts.landing.name
-        self._rendezvous, self._meter, self._log = parts.rendezvous, parts.meter, log
+        """Take the work on each landed object, its queue (asked for at a failure), and the number of threads."""
+        self._work, self._queue, self._landing_bucket = work, queue, landing_bucket
+        self._rendezvous, self._meter, self._log = window, metrics, log
         self._executor = ThreadPoolExecutor(workers, "record")
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,14 +62,14 @@ class Batch:
         tried = self._at_once(self._handle_message, messages)
         self._meter.put(_samples(outcome for outcomes in tried for outcome in outcomes))
         failed = [message.id for message, outcomes in zip(messages, tried, strict=True) if None in outcomes]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+        return partial_answer(failed)
 
     def _handle_bare(self, event: Mapping[str, Any]) -> dict[str, Any]:
         tried = self._at_once(self._try, parse_notification(event))
         self._meter.put(_samples(tried))
         if None in tried:
             raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files were not handled; invoke again.")
-        return {"batchItemFailures": []}
+        return partial_answer([])
 
     def _at_once(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Work on items at once. Who comes to a rendezvous waits for all of them, though some have not begun yet."""

@@ -11,11 +11,12 @@ from callseal.aws.upload import PART_BYTES
 from callseal.core.errors import HeldError, OutputExistsError, Reason, SourceGoneError, TransientError
 from callseal.core.landing import LandedObject
 from callseal.core.recipient import CmsRecipients
+from callseal.core.stored import Address, StoredObject
 from callseal.crypto.envelopes import Sink, Source, cms
 from callseal.crypto.recipients import GpgFactory
 from callseal.delivery.landing_bucket import LandingBucket
-from callseal.delivery.output_buckets import Address, OutputBuckets, StoredObject
-from callseal.delivery.planning import Place, Plan, is_made_of, label_of
+from callseal.delivery.output_buckets import OutputBuckets
+from callseal.delivery.planning import Place, Plan, is_made_of
 from callseal.delivery.routing import Destination, Route
 
 # Large files go through a narrow gate, so that a batch of them takes no more memory than two.
@@ -150,11 +151,11 @@ class Committer:
     def _seal(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
         large = (plan.landed.size or 0) > PART_BYTES
         with self._large_gate if large else nullcontext(), self._landing.open(plan.landed) as body:
-            with self._outputs.upload(address, plan.label(way), body.size) as upload:
+            with self._outputs.upload(address, plan.headers(way), body.size) as upload:
                 self._write_envelope(plan, body, body.size, upload.write)
                 etag = upload.commit()
             progress.hashes[address] = upload.sha256
-        return StoredObject(address, etag.strip('"'), upload.size, plan.label(way).metadata)
+        return StoredObject(address, etag.strip('"'), upload.size, plan.headers(way).metadata)
 
     def _write_envelope(self, plan: Plan, source: Source, size: int, sink: Sink) -> None:
         if plan.key is None:
@@ -174,13 +175,13 @@ class Committer:
         landed = self._landing.find(plan.landed)
         source = StoredObject(Address(landed.bucket, landed.key), landed.etag or "", landed.size or 0, {})
         with self._landing.reading(landed):
-            return self._outputs.copy(source, address, plan.label(way))
+            return self._outputs.copy(source, address, plan.headers(way))
 
     def _copy_sealed(self, first: StoredObject, address: Address, progress: Progress) -> StoredObject:
         """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""
         self._refuse_occupied(address)
         try:
-            stored = self._outputs.copy(first, address, label_of(first))
+            stored = self._outputs.copy(first, address, first.headers)
         except SourceGoneError as exc:  # not the landed file: that one is still owed
             raise TransientError("A sealed output is gone before its second copy was made.") from exc
         if first.address in progress.hashes:

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Literal
 from callseal.aws.bus import AuditBus
 from callseal.core import audit
 from callseal.core.audit import Output
+from callseal.core.clock import Clock
 from callseal.core.errors import HeldError, Reason, SourceGoneError, SourceReplacedError, SourceUnreadableError
 from callseal.core.landing import LandedObject, tenant_of
 from callseal.core.recipient import Recipient
+from callseal.core.stored import StoredObject
 from callseal.delivery.commit import Committer, OutputConflictError, Progress
 from callseal.delivery.landing_bucket import LandingBucket
-from callseal.delivery.output_buckets import StoredObject
 from callseal.delivery.planning import Planner
 from callseal.delivery.routing import Destination
-from callseal.tenants.directory import Clock, KeyVersion
+from callseal.tenants.directory import KeyVersion
 
 if TYPE_CHECKING:
     from callseal.aws.queue import LandedQueue

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.unreadable import REFUSED
 from callseal.aws.upload import MultipartUpload, Upload
 from callseal.core.errors import OutputExistsError, SourceGoneError
-from callseal.core.recipient import Recipient
+from callseal.core.stored import Address, OutputHeaders, StoredObject
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,74 +20,6 @@ if TYPE_CHECKING:
 MAX_COPY_BYTES = 5 * 1024**3
 COPY_PART_BYTES = 1024**3
 HASH_CHUNK_BYTES = 1024 * 1024
-SOURCE_ETAG, SEALED = "callseal-source-etag", "callseal-sealed"
-RECIPIENTS, SUBKEYS = "callseal-recipients", "callseal-subkeys"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An object's bucket and key."""
-
-    bucket: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What every output carries: its media type, and the metadata that tell where it came from and who can open it."""
-
-    content_type: str
-    source_etag: str
-    sealed: str
-    recipients: tuple[Recipient, ...] = ()
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """The object's metadata: the recipients' fingerprints, and in the same order what OpenPGP ones encrypt with."""
-        names = {
-            RECIPIENTS: [member.fingerprint for member in self.recipients],
-            SUBKEYS: [member.subkey for member in self.recipients if member.subkey],
-        }
-        lists = {name: ",".join(each) for name, each in names.items() if each}
-        return {SOURCE_ETAG: self.source_etag, SEALED: self.sealed} | lists
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """An object that stands in a bucket: size in bytes, etag without quotes, and what its metadata say.
-
-    `modified`, to the second, is when it was written, None where we have just written it.
-    """
-
-    address: Address
-    etag: str
-    size: int
-    metadata: Mapping[str, str]
-    modified: datetime | None = None
-
-    @property
-    def source_etag(self) -> str | None:
-        """The etag of the landed object that it was made from, None where we did not make it."""
-        return self.metadata.get(SOURCE_ETAG)
-
-    @property
-    def sealed(self) -> str:
-        """Its envelope, `openpgp` or `cms`, or `none`."""
-        return self.metadata.get(SEALED, "none")
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether it is in an envelope."""
-        return self.sealed != "none"
-
-    @property
-    def recipients(self) -> tuple[Recipient, ...]:
-        """Those who can open it, by their names alone; none for a plain one."""
-        if not self.is_sealed:
-            return ()
-        kind: Literal["x509", "openpgp"] = "x509" if self.sealed == "cms" else "openpgp"
-        names, subkeys = (filter(None, self.metadata.get(each, "").split(",")) for each in (RECIPIENTS, SUBKEYS))
-        return tuple(Recipient(name, kind, None, subkey=subkey) for name, subkey in zip_longest(names, subkeys))
 
 
 class OutputBuckets:
@@ -118,11 +46,11 @@ class OutputBuckets:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
-    def upload(self, address: Address, label: Label, size: int) -> Upload:
+    def upload(self, address: Address, headers: OutputHeaders, size: int) -> Upload:
         """Begin an upload of about `size` bytes; it is visible once committed, and not before."""
-        return Upload(self._s3, self._executor, self._target(address, label), size)
+        return Upload(self._s3, self._executor, self._target(address, headers), size)
 
-    def copy(self, source: StoredObject, address: Address, label: Label) -> StoredObject:
+    def copy(self, source: StoredObject, address: Address, headers: OutputHeaders) -> StoredObject:
         """Copy an object on the server side; SourceGoneError where it is gone, OutputExistsError on a 412.
 
         AccessRefusedError may be about the source as well as about the output.
@@ -130,8 +58,8 @@ class OutputBuckets:
         S3 answers 412 where something stands at the address, and also where the source is not the one that was seen.
         """
         copy = self._copy_parts if source.size > MAX_COPY_BYTES else self._copy_whole
-        etag = copy(source, self._target(address, label))
-        return StoredObject(address, etag.strip('"'), source.size, label.metadata)
+        etag = copy(source, self._target(address, headers))
+        return StoredObject(address, etag.strip('"'), source.size, headers.metadata)
 
     def sha256(self, stored: StoredObject) -> str:
         """Hash an object's bytes as they stand in the bucket, lower-case hex."""
@@ -168,12 +96,12 @@ class OutputBuckets:
             raise
 
     @staticmethod
-    def _target(address: Address, label: Label) -> dict[str, Any]:
+    def _target(address: Address, headers: OutputHeaders) -> dict[str, Any]:
         return {
             "Bucket": address.bucket,
             "Key": address.key,
-            "ContentType": label.content_type,
-            "Metadata": label.metadata,
+            "ContentType": headers.content_type,
+            "Metadata": headers.metadata,
         }
 
     @staticmethod

@@ -9,20 +9,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callseal.aws.upload import PART_BYTES
+from callseal.core.clock import Clock
 from callseal.core.errors import HeldError
+from callseal.core.formats import ENVELOPES
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.core.recipient import OpenPgpRecipients
-from callseal.delivery.output_buckets import Address, Label, StoredObject
-from callseal.delivery.routing import Destination, Envelope, Route, output_key, route
-from callseal.tenants.directory import Clock, KeyVersion, Tenants
+from callseal.core.stored import PLAIN, Address, OutputHeaders, StoredObject, sealed_headers
+from callseal.delivery.routing import Destination, Route, output_key, route
+from callseal.tenants.directory import KeyVersion, Tenants
 from callseal.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
     from callseal.keys.select_key import KeyChoice
 
-SEALED_TYPES = {"cms": "application/pkcs7-mime", "openpgp": "application/pgp-encrypted"}
 Place = tuple[Destination, Address]
-ENVELOPES: tuple[Envelope | None, ...] = (None, "cms", "openpgp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,12 @@ class Plan:
         asked = {self.address(way) for way in self.routes}
         return [place for place in _all_places(self.buckets, self.landed) if place[1] not in asked]
 
-    def label(self, way: Route) -> Label:
-        """Label the output of a route."""
+    def headers(self, way: Route) -> OutputHeaders:
+        """Return the headers of a route's output."""
         etag = self.landed.etag or ""
         if not way.sealed or not self.key:
-            return Label(self.file.content_type, etag, "none")
-        recipients = self.key.recipients
-        return Label(SEALED_TYPES[recipients.envelope], etag, recipients.envelope, recipients.members)
+            return OutputHeaders(self.file.content_type, etag, PLAIN)
+        return sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members)
 
     def may_copy(self, sealed: StoredObject) -> bool:
         """Return whether a sealed output may be copied to a second destination, though the key was changed meanwhile.
@@ -92,17 +91,21 @@ def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
     return landed.etag is not None and stored.source_etag == landed.etag and not is_older
 
 
-def label_of(sealed: StoredObject) -> Label:
-    """Return the label of the copy of a sealed output, which may be of before a rotation."""
-    return Label(SEALED_TYPES[sealed.sealed], sealed.source_etag or "", sealed.sealed, sealed.recipients)
-
-
 class Planner:
     """Plans landed files; safe to use from several threads."""
 
-    def __init__(self, tenants: Tenants, buckets: Mapping[Destination, str], clock: Clock) -> None:
-        """Take the tenants, and the names of the output buckets."""
-        self._tenants, self._buckets, self._clock = tenants, buckets, clock
+    def __init__(
+        self,
+        tenants: Tenants,
+        choice: Callable[[], KeyChoice],
+        buckets: Mapping[Destination, str],
+        clock: Clock,
+    ) -> None:
+        """Take the tenants, what returns the choice of keys, and the names of the output buckets.
+
+        The choice is asked for only when settings need it: its import would lengthen each cold start.
+        """
+        self._tenants, self._choice, self._buckets, self._clock = tenants, choice, buckets, clock
 
     def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
         """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
@@ -137,7 +140,7 @@ class Planner:
         return Plan(landed, file, settings, routes, key, self._buckets, moved, partial(self._revoked, file.tenant))
 
     def _revoked(self, tenant: str) -> frozenset[str]:
-        return frozenset(row.fingerprint for row in self._tenants.known(tenant).rows if row.revoked)
+        return frozenset(row.fingerprint for row in self._choice().inventory(tenant).rows if row.revoked)
 
     def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
         if self._tenants.moved(tenant, since, by_key=key is not None):
@@ -149,15 +152,10 @@ class Planner:
             return self._tenants.key(tenant)
         return self._choice().key(tenant, settings)
 
-    def _choice(self) -> KeyChoice:
-        from callseal.keys.select_key import KeyChoice  # costs a cold start, and most tenants need none
-
-        return KeyChoice(self._tenants, self._clock)
-
 
 def _all_places(buckets: Mapping[Destination, str], landed: LandedObject) -> list[Place]:
     return [
         (destination, Address(bucket, output_key(landed.key, envelope)))
         for destination, bucket in buckets.items()
-        for envelope in ENVELOPES
+        for envelope in (None, *ENVELOPES)
     ]

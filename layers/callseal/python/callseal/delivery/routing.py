@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from callseal.core.errors import HeldError, Reason
+from callseal.core.formats import ENVELOPES, Envelope
 from callseal.core.landing import LandedFile
 from callseal.tenants.settings import TenantSettings
 
 Destination = Literal["archive", "sftp"]
-Envelope = Literal["cms", "openpgp"]
-
-SUFFIXES: dict[Envelope, str] = {"cms": ".p7m", "openpgp": ".pgp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def route(settings: TenantSettings, file: LandedFile) -> tuple[Route, ...]:
 
 def output_key(landing_key: str, envelope: Envelope | None) -> str:
     """Name the output of a landing key: the same key, plus the envelope's suffix when sealed."""
-    return landing_key + (SUFFIXES[envelope] if envelope else "")
+    return landing_key + (ENVELOPES[envelope].suffix if envelope else "")
 
 
 def _seals(settings: TenantSettings, file: LandedFile) -> bool:

@@ -7,17 +7,17 @@ run has a time limit and puts only so many messages on the queue. The next run c
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from callseal.aws.bus import AuditBus
 from callseal.aws.queue import LandedQueue
 from callseal.core import audit
+from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError, Reason, SourceGoneError, TransientError
-from callseal.core.landing import TENANT, LandedObject, tenant_of
+from callseal.core.landing import LandedObject, tenant_of
 from callseal.core.log import Log, describe
 from callseal.delivery.commit import Committer
 from callseal.delivery.hold_tags import Held
@@ -26,7 +26,7 @@ from callseal.delivery.planning import Plan, Planner
 from callseal.delivery.sweep_position import SweepMemory
 from callseal.delivery.sweep_report import Swept
 from callseal.delivery.sweep_shares import NEVER, Progress, Room, State, Turns, retries, turns_of
-from callseal.tenants.directory import Clock
+from callseal.inbound.run import Run
 
 # Below the function's timeout in template.yaml, by more than the slowest request takes.
 RUN_TIME = timedelta(minutes=3)
@@ -43,20 +43,6 @@ TOO_LONG_DAYS = (6, 3, 1)
 
 class SweepIncompleteError(CallsealError):
     """Some files could not be swept. Lambda does not retry: the next sweep, in 5 minutes, looks at them again."""
-
-
-def prefix_to_sweep(event: Mapping[str, Any], tenants_prefix: str) -> str:
-    """Return the landing prefix of the tenant that an event is about, or "" for all of landing.
-
-    The event is the change of a tenant's secret or parameter, or by hand `{"tenant": "acme"}`.
-    """
-    detail = event.get("detail")
-    name = detail.get("name") if isinstance(detail, dict) else None
-    if isinstance(name, str):
-        tenant = tenant_of(name.lstrip("/").removeprefix(f"{tenants_prefix}/"))
-    else:
-        tenant = event.get("tenant")
-    return f"{tenant}/" if isinstance(tenant, str) and TENANT.fullmatch(tenant) else ""
 
 
 class Sweep:
@@ -77,7 +63,8 @@ class Sweep:
         self._landing, self._planner, self._committer = landing, planner, committer
         self._queue, self._bus, self._memory = queue, bus, memory
         self._clock, self._log = clock, log
-        self._started, self._swept = clock(), Swept()
+        self._timing, self._swept = Run(clock, RUN_TIME), Swept()
+        self._started = self._timing.started
         self._room, self._at_any_age = Room(0), False
         self._failures, self._unreadable = Counter[str](), Counter[str]()
 
@@ -95,14 +82,14 @@ class Sweep:
         self._report_stuck()
         return self._swept
 
-    def tenant(self, prefix: str) -> Swept:
+    def tenant(self, tenant: str) -> Swept:
         """Sweep a tenant's files at a change of its key or settings. `all` continues where time or room ended.
 
         Those that are not held, however young, are requeued too: a function may be about to hold one of them for what
         it read before the change.
         """
         self._at_any_age = True
-        turns = Turns(prefix.rstrip("/"), [prefix], Progress(NEVER, NEVER), self._started)
+        turns = Turns(tenant, [f"{tenant}/"], Progress(NEVER, NEVER), self._started)
         self._run([turns])
         if progress := turns.progress():
             state = self._memory.read()
@@ -113,16 +100,13 @@ class Sweep:
         """Let the shares take turns until all has been listed or the time is over."""
         self._room, waiting = Room(self._queue.backlog()), deque(several)
         with ThreadPoolExecutor(FILES_AT_ONCE, "file") as executor:
-            while waiting and self._has_time():
+            while waiting and self._timing.has_time:
                 turns = [waiting.popleft() for _ in range(min(len(waiting), SHARES_AT_ONCE))]
                 pages = executor.map(self._list, turns)
                 files = [(one, landed) for one, page in zip(turns, pages, strict=True) for landed in page]
                 for (one, landed), state in zip(files, executor.map(self._try, files), strict=True):
                     self._note(one, landed, state)
                 waiting += [one for one in turns if not one.ended]
-
-    def _has_time(self) -> bool:
-        return self._clock() - self._started <= RUN_TIME
 
     def _list(self, turns: Turns) -> Sequence[LandedObject]:
         # A key at the top of the bucket is the first of those that it is a prefix of.
@@ -142,7 +126,7 @@ class Sweep:
     def _try(self, of_turns: tuple[Turns, LandedObject]) -> str:
         """Sweep one file; its trouble, for example a tenant's key that cannot be read, is not the others'."""
         turns, landed = of_turns
-        if not self._has_time():
+        if not self._timing.has_time:
             return "left"
         try:
             held = self._landing.held(landed)

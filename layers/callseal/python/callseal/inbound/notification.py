@@ -8,31 +8,19 @@ object may be announced more than once; neither is an error.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from callseal.core.errors import UnreadableNotificationError
 from callseal.core.landing import TENANT, LandedObject
+from callseal.core.queue_message import PUT_BACK_UNREADABLE, Message
 
 # What may stand between an entity-tag's quotes (RFC 9110, 8.8.3), in ASCII: it goes into conditions and metadata.
 _ETAG = re.compile(r"[!#-~]{1,256}")
 # As audit.timestamp writes it. From the year 9000 on, an end that is reckoned from it could be no date any more.
 _AUDIT_TIME = re.compile(r"[0-8]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
-# Between the colon and the end of an eventName: S3's are Put, Copy and the like, the sweep has two of its own.
-PUT_BACK, PUT_BACK_UNREADABLE = "PutBack", "PutBackUnreadable"
 NOTHING: tuple[LandedObject, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One SQS message as Lambda hands it over; `receives` counts this delivery too."""
-
-    id: str
-    receipt_handle: str
-    receives: int
-    body: str
 
 
 def queue_messages(event: object) -> list[Message] | None:

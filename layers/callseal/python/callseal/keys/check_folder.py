@@ -14,7 +14,7 @@ from callseal.keys.challenge import MAX_ANSWER_BYTES
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from callseal.delivery.output_buckets import Label
+    from callseal.core.stored import OutputHeaders
 
 FOLDER = "key-check"
 # In folders below, too: where IAM has `?` in a policy, it matches a slash.
@@ -50,7 +50,7 @@ class KeyFiles:
         """Take the client and the SFTP bucket's name."""
         self._s3, self.bucket = s3, bucket
 
-    def put_challenge(self, tenant: str, fingerprint: str, suffix: str, sealed: bytes, label: Label) -> None:
+    def put_challenge(self, tenant: str, fingerprint: str, suffix: str, sealed: bytes, headers: OutputHeaders) -> None:
         """Put a challenge in the place of an older one; OutputExistsError where another has just been put there."""
         address: Any = {"Bucket": self.bucket, "Key": f"{tenant}/{FOLDER}/{fingerprint}.txt{suffix}"}
         with calling("Removing an old challenge"):
@@ -59,8 +59,8 @@ class KeyFiles:
             self._s3.put_object(
                 **address,
                 Body=sealed,
-                ContentType=label.content_type,
-                Metadata=label.metadata,
+                ContentType=headers.content_type,
+                Metadata=headers.metadata,
                 IfNoneMatch="*",
             )
 

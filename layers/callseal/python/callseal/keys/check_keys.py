@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from random import Random
-from typing import Any
 
 from callseal.aws.bus import AuditBus
 from callseal.core.audit import AuditEvent, numbered, timestamp
+from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError, Reason, TransientError
-from callseal.core.landing import TENANT
 from callseal.core.log import Log, describe
 from callseal.core.metrics import Sample
 from callseal.core.recipient import MAX_RECIPIENTS, Recipient, left_out_note
 from callseal.crypto.recipients import GpgFactory, Recipients, judge
 from callseal.crypto.recipients.inspection import inspect
+from callseal.inbound.run import Run
 from callseal.keys import events
 from callseal.keys.announcements import Expiring, Memory, Told
 from callseal.keys.choice import previous_version, unproven
@@ -33,11 +32,11 @@ from callseal.keys.expiry import due
 from callseal.keys.issue_challenge import Challenger
 from callseal.keys.register import Row
 from callseal.keys.register_table import KeyRegister, Known
-from callseal.tenants.directory import Clock, Tenants, tenant_of_secret
+from callseal.tenants.directory import Tenants
 from callseal.tenants.settings import TenantSettings
 
 TENANTS_AT_ONCE = 8
-# Together longer than another check's claim lasts (aws/told.py).
+# Together longer than another check's claim lasts (announcements.py).
 CLAIM_TRIES, CLAIM_PAUSE_SECONDS = 80, 0.25
 # Below the function's timeout in template.yaml.
 RUN_TIME = timedelta(minutes=3)
@@ -54,23 +53,6 @@ class Checked:
     state: str
     reason: Reason | None = None
     expiring: int = 0
-
-
-def tenants_of(event: Mapping[str, Any], prefix: str) -> list[str] | None:
-    """Tell whose keys an event asks to be checked: a changed secret's or parameter's, `{"tenant": ...}`, or all.
-
-    None stands for all; a secret or parameter that is not ours gives no tenant.
-    """
-    detail = event.get("detail")
-    if isinstance(detail, dict) and isinstance(detail.get("name"), str):
-        name = detail["name"].lstrip("/")
-        settings = name.removesuffix("/settings") + "/public-key" if name.endswith("/settings") else name
-        tenant = tenant_of_secret(settings, prefix)
-        return [tenant] if tenant else []
-    if "tenant" in event:
-        tenant = event["tenant"]
-        return [tenant] if isinstance(tenant, str) and TENANT.fullmatch(tenant) else []
-    return None
 
 
 class KeyCheck:
@@ -93,16 +75,15 @@ class KeyCheck:
         self._gpg, self._clock, self._log = gpg, clock, log
 
     def run(self, names: Iterable[str] | None) -> list[Checked]:
-        """Check some tenants, or all, as far as there is time for; one that fails does not stop the others."""
-        wanted, until = list(self._tenants.names() if names is None else names), self._clock() + RUN_TIME
-        # A run that is cut short leaves others out than the one before.
-        Random(until.isoformat()).shuffle(wanted)  # noqa: S311  # no secret is made of it
+        """Check some tenants, or all for None, while there is time. A failure does not stop the other checks."""
+        run = Run(self._clock, RUN_TIME)
+        wanted = run.shuffled(self._tenants.names() if names is None else names)
 
-        def try_one(tenant: str) -> Checked:
-            return self._try(tenant) if self._clock() < until else Checked("unchecked")
+        def try_in_time(tenant: str) -> Checked:
+            return self._try(tenant) if run.has_time else Checked("unchecked")
 
         with ThreadPoolExecutor(TENANTS_AT_ONCE, "tenant") as executor:
-            return list(executor.map(try_one, wanted))
+            return list(executor.map(try_in_time, wanted))
 
     def _try(self, tenant: str) -> Checked:
         try:

@@ -7,19 +7,18 @@ from dataclasses import replace
 from io import BytesIO
 
 from callseal.aws.items import ChangedMeanwhileError
+from callseal.core.clock import Clock
 from callseal.core.errors import OutputExistsError
+from callseal.core.formats import ENVELOPES
 from callseal.core.recipient import CmsRecipients, Recipient
+from callseal.core.stored import sealed_headers
 from callseal.crypto.envelopes import cms
 from callseal.crypto.recipients import GpgFactory, Recipients
-from callseal.delivery.output_buckets import Label
-from callseal.delivery.planning import SEALED_TYPES
-from callseal.delivery.routing import SUFFIXES
 from callseal.keys.challenge import SENT, new_challenge, text
 from callseal.keys.check_folder import KeyFiles
 from callseal.keys.choice import unproven
 from callseal.keys.events import Judged
 from callseal.keys.register_table import KeyRegister, Known
-from callseal.tenants.directory import Clock
 from callseal.tenants.settings import TenantSettings
 
 
@@ -53,8 +52,8 @@ class Challenger:
         self._register.keep_challenge(made, known.challenge(made.fingerprint))
         sealed = self._seal(text(made, code).encode(), member, recipients, settings)
         envelope = recipients.envelope
-        label = Label(SEALED_TYPES[envelope], "", envelope, (member,))
-        self._files.put_challenge(tenant, made.fingerprint, SUFFIXES[envelope], sealed, label)
+        headers = sealed_headers(envelope, "", (member,))
+        self._files.put_challenge(tenant, made.fingerprint, ENVELOPES[envelope].suffix, sealed, headers)
         self._register.keep_challenge(replace(made, state=SENT), made)
 
     def _seal(self, plain: bytes, member: Recipient, recipients: Recipients, settings: TenantSettings) -> bytes:

@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from callseal.aws.bus import AuditBus
+from callseal.core.clock import Clock
 from callseal.core.errors import SourceGoneError, UnreadableNotificationError
-from callseal.core.log import Log, describe
+from callseal.core.log import Log
 from callseal.core.metrics import Sample
+from callseal.core.queue_message import Message
 from callseal.core.recipient import Recipient
-from callseal.inbound.notification import parse_body, queue_messages
+from callseal.inbound.notification import parse_body
+from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.keys import events
 from callseal.keys.challenge import MAX_ANSWER_BYTES, MAX_ATTEMPTS, SENT, USED, Challenge, fits, refusal
 from callseal.keys.check_folder import Answer, AnswerKey, KeyFiles, parse_answer_key
 from callseal.keys.events import Judged
 from callseal.keys.register import FINGERPRINT, Row
 from callseal.keys.register_table import KeyRegister, Known
-from callseal.tenants.directory import Clock
 
 # Audit events of a tenant's refused answers in a day (UTC): a tenant can put any number of files there.
 MAX_REFUSALS_A_DAY = 20
@@ -69,17 +71,13 @@ class KeyProof:
 
     def handle(self, event: Mapping[str, Any]) -> tuple[dict[str, Any], list[Outcome]]:
         """Handle a batch of S3 notifications: Lambda's partial answer, and what became of the answers."""
-        failed, outcomes = [], list[Outcome]()
-        messages = queue_messages(event)
-        if messages is None:
-            raise UnreadableNotificationError("The event is no batch of messages from a queue.")
-        for message in messages:
-            try:
-                outcomes += [self._take(one.bucket, one.key) for one in parse_body(message.body)]
-            except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
-                self._log.warning("answer not taken", extra={"message_id": message.id, **describe(exc)})
-                failed.append({"itemIdentifier": message.id})
-        return {"batchItemFailures": failed}, outcomes
+        messages, outcomes = batch_messages(event), list[Outcome]()
+
+        def take_all(message: Message) -> None:
+            outcomes.extend([self._take(landed.bucket, landed.key) for landed in parse_body(message.body)])
+
+        errors = try_each(messages, take_all)
+        return answer(messages, errors, self._log, "answer not taken"), outcomes
 
     def _take(self, bucket: str, key: str) -> Outcome:
         answer_key = parse_answer_key(key)

@@ -12,14 +12,16 @@ from functools import partial
 from typing import Any, get_type_hints
 
 from callseal.aws.item_batches import retry_changed
+from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, UnreadableNotificationError
-from callseal.core.log import Log, describe
-from callseal.inbound.notification import Message, parse_audit_event, queue_messages
+from callseal.core.log import Log
+from callseal.core.queue_message import Message
+from callseal.inbound.notification import parse_audit_event
+from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.keys import events
 from callseal.keys.register import FINGERPRINT, Row, after, encrypts_with
 from callseal.keys.register_table import KeyRegister
 from callseal.keys.usage_table import KeyUses, Use
-from callseal.tenants.directory import Clock
 
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
 DELIVERED = "RecordingDelivered"
@@ -45,23 +47,18 @@ class Registering:
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Handle a batch of audit events from a queue; the messages that failed come back in `batchItemFailures`."""
-        messages = queue_messages(event)
-        if messages is None:
-            raise UnreadableNotificationError("The event is no batch of messages from a queue.")
-        of_keys, uses, errors = dict[str, list[KeyEvent]](), dict[str, Use](), dict[str, Exception]()
-        for message in messages:
-            try:
-                match _read(message):
-                    case KeyEvent() as found:
-                        of_keys.setdefault(found.tenant, []).append(found)
-                    case Use() as found:
-                        uses[message.id] = found
-            except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
-                errors[message.id] = exc
+        messages, of_keys, uses = batch_messages(event), dict[str, list[KeyEvent]](), dict[str, Use]()
+
+        def read(message: Message) -> None:
+            match _read(message):
+                case KeyEvent() as found:
+                    of_keys.setdefault(found.tenant, []).append(found)
+                case Use() as found:
+                    uses[message.id] = found
+
+        errors = try_each(messages, read)
         errors |= self._write_all(of_keys) | self._count(uses)
-        for identifier, error in errors.items():
-            self._log.warning("event not registered", extra={"message_id": identifier, **describe(error)})
-        return {"batchItemFailures": [{"itemIdentifier": one.id} for one in messages if one.id in errors]}
+        return answer(messages, errors, self._log, "event not registered")
 
     def _count(self, uses: Mapping[str, Use]) -> dict[str, CallsealError]:
         """Count the uses that messages hold; return the error of each message whose use was not counted, by its id."""

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from callseal.core.clock import Clock
 from callseal.core.errors import HeldError, Reason
 from callseal.keys.choice import both, names, previous_version, proven_versions, unproven
 from callseal.keys.register import Row
-from callseal.tenants.directory import CACHE_TIME, CLOCK_SKEW, Clock, KeyVersion, Tenants
+from callseal.keys.register_table import KeyRegister, Known
+from callseal.tenants.directory import CACHE_TIME, CLOCK_SKEW, INVENTORY, KeyVersion, Tenants
 from callseal.tenants.settings import TenantSettings
 
 
 class KeyChoice:
-    """Chooses keys, where the settings follow a rotation."""
+    """Chooses keys if the settings follow a rotation."""
 
-    def __init__(self, tenants: Tenants, clock: Clock) -> None:
-        """Take the tenants."""
-        self._tenants, self._clock = tenants, clock
+    def __init__(self, tenants: Tenants, register: KeyRegister, clock: Clock) -> None:
+        """Take the tenants, whose cache also holds what the register says, and the key register."""
+        self._tenants, self._register, self._clock = tenants, register, clock
+
+    def inventory(self, tenant: str) -> Known:
+        """Return what the key register holds of a tenant's keys, at most CACHE_TIME old."""
+        return self._tenants.cached(INVENTORY, tenant, lambda: self._register.known(tenant))
 
     def key(self, tenant: str, settings: TenantSettings) -> KeyVersion:
         """Give the key that a tenant's files are sealed to now; raises HeldError with one of the Key* reasons."""
         current = self._tenants.key(tenant)
-        rows = self._tenants.known(tenant).rows
+        rows = self.inventory(tenant).rows
         if settings.require_key_proof and (waiting := unproven(current.recipients, rows)):
-            self._tenants.forget_known(tenant)  # its code may come back at any moment
+            self._tenants.drop(INVENTORY, tenant)  # its code may come back at any moment
             return self._last_proven(tenant, current, rows) or _hold(current, waiting)
         return self._with_previous(tenant, current, rows, settings)
 
@@ -33,7 +39,7 @@ class KeyChoice:
         if key.version != self._tenants.key(tenant).version:
             return True
         mine = names(key.recipients)
-        proven = [row.proven for row in self._tenants.known(tenant).rows if row.fingerprint in mine and row.proven]
+        proven = [row.proven for row in self.inventory(tenant).rows if row.fingerprint in mine and row.proven]
         return any(since < datetime.fromisoformat(each) + CACHE_TIME + CLOCK_SKEW for each in proven)
 
     def _last_proven(self, tenant: str, current: KeyVersion, rows: Sequence[Row]) -> KeyVersion | None:

@@ -7,15 +7,17 @@ from typing import Any
 
 from callseal.aws.bus import AuditBus
 from callseal.core.audit import AuditEvent
+from callseal.core.clock import Clock
 from callseal.core.errors import UnreadableNotificationError
 from callseal.core.log import Log, describe
-from callseal.inbound.notification import Message, queue_messages
+from callseal.core.queue_message import Message
+from callseal.inbound.notification import queue_messages
+from callseal.inbound.partial_batch import partial_answer
 from callseal.sftp import events
 from callseal.sftp.login_settings import LoginSettings
 from callseal.sftp.notice_queue import NoticeQueue
 from callseal.sftp.refusals import Notice, RefusedLines, RefusedLogin, aggregate, read_notice
 from callseal.sftp.server_log import LogLine, log_lines
-from callseal.tenants.directory import Clock
 
 
 class SftpAudit:
@@ -44,7 +46,7 @@ class SftpAudit:
         """
         messages = queue_messages(invocation)
         if messages is not None:
-            return {"batchItemFailures": [{"itemIdentifier": each} for each in self._count(messages)]}
+            return partial_answer(self._count(messages))
         if "detail-type" in invocation:
             fetched = events.file_fetched(invocation, self._bucket, self._server)
             return self._put([fetched] if fetched else [])

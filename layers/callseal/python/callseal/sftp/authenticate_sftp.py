@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from callseal.core.audit import timestamp
+from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError
 from callseal.core.log import Log
 from callseal.sftp.authorized_keys import AuthorizedKey, AuthorizedKeys, parse_authorized_keys
@@ -20,7 +21,6 @@ from callseal.sftp.notice_queue import NoticeQueue
 from callseal.sftp.refusals import RefusedLines, refused_login
 from callseal.sftp.session import SessionSettings, session_answer
 from callseal.sftp.stored_keys import KeysText, NoSftpKeysError, SftpKeys
-from callseal.tenants.directory import Clock
 from callseal.tenants.login_sources import Address, within
 from callseal.tenants.settings import TenantSettings, parse_settings
 

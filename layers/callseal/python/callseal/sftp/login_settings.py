@@ -17,7 +17,8 @@ from callseal.core.errors import CallsealError, HeldError, TransientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from callseal.tenants.directory import Clock, Tenants
+    from callseal.core.clock import Clock
+    from callseal.tenants.directory import Tenants
 
 # A copy is used for so long without a question.
 FRESH_TIME = timedelta(seconds=5)

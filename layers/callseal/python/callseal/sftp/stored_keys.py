@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from callseal.aws.calls import calling
 from callseal.core.errors import CallsealError
+from callseal.tenants.names import sftp_keys_secret
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -37,7 +38,7 @@ class SftpKeys:
         gone = {"on_ResourceNotFoundException": NoSftpKeysError, "on_InvalidRequestException": NoSftpKeysError}
         with calling("Reading the tenant's SFTP keys", **gone):
             secret = self._secrets.get_secret_value(
-                SecretId=f"{self._prefix}/{tenant}/sftp-keys", VersionStage="AWSCURRENT"
+                SecretId=sftp_keys_secret(self._prefix, tenant), VersionStage="AWSCURRENT"
             )
         # Binary data are no authorized_keys: an empty text has no keys.
         return KeysText(secret.get("SecretString", ""), secret["VersionId"])

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from callseal.aws.item_batches import retry_changed
-from callseal.core.errors import CallsealError, UnreadableNotificationError
-from callseal.core.log import Log, describe
-from callseal.inbound.notification import Message, queue_messages
+from callseal.core.errors import CallsealError
+from callseal.core.log import Log
+from callseal.core.queue_message import Message
+from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.sftp.file_changes import file_changes
 from callseal.sftp.file_table import FileRegister, Name
 from callseal.sftp.files import File
@@ -31,26 +32,16 @@ class Tracking:
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Handle a batch of audit events from a queue; the messages that failed come back in `batchItemFailures`."""
-        messages = queue_messages(event)
-        if messages is None:
-            raise UnreadableNotificationError("The event is no batch of messages from a queue.")
-        changes, errors = self._read(messages)
+        messages, changes = batch_messages(event), Changes()
+        errors = try_each(messages, partial(self._read, changes))
         for name, error in retry_changed(partial(self._write, changes), changes).items():
             errors |= {message.id: error for message, _ in changes[name]}
-        for identifier, failure in errors.items():
-            self._log.warning("event not tracked", extra={"message_id": identifier, **describe(failure)})
-        return {"batchItemFailures": [{"itemIdentifier": one.id} for one in messages if one.id in errors]}
+        return answer(messages, errors, self._log, "event not tracked")
 
-    def _read(self, messages: Sequence[Message]) -> tuple[Changes, dict[str, Exception]]:
-        """Return what the messages change, by file, and the error of each message that is no such event, by its id."""
-        changes, errors = Changes(), dict[str, Exception]()
-        for message in messages:
-            try:
-                for name, change in file_changes(message.body, self._days):
-                    changes.setdefault(name, []).append((message, change))
-            except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
-                errors[message.id] = exc
-        return changes, errors
+    def _read(self, changes: Changes, message: Message) -> None:
+        """Add what a message changes, by file."""
+        for name, change in file_changes(message.body, self._days):
+            changes.setdefault(name, []).append((message, change))
 
     def _write(self, changes: Changes, names: Sequence[Name]) -> dict[Name, CallsealError]:
         """Write what the events change of these files; return the error of each file that was not written."""

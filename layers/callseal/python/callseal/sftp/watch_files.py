@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from random import Random
 
 from callseal.aws.batching import Rendezvous
 from callseal.aws.bus import AuditBus
 from callseal.aws.items import ChangedMeanwhileError
+from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError
 from callseal.core.log import Log, describe
 from callseal.core.metrics import Sample
+from callseal.inbound.run import Run
 from callseal.sftp import events
 from callseal.sftp.file_table import SHARDS, FileRegister
-from callseal.tenants.directory import Clock
 
 # Below the function's timeout in template.yaml, by more than a page of files takes.
 RUN_TIME = timedelta(minutes=3)
@@ -46,13 +46,12 @@ class Watch:
 
     def run(self) -> Counter[str]:
         """Tell of all that is due, as far as there is time; counts what became of the files."""
-        counts, shards, started = Counter[str](), list(SHARDS), self._clock()
-        # A run that is cut short leaves others out than the one before.
-        Random(started.isoformat()).shuffle(shards)  # noqa: S311  # no secret is made of it
+        counts, run = Counter[str](), Run(self._clock, RUN_TIME)
+        shards = run.shuffled(SHARDS)
         with ThreadPoolExecutor(FILES_AT_ONCE, "file") as executor:
-            for page in (page for shard in shards for page in self._files.due(shard, started)):
+            for page in (page for shard in shards for page in self._files.due(shard, run.started)):
                 counts.update(executor.map(self._try, page))
-                if self._clock() - started > RUN_TIME:
+                if not run.has_time:
                     counts["cut_short"] = 1
                     break
         return counts

@@ -12,20 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from callseal.aws.calls import calling
+from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError, Reason
-from callseal.core.landing import TENANT
 from callseal.core.recipient import usable_until
 from callseal.crypto.recipients import GpgFactory, Recipients, judge, judge_after, unreadable
+from callseal.tenants.names import key_secret, settings_parameter, tenant_of_secret
 from callseal.tenants.settings import TenantSettings, parse_settings
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
-
-    from callseal.keys.register_table import KeyRegister, Known
 
 CACHE_TIME = timedelta(seconds=60)
 # How stale an answer may be, and how far the services' clocks may be apart. Parameter Store and Secrets Manager are
@@ -33,8 +32,9 @@ CACHE_TIME = timedelta(seconds=60)
 # timeout of encrypt_recording it stays below the delay of a recheck (a house rule of template.yaml's tests).
 CLOCK_SKEW = timedelta(seconds=30)
 MAX_CACHED = 2_000
-
-Clock = Callable[[], datetime]
+# The fact that keys/select_key.py caches here: what the key register holds of a tenant's keys.
+INVENTORY = "inventory"
+Fact = TypeVar("Fact")
 
 
 class _NotThereError(CallsealError):
@@ -72,13 +72,6 @@ class _Entry:
     changed_at: datetime | None = None
 
 
-def tenant_of_secret(name: str, prefix: str) -> str | None:
-    """Name the tenant whose key a secret holds; None for any other secret."""
-    tenant, _, what = name.removeprefix(f"{prefix}/").partition("/")
-    known = name.startswith(f"{prefix}/") and what == "public-key" and TENANT.fullmatch(tenant)
-    return tenant if known else None
-
-
 class Tenants:
     """Looks tenants up; safe to use from several threads."""
 
@@ -86,13 +79,12 @@ class Tenants:
         self,
         secrets: SecretsManagerClient,
         ssm: SSMClient,
-        register: Callable[[], KeyRegister],
         prefix: str,
         gpg: GpgFactory,
         clock: Clock,
     ) -> None:
-        """Take the clients, what gives the key register, and the names' prefix, `<stack>/tenants`."""
-        self._secrets, self._ssm, self._register = secrets, ssm, register
+        """Take the clients, and the prefix of the names, `<stack>/tenants`."""
+        self._secrets, self._ssm = secrets, ssm
         self._prefix, self._gpg, self._clock = prefix, gpg, clock
         self._entries: dict[tuple[str, str], _Entry] = {}
 
@@ -112,13 +104,13 @@ class Tenants:
         name = (f"key {version} after {current.version}", tenant)
         return cast("KeyVersion", self._remembered(name, lambda tenant: self._fetch_key_at(tenant, version, current)))
 
-    def known(self, tenant: str) -> Known:
-        """Give what the key register says of a tenant."""
-        return cast("Known", self._remembered(("known", tenant), self._fetch_known))
+    def cached(self, fact: str, tenant: str, fetch: Callable[[], Fact]) -> Fact:
+        """Return another fact of a tenant, fetched at most once in CACHE_TIME; `forget` forgets it with the rest."""
+        return cast("Fact", self._remembered((fact, tenant), lambda _: _Fetched(fetch())))
 
-    def forget_known(self, tenant: str) -> None:
-        """Forget what the register says: it will be asked the next time."""
-        self._entries.pop(("known", tenant), None)
+    def drop(self, fact: str, tenant: str) -> None:
+        """Forget a fact: it is fetched again when it is next asked for."""
+        self._entries.pop((fact, tenant), None)
 
     def names(self) -> Iterator[str]:
         """List the tenants that have a secret for their key."""
@@ -130,7 +122,7 @@ class Tenants:
 
     def key_text(self, tenant: str, **version: str) -> KeyText:
         """Fetch a version of a tenant's secret, the current one by default; raises HeldError."""
-        secret = self._fetch_secret(tenant, f"{self._prefix}/{tenant}/public-key", version)
+        secret = self._fetch_secret(tenant, key_secret(self._prefix, tenant), version)
         if "SecretString" not in secret:
             held = unreadable("the secret holds binary data. Paste the key's text form as its plaintext")
             held.key_version = secret["VersionId"]
@@ -140,7 +132,7 @@ class Tenants:
     def forget(self, tenant: str, before: datetime) -> bool:
         """Forget what was fetched of a tenant before a moment; tells whether there was anything."""
         names = [
-            (kind, tenant) for kind in ("settings", "key", "known") if self._fetched_before((kind, tenant), before)
+            (kind, tenant) for kind in ("settings", "key", INVENTORY) if self._fetched_before((kind, tenant), before)
         ]
         for name in names:
             self._entries.pop(name, None)
@@ -185,7 +177,7 @@ class Tenants:
         return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
 
     def _parameter(self, tenant: str) -> Any:
-        name = f"/{self._prefix}/{tenant}/settings"
+        name = settings_parameter(self._prefix, tenant)
         try:
             with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
                 return self._ssm.get_parameter(Name=name)["Parameter"]
@@ -194,9 +186,6 @@ class Tenants:
                 Reason.SETTINGS_MISSING,
                 f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
             ) from exc
-
-    def _fetch_known(self, tenant: str) -> _Fetched:
-        return _Fetched(self._register().known(tenant))
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)
@@ -219,7 +208,7 @@ class Tenants:
     def _changed_at(self, tenant: str) -> datetime | None:
         """Tell when a tenant's secret was last changed; its current version may be older, and current once more."""
         with calling("Reading when the tenant's key changed"):
-            secret = self._secrets.describe_secret(SecretId=f"{self._prefix}/{tenant}/public-key")
+            secret = self._secrets.describe_secret(SecretId=key_secret(self._prefix, tenant))
         return secret.get("LastChangedDate")
 
     def _fetch_secret(self, tenant: str, name: str, version: dict[str, str]) -> Any:

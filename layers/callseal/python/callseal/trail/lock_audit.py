@@ -11,8 +11,10 @@ from typing import Any
 
 from callseal.core.errors import UnreadableNotificationError
 from callseal.core.landing import LandedObject
-from callseal.core.log import Log, describe
-from callseal.inbound.notification import parse_body, queue_messages
+from callseal.core.log import Log
+from callseal.core.queue_message import Message
+from callseal.inbound.notification import parse_body
+from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.trail.audit_bucket import AuditBucket
 
 
@@ -25,18 +27,12 @@ class AuditLocks:
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Handle a batch from a queue; the messages that failed come back in `batchItemFailures`."""
-        messages = queue_messages(event)
-        if messages is None:
-            raise UnreadableNotificationError("The event is no batch of messages from a queue.")
-        failed = []
-        for message in messages:
-            try:
-                for written in parse_body(message.body):
-                    self._lock(written)
-            except Exception as exc:  # noqa: BLE001  # one bad message fails only itself
-                self._log.warning("audit object not locked", extra={"message_id": message.id, **describe(exc)})
-                failed.append({"itemIdentifier": message.id})
-        return {"batchItemFailures": failed}
+        messages = batch_messages(event)
+        return answer(messages, try_each(messages, self._lock_all), self._log, "audit object not locked")
+
+    def _lock_all(self, message: Message) -> None:
+        for written in parse_body(message.body):
+            self._lock(written)
 
     def _lock(self, written: LandedObject) -> None:
         if written.bucket != self._name or not written.version_id:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from callseal.core.log import Log
 from callseal.core.metrics import Sample
+from callseal.inbound.run import Run
 from callseal.trail.objects import HOUR, Record, read_records, restored_key, write_records
 from callseal.trail.progress import Gap, Progress, Window
 
 if TYPE_CHECKING:
-    from callseal.tenants.directory import Clock
+    from callseal.core.clock import Clock
     from callseal.trail.audit_bucket import AuditBucket, AuditObject
     from callseal.trail.audit_log import AuditLog
     from callseal.trail.progress_store import ReconcileProgress
@@ -69,10 +70,10 @@ class AuditReconcile:
 
         The progress is kept after each window: a run that breaks off is resumed by the next one.
         """
-        started = self._clock()
-        report = Report(self._progress.read(started))
-        for window in list(report.progress.due(started)):
-            if self._clock() - started > RUN_TIME:
+        run = Run(self._clock, RUN_TIME)
+        report = Report(self._progress.read(run.started))
+        for window in list(report.progress.due(run.started)):
+            if not run.has_time:
                 report.counts["cut_short"] = 1
                 break
             gap = self._compare(window, report, restore=restore)

@@ -1,10 +1,8 @@
-"""Wiring: from a function's environment variables (template.yaml sets them) to the parts that it works with."""
+"""The container: makes what the functions work with from their settings, on clients of one session."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import cached_property
 from threading import RLock
 from time import sleep
@@ -16,6 +14,7 @@ from callseal.aws.batching import Rendezvous
 from callseal.aws.bus import AuditBus
 from callseal.aws.calls import client
 from callseal.aws.metrics import Meter
+from callseal.core.clock import Clock, now
 from callseal.core.log import Log
 from callseal.crypto.recipients import GpgFactory, gpg_factory
 from callseal.delivery.commit import Committer
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from callseal.keys.announcements import Memory
     from callseal.keys.check_folder import KeyFiles
     from callseal.keys.register_table import KeyRegister
+    from callseal.keys.select_key import KeyChoice
     from callseal.keys.usage_table import KeyUses
     from callseal.sftp.audit_sftp import SftpAudit
     from callseal.sftp.authenticate_sftp import SftpLogins
@@ -44,28 +44,33 @@ if TYPE_CHECKING:
 PARTS_AT_ONCE = 4
 
 
-class Parts:
-    """What the functions are made of, on clients of one session; safe to use from several threads.
+class Container:
+    """Makes each part when it is first asked for; safe to use from several threads.
 
-    Each part is made when it is first asked for, and raises KeyError naming an environment variable that is missing.
-    What the delivery of most recordings does without is only then imported, too: it would cost each cold start.
+    Parts that few recordings need are imported only then: each import lengthens a cold start. A part may use only
+    settings that the function's class declares; a test asks each function for its parts.
     """
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        """Take the environment variables."""
+    def __init__(self, env: Any) -> None:
+        """Take the function's settings, as `read_env` returns them."""
         self._env, self._session, self._clients = env, Session(), dict[str, Any]()
         self._lock = RLock()
 
-    def _queue(self, variable: str) -> LandedQueue:
+    def _queue(self, url: str) -> LandedQueue:
         from callseal.aws.queue import LandedQueue
 
-        return LandedQueue(self._client("sqs"), self._env[variable])
+        return LandedQueue(self._client("sqs"), url)
 
     def _client(self, service: str) -> Any:
         with self._lock:  # a session makes no clients in several threads at once
             if service not in self._clients:
                 self._clients[service] = client(self._session, service)
             return self._clients[service]
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+        return now
 
     @cached_property
     def rendezvous(self) -> Rendezvous:
@@ -75,34 +80,41 @@ class Parts:
     @cached_property
     def gpg(self) -> GpgFactory:
         """What gives GnuPG."""
-        return gpg_factory(self._env["GPG_BINARY"])
+        return gpg_factory(self._env.gpg_binary)
 
     @cached_property
     def landing(self) -> LandingBucket:
         """The landing bucket."""
-        return LandingBucket(self._client("s3"), self._env["LANDING_BUCKET"], self.rendezvous)
+        return LandingBucket(self._client("s3"), self._env.landing_bucket, self.rendezvous)
 
     @cached_property
     def bus(self) -> AuditBus:
         """The audit bus."""
-        return AuditBus(self._client("events"), self._env["AUDIT_BUS"], self.rendezvous)
+        return AuditBus(self._client("events"), self._env.audit_bus, self.rendezvous)
 
     @cached_property
     def meter(self) -> Meter:
         """The meter."""
-        return Meter(self._env["STACK_NAME"])
+        return Meter(self._env.stack_name)
 
     @cached_property
     def tenants(self) -> Tenants:
         """The tenants."""
         secrets, ssm = self._client("secretsmanager"), self._client("ssm")
-        return Tenants(secrets, ssm, lambda: self.register, self._env["TENANTS_PREFIX"], self.gpg, now)
+        return Tenants(secrets, ssm, self._env.tenants_prefix, self.gpg, now)
+
+    @cached_property
+    def key_choice(self) -> KeyChoice:
+        """The choice of keys."""
+        from callseal.keys.select_key import KeyChoice
+
+        return KeyChoice(self.tenants, self.register, now)
 
     @cached_property
     def planner(self) -> Planner:
         """The planner."""
-        archive, sftp = self._env["ARCHIVE_BUCKET"], self._env["SFTP_BUCKET"]
-        return Planner(self.tenants, {"archive": archive, "sftp": sftp}, now)
+        archive, sftp = self._env.archive_bucket, self._env.sftp_bucket
+        return Planner(self.tenants, lambda: self.key_choice, {"archive": archive, "sftp": sftp}, now)
 
     @cached_property
     def committer(self) -> Committer:
@@ -113,83 +125,83 @@ class Parts:
     @cached_property
     def queue(self) -> LandedQueue:
         """The encrypt queue."""
-        return self._queue("ENCRYPT_QUEUE_URL")
+        return self._queue(self._env.encrypt_queue_url)
 
     @cached_property
     def rechecks(self) -> LandedQueue:
         """The recheck queue."""
-        return self._queue("RECHECK_QUEUE_URL")
+        return self._queue(self._env.recheck_queue_url)
 
     @cached_property
     def register(self) -> KeyRegister:
         """The key register."""
         from callseal.keys.register_table import KeyRegister
 
-        return KeyRegister(self._client("dynamodb"), self._env["KEY_REGISTER"])
+        return KeyRegister(self._client("dynamodb"), self._env.key_register)
 
     @cached_property
     def key_uses(self) -> KeyUses:
         """How often keys were used."""
         from callseal.keys.usage_table import KeyUses
 
-        return KeyUses(self._client("dynamodb"), self._env["KEY_REGISTER"], self._env["KEY_EVENTS"])
+        return KeyUses(self._client("dynamodb"), self._env.key_register, self._env.key_events)
 
     @cached_property
     def memory(self) -> Memory:
         """What was told of keys."""
         from callseal.keys.announcements import Memory
 
-        return Memory(self._client("dynamodb"), self._env["KEY_EVENTS"])
+        return Memory(self._client("dynamodb"), self._env.key_events)
 
     @cached_property
     def key_files(self) -> KeyFiles:
         """The tenants' key-check folders."""
         from callseal.keys.check_folder import KeyFiles
 
-        return KeyFiles(self._client("s3"), self._env["SFTP_BUCKET"])
+        return KeyFiles(self._client("s3"), self._env.sftp_bucket)
 
     @cached_property
     def files(self) -> FileRegister:
         """The register of delivered files."""
         from callseal.sftp.file_table import FileRegister
 
-        return FileRegister(self._client("dynamodb"), self._env["FILE_REGISTER"])
+        return FileRegister(self._client("dynamodb"), self._env.file_register)
 
     @cached_property
     def sweep_memory(self) -> SweepMemory:
         """Where the sweep goes on."""
         from callseal.delivery.sweep_position import SweepMemory
 
-        return SweepMemory(self._client("dynamodb"), self._env["SWEEP_MEMORY"])
+        return SweepMemory(self._client("dynamodb"), self._env.sweep_memory)
 
     @cached_property
     def key_check(self) -> Function:
         """The function that checks keys."""
         from callseal.aws.function import Function
 
-        return Function(self._client("lambda"), self._env["CHECK_KEYS_FUNCTION"])
+        return Function(self._client("lambda"), self._env.check_keys_function)
 
     @cached_property
     def audit_log(self) -> AuditLog:
         """The audit log group."""
         from callseal.trail.audit_log import AuditLog
 
-        return AuditLog(self._client("logs"), self._env["AUDIT_LOG_GROUP"])
+        return AuditLog(self._client("logs"), self._env.audit_log_group)
 
     @cached_property
     def audit_bucket(self) -> AuditBucket:
         """The audit bucket."""
         from callseal.trail.audit_bucket import AuditBucket
 
-        mode, days = self._env["AUDIT_LOCK_MODE"], int(self._env["AUDIT_RETENTION_DAYS"])
-        return AuditBucket(self._client("s3"), self._env["AUDIT_BUCKET"], mode, days)
+        mode, days = self._env.audit_lock_mode, self._env.audit_retention_days
+        return AuditBucket(self._client("s3"), self._env.audit_bucket, mode, days)
 
     @cached_property
     def reconcile_progress(self) -> ReconcileProgress:
         """How far the audit trail's copies are compared."""
         from callseal.trail.progress_store import ReconcileProgress
 
-        return ReconcileProgress(self._client("ssm"), self._env["RECONCILE_PROGRESS"])
+        return ReconcileProgress(self._client("ssm"), self._env.reconcile_progress)
 
     def sftp_logins(self, log: Log) -> SftpLogins:
         """What answers logins."""
@@ -198,20 +210,20 @@ class Parts:
         from callseal.sftp.stored_keys import SftpKeys
 
         settings = SessionSettings(
-            role_arn=self._env["SFTP_SESSION_ROLE_ARN"],
-            bucket=self._env["SFTP_BUCKET"],
-            bucket_arn=self._env["SFTP_BUCKET_ARN"],
-            key_arn=self._env["STACK_KEY_ARN"],
-            region=self._env["AWS_REGION"],
+            role_arn=self._env.sftp_session_role_arn,
+            bucket=self._env.sftp_bucket,
+            bucket_arn=self._env.sftp_bucket_arn,
+            key_arn=self._env.stack_key_arn,
+            region=self._env.aws_region,
         )
-        keys = SftpKeys(self._client("secretsmanager"), self._env["TENANTS_PREFIX"])
+        keys = SftpKeys(self._client("secretsmanager"), self._env.tenants_prefix)
         return SftpLogins(keys, self.login_settings, self.notices, settings, now, sleep, log)
 
     def sftp_audit(self, log: Log) -> SftpAudit:
         """What audits the SFTP front."""
         from callseal.sftp.audit_sftp import SftpAudit
 
-        bucket, server = self._env["SFTP_BUCKET"], self._env["SFTP_SERVER_ID"]
+        bucket, server = self._env.sftp_bucket, self._env.sftp_server_id
         parts = (self.bus, self.notices, self.login_settings, now, log)
         return SftpAudit(*parts, bucket=bucket, server=server)
 
@@ -220,16 +232,11 @@ class Parts:
         """The copies of tenants' settings for logins."""
         from callseal.sftp.login_settings import LoginSettings
 
-        return LoginSettings(self._client("dynamodb"), self._env["LOGIN_SETTINGS"], self.tenants, now)
+        return LoginSettings(self._client("dynamodb"), self._env.login_settings, self.tenants, now)
 
     @cached_property
     def notices(self) -> NoticeQueue:
         """The queue of refused logins."""
         from callseal.sftp.notice_queue import NoticeQueue
 
-        return NoticeQueue(self._client("sqs"), self._env["LOGIN_NOTICE_QUEUE_URL"])
-
-
-def now() -> datetime:
-    """Tell the time."""
-    return datetime.now(UTC)
+        return NoticeQueue(self._client("sqs"), self._env.login_notice_queue_url)

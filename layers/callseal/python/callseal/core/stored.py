@@ -1,0 +1,96 @@
+"""Objects in the output buckets: where they are, the headers they carry, and what their headers say when read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+from typing import cast
+
+from callseal.core.formats import ENVELOPES, Envelope
+from callseal.core.recipient import Recipient
+
+SOURCE_ETAG, SEALED = "callseal-source-etag", "callseal-sealed"
+RECIPIENTS, SUBKEYS = "callseal-recipients", "callseal-subkeys"
+PLAIN = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An object's bucket and key."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputHeaders:
+    """What every output carries: its media type, and metadata that name its source and the recipients who can open it.
+
+    `sealed` is the envelope, `cms` or `openpgp`, or `none` for a plain output.
+    """
+
+    content_type: str
+    source_etag: str
+    sealed: str
+    recipients: tuple[Recipient, ...] = ()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The object's metadata: the recipients' fingerprints, and in the same order the subkeys of OpenPGP ones."""
+        names = {
+            RECIPIENTS: [member.fingerprint for member in self.recipients],
+            SUBKEYS: [member.subkey for member in self.recipients if member.subkey],
+        }
+        lists = {name: ",".join(each) for name, each in names.items() if each}
+        return {SOURCE_ETAG: self.source_etag, SEALED: self.sealed} | lists
+
+
+def sealed_headers(envelope: Envelope, source_etag: str, recipients: tuple[Recipient, ...]) -> OutputHeaders:
+    """Return the headers of a sealed output."""
+    return OutputHeaders(ENVELOPES[envelope].media_type, source_etag, envelope, recipients)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in a bucket: size in bytes, etag without quotes, and its metadata.
+
+    `modified`, to the second, is when it was written. It is None if this invocation has just written the object.
+    """
+
+    address: Address
+    etag: str
+    size: int
+    metadata: Mapping[str, str]
+    modified: datetime | None = None
+
+    @property
+    def source_etag(self) -> str | None:
+        """The etag of the landed object that it was made from, or None if Callseal did not write it."""
+        return self.metadata.get(SOURCE_ETAG)
+
+    @property
+    def sealed(self) -> str:
+        """Its envelope, `openpgp` or `cms`, or `none`."""
+        return self.metadata.get(SEALED, PLAIN)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is in an envelope."""
+        return self.sealed != PLAIN
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """The recipients who can open it, by fingerprint and subkey only. Empty for a plain object."""
+        envelope = ENVELOPES.get(cast("Envelope", self.sealed))
+        if envelope is None:
+            return ()
+        kind = envelope.recipients
+        names, subkeys = (filter(None, self.metadata.get(each, "").split(",")) for each in (RECIPIENTS, SUBKEYS))
+        return tuple(Recipient(name, kind, None, subkey=subkey) for name, subkey in zip_longest(names, subkeys))
+
+    @property
+    def headers(self) -> OutputHeaders:
+        """The headers that a copy of this sealed object carries: its recipients may be those before a rotation."""
+        return sealed_headers(cast("Envelope", self.sealed), self.source_etag or "", self.recipients)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from callseal.aws.batching import Rendezvous
+from callseal.aws.batching import BatchWindow
 from callseal.core.errors import SourceGoneError
 from callseal.core.landing import LandedObject, tenant_of
 from callseal.delivery.landing_bucket import LandingBucket
@@ -37,7 +37,7 @@ class Landed:
 
 def landing_bucket(stack: Stack) -> LandingBucket:
     """Give the landing bucket; nothing is ever purged from here, so nobody waits for others to purge with."""
-    return LandingBucket(stack.s3, stack.output("LandingBucketName"), Rendezvous())
+    return LandingBucket(stack.s3, stack.output("LandingBucketName"), BatchWindow())
 
 
 def look(stack: Stack, screen: Screen, prefix: str = "") -> Iterator[Landed]:

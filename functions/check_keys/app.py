@@ -14,7 +14,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from callseal.inbound.changes import changed_tenant
-from callseal.keys.check_keys import KeyCheck, KeysUncheckedError, samples
+from callseal.keys.check_keys import KeyCheck, KeysUncheckedError, metrics_of
 from callseal.keys.issue_challenge import Challenger
 from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
@@ -42,7 +42,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
     check = KeyCheck(parts.tenants, parts.register, parts.memory, challenger, parts.bus, parts.gpg, parts.clock, log)
     tenant = changed_tenant(event, env.tenants_prefix)
     checked = check.run(None if tenant is None else filter(None, [tenant]))
-    parts.meter.put(samples(checked))
+    parts.metrics.put(metrics_of(checked))
     counts = dict(Counter(one.state for one in checked))
     log.info("keys checked", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
     if left := counts.get("failed", 0) + counts.get("unchecked", 0):

@@ -41,8 +41,8 @@ def batch() -> Batch:
         delivery.deliver,
         lambda: parts.queue,
         parts.landing.name,
-        parts.rendezvous,
-        parts.meter,
+        parts.window,
+        parts.metrics,
         RECORDS_AT_ONCE,
         Logger(),
     )

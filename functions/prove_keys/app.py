@@ -8,8 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.aws.metrics import Meter
-from callseal.keys.prove_keys import KeyProof, samples
+from callseal.aws.metrics import MetricsEmitter
+from callseal.keys.prove_keys import KeyProof, metrics_of
 from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
 
@@ -25,15 +25,15 @@ class Env:
 
 
 @cache
-def ready() -> tuple[KeyProof, Meter]:
+def ready() -> tuple[KeyProof, MetricsEmitter]:
     """Make ready, once per execution environment."""
     parts = Container(read_env(Env, os.environ))
-    return KeyProof(parts.register, parts.key_files, parts.bus, parts.clock, Logger()), parts.meter
+    return KeyProof(parts.register, parts.key_files, parts.bus, parts.clock, Logger()), parts.metrics
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Judge the answers that a batch of S3 notifications announces."""
-    proof, meter = ready()
+    proof, metrics = ready()
     answer, outcomes = proof.handle(event)
-    meter.put(samples(outcomes))
+    metrics.put(metrics_of(outcomes))
     return answer

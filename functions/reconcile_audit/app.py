@@ -32,6 +32,6 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
         parts.audit_log, parts.audit_bucket, parts.reconcile_progress, env.stack_name, parts.clock, log
     )
     report = reconcile.run(restore=event.get("restore") is True)
-    parts.meter.put(report.samples(parts.clock()))
+    parts.metrics.put(report.samples(parts.clock()))
     log.info("audit trail compared", extra={"counts": dict(report.counts)})
     return dict(report.counts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.keys.register_keys import Registering
+from callseal.keys.register_keys import KeyRegistration
 from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
 
@@ -22,10 +22,10 @@ class Env:
 
 
 @cache
-def registering() -> Registering:
+def registering() -> KeyRegistration:
     """Make ready, once per execution environment."""
     parts = Container(read_env(Env, os.environ))
-    return Registering(parts.register, parts.key_uses, parts.clock, Logger())
+    return KeyRegistration(parts.register, parts.key_uses, parts.clock, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
         swept = sweep.tenant(tenant)
     else:
         swept = sweep.all()
-        parts.meter.put(swept.samples())
+        parts.metrics.put(swept.samples())
         KeyRequests(parts.tenants, parts.memory, parts.key_check, log).put(swept.seen)
     counts = dict(swept.counts)
     log.info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})

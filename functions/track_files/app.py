@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.sftp.track_files import Tracking
+from callseal.sftp.track_files import FileTracking
 from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
 
@@ -22,10 +22,10 @@ class Env:
 
 
 @cache
-def tracking() -> Tracking:
+def tracking() -> FileTracking:
     """Make ready, once per execution environment."""
     env = read_env(Env, os.environ)
-    return Tracking(Container(env).files, env.sftp_retention_days, Logger())
+    return FileTracking(Container(env).files, env.sftp_retention_days, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from callseal.sftp.watch_files import FilesUnwatchedError, Watch, samples
+from callseal.sftp.watch_files import FilesUnwatchedError, Watch, metrics_of
 from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
 
@@ -26,8 +26,8 @@ def lambda_handler(_event: Mapping[str, Any], _context: object) -> dict[str, int
     """Tell of all that is due; counts what became of the files."""
     env, log = read_env(Env, os.environ), Logger()
     parts = Container(env)
-    counts = Watch(parts.files, parts.bus, parts.rendezvous, env.sftp_bucket, parts.clock, log).run()
-    parts.meter.put(samples(counts))
+    counts = Watch(parts.files, parts.bus, parts.window, env.sftp_bucket, parts.clock, log).run()
+    parts.metrics.put(metrics_of(counts))
     log.info("files watched", extra={"counts": dict(counts)})
     if failed := counts["failed"]:
         raise FilesUnwatchedError(f"Of {failed} files nothing could be told.")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from callseal.sftp.file_table import FileRegister
-from callseal.sftp.files import File
+from callseal.sftp.files import DeliveredFile
 from tests.cli.conftest import Operator
 from tests.support.files import TABLE
 
@@ -23,13 +23,13 @@ def lay(operator: Operator) -> Any:
     """Give what puts a file into the register, as the functions do, so many days before now."""
     register = FileRegister(operator.stack.dynamodb, TABLE)
 
-    def put(key: str, days: float, told: int | None = None, fetched: bool = False) -> File:
+    def put(key: str, days: float, told: int | None = None, fetched: bool = False) -> DeliveredFile:
         tenant = key.partition("/")[0]
-        before, moment = File(tenant, key), (NOW - timedelta(days=days)).isoformat(timespec="milliseconds")
+        before, moment = DeliveredFile(tenant, key), (NOW - timedelta(days=days)).isoformat(timespec="milliseconds")
         file = before.delivered_by("d" * 32, moment.replace("+00:00", "Z"), 454_300, 7)
         if fetched:
             file = file.fetched_at(str(file.expires))
-        file = File(*(told if name == "told" else getattr(file, name) for name in File.__slots__))
+        file = DeliveredFile(*(told if name == "told" else getattr(file, name) for name in DeliveredFile.__slots__))
         register.keep(file, before)
         return file
 
@@ -84,7 +84,7 @@ def test_a_register_of_many_pages_is_read_to_its_end(operator: Operator, lay: An
 
 
 def test_a_download_that_came_before_its_delivery_is_no_file_yet(operator: Operator) -> None:
-    register, before = FileRegister(operator.stack.dynamodb, TABLE), File("acme", "acme/1.wav")
+    register, before = FileRegister(operator.stack.dynamodb, TABLE), DeliveredFile("acme", "acme/1.wav")
     register.keep(before.fetched_at("2026-11-25T10:00:00.000Z"), before)
     assert operator.json("files", "list", "acme") == {"tenant": "acme", "files": []}
     assert operator("files", "list", "acme").out == "There is no such file.\n"

@@ -21,7 +21,7 @@ from callseal.core.landing import LandedObject, parse_landing_key
 from callseal.delivery.commit import Committer
 from callseal.delivery.deliver import Delivery
 from callseal.delivery.planning import Plan, Planner
-from callseal.delivery.routing import route
+from callseal.delivery.routing import find_routes
 from callseal.tenants import directory
 
 OTHER_KEY = "ANOTHER_TENANTS_KEY"
@@ -55,7 +55,7 @@ def _plain_where_there_is_no_key() -> None:
         except HeldError:
             file = parse_landing_key(landed.key)
             settings = self._tenants.settings(file.tenant)
-            plain = tuple(replace(way, sealed=False) for way in route(settings, file))
+            plain = tuple(replace(way, sealed=False) for way in find_routes(settings, file))
             return Plan(landed, file, settings, plain, None, self._buckets)
 
     Planner.plan = plan  # type: ignore[method-assign]

@@ -15,13 +15,13 @@ from uuid import uuid4
 from callseal.aws.bus import AuditBus
 from callseal.core.errors import TransientError
 from callseal.keys import prove_keys
-from callseal.keys.announcements import Memory
+from callseal.keys.announcements import AnnouncementLog
 from callseal.keys.register_table import KeyRegister
-from callseal.keys.usage_table import KeyUses
+from callseal.keys.usage_table import UsageTable
 from callseal.sftp.file_table import FileRegister
 from callseal.sftp.notice_queue import NoticeQueue
 from callseal.sftp.stored_keys import SftpKeys
-from callseal.sftp.track_files import Tracking
+from callseal.sftp.track_files import FileTracking
 from callseal.trail.lock_audit import AuditLocks
 from tests.support.fault_proxy import CutAfter, Fault, Refuse
 from tests.support.stack import AUDIT
@@ -66,13 +66,13 @@ def _any_code_fits() -> None:
 
 
 def _count_unconditionally() -> None:
-    mark = KeyUses._mark
+    mark = UsageTable._mark
 
     def mark_anyway(self: Any, *arguments: Any) -> Any:
         put = mark(self, *arguments)["Put"]
         return {"Put": {name: value for name, value in put.items() if name != "ConditionExpression"}}
 
-    KeyUses._mark = mark_anyway  # type: ignore[method-assign]
+    UsageTable._mark = mark_anyway  # type: ignore[method-assign]
 
 
 def _acknowledge_everything(owner: Any) -> None:
@@ -115,12 +115,12 @@ BROKEN_DUTIES = (
     BrokenDuty("prove", "a code is marked as used before its event",
                partial(_remember_first, "KeyProven", KeyRegister, "keep_challenge"), (2, "PutItem", 2), "kill after"),
     BrokenDuty("prove, wrong code", "any code fits", _any_code_fits),
-    BrokenDuty("check", "remembered before it is told", partial(_remember_first, "KeyAccepted", Memory, "keep"),
-               (1, "PutItem", 2), "kill after"),
+    BrokenDuty("check", "remembered before it is told",
+               partial(_remember_first, "KeyAccepted", AnnouncementLog, "keep"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("check, private key", "remembered before it is told",
-               partial(_remember_first, "KeyRejected", Memory, "keep"), (1, "PutItem", 2), "kill after"),
+               partial(_remember_first, "KeyRejected", AnnouncementLog, "keep"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("register", "uses are counted unconditionally", _count_unconditionally),
-    BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, Tracking),
+    BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, FileTracking),
                (1, "BatchGetItem", 1), "step", BUSY),
     BrokenDuty("watch", "remembered before it is told", partial(_remember_first, "FileUnfetched", FileRegister, "keep"),
                (2, "PutItem", 1), "kill after"),

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from callseal.core.audit import timestamp
 from callseal.sftp.events import file_unfetched
-from callseal.sftp.files import DELIVERED, EXPIRED, FETCHED, LEEWAY, File, expiry
+from callseal.sftp.files import DELIVERED, EXPIRED, FETCHED, LEEWAY, DeliveredFile, expiry
 from tests.unit.test_audit import VALIDATOR
 
 START = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
-NEW = File("acme", "acme/1.wav")
+NEW = DeliveredFile("acme", "acme/1.wav")
 
 
 class Told(NamedTuple):
@@ -31,12 +31,12 @@ def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
-def take(file: File, told: Told, days: int = 7) -> File:
+def take(file: DeliveredFile, told: Told, days: int = 7) -> DeliveredFile:
     time = timestamp(at(told.minute))
     return file.delivered_by(told.delivery, time, 4, days) if told.delivery else file.fetched_at(time)
 
 
-def after(*events: Told, days: int = 7) -> File:
+def after(*events: Told, days: int = 7) -> DeliveredFile:
     return reduce(lambda file, told: take(file, told, days), events, NEW)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callseal.core.audit import timestamp
-from callseal.keys.register import Row, after
+from callseal.keys.register import KeyRecord, after
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 A, B, C = (letter * 64 for letter in "ABC")
@@ -28,8 +28,8 @@ def event(kind: str, minute: int, version: str, *names: str, reason: str | None 
     return kind, {"time": at(minute), "key_version": version, "recipients": told, "reason": reason}
 
 
-def rows(*events: tuple[str, dict[str, Any]]) -> dict[str, Row]:
-    known: dict[str, Row] = {}
+def rows(*events: tuple[str, dict[str, Any]]) -> dict[str, KeyRecord]:
+    known: dict[str, KeyRecord] = {}
     for kind, detail in events:
         known = after(known.values(), kind, detail)
     return known
@@ -41,7 +41,7 @@ def test_a_key_is_seen_accepted_proven_and_retired() -> None:
         event("KeyProven", 2, "v1", A),
         event("KeyAccepted", 5, "v2", B),
     )
-    assert found[A] == Row(
+    assert found[A] == KeyRecord(
         A, None, "x509", "RSA", 3072, first_seen=at(1), accepted=at(1), last_accepted=at(1), proven=at(2),
         not_after=at(9999), retired=at(5), secret_version_id="v1",
     )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from callseal.core.errors import HeldError, Reason
 from callseal.core.landing import LandedFile
-from callseal.delivery.routing import Route, output_key, route
+from callseal.delivery.routing import Route, find_routes, output_key
 from callseal.tenants.settings import TenantSettings
 
 PLAIN, SEALED = False, True
@@ -43,21 +43,21 @@ def test_every_combination_of_settings_follows_the_table(kind: str) -> None:
     for settings in ALL_SETTINGS:
         expected = by_the_table(settings, kind)
         if expected:
-            assert list(route(settings, LandedFile("acme", kind))) == expected, settings
+            assert list(find_routes(settings, LandedFile("acme", kind))) == expected, settings
         else:
             with pytest.raises(HeldError) as held:
-                route(settings, LandedFile("acme", kind))
+                find_routes(settings, LandedFile("acme", kind))
             assert held.value.reason is Reason.NOTHING_TO_DELIVER
 
 
 def test_the_archive_comes_before_sftp() -> None:
-    routes = route(TenantSettings(deliver_to_archive=True), LandedFile("acme", "mp3"))
+    routes = find_routes(TenantSettings(deliver_to_archive=True), LandedFile("acme", "mp3"))
     assert [way.destination for way in routes] == ["archive", "sftp"]
 
 
 def test_the_tenant_has_no_say_in_it() -> None:
     settings = TenantSettings(deliver_to_archive=True)
-    assert route(settings, LandedFile("acme", "wav")) == route(settings, LandedFile("other", "wav"))
+    assert find_routes(settings, LandedFile("acme", "wav")) == find_routes(settings, LandedFile("other", "wav"))
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_the_tenant_has_no_say_in_it() -> None:
 )
 def test_a_file_without_a_destination_is_held_and_told_what_to_do(settings: TenantSettings, kind: str) -> None:
     with pytest.raises(HeldError, match=f"leave a {kind} file no destination. Turn deliver_to_sftp or") as held:
-        route(settings, LandedFile("acme", kind))
+        find_routes(settings, LandedFile("acme", kind))
     assert held.value.reason is Reason.NOTHING_TO_DELIVER
 
 
 def test_xml_goes_to_the_archive_whatever_formats_it_takes() -> None:
     settings = TenantSettings(deliver_to_sftp=False, deliver_to_archive=True, archive_formats=())
-    assert route(settings, LandedFile("acme", "xml")) == (Route("archive", sealed=True),)
+    assert find_routes(settings, LandedFile("acme", "xml")) == (Route("archive", sealed=True),)
 
 
 @pytest.mark.parametrize(

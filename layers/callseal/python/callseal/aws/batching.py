@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 LINGER_SECONDS = 0.02
 
 
-class Rendezvous:
+class BatchWindow:
     """Who is at work, and may come to a gathering soon: while there is such a one, those who wait there linger."""
 
     def __init__(self) -> None:
@@ -51,17 +51,17 @@ class Rendezvous:
                 self._changed.notify_all()
 
 
-class Gathering(Generic[Item]):
+class RequestBatcher(Generic[Item]):
     """Sends items together, at most `limit` in a call: those that come at a rendezvous, or while a call is under way.
 
     `send` gives for each item None, or the error that its thread is to get; what it raises, all its items get.
     """
 
     def __init__(
-        self, send: Callable[[Sequence[Item]], Sequence[Exception | None]], limit: int, rendezvous: Rendezvous
+        self, send: Callable[[Sequence[Item]], Sequence[Exception | None]], limit: int, window: BatchWindow
     ) -> None:
         """Take the call."""
-        self._send, self._limit, self._rendezvous = send, limit, rendezvous
+        self._send, self._limit, self._window = send, limit, window
         self._waiting: deque[tuple[Item, Future[None]]] = deque()
         self._sending = Lock()
 
@@ -69,7 +69,7 @@ class Gathering(Generic[Item]):
         """Send an item, with those that have come meanwhile; raises the item's error."""
         taken: Future[None] = Future()
         self._waiting.append((item, taken))
-        self._rendezvous.wait(taken.done)
+        self._window.wait(taken.done)
         with self._sending:
             # Who held the lock has sent what waited for it, so there is often nothing left to do.
             while not taken.done():
@@ -78,7 +78,7 @@ class Gathering(Generic[Item]):
 
     def _send_some(self) -> None:
         some = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
-        self._rendezvous.change(waiting=-len(some))
+        self._window.change(waiting=-len(some))
         errors: Sequence[BaseException | None]
         try:
             errors = [error for _, error in zip(some, self._send([item for item, _ in some]), strict=True)]
@@ -86,4 +86,4 @@ class Gathering(Generic[Item]):
             errors = [exc] * len(some)
         for (_, taken), error in zip(some, errors, strict=True):
             taken.set_exception(error) if error else taken.set_result(None)
-        self._rendezvous.change(done=True)
+        self._window.change(done=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from callseal.aws.batching import Gathering, Rendezvous
+from callseal.aws.batching import BatchWindow, RequestBatcher
 from callseal.aws.calls import calling
 from callseal.core.audit import SOURCE, AuditEvent
 from callseal.core.errors import TransientError
@@ -28,11 +28,11 @@ class AuditBus:
     single value: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
     """
 
-    def __init__(self, events: EventBridgeClient, name: str, rendezvous: Rendezvous) -> None:
+    def __init__(self, events: EventBridgeClient, name: str, window: BatchWindow) -> None:
         """Take the client, the bus's name or ARN, and where those who work at once wait for each other."""
         self._events = events
         self._name = name
-        self._gathering = Gathering(self._put, MAX_ENTRIES, rendezvous)
+        self._gathering = RequestBatcher(self._put, MAX_ENTRIES, window)
 
     def put(self, event: AuditEvent) -> None:
         """Put an event; raises TransientError where it was not accepted."""

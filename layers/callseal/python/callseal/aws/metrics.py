@@ -10,17 +10,17 @@ from itertools import groupby
 
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
-from callseal.core.metrics import NAMESPACE, UNITS, Sample
+from callseal.core.metrics import NAMESPACE, UNITS, Metric
 
 
-class Meter:
+class MetricsEmitter:
     """Writes samples, each with the dimension `Stack`; those that have a reason once more with `Reason`."""
 
     def __init__(self, stack: str) -> None:
         """Take the stack's name."""
         self._stack = stack
 
-    def put(self, samples: Iterable[Sample]) -> None:
+    def put(self, samples: Iterable[Metric]) -> None:
         """Write samples, one line for each set of dimensions."""
         all_samples = list(samples)
         self._write(all_samples)
@@ -28,7 +28,7 @@ class Meter:
         for reason, group in groupby(reasons, key=lambda one: one.reason):
             self._write(list(group), Reason=str(reason))
 
-    def _write(self, samples: Iterable[Sample], **dimensions: str) -> None:
+    def _write(self, samples: Iterable[Metric], **dimensions: str) -> None:
         # Not the service that Powertools' logger is told of: a metric is found by exactly its dimensions.
         metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
         for name, value in {"Stack": self._stack, **dimensions}.items():

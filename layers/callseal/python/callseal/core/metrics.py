@@ -34,7 +34,7 @@ UNITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Metric:
     """One value of a metric; of RecordingsHeld and KeysRejected, with the reason as a dimension."""
 
     name: str

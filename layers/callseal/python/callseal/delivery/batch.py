@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from callseal.core.errors import CallsealError, TransientError, UnreadableNotificationError
 from callseal.core.landing import LandedObject
 from callseal.core.log import Log, describe
-from callseal.core.metrics import Sample
+from callseal.core.metrics import Metric
 from callseal.core.queue_message import Message
 from callseal.delivery.deliver import Outcome
 from callseal.inbound.notification import parse_body, parse_notification, queue_messages
 from callseal.inbound.partial_batch import partial_answer
 
 if TYPE_CHECKING:
-    from callseal.aws.batching import Rendezvous
-    from callseal.aws.metrics import Meter
+    from callseal.aws.batching import BatchWindow
+    from callseal.aws.metrics import MetricsEmitter
     from callseal.aws.queue import LandedQueue
 
 Item = TypeVar("Item")
@@ -41,14 +41,14 @@ class Batch:
         work: Callable[[LandedObject], Outcome],
         queue: Callable[[], LandedQueue],
         landing_bucket: str,
-        window: Rendezvous,
-        metrics: Meter,
+        window: BatchWindow,
+        metrics: MetricsEmitter,
         workers: int,
         log: Log,
     ) -> None:
         """Take the work on each landed object, its queue (asked for at a failure), and the number of threads."""
         self._work, self._queue, self._landing_bucket = work, queue, landing_bucket
-        self._rendezvous, self._meter, self._log = window, metrics, log
+        self._window, self._metrics, self._log = window, metrics, log
         self._executor = ThreadPoolExecutor(workers, "record")
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,26 +60,26 @@ class Batch:
         if messages is None:
             return self._handle_bare(event)
         tried = self._at_once(self._handle_message, messages)
-        self._meter.put(_samples(outcome for outcomes in tried for outcome in outcomes))
+        self._metrics.put(_samples(outcome for outcomes in tried for outcome in outcomes))
         failed = [message.id for message, outcomes in zip(messages, tried, strict=True) if None in outcomes]
         return partial_answer(failed)
 
     def _handle_bare(self, event: Mapping[str, Any]) -> dict[str, Any]:
         tried = self._at_once(self._try, parse_notification(event))
-        self._meter.put(_samples(tried))
+        self._metrics.put(_samples(tried))
         if None in tried:
             raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files were not handled; invoke again.")
         return partial_answer([])
 
     def _at_once(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Work on items at once. Who comes to a rendezvous waits for all of them, though some have not begun yet."""
-        self._rendezvous.change(at_work=len(items))
+        self._window.change(at_work=len(items))
 
         def leave_after(item: Item) -> Result:
             try:
                 return work(item)
             finally:
-                self._rendezvous.change(at_work=-1)
+                self._window.change(at_work=-1)
 
         return list(self._executor.map(leave_after, items))
 
@@ -108,15 +108,15 @@ class Batch:
         return outcome
 
 
-def _samples(outcomes: Iterable[Outcome | None]) -> Iterator[Sample]:
+def _samples(outcomes: Iterable[Outcome | None]) -> Iterator[Metric]:
     for outcome in outcomes:
         if outcome and outcome.state == "held":
-            yield Sample("RecordingsHeld", 1, outcome.reason)
+            yield Metric("RecordingsHeld", 1, outcome.reason)
         elif outcome and outcome.state == "delivered":
-            yield Sample("RecordingsDelivered", 1)
-            yield Sample("BytesSealed", outcome.bytes_sealed)
+            yield Metric("RecordingsDelivered", 1)
+            yield Metric("BytesSealed", outcome.bytes_sealed)
             if outcome.seconds is not None:
-                yield Sample("SecondsToDelivery", max(0.0, outcome.seconds))
+                yield Metric("SecondsToDelivery", max(0.0, outcome.seconds))
 
 
 def _facts(outcome: Outcome, landed: LandedObject) -> dict[str, object]:

@@ -35,7 +35,7 @@ class Progress:
     @property
     def outputs(self) -> list[tuple[Destination, StoredObject]]:
         """Everything that is ours: the archive's first, and what stands for a route before what does not."""
-        routed = [(way.destination, stored) for way, stored in self.stored.items()]
+        routed = [(route.destination, stored) for route, stored in self.stored.items()]
         return sorted([*routed, *self.others], key=lambda output: output[0])
 
     @property
@@ -46,7 +46,7 @@ class Progress:
 
     def lacks(self, routes: Iterable[Route]) -> list[Route]:
         """List the routes whose outputs are not there yet."""
-        return [way for way in routes if way not in self.stored]
+        return [route for route in routes if route not in self.stored]
 
 
 class OutputConflictError(HeldError):
@@ -70,13 +70,13 @@ class Committer:
         self._landing, self._outputs, self._gpg = landing, outputs, gpg
         self._large_gate = BoundedSemaphore(LARGE_AT_ONCE)
 
-    def look(self, plan: Plan) -> Progress:
+    def find_existing(self, plan: Plan) -> Progress:
         """See what is there already; raises OutputConflictError where it is not ours."""
         progress = Progress()
-        for way in plan.routes:
-            if stored := self._outputs.look(plan.address(way)):
-                self._accept(plan, way, stored, progress)
-        if plan.moved:
+        for route in plan.routes:
+            if stored := self._outputs.find_existing(plan.address(route)):
+                self._accept(plan, route, stored, progress)
+        if plan.config_changed:
             self.look_for_earlier(plan, progress)
         return progress
 
@@ -90,13 +90,13 @@ class Committer:
         self._add(landed, routes, addresses, progress)
         return progress
 
-    def commit(self, plan: Plan, way: Route, progress: Progress) -> None:
+    def commit(self, plan: Plan, route: Route, progress: Progress) -> None:
         """Write one output, or find that another worker did; raises OutputConflictError where it is not ours."""
-        address = self._address(plan, way, progress)
+        address = self._address(plan, route, progress)
         try:
-            progress.stored[way] = self._write(plan, way, address, progress)
+            progress.stored[route] = self._write(plan, route, address, progress)
         except OutputExistsError:
-            self._settle(plan, way, address, progress)
+            self._settle(plan, route, address, progress)
 
     def sha256(self, stored: StoredObject, progress: Progress) -> str:
         """Give an output's hash; one that another worker wrote is read back for it."""
@@ -113,8 +113,8 @@ class Committer:
         ):
             if not is_made_of(landed, stored):
                 continue
-            ways = [way for way in progress.lacks(routes) if way.destination == destination]
-            asked = [way for way in ways if stored.is_sealed or not way.sealed]
+            open_routes = [route for route in progress.lacks(routes) if route.destination == destination]
+            asked = [route for route in open_routes if stored.is_sealed or not route.sealed]
             if asked:
                 progress.stored[asked[0]] = stored
             else:
@@ -129,33 +129,33 @@ class Committer:
         there = {Address(bucket, key) for bucket in buckets for key in self._outputs.keys(bucket, landed.key)}
         for destination, address in places:
             if address in there:
-                if (stored := self._outputs.look(address)) is None:
+                if (stored := self._outputs.find_existing(address)) is None:
                     raise TransientError("An output that was listed a moment ago is not there.")
                 yield destination, stored
 
     @staticmethod
-    def _address(plan: Plan, way: Route, progress: Progress) -> Address:
+    def _address(plan: Plan, route: Route, progress: Progress) -> Address:
         """Name an output; a copy of a sealed one that is there is named by that one's envelope."""
-        address, first = plan.address(way), progress.sealed
-        if not way.sealed or first is None or not plan.may_copy(first):
+        address, first = plan.address(route), progress.sealed
+        if not route.sealed or first is None or not plan.may_copy(first):
             return address
         return Address(address.bucket, first.address.key)
 
-    def _write(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
-        if not way.sealed:
-            return self._copy_plain(plan, way, address)
+    def _write(self, plan: Plan, route: Route, address: Address, progress: Progress) -> StoredObject:
+        if not route.sealed:
+            return self._copy_plain(plan, route, address)
         if progress.sealed and plan.may_copy(progress.sealed):
             return self._copy_sealed(progress.sealed, address, progress)
-        return self._seal(plan, way, address, progress)
+        return self._seal(plan, route, address, progress)
 
-    def _seal(self, plan: Plan, way: Route, address: Address, progress: Progress) -> StoredObject:
+    def _seal(self, plan: Plan, route: Route, address: Address, progress: Progress) -> StoredObject:
         large = (plan.landed.size or 0) > PART_BYTES
         with self._large_gate if large else nullcontext(), self._landing.open(plan.landed) as body:
-            with self._outputs.upload(address, plan.headers(way), body.size) as upload:
+            with self._outputs.upload(address, plan.headers(route), body.size) as upload:
                 self._write_envelope(plan, body, body.size, upload.write)
                 etag = upload.commit()
             progress.hashes[address] = upload.sha256
-        return StoredObject(address, etag.strip('"'), upload.size, plan.headers(way).metadata)
+        return StoredObject(address, etag.strip('"'), upload.size, plan.headers(route).metadata)
 
     def _write_envelope(self, plan: Plan, source: Source, size: int, sink: Sink) -> None:
         if plan.key is None:
@@ -170,12 +170,12 @@ class Committer:
 
             openpgp.seal(source, size, recipients, self._gpg(), sink)
 
-    def _copy_plain(self, plan: Plan, way: Route, address: Address) -> StoredObject:
+    def _copy_plain(self, plan: Plan, route: Route, address: Address) -> StoredObject:
         self._refuse_occupied(address)
         landed = self._landing.find(plan.landed)
         source = StoredObject(Address(landed.bucket, landed.key), landed.etag or "", landed.size or 0, {})
         with self._landing.reading(landed):
-            return self._outputs.copy(source, address, plan.headers(way))
+            return self._outputs.copy(source, address, plan.headers(route))
 
     def _copy_sealed(self, first: StoredObject, address: Address, progress: Progress) -> StoredObject:
         """Copy the sealed output that is there, with its own recipients: it may be of before a rotation."""
@@ -190,19 +190,19 @@ class Committer:
 
     def _refuse_occupied(self, address: Address) -> None:
         """Look right before a copy: S3 refuses to copy onto something, the emulator does not."""
-        if self._outputs.look(address):
+        if self._outputs.find_existing(address):
             raise OutputExistsError("Something stands there already.")
 
-    def _settle(self, plan: Plan, way: Route, address: Address, progress: Progress) -> None:
-        stored = self._outputs.look(address)
+    def _settle(self, plan: Plan, route: Route, address: Address, progress: Progress) -> None:
+        stored = self._outputs.find_existing(address)
         if stored is None:
             self._landing.find(plan.landed)  # a copy's 412 may also mean that its source has changed
             raise TransientError("An output was there and is gone again.")
-        self._accept(plan, way, stored, progress)
+        self._accept(plan, route, stored, progress)
 
     @staticmethod
-    def _accept(plan: Plan, way: Route, stored: StoredObject, progress: Progress) -> None:
+    def _accept(plan: Plan, route: Route, stored: StoredObject, progress: Progress) -> None:
         """Take what stands at a destination for ours if it was made of the same landed bytes."""
         if stored.source_etag != plan.landed.etag:
-            raise OutputConflictError(way.destination, progress)
-        progress.stored[way] = stored
+            raise OutputConflictError(route.destination, progress)
+        progress.stored[route] = stored

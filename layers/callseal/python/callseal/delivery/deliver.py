@@ -109,15 +109,15 @@ class Delivery:
         if landed.was_unreadable:
             self._tell_released(landed, plan.key)
         # One small sealed output is put under a condition, which tells all that a look would.
-        progress = Progress() if plan.is_one_put else self._committer.look(plan)
+        progress = Progress() if plan.is_one_put else self._committer.find_existing(plan)
         missing = progress.lacks(plan.routes)
         if not missing:
             self._landing.find(landed)  # purged already: a repeat, there is nothing left to do
-        if plan.moved:
+        if plan.config_changed:
             self._rechecks().put(landed)
-        for way in missing:
-            self._committer.commit(plan, way, progress)
-        if plan.moved:  # another worker may have had it meanwhile, and gone by what was asked for before
+        for route in missing:
+            self._committer.commit(plan, route, progress)
+        if plan.config_changed:  # another worker may have had it meanwhile, and gone by what was asked for before
             self._committer.look_for_earlier(plan, progress)
         return self._tell_and_purge(landed, progress, plan.key)
 
@@ -154,7 +154,7 @@ class Delivery:
         """
         try:
             plan = self._planner.plan(landed)
-            progress = self._committer.look(plan)
+            progress = self._committer.find_existing(plan)
         except HeldError:
             return Outcome("gone")
         if progress.lacks(plan.routes):

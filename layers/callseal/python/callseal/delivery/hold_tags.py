@@ -16,7 +16,7 @@ OUR_TAGS = (STATE_TAG, REASON_TAG, DAYS_TAG, HOLD_TAG)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HoldTags:
     """What the tags of a held object say: its reason, and the age in days that was last complained of.
 
     `number` counts the holds before this one, each of another cause; `released` says that this one is over.
@@ -34,11 +34,11 @@ class Held:
         return self.number if repeats else self.number + 1
 
 
-def held_by(tags: Mapping[str, str]) -> Held | None:
+def held_by(tags: Mapping[str, str]) -> HoldTags | None:
     """Return what an object's tags say of its hold, None if it is not held."""
     if tags.get(STATE_TAG) != HELD:
         return None
-    return Held(tags.get(REASON_TAG, ""), _whole(tags.get(DAYS_TAG, "")), *hold_of(tags))
+    return HoldTags(tags.get(REASON_TAG, ""), _whole(tags.get(DAYS_TAG, "")), *hold_of(tags))
 
 
 def held_tags(tags: Mapping[str, str], error: HeldError, number: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from callseal.aws.batching import Gathering, Rendezvous
+from callseal.aws.batching import BatchWindow, RequestBatcher
 from callseal.aws.calls import calling
 from callseal.aws.unreadable import REFUSED, REFUSED_GET, sentence
 from callseal.core.errors import (
@@ -20,7 +20,7 @@ from callseal.core.errors import (
     TransientError,
 )
 from callseal.core.landing import LandedObject
-from callseal.delivery.hold_tags import DAYS_TAG, HOLD_TAG, OUR_TAGS, Held, held_by, held_tags, hold_of
+from callseal.delivery.hold_tags import DAYS_TAG, HOLD_TAG, OUR_TAGS, HoldTags, held_by, held_tags, hold_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,11 +56,11 @@ class LandedBody:
 class LandingBucket:
     """Reads, tags and purges landed objects; each call touches the object of that etag, or raises SourceGoneError."""
 
-    def __init__(self, s3: S3Client, name: str, rendezvous: Rendezvous) -> None:
+    def __init__(self, s3: S3Client, name: str, window: BatchWindow) -> None:
         """Take the client, the bucket's name, and where those who purge wait for each other."""
         self._s3 = s3
         self.name = name
-        self._purges = Gathering(self._purge, MAX_PURGED_TOGETHER, rendezvous)
+        self._purges = RequestBatcher(self._purge, MAX_PURGED_TOGETHER, window)
 
     def find(self, landed: LandedObject, *, readable: bool = False) -> LandedObject:
         """Look whether the object is still there (and can be read), and complete what its notification left out."""
@@ -114,7 +114,7 @@ class LandingBucket:
         before = self._tags(landed)
         self._tag(landed, before, held_tags(before, error, number))
 
-    def tag_released(self, landed: LandedObject, held: Held) -> None:
+    def tag_released(self, landed: LandedObject, held: HoldTags) -> None:
         """Remember with a held object that the release of this hold is in the audit; it stays held until delivered."""
         before = self._tags(landed)
         number, _, released = hold_of(before)
@@ -125,7 +125,7 @@ class LandingBucket:
         """Remember with a held object the age in days that has been complained of."""
         self._tag(landed, self._tags(landed), {DAYS_TAG: str(days)})
 
-    def held(self, landed: LandedObject) -> Held | None:
+    def held(self, landed: LandedObject) -> HoldTags | None:
         """Tell what the object is held for, or None where it is not."""
         return held_by(self._tags(landed))
 

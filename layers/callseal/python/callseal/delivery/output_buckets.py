@@ -30,7 +30,7 @@ class OutputBuckets:
         self._s3 = s3
         self._executor = executor
 
-    def look(self, address: Address) -> StoredObject | None:
+    def find_existing(self, address: Address) -> StoredObject | None:
         """Tell what stands under an address, or None."""
         try:
             with calling("Looking for the output", on_404=SourceGoneError):

@@ -15,7 +15,7 @@ from callseal.core.formats import ENVELOPES
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.core.recipient import OpenPgpRecipients
 from callseal.core.stored import PLAIN, Address, OutputHeaders, StoredObject, sealed_headers
-from callseal.delivery.routing import Destination, Route, output_key, route
+from callseal.delivery.routing import Destination, Route, find_routes, output_key
 from callseal.tenants.directory import KeyVersion, Tenants
 from callseal.tenants.settings import TenantSettings
 
@@ -27,11 +27,11 @@ Place = tuple[Destination, Address]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done with a file: its routes in order, and the key where some output is sealed.
+    """What to do with a file: its routes in order, and the key if an output is to be sealed.
 
-    `moved` says that the tenant's key or settings have changed about when the file landed, or later: an earlier try
-    may have left outputs that they do not ask for any more. `revoked` reads what the tenant's earlier texts revoked, as
-    the fingerprints of what encrypts; few files need it.
+    `config_changed` is true if the tenant's key or settings changed at about the time the file landed, or later. Then
+    an earlier attempt may have left outputs that they no longer ask for. `revoked` returns the fingerprints of the
+    subkeys that the tenant's earlier key texts revoked. Few files need it, so it is read on demand.
     """
 
     landed: LandedObject
@@ -40,33 +40,33 @@ class Plan:
     routes: tuple[Route, ...]
     key: KeyVersion | None
     buckets: Mapping[Destination, str]
-    moved: bool = False
+    config_changed: bool = False
     revoked: Callable[[], frozenset[str]] = frozenset
 
     @property
     def is_one_put(self) -> bool:
         """Whether all there is to write is one sealed output that is small enough for a single request."""
         return (
-            not self.moved
+            not self.config_changed
             and len(self.routes) == 1
             and self.routes[0].sealed
             and (self.landed.size or 0) <= PART_BYTES // 2
         )
 
-    def address(self, way: Route) -> Address:
+    def address(self, route: Route) -> Address:
         """Name the output of a route."""
-        envelope = self.key.recipients.envelope if way.sealed and self.key else None
-        return Address(self.buckets[way.destination], output_key(self.landed.key, envelope))
+        envelope = self.key.recipients.envelope if route.sealed and self.key else None
+        return Address(self.buckets[route.destination], output_key(self.landed.key, envelope))
 
     def other_addresses(self) -> list[Place]:
         """Name every output that some settings or key could have asked for, and these do not."""
-        asked = {self.address(way) for way in self.routes}
+        asked = {self.address(route) for route in self.routes}
         return [place for place in _all_places(self.buckets, self.landed) if place[1] not in asked]
 
-    def headers(self, way: Route) -> OutputHeaders:
+    def headers(self, route: Route) -> OutputHeaders:
         """Return the headers of a route's output."""
         etag = self.landed.etag or ""
-        if not way.sealed or not self.key:
+        if not route.sealed or not self.key:
             return OutputHeaders(self.file.content_type, etag, PLAIN)
         return sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members)
 
@@ -120,7 +120,7 @@ class Planner:
     def routes(self, landed: LandedObject) -> tuple[Route, ...]:
         """Give a file's routes, for which no key is needed; raises HeldError."""
         file = parse_landing_key(landed.key)
-        return route(self._tenants.settings(file.tenant), file)
+        return find_routes(self._tenants.settings(file.tenant), file)
 
     def all_places(self, landed: LandedObject) -> list[Place]:
         """Name every output of a file that some settings or key could have asked for."""
@@ -133,19 +133,23 @@ class Planner:
 
     def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
         settings = self._tenants.settings(file.tenant)
-        routes = route(settings, file)
-        key = self._key(file.tenant, settings) if any(way.sealed for way in routes) else None
+        routes = find_routes(settings, file)
+        key = self._key(file.tenant, settings) if any(route.sealed for route in routes) else None
         # S3 always says when; where nobody does, the notification was made by hand.
-        moved = landed.landed_at is not None and self._moved(file.tenant, settings, key, landed.landed_at)
-        return Plan(landed, file, settings, routes, key, self._buckets, moved, partial(self._revoked, file.tenant))
+        config_changed = landed.landed_at is not None and self._config_changed(
+            file.tenant, settings, key, landed.landed_at
+        )
+        return Plan(
+            landed, file, settings, routes, key, self._buckets, config_changed, partial(self._revoked, file.tenant)
+        )
 
     def _revoked(self, tenant: str) -> frozenset[str]:
         return frozenset(row.fingerprint for row in self._choice().inventory(tenant).rows if row.revoked)
 
-    def _moved(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
-        if self._tenants.moved(tenant, since, by_key=key is not None):
+    def _config_changed(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
+        if self._tenants.config_changed(tenant, since, by_key=key is not None):
             return True
-        return key is not None and settings.require_key_proof and self._choice().moved(tenant, key, since)
+        return key is not None and settings.require_key_proof and self._choice().choice_changed(tenant, key, since)
 
     def _key(self, tenant: str, settings: TenantSettings) -> KeyVersion:
         if not settings.follows_rotation:

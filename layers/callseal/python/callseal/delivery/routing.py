@@ -19,7 +19,7 @@ class Route:
     sealed: bool
 
 
-def route(settings: TenantSettings, file: LandedFile) -> tuple[Route, ...]:
+def find_routes(settings: TenantSettings, file: LandedFile) -> tuple[Route, ...]:
     """List a file's destinations in the order of their commits; raises HeldError `NothingToDeliver`.
 
     The archive comes first and SFTP last, so that what the tenant can see is complete.

@@ -20,11 +20,11 @@ from callseal.core.errors import CallsealError, HeldError, Reason, SourceGoneErr
 from callseal.core.landing import LandedObject, tenant_of
 from callseal.core.log import Log, describe
 from callseal.delivery.commit import Committer
-from callseal.delivery.hold_tags import Held
+from callseal.delivery.hold_tags import HoldTags
 from callseal.delivery.landing_bucket import LandingBucket
 from callseal.delivery.planning import Plan, Planner
-from callseal.delivery.sweep_position import SweepMemory
-from callseal.delivery.sweep_report import Swept
+from callseal.delivery.sweep_position import SweepPosition
+from callseal.delivery.sweep_report import SweepReport
 from callseal.delivery.sweep_shares import NEVER, Progress, Room, State, Turns, retries, turns_of
 from callseal.inbound.run import Run
 
@@ -55,7 +55,7 @@ class Sweep:
         committer: Committer,
         queue: LandedQueue,
         bus: AuditBus,
-        memory: SweepMemory,
+        memory: SweepPosition,
         clock: Clock,
         log: Log,
     ) -> None:
@@ -63,12 +63,12 @@ class Sweep:
         self._landing, self._planner, self._committer = landing, planner, committer
         self._queue, self._bus, self._memory = queue, bus, memory
         self._clock, self._log = clock, log
-        self._timing, self._swept = Run(clock, RUN_TIME), Swept()
+        self._timing, self._swept = Run(clock, RUN_TIME), SweepReport()
         self._started = self._timing.started
         self._room, self._at_any_age = Room(0), False
         self._failures, self._unreadable = Counter[str](), Counter[str]()
 
-    def all(self) -> Swept:
+    def all(self) -> SweepReport:
         """Sweep the landing bucket, each tenant from where the last run ended."""
         before = self._memory.read()
         turns = turns_of(self._landing.names(), before, self._started)
@@ -82,7 +82,7 @@ class Sweep:
         self._report_stuck()
         return self._swept
 
-    def tenant(self, tenant: str) -> Swept:
+    def tenant(self, tenant: str) -> SweepReport:
         """Sweep a tenant's files at a change of its key or settings. `all` continues where time or room ended.
 
         Those that are not held, however young, are requeued too: a function may be about to hold one of them for what
@@ -152,7 +152,7 @@ class Sweep:
         self._queue.put(landed)
         return "put_back"
 
-    def _sweep_held(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+    def _sweep_held(self, turns: Turns, landed: LandedObject, held: HoldTags) -> str:
         if held.reason == Reason.SOURCE_UNREADABLE:
             return self._have_read(turns, landed, held)
         verdict = self._judge_anew(turns, landed)
@@ -172,7 +172,7 @@ class Sweep:
         self._queue.put(landed)
         return "released" if isinstance(verdict, Plan) else "put_back"
 
-    def _have_read(self, turns: Turns, landed: LandedObject, held: Held) -> str:
+    def _have_read(self, turns: Turns, landed: LandedObject, held: HoldTags) -> str:
         """Requeue a file that could not be read: only the queue's function has the rights to find out if it can now.
 
         That function reports the release, or leaves the file held without another event.
@@ -186,7 +186,7 @@ class Sweep:
         """Return a held file's plan, or what it would be held for. A tenant's files share what this run has read."""
         try:
             plan = self._plan(turns, landed)
-            self._committer.look(plan)
+            self._committer.find_existing(plan)
         except HeldError as still:
             return still.reason
         return plan
@@ -200,7 +200,7 @@ class Sweep:
             self._unreadable[turns.share] += 1
             raise
 
-    def _complain(self, landed: LandedObject, held: Held) -> None:
+    def _complain(self, landed: LandedObject, held: HoldTags) -> None:
         """Report to the audit, once for each of 1, 3 and 6 days, that a file is still held."""
         days = next((days for days in TOO_LONG_DAYS if self._age(landed) >= timedelta(days=days)), 0)
         if days > held.days:

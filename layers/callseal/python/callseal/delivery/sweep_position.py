@@ -23,7 +23,7 @@ NAME: Any = {"id": {"S": "sweep"}}
 MAX_BYTES = 390_000
 
 
-class SweepMemory:
+class SweepPosition:
     """Reads and writes the state of the sweeps of all of landing."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:

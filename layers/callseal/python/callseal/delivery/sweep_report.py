@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from callseal.core.metrics import Sample
+from callseal.core.metrics import Metric
 
 # As the alarm on OldestOwedAge has it in template.yaml.
 STUCK = timedelta(minutes=30)
@@ -23,7 +23,7 @@ class Stuck:
 
 
 @dataclass(slots=True)
-class Swept:
+class SweepReport:
     """What a run has seen: how many files were `released`, `put_back`, `held` still, and so on; ages from landing.
 
     `stuck` has the shares with such files, `newly_stuck` those of them that the last run had not.
@@ -44,11 +44,11 @@ class Swept:
             one = self.stuck.setdefault(share, Stuck())
             one.files, one.oldest = one.files + 1, max(one.oldest, age)
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Metric]:
         """Return the metrics of a run over all of landing."""
         for name, states in {"Held": ("held", "unreadable"), "Owed": PENDING}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
-            yield Sample(f"{name}Files", sum(self.counts[state] for state in states))
-            yield Sample(f"Oldest{name}Age", oldest.total_seconds())
-        yield Sample("TenantsStuck", len(self.stuck))
-        yield Sample("TenantsNewlyStuck", len(self.newly_stuck))
+            yield Metric(f"{name}Files", sum(self.counts[state] for state in states))
+            yield Metric(f"Oldest{name}Age", oldest.total_seconds())
+        yield Metric("TenantsStuck", len(self.stuck))
+        yield Metric("TenantsNewlyStuck", len(self.newly_stuck))

@@ -43,7 +43,7 @@ def parse_answer_key(key: str) -> AnswerKey | None:
     return AnswerKey(found[1], found[2]) if found else None
 
 
-class KeyFiles:
+class CheckFolder:
     """Writes challenges, and takes answers away."""
 
     def __init__(self, s3: S3Client, bucket: str) -> None:

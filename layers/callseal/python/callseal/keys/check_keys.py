@@ -19,19 +19,19 @@ from callseal.core.audit import AuditEvent, numbered, timestamp
 from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError, Reason, TransientError
 from callseal.core.log import Log, describe
-from callseal.core.metrics import Sample
+from callseal.core.metrics import Metric
 from callseal.core.recipient import MAX_RECIPIENTS, Recipient, left_out_note
 from callseal.crypto.recipients import GpgFactory, Recipients, judge
 from callseal.crypto.recipients.inspection import inspect
 from callseal.inbound.run import Run
 from callseal.keys import events
-from callseal.keys.announcements import Expiring, Memory, Told
+from callseal.keys.announcements import Announcement, AnnouncementLog, Expiring
 from callseal.keys.choice import previous_version, unproven
-from callseal.keys.events import Judged
+from callseal.keys.events import KeyVerdict
 from callseal.keys.expiry import due
 from callseal.keys.issue_challenge import Challenger
-from callseal.keys.register import Row
-from callseal.keys.register_table import KeyRegister, Known
+from callseal.keys.register import KeyRecord
+from callseal.keys.register_table import KeyInventory, KeyRegister
 from callseal.tenants.directory import Tenants
 from callseal.tenants.settings import TenantSettings
 
@@ -47,7 +47,7 @@ class KeysUncheckedError(CallsealError):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What a check of one tenant came to; `reason` where its key was rejected, `expiring` is how many were told of."""
 
     state: str
@@ -62,7 +62,7 @@ class KeyCheck:
         self,
         tenants: Tenants,
         register: KeyRegister,
-        memory: Memory,
+        memory: AnnouncementLog,
         challenger: Challenger,
         bus: AuditBus,
         gpg: GpgFactory,
@@ -74,43 +74,43 @@ class KeyCheck:
         self._challenger, self._bus = challenger, bus
         self._gpg, self._clock, self._log = gpg, clock, log
 
-    def run(self, names: Iterable[str] | None) -> list[Checked]:
+    def run(self, names: Iterable[str] | None) -> list[CheckResult]:
         """Check some tenants, or all for None, while there is time. A failure does not stop the other checks."""
         run = Run(self._clock, RUN_TIME)
         wanted = run.shuffled(self._tenants.names() if names is None else names)
 
-        def try_in_time(tenant: str) -> Checked:
-            return self._try(tenant) if run.has_time else Checked("unchecked")
+        def try_in_time(tenant: str) -> CheckResult:
+            return self._try(tenant) if run.has_time else CheckResult("unchecked")
 
         with ThreadPoolExecutor(TENANTS_AT_ONCE, "tenant") as executor:
             return list(executor.map(try_in_time, wanted))
 
-    def _try(self, tenant: str) -> Checked:
+    def _try(self, tenant: str) -> CheckResult:
         try:
             return self.check(tenant)
         except Exception as exc:  # noqa: BLE001  # told by KeysUncheckedError too, once the others are done
             self._log.warning("key not checked", extra={"tenant": tenant, **describe(exc)})
-            return Checked("failed")
+            return CheckResult("failed")
 
-    def check(self, tenant: str) -> Checked:
+    def check(self, tenant: str) -> CheckResult:
         """Check one tenant's key."""
         now, settings = self._clock(), self._settings(tenant)
         known = self._register.known(tenant)
         judged, recipients = self._judge(tenant, now)
         if isinstance(recipients, HeldError):
             if recipients.reason is Reason.KEY_MISSING:
-                return Checked("missing")
+                return CheckResult("missing")
             self._tell(judged, events.rejected(judged, recipients, now), ())
-            return Checked("rejected", recipients.reason)
+            return CheckResult("rejected", recipients.reason)
         message = _message(judged, recipients, known, settings, now) + left_out_note(recipients)
         expiring = self._tell(judged, events.accepted(judged, message, now), judged.keys)
         self._look_for_previous(judged, recipients, known, settings, now)
         if settings.require_key_proof:
             self._challenger.challenge(judged, recipients, known, settings)
-        return Checked("accepted", expiring=expiring)
+        return CheckResult("accepted", expiring=expiring)
 
     def _look_for_previous(
-        self, judged: Judged, recipients: Recipients, known: Known, settings: TenantSettings, now: datetime
+        self, judged: KeyVerdict, recipients: Recipients, known: KeyInventory, settings: TenantSettings, now: datetime
     ) -> None:
         """Log that an overlap ended early because its version is gone: Secrets Manager may delete one without a label.
 
@@ -124,7 +124,7 @@ class KeyCheck:
         except HeldError:
             self._log.warning("previous key is gone", extra={"tenant": judged.tenant, "key_version": previous})
 
-    def _tell(self, judged: Judged, verdict: AuditEvent, keys: Sequence[Recipient]) -> int:
+    def _tell(self, judged: KeyVerdict, verdict: AuditEvent, keys: Sequence[Recipient]) -> int:
         """Tell what has not been told yet; gives how many ends were. Checks at once do it one after the other."""
         for _ in range(CLAIM_TRIES):
             now, before = self._clock(), self._memory.told(judged.tenant)
@@ -149,30 +149,30 @@ class KeyCheck:
         except HeldError:
             return TenantSettings()
 
-    def _judge(self, tenant: str, now: datetime) -> tuple[Judged, Recipients | HeldError]:
+    def _judge(self, tenant: str, now: datetime) -> tuple[KeyVerdict, Recipients | HeldError]:
         """Judge what stands in a tenant's secret; of a private key nothing is looked at but that it is one."""
         try:
             text = self._tenants.key_text(tenant)
         except HeldError as held:
-            return Judged(tenant, held.key_version, ()), held
+            return KeyVerdict(tenant, held.key_version, ()), held
         try:
             recipients = judge(text.text, now, self._gpg)
         except HeldError as held:
             keys = () if held.reason is Reason.KEY_IS_PRIVATE else inspect(text.text, self._gpg)
-            return Judged(tenant, text.version, keys), held
-        return Judged(tenant, text.version, recipients.members), recipients
+            return KeyVerdict(tenant, text.version, keys), held
+        return KeyVerdict(tenant, text.version, recipients.members), recipients
 
 
-def samples(checked: Sequence[Checked]) -> Iterator[Sample]:
+def metrics_of(checked: Sequence[CheckResult]) -> Iterator[Metric]:
     """Give the metrics of a run. A key that stays bad counts at every check: its alarm goes on."""
     counts = Counter(one.state for one in checked)
-    yield Sample("KeysChecked", counts["accepted"] + counts["rejected"])
-    yield Sample("KeysAccepted", counts["accepted"])
-    yield Sample("KeysExpiring", sum(one.expiring for one in checked))
-    yield from (Sample("KeysRejected", 1, one.reason) for one in checked if one.reason)
+    yield Metric("KeysChecked", counts["accepted"] + counts["rejected"])
+    yield Metric("KeysAccepted", counts["accepted"])
+    yield Metric("KeysExpiring", sum(one.expiring for one in checked))
+    yield from (Metric("KeysRejected", 1, one.reason) for one in checked if one.reason)
 
 
-def _expiring(keys: Sequence[Recipient], told: Told, now: datetime) -> Iterator[tuple[Recipient, int]]:
+def _expiring(keys: Sequence[Recipient], told: Announcement, now: datetime) -> Iterator[tuple[Recipient, int]]:
     """Give the keys that are to be told of now, each with the threshold in days."""
     before = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring}
     for key in keys:
@@ -181,14 +181,16 @@ def _expiring(keys: Sequence[Recipient], told: Told, now: datetime) -> Iterator[
             yield key, days
 
 
-def _expiring_told(told: Told, soon: Sequence[tuple[Recipient, int]], now: datetime) -> tuple[Expiring, ...]:
+def _expiring_told(told: Announcement, soon: Sequence[tuple[Recipient, int]], now: datetime) -> tuple[Expiring, ...]:
     """Give what is to be remembered: of each key and end the last threshold, until that end has passed."""
     last = {(fingerprint, ends): days for fingerprint, ends, days in told.expiring if ends > timestamp(now)}
     last |= {(key.encrypts_with, timestamp(key.not_after)): days for key, days in soon if key.not_after}
     return tuple((*name, days) for name, days in sorted(last.items()))
 
 
-def _message(judged: Judged, recipients: Recipients, known: Known, settings: TenantSettings, now: datetime) -> str:
+def _message(
+    judged: KeyVerdict, recipients: Recipients, known: KeyInventory, settings: TenantSettings, now: datetime
+) -> str:
     """Say what becomes of an accepted key, for the operator who has pasted it."""
     if settings.require_key_proof and unproven(recipients, known.rows):
         return (
@@ -207,7 +209,7 @@ def _message(judged: Judged, recipients: Recipients, known: Known, settings: Ten
     )
 
 
-def _why_alone(judged: Judged, previous: Sequence[Row]) -> str | None:
+def _why_alone(judged: KeyVerdict, previous: Sequence[KeyRecord]) -> str | None:
     """Say why one message cannot be sealed to a new key and the previous one, as `keys.choice.both` decides it."""
     if {row.kind for row in previous} != {judged.keys[0].kind}:
         return "the previous key is of the other kind, and one message cannot have both"

@@ -14,7 +14,7 @@ from callseal.aws.function import Function
 from callseal.core.errors import HeldError, Reason
 from callseal.core.landing import TENANT
 from callseal.core.log import Log, describe
-from callseal.keys.announcements import Memory
+from callseal.keys.announcements import AnnouncementLog
 from callseal.tenants.directory import Tenants
 
 TENANTS_AT_ONCE = 16
@@ -23,7 +23,7 @@ TENANTS_AT_ONCE = 16
 class KeyRequests:
     """Puts requests to check_keys."""
 
-    def __init__(self, tenants: Tenants, memory: Memory, key_check: Function, log: Log) -> None:
+    def __init__(self, tenants: Tenants, memory: AnnouncementLog, key_check: Function, log: Log) -> None:
         """Take what it works with; `memory` is what checks remember."""
         self._tenants, self._memory, self._key_check, self._log = tenants, memory, key_check, log
 

@@ -12,19 +12,19 @@ from datetime import datetime, timedelta
 
 from callseal.core.audit import timestamp
 from callseal.core.recipient import MAX_RECIPIENTS, CmsRecipients, OpenPgpRecipients, Recipients
-from callseal.keys.register import Row
+from callseal.keys.register import KeyRecord
 
 # Enough for a rotation or two that went wrong; each costs a request.
 MAX_FALLBACKS = 3
 
 
-def unproven(recipients: Recipients, rows: Iterable[Row]) -> list[str]:
+def unproven(recipients: Recipients, rows: Iterable[KeyRecord]) -> list[str]:
     """Return the fingerprints of what encrypts and is unproven; a new subkey is, whatever was proven of its primary."""
     proven = {row.fingerprint for row in rows if row.proven}
     return [member.encrypts_with for member in recipients.members if member.encrypts_with not in proven]
 
 
-def proven_versions(rows: Iterable[Row], version: str) -> list[str]:
+def proven_versions(rows: Iterable[KeyRecord], version: str) -> list[str]:
     """List the other versions of the secret that hold a proven key, the last accepted first."""
     usable = [row for row in rows if row.proven and row.accepted and not row.revoked]
     usable.sort(key=lambda row: row.accepted or "", reverse=True)
@@ -32,7 +32,9 @@ def proven_versions(rows: Iterable[Row], version: str) -> list[str]:
     return [one for one in versions if one != version][:MAX_FALLBACKS]
 
 
-def previous_version(recipients: Recipients, version: str, rows: Sequence[Row], days: int, now: datetime) -> str | None:
+def previous_version(
+    recipients: Recipients, version: str, rows: Sequence[KeyRecord], days: int, now: datetime
+) -> str | None:
     """Name the version that was in use before this one, while the overlap since this one was accepted lasts.
 
     A version that was put back is no new value: it counts from when it was first accepted, and what came after it was
@@ -75,7 +77,7 @@ def both(new: Recipients, previous: Recipients) -> Recipients:
     return new
 
 
-def _accepted(recipients: Recipients, version: str, rows: Iterable[Row]) -> str | None:
+def _accepted(recipients: Recipients, version: str, rows: Iterable[KeyRecord]) -> str | None:
     """Tell when a version was accepted; None where the register has not heard of it yet: just now."""
     by_name = {row.fingerprint: row for row in rows}
     found = [by_name.get(member.encrypts_with) for member in recipients.members]

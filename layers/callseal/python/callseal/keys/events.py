@@ -16,7 +16,7 @@ PROOF_REFUSED = "KeyProofRefused"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class KeyVerdict:
     """What a version of a tenant's secret was found to hold: its keys as far as they can be told."""
 
     tenant: str
@@ -29,33 +29,33 @@ class Judged:
         return [key.encrypts_with for key in self.keys]
 
 
-def accepted(judged: Judged, message: str, now: datetime) -> AuditEvent:
+def accepted(judged: KeyVerdict, message: str, now: datetime) -> AuditEvent:
     """Tell that a tenant's key is good: recordings can be sealed to it."""
     return _event(ACCEPTED, judged, now, message, by=judged.names)
 
 
-def rejected(judged: Judged, held: HeldError, now: datetime) -> AuditEvent:
+def rejected(judged: KeyVerdict, held: HeldError, now: datetime) -> AuditEvent:
     """Tell that nothing can be sealed to a tenant's key, and why; of a private key nothing is told but that it is."""
     return _event(REJECTED, judged, now, str(held), held.reason.value, by=(*judged.names, held.reason.value))
 
 
-def expiring(judged: Judged, key: Recipient, days: int, now: datetime) -> AuditEvent:
+def expiring(judged: KeyVerdict, key: Recipient, days: int, now: datetime) -> AuditEvent:
     """Tell that a key runs out within so many days."""
     message = (
         f"Key {key.fingerprint} runs out on {key.not_after:%Y-%m-%d %H:%M} UTC, in {days} day{'s' if days > 1 else ''} "
         "or less; from then on recordings are held. Ask the tenant for its successor, and paste that into the secret."
     )
-    one = Judged(judged.tenant, judged.version, [key])
+    one = KeyVerdict(judged.tenant, judged.version, [key])
     return _event(EXPIRING, one, now, message, by=(key.encrypts_with, days, recipient_member(key)["not_after"]))
 
 
-def proven(judged: Judged, now: datetime) -> AuditEvent:
+def proven(judged: KeyVerdict, now: datetime) -> AuditEvent:
     """Tell that a tenant has opened what was sealed to its key."""
     message = "The tenant has opened the challenge, and its code came back. Recordings are sealed to this key."
     return _event(PROVEN, judged, now, message, by=judged.names)
 
 
-def proof_refused(judged: Judged, why: str, answer: str, now: datetime) -> AuditEvent:
+def proof_refused(judged: KeyVerdict, why: str, answer: str, now: datetime) -> AuditEvent:
     """Tell that an answer to a challenge was refused; `answer` names the object that it came in, never the code."""
     message = f"An answer to the key check was refused: {why}."
     reason = "KeyUnproven"
@@ -63,7 +63,13 @@ def proof_refused(judged: Judged, why: str, answer: str, now: datetime) -> Audit
 
 
 def _event(
-    detail_type: str, judged: Judged, now: datetime, message: str, reason: str | None = None, *, by: Sequence[object]
+    detail_type: str,
+    judged: KeyVerdict,
+    now: datetime,
+    message: str,
+    reason: str | None = None,
+    *,
+    by: Sequence[object],
 ) -> AuditEvent:
     members: dict[str, Any] = {
         "tenant": judged.tenant,

@@ -15,21 +15,23 @@ from callseal.core.stored import sealed_headers
 from callseal.crypto.envelopes import cms
 from callseal.crypto.recipients import GpgFactory, Recipients
 from callseal.keys.challenge import SENT, new_challenge, text
-from callseal.keys.check_folder import KeyFiles
+from callseal.keys.check_folder import CheckFolder
 from callseal.keys.choice import unproven
-from callseal.keys.events import Judged
-from callseal.keys.register_table import KeyRegister, Known
+from callseal.keys.events import KeyVerdict
+from callseal.keys.register_table import KeyInventory, KeyRegister
 from callseal.tenants.settings import TenantSettings
 
 
 class Challenger:
     """Makes challenges; whoever writes a challenge's state first makes its file, and nobody else."""
 
-    def __init__(self, register: KeyRegister, files: KeyFiles, gpg: GpgFactory, clock: Clock) -> None:
+    def __init__(self, register: KeyRegister, files: CheckFolder, gpg: GpgFactory, clock: Clock) -> None:
         """Take what it works with."""
         self._register, self._files, self._gpg, self._clock = register, files, gpg, clock
 
-    def challenge(self, judged: Judged, recipients: Recipients, known: Known, settings: TenantSettings) -> None:
+    def challenge(
+        self, judged: KeyVerdict, recipients: Recipients, known: KeyInventory, settings: TenantSettings
+    ) -> None:
         """Challenge each unproven key of a version that has no challenge for it yet."""
         now, version = self._clock(), judged.version or ""
         wanted = set(unproven(recipients, known.rows))
@@ -45,7 +47,7 @@ class Challenger:
         version: str,
         member: Recipient,
         recipients: Recipients,
-        known: Known,
+        known: KeyInventory,
         settings: TenantSettings,
     ) -> None:
         made, code = new_challenge(tenant, member, version, self._clock())

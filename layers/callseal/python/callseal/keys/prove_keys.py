@@ -15,17 +15,17 @@ from callseal.aws.bus import AuditBus
 from callseal.core.clock import Clock
 from callseal.core.errors import SourceGoneError, UnreadableNotificationError
 from callseal.core.log import Log
-from callseal.core.metrics import Sample
+from callseal.core.metrics import Metric
 from callseal.core.queue_message import Message
 from callseal.core.recipient import Recipient
 from callseal.inbound.notification import parse_body
 from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.keys import events
 from callseal.keys.challenge import MAX_ANSWER_BYTES, MAX_ATTEMPTS, SENT, USED, Challenge, fits, refusal
-from callseal.keys.check_folder import Answer, AnswerKey, KeyFiles, parse_answer_key
-from callseal.keys.events import Judged
-from callseal.keys.register import FINGERPRINT, Row
-from callseal.keys.register_table import KeyRegister, Known
+from callseal.keys.check_folder import Answer, AnswerKey, CheckFolder, parse_answer_key
+from callseal.keys.events import KeyVerdict
+from callseal.keys.register import FINGERPRINT, KeyRecord
+from callseal.keys.register_table import KeyInventory, KeyRegister
 
 # Audit events of a tenant's refused answers in a day (UTC): a tenant can put any number of files there.
 MAX_REFUSALS_A_DAY = 20
@@ -40,7 +40,7 @@ class _Case:
 
     key: AnswerKey
     answer: Answer
-    known: Known
+    known: KeyInventory
 
     @property
     def challenge(self) -> Challenge | None:
@@ -49,23 +49,23 @@ class _Case:
         return found if found and found.state in (SENT, USED) else None
 
     @property
-    def judged(self) -> Judged:
+    def judged(self) -> KeyVerdict:
         """The key, as an event has it; nothing of a name that is no fingerprint: a tenant may write anything."""
         name, challenge = self.key.fingerprint, self.challenge
         if not FINGERPRINT.fullmatch(name):
-            return Judged(self.key.tenant, None, ())
-        row = next((row for row in self.known.rows if row.fingerprint == name), Row(name))
+            return KeyVerdict(self.key.tenant, None, ())
+        row = next((row for row in self.known.rows if row.fingerprint == name), KeyRecord(name))
         kind = cast("Any", row.kind or ("openpgp" if len(name) == 40 else "x509"))
         primary = (challenge and challenge.primary) or row.primary or name
         subkey = name if kind == "openpgp" else None
         key = Recipient(primary, kind, None, algorithm=row.algorithm, strength=row.strength, subkey=subkey)
-        return Judged(self.key.tenant, challenge.version if challenge else None, [key])
+        return KeyVerdict(self.key.tenant, challenge.version if challenge else None, [key])
 
 
 class KeyProof:
     """Takes answers in."""
 
-    def __init__(self, register: KeyRegister, files: KeyFiles, bus: AuditBus, clock: Clock, log: Log) -> None:
+    def __init__(self, register: KeyRegister, files: CheckFolder, bus: AuditBus, clock: Clock, log: Log) -> None:
         """Take what it works with."""
         self._register, self._files, self._bus, self._clock, self._log = register, files, bus, clock, log
 
@@ -123,11 +123,11 @@ class KeyProof:
         return "refused"
 
 
-def samples(outcomes: Sequence[Outcome]) -> Iterator[Sample]:
+def metrics_of(outcomes: Sequence[Outcome]) -> Iterator[Metric]:
     """Give the metrics of a batch."""
-    yield Sample("KeysProven", outcomes.count("proven"))
-    yield Sample("KeyProofsRefused", outcomes.count("refused"))
-    yield Sample("KeyAnswersDiscarded", outcomes.count("discarded"))
+    yield Metric("KeysProven", outcomes.count("proven"))
+    yield Metric("KeyProofsRefused", outcomes.count("refused"))
+    yield Metric("KeyAnswersDiscarded", outcomes.count("discarded"))
 
 
 def _left(challenge: Challenge) -> str:

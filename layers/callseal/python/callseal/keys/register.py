@@ -17,7 +17,7 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class KeyRecord:
     """A key of a tenant, by the fingerprint of what encrypts; moments as RFC 3339 in UTC, None for not (yet).
 
     `primary` is an OpenPGP key's own fingerprint, None for X.509.
@@ -47,17 +47,17 @@ class Row:
 MEMBERS = ("kind", "algorithm", "strength", "not_after")
 # What the uses of a key change, and what its own events change: two writers that leave each other's members alone.
 USE_MEMBERS = frozenset({"use_count", "last_used"})
-LIFE_MEMBERS = tuple(field.name for field in fields(Row) if field.name not in {*USE_MEMBERS, "fingerprint"})
+LIFE_MEMBERS = tuple(field.name for field in fields(KeyRecord) if field.name not in {*USE_MEMBERS, "fingerprint"})
 
 
-def after(rows: Iterable[Row], detail_type: str, detail: Mapping[str, Any]) -> dict[str, Row]:
+def after(rows: Iterable[KeyRecord], detail_type: str, detail: Mapping[str, Any]) -> dict[str, KeyRecord]:
     """Give a tenant's rows, by fingerprint, as they are after an event of its keys."""
     known = {row.fingerprint: row for row in rows}
     for told in detail["recipients"] or ():
-        row = known.get(encrypts_with(told), Row(encrypts_with(told)))
+        row = known.get(encrypts_with(told), KeyRecord(encrypts_with(told)))
         known[row.fingerprint] = _told(row, detail_type, detail, told)
         for name in _revoked(known.values(), detail_type, detail, told):
-            row = known.get(name, Row(name, told["fingerprint"], told["kind"], first_seen=detail["time"]))
+            row = known.get(name, KeyRecord(name, told["fingerprint"], told["kind"], first_seen=detail["time"]))
             known[name] = replace(row, revoked=_later(row.revoked, detail["time"]))
     return _retired(known)
 
@@ -68,7 +68,7 @@ def encrypts_with(recipient: Mapping[str, Any]) -> str:
 
 
 def _revoked(
-    rows: Iterable[Row], detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]
+    rows: Iterable[KeyRecord], detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]
 ) -> Iterable[str]:
     """Return the names of the parts of a recipient's key that an event reports as revoked.
 
@@ -80,7 +80,7 @@ def _revoked(
     return told.get("revoked_subkeys") or ()
 
 
-def _told(row: Row, detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]) -> Row:
+def _told(row: KeyRecord, detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]) -> KeyRecord:
     time, version = detail["time"], detail["key_version"]
     row = replace(row, first_seen=_earlier(row.first_seen, time))
     if row.kind is None or detail_type == events.ACCEPTED:
@@ -93,7 +93,7 @@ def _told(row: Row, detail_type: str, detail: Mapping[str, Any], told: Mapping[s
     return row
 
 
-def _accepted(row: Row, time: str, version: str) -> Row:
+def _accepted(row: KeyRecord, time: str, version: str) -> KeyRecord:
     if row.last_accepted and time < row.last_accepted:
         return row  # an older event that comes late
     accepted = row.accepted if row.secret_version_id == version else None
@@ -101,7 +101,7 @@ def _accepted(row: Row, time: str, version: str) -> Row:
     return replace(row, accepted=accepted or time, last_accepted=time, secret_version_id=version, revoked=revoked)
 
 
-def _retired(rows: dict[str, Row]) -> dict[str, Row]:
+def _retired(rows: dict[str, KeyRecord]) -> dict[str, KeyRecord]:
     """Retire every key that another one was accepted after; the one that was accepted last is in use."""
     newest = max((row.last_accepted for row in rows.values() if row.last_accepted), default=None)
     done = {}

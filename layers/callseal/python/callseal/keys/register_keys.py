@@ -19,13 +19,13 @@ from callseal.core.queue_message import Message
 from callseal.inbound.notification import parse_audit_event
 from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.keys import events
-from callseal.keys.register import FINGERPRINT, Row, after, encrypts_with
+from callseal.keys.register import FINGERPRINT, KeyRecord, after, encrypts_with
 from callseal.keys.register_table import KeyRegister
-from callseal.keys.usage_table import KeyUses, Use
+from callseal.keys.usage_table import KeyUsage, UsageTable
 
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
 DELIVERED = "RecordingDelivered"
-_ROW_TYPES = get_type_hints(Row)
+_ROW_TYPES = get_type_hints(KeyRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +38,29 @@ class KeyEvent:
     detail: Mapping[str, Any]
 
 
-class Registering:
+class KeyRegistration:
     """Takes audit events in."""
 
-    def __init__(self, register: KeyRegister, uses: KeyUses, clock: Clock, log: Log) -> None:
+    def __init__(self, register: KeyRegister, uses: UsageTable, clock: Clock, log: Log) -> None:
         """Take what it works with."""
         self._register, self._uses, self._clock, self._log = register, uses, clock, log
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Handle a batch of audit events from a queue; the messages that failed come back in `batchItemFailures`."""
-        messages, of_keys, uses = batch_messages(event), dict[str, list[KeyEvent]](), dict[str, Use]()
+        messages, of_keys, uses = batch_messages(event), dict[str, list[KeyEvent]](), dict[str, KeyUsage]()
 
         def read(message: Message) -> None:
             match _read(message):
                 case KeyEvent() as found:
                     of_keys.setdefault(found.tenant, []).append(found)
-                case Use() as found:
+                case KeyUsage() as found:
                     uses[message.id] = found
 
         errors = try_each(messages, read)
         errors |= self._write_all(of_keys) | self._count(uses)
         return answer(messages, errors, self._log, "event not registered")
 
-    def _count(self, uses: Mapping[str, Use]) -> dict[str, CallsealError]:
+    def _count(self, uses: Mapping[str, KeyUsage]) -> dict[str, CallsealError]:
         """Count the uses that messages hold; return the error of each message whose use was not counted, by its id."""
         failed = self._uses.count(uses.values(), self._clock())
         return {name: failed[use.event_id] for name, use in uses.items() if use.event_id in failed}
@@ -72,7 +72,7 @@ class Registering:
 
     def _write(self, of_keys: Mapping[str, list[KeyEvent]], tenants: Sequence[str]) -> dict[str, CallsealError]:
         """Write the rows that the events of these tenants change; return the error of each tenant that failed."""
-        changes, errors = list[tuple[str, Row, Row | None]](), dict[str, CallsealError]()
+        changes, errors = list[tuple[str, KeyRecord, KeyRecord | None]](), dict[str, CallsealError]()
         for tenant in tenants:
             try:
                 before = {row.fingerprint: row for row in self._register.known(tenant).rows}
@@ -84,13 +84,13 @@ class Registering:
         return errors | {tenant: error for (tenant, _), error in self._register.keep_rows(changes).items()}
 
 
-def _merged(rows: dict[str, Row], of_keys: Sequence[KeyEvent]) -> dict[str, Row]:
+def _merged(rows: dict[str, KeyRecord], of_keys: Sequence[KeyEvent]) -> dict[str, KeyRecord]:
     for one in of_keys:
         rows = after(rows.values(), one.detail_type, one.detail)
     return rows
 
 
-def _read(message: Message) -> KeyEvent | Use | None:
+def _read(message: Message) -> KeyEvent | KeyUsage | None:
     """Return what a message reports of keys; raise UnreadableNotificationError before anything is written of it."""
     detail_type, detail = parse_audit_event(message.body, "recipients", "key_version")
     try:
@@ -114,7 +114,7 @@ def _key_event(message_id: str, detail_type: str, detail: Mapping[str, Any]) -> 
     return KeyEvent(message_id, detail["tenant"], detail_type, detail)
 
 
-def _is_row(row: Row) -> bool:
+def _is_row(row: KeyRecord) -> bool:
     members = {name: getattr(row, name) for name in _ROW_TYPES}
     are_typed = all(isinstance(members[name], kind) for name, kind in _ROW_TYPES.items())
     return are_typed and not any(isinstance(value, bool) for value in members.values()) and _is_name(row.fingerprint)
@@ -124,11 +124,11 @@ def _is_name(fingerprint: str) -> bool:
     return FINGERPRINT.fullmatch(fingerprint) is not None
 
 
-def _use(detail: Mapping[str, Any]) -> Use | None:
+def _use(detail: Mapping[str, Any]) -> KeyUsage | None:
     """Return the use of keys that a delivery reports; None if nothing was sealed."""
     if not detail["tenant"] or not detail["recipients"]:
         return None
     fingerprints = tuple(dict.fromkeys(encrypts_with(one) for one in detail["recipients"]))
     if not all(_is_name(fingerprint) for fingerprint in fingerprints):
         raise ValueError("not a fingerprint")
-    return Use(detail["id"], detail["tenant"], fingerprints, detail["time"])
+    return KeyUsage(detail["id"], detail["tenant"], fingerprints, detail["time"])

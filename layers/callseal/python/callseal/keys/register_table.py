@@ -16,7 +16,7 @@ from callseal.aws.item_batches import write_each
 from callseal.aws.items import as_it_was, conditionally, item, plain
 from callseal.core.errors import CallsealError
 from callseal.keys.challenge import REMEMBERED, Challenge
-from callseal.keys.register import FINGERPRINT, LIFE_MEMBERS, Row
+from callseal.keys.register import FINGERPRINT, LIFE_MEMBERS, KeyRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,10 +28,10 @@ REFUSED = "refused#"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KeyInventory:
     """All that the register knows of a tenant."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[KeyRecord, ...]
     challenges: tuple[Challenge, ...]
     # Answers of this tenant that were refused with an audit event, by day (YYYY-MM-DD).
     refused: Mapping[str, int] = field(default_factory=dict)
@@ -48,18 +48,18 @@ class KeyRegister:
         """Take the client, and the table's name."""
         self._client, self._table = client, table
 
-    def known(self, tenant: str) -> Known:
+    def known(self, tenant: str) -> KeyInventory:
         """Read a tenant's partition."""
         rows, challenges, refused = [], [], {}
         for found in self._items(tenant):
             name = str(found["fingerprint"])
             if FINGERPRINT.fullmatch(name):
-                rows.append(_read(Row, found))
+                rows.append(_read(KeyRecord, found))
             elif name.startswith(CHALLENGE):
                 challenges.append(_read(Challenge, found | {"fingerprint": name.removeprefix(CHALLENGE)}))
             elif name.startswith(REFUSED):
                 refused[name.removeprefix(REFUSED)] = int(found["count"])
-        return Known(tuple(rows), tuple(challenges), refused)
+        return KeyInventory(tuple(rows), tuple(challenges), refused)
 
     def count_refusal(self, tenant: str, count: int, now: datetime) -> None:
         """Write how many of a tenant's answers were refused today; two at once may count as one."""
@@ -83,7 +83,7 @@ class KeyRegister:
         with conditionally("Keeping a challenge"):
             self._client.put_item(TableName=self._table, Item=made, **condition)
 
-    def keep_rows(self, changes: Iterable[tuple[str, Row, Row | None]]) -> dict[RowName, CallsealError]:
+    def keep_rows(self, changes: Iterable[tuple[str, KeyRecord, KeyRecord | None]]) -> dict[RowName, CallsealError]:
         """Write tenants' rows, each over the one that was read before, and leave their uses alone.
 
         100 rows are one request. Return the error of each row that was not written: ChangedMeanwhileError if the row is
@@ -94,7 +94,7 @@ class KeyRegister:
         }
         return write_each(self._client, "Writing to the key register", updates)
 
-    def _update(self, tenant: str, row: Row, before: Row | None) -> Any:
+    def _update(self, tenant: str, row: KeyRecord, before: KeyRecord | None) -> Any:
         members = {name: getattr(row, name) for name in LIFE_MEMBERS}
         given = {f":{name}": value for name, value in members.items() if value is not None}
         gone = ", ".join(f"#{name}" for name, value in members.items() if value is None)

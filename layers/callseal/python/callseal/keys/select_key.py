@@ -8,8 +8,8 @@ from datetime import datetime
 from callseal.core.clock import Clock
 from callseal.core.errors import HeldError, Reason
 from callseal.keys.choice import both, names, previous_version, proven_versions, unproven
-from callseal.keys.register import Row
-from callseal.keys.register_table import KeyRegister, Known
+from callseal.keys.register import KeyRecord
+from callseal.keys.register_table import KeyInventory, KeyRegister
 from callseal.tenants.directory import CACHE_TIME, CLOCK_SKEW, INVENTORY, KeyVersion, Tenants
 from callseal.tenants.settings import TenantSettings
 
@@ -21,7 +21,7 @@ class KeyChoice:
         """Take the tenants, whose cache also holds what the register says, and the key register."""
         self._tenants, self._register, self._clock = tenants, register, clock
 
-    def inventory(self, tenant: str) -> Known:
+    def inventory(self, tenant: str) -> KeyInventory:
         """Return what the key register holds of a tenant's keys, at most CACHE_TIME old."""
         return self._tenants.cached(INVENTORY, tenant, lambda: self._register.known(tenant))
 
@@ -34,7 +34,7 @@ class KeyChoice:
             return self._last_proven(tenant, current, rows) or _hold(current, waiting)
         return self._with_previous(tenant, current, rows, settings)
 
-    def moved(self, tenant: str, key: KeyVersion, since: datetime) -> bool:
+    def choice_changed(self, tenant: str, key: KeyVersion, since: datetime) -> bool:
         """Tell whether, since a moment, somebody may have chosen another key, for a proof that was not there yet."""
         if key.version != self._tenants.key(tenant).version:
             return True
@@ -42,7 +42,7 @@ class KeyChoice:
         proven = [row.proven for row in self.inventory(tenant).rows if row.fingerprint in mine and row.proven]
         return any(since < datetime.fromisoformat(each) + CACHE_TIME + CLOCK_SKEW for each in proven)
 
-    def _last_proven(self, tenant: str, current: KeyVersion, rows: Sequence[Row]) -> KeyVersion | None:
+    def _last_proven(self, tenant: str, current: KeyVersion, rows: Sequence[KeyRecord]) -> KeyVersion | None:
         for version in proven_versions(rows, current.version):
             key = self._usable(tenant, version, current)
             if key and not unproven(key.recipients, rows):
@@ -50,7 +50,7 @@ class KeyChoice:
         return None
 
     def _with_previous(
-        self, tenant: str, current: KeyVersion, rows: Sequence[Row], settings: TenantSettings
+        self, tenant: str, current: KeyVersion, rows: Sequence[KeyRecord], settings: TenantSettings
     ) -> KeyVersion:
         if not (days := settings.rotation_overlap_days):
             return current

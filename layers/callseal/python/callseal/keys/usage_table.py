@@ -30,7 +30,7 @@ Name = str | tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class KeyUsage:
     """A recording that was sealed to a tenant's keys: the event that told it, and when."""
 
     event_id: str
@@ -44,14 +44,14 @@ class Use:
         return [(self.tenant, fingerprint) for fingerprint in self.fingerprints]
 
 
-class KeyUses:
+class UsageTable:
     """Counts uses."""
 
     def __init__(self, client: DynamoDBClient, register: str, seen: str) -> None:
         """Take the client, and the names of the register and of the table of events that were counted."""
         self._client, self._register, self._seen = client, register, seen
 
-    def count(self, uses: Iterable[Use], now: datetime) -> dict[str, CallsealError]:
+    def count(self, uses: Iterable[KeyUsage], now: datetime) -> dict[str, CallsealError]:
         """Count uses that were not counted before; return the error of each that was not counted, by its event's id."""
         by_id, ends = {use.event_id: use for use in uses}, int((now + REMEMBERED).timestamp())
 
@@ -60,7 +60,7 @@ class KeyUses:
 
         return in_batches(write, _fitting(by_id.values()))
 
-    def _count(self, uses: list[Use], ends: int) -> dict[str, CallsealError]:
+    def _count(self, uses: list[KeyUsage], ends: int) -> dict[str, CallsealError]:
         """Count uses that fit into one transaction, without those that were counted before."""
         failed, attempt = dict[str, CallsealError](), 1
         while uses and (blamed := transact(self._client, DOING, self._actions(uses, ends))):
@@ -73,16 +73,16 @@ class KeyUses:
             uses = [use for use in uses if use.event_id not in done | failed.keys()]
         return failed
 
-    def _actions(self, uses: Sequence[Use], ends: int) -> dict[Name, Any]:
+    def _actions(self, uses: Sequence[KeyUsage], ends: int) -> dict[Name, Any]:
         """Return the writes by what they write: an event's id, or the tenant and fingerprint of a key's row."""
         return {use.event_id: self._mark(use, ends) for use in uses} | self._counts(uses)
 
-    def _mark(self, use: Use, ends: int) -> Any:
+    def _mark(self, use: KeyUsage, ends: int) -> Any:
         item = {"event_id": {"S": use.event_id}, "expires_at": {"N": str(ends)}}
         condition = "attribute_not_exists(event_id)"
         return {"Put": {"TableName": self._seen, "Item": item, "ConditionExpression": condition}}
 
-    def _counts(self, uses: Sequence[Use]) -> dict[Name, Any]:
+    def _counts(self, uses: Sequence[KeyUsage]) -> dict[Name, Any]:
         counts = Counter(row for use in uses for row in use.rows)
         last = {row: use.time for use in sorted(uses, key=lambda use: use.time) for row in use.rows}
         return {row: self._add(*row, number, last[row]) for row, number in counts.items()}
@@ -99,7 +99,7 @@ class KeyUses:
         }
 
 
-def _errors(uses: Sequence[Use], blamed: Mapping[Name, str]) -> dict[str, TransientError]:
+def _errors(uses: Sequence[KeyUsage], blamed: Mapping[Name, str]) -> dict[str, TransientError]:
     """Return an error for each use that takes part in what DynamoDB blames."""
     errors = {}
     for use in uses:
@@ -109,7 +109,7 @@ def _errors(uses: Sequence[Use], blamed: Mapping[Name, str]) -> dict[str, Transi
     return errors
 
 
-def _fitting(uses: Iterable[Use]) -> Iterator[list[str]]:
+def _fitting(uses: Iterable[KeyUsage]) -> Iterator[list[str]]:
     """Return the uses' ids in batches, each of as many as one transaction has room for, one at least."""
     batch, rows = list[str](), set[tuple[str, str]]()
     for use in uses:

@@ -9,7 +9,7 @@ from typing import Any
 
 from callseal.core.audit import AuditEvent, event
 from callseal.core.landing import TENANT, tenant_of
-from callseal.sftp.files import File
+from callseal.sftp.files import DeliveredFile
 from callseal.sftp.login import Refusal
 from callseal.sftp.refusals import RefusedLines, RefusedLogin, RefusedLogins, refused_login
 from callseal.sftp.server_log import LogLine, UnreadableLogError
@@ -83,7 +83,7 @@ def _key(path: str, detail: Mapping[str, Any], bucket: str, server: str) -> str 
     return path.removeprefix("/") if folder == user and key else f"{user}/{path.removeprefix('/')}"
 
 
-def file_unfetched(bucket: str, file: File, days: int, now: datetime) -> AuditEvent:
+def file_unfetched(bucket: str, file: DeliveredFile, days: int, now: datetime) -> AuditEvent:
     """Tell that a delivered file has so many days left and was not fetched; with 0 that it expired unfetched."""
     source = {"bucket": bucket, "key": file.key, "etag": None, "size": file.size or 0}
     end = f"{datetime.fromisoformat(file.expires or ''):%Y-%m-%d %H:%M} UTC"

@@ -9,10 +9,10 @@ from typing import Any
 from callseal.core.errors import UnreadableNotificationError
 from callseal.inbound.notification import parse_audit_event
 from callseal.sftp.events import FILE_FETCHED
-from callseal.sftp.files import File
+from callseal.sftp.files import DeliveredFile
 
 # A file's tenant and key, and what an event makes of the file.
-FileChange = tuple[tuple[str, str], Callable[[File], File]]
+FileChange = tuple[tuple[str, str], Callable[[DeliveredFile], DeliveredFile]]
 DELIVERED, DESTINATION = "RecordingDelivered", "sftp"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, and a sort key of DynamoDB has the same bound:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -42,12 +42,14 @@ def _deliveries(detail: Mapping[str, Any], days: int) -> Iterator[FileChange]:
     for output in detail["outputs"] or ():
         if output["destination"] == DESTINATION:
             size = _size(output["size"])
-            change = partial(File.delivered_by, delivery=detail["id"], time=detail["time"], size=size, days=days)
+            change = partial(
+                DeliveredFile.delivered_by, delivery=detail["id"], time=detail["time"], size=size, days=days
+            )
             yield (detail["tenant"], _key(output["key"])), change
 
 
 def _fetches(detail: Mapping[str, Any], _days: int) -> Iterator[FileChange]:
-    yield (detail["tenant"], _key(detail["source"]["key"])), partial(File.fetched_at, time=detail["time"])
+    yield (detail["tenant"], _key(detail["source"]["key"])), partial(DeliveredFile.fetched_at, time=detail["time"])
 
 
 def _key(value: object) -> str:

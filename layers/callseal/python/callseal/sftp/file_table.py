@@ -20,7 +20,7 @@ from callseal.aws.calls import calling
 from callseal.aws.items import as_it_was, conditionally, item, plain
 from callseal.core.audit import timestamp
 from callseal.core.errors import CallsealError, TransientError
-from callseal.sftp.files import File
+from callseal.sftp.files import DeliveredFile
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,22 +41,22 @@ class FileRegister:
         """Take the client, and the table's name."""
         self._client, self._table = client, table
 
-    def find(self, tenant: str, key: str) -> File:
+    def find(self, tenant: str, key: str) -> DeliveredFile:
         """Read what is known of a file."""
         with calling("Reading the file register"):
             found = self._client.get_item(TableName=self._table, Key=_item_key((tenant, key)), ConsistentRead=True)
         return _file({"tenant": tenant, "key": key} | plain(found.get("Item", {})))
 
-    def find_all(self, names: Iterable[Name]) -> dict[Name, File | CallsealError]:
+    def find_all(self, names: Iterable[Name]) -> dict[Name, DeliveredFile | CallsealError]:
         """Return what is known of each file, or the error for each that could not be read; 100 files in one request."""
         return item_batches.in_batches(self._read, item_batches.in_hundreds(names))
 
-    def keep(self, file: File, before: File) -> None:
+    def keep(self, file: DeliveredFile, before: DeliveredFile) -> None:
         """Write a file's item over the one that was read; ChangedMeanwhileError where that is no longer there."""
         with conditionally("Writing to the file register"):
             self._client.put_item(**self._put(file, before))
 
-    def keep_all(self, changes: Iterable[tuple[File, File]]) -> dict[Name, CallsealError]:
+    def keep_all(self, changes: Iterable[tuple[DeliveredFile, DeliveredFile]]) -> dict[Name, CallsealError]:
         """Write files, each as it is now over the one that was read before; return the error of each not written.
 
         100 files are one request. The error is ChangedMeanwhileError where the file that was read is no longer there.
@@ -86,7 +86,7 @@ class FileRegister:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def _read(self, names: Sequence[Name]) -> dict[Name, File | CallsealError]:
+    def _read(self, names: Sequence[Name]) -> dict[Name, DeliveredFile | CallsealError]:
         """Read up to 100 files, and again those that DynamoDB, short of capacity, leaves unprocessed.
 
         The read is consistent: a stale one costs half, but each write that it spoils cancels a transaction.
@@ -102,9 +102,9 @@ class FileRegister:
         unread = TransientError(
             "Reading the file register failed: DynamoDB did not process the key; it is tried again."
         )
-        return {name: found.get(name, File(*name)) for name in names} | dict.fromkeys(left, unread)
+        return {name: found.get(name, DeliveredFile(*name)) for name in names} | dict.fromkeys(left, unread)
 
-    def _read_once(self, names: Sequence[Name]) -> tuple[dict[Name, File], list[Name]]:
+    def _read_once(self, names: Sequence[Name]) -> tuple[dict[Name, DeliveredFile], list[Name]]:
         """Return the files that are there, and the names that were not processed."""
         keys: Any = {"Keys": [_item_key(name) for name in names], "ConsistentRead": True}
         with item_batches.requesting("Reading the file register"):
@@ -114,7 +114,7 @@ class FileRegister:
         left = [(key["tenant"]["S"], key["key"]["S"]) for key in unprocessed.get("Keys", [])]
         return {(file.tenant, file.key): file for file in files}, left
 
-    def _put(self, file: File, before: File) -> Any:
+    def _put(self, file: DeliveredFile, before: DeliveredFile) -> Any:
         condition, were = as_it_was({name: getattr(before, name) for name in _CHANGING})
         values: dict[str, Any] = {"ExpressionAttributeValues": item(were)} if were else {}
         return {
@@ -130,11 +130,13 @@ def _item_key(name: Name) -> dict[str, Any]:
     return item({"tenant": name[0], "key": name[1]})
 
 
-def _file(members: dict[str, Any]) -> File:
-    return File(**{field.name: members[field.name] for field in fields(File) if field.name in members})
+def _file(members: dict[str, Any]) -> DeliveredFile:
+    return DeliveredFile(
+        **{field.name: members[field.name] for field in fields(DeliveredFile) if field.name in members}
+    )
 
 
-def _derived(file: File) -> dict[str, Any]:
+def _derived(file: DeliveredFile) -> dict[str, Any]:
     """Give what an item has for its readers, its index and its end."""
     due, forgotten = file.due, file.forgotten
     shard = sha256(file.key.encode()).hexdigest()[0]

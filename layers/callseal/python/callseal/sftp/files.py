@@ -25,7 +25,7 @@ REMEMBERED = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class DeliveredFile:
     """A file of the SFTP bucket; None for what has not been heard of (yet).
 
     `delivery` is the id of the event that tells `delivered`, the first time that it was told; `fetched` is the last
@@ -61,7 +61,7 @@ class File:
         last = max(filter(None, (self.expires, self.fetched)), default=None)
         return _moment(last) + REMEMBERED if last else None
 
-    def delivered_by(self, delivery: str, time: str, size: int, days: int) -> File:
+    def delivered_by(self, delivery: str, time: str, size: int, days: int) -> DeliveredFile:
         """Give the file as it is after a delivery was told of, which lies ready for so many days."""
         if delivery == self.delivery and self.delivered:
             earlier = min(time, self.delivered)
@@ -69,9 +69,9 @@ class File:
         if self.delivered and (time, delivery) < (self.delivered, self.delivery or ""):
             return self  # what lay here before
         expires = timestamp(expiry(_moment(time), days))
-        return File(self.tenant, self.key, delivery, time, expires, size, self.fetched)
+        return DeliveredFile(self.tenant, self.key, delivery, time, expires, size, self.fetched)
 
-    def fetched_at(self, time: str) -> File:
+    def fetched_at(self, time: str) -> DeliveredFile:
         """Give the file as it is after a download of it was told of."""
         return replace(self, fetched=max(time, self.fetched or time))
 

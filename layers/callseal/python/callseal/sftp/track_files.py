@@ -17,13 +17,13 @@ from callseal.core.queue_message import Message
 from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.sftp.file_changes import file_changes
 from callseal.sftp.file_table import FileRegister, Name
-from callseal.sftp.files import File
+from callseal.sftp.files import DeliveredFile
 
 # By file: each message that names it, in the batch's order, with what it makes of the file.
-Changes = dict[Name, list[tuple[Message, Callable[[File], File]]]]
+Changes = dict[Name, list[tuple[Message, Callable[[DeliveredFile], DeliveredFile]]]]
 
 
-class Tracking:
+class FileTracking:
     """Takes audit events in."""
 
     def __init__(self, files: FileRegister, retention_days: int, log: Log) -> None:
@@ -47,13 +47,15 @@ class Tracking:
         """Write what the events change of these files; return the error of each file that was not written."""
         found = self._files.find_all(names)
         errors = {name: file for name, file in found.items() if isinstance(file, CallsealError)}
-        files = {name: file for name, file in found.items() if isinstance(file, File)}
+        files = {name: file for name, file in found.items() if isinstance(file, DeliveredFile)}
         after = {name: _merged(file, changes[name]) for name, file in files.items()}
         changed = [(after[name], file) for name, file in files.items() if after[name] != file]
         return errors | self._files.keep_all(changed)
 
 
-def _merged(file: File, changes: Sequence[tuple[Message, Callable[[File], File]]]) -> File:
+def _merged(
+    file: DeliveredFile, changes: Sequence[tuple[Message, Callable[[DeliveredFile], DeliveredFile]]]
+) -> DeliveredFile:
     for _, change in changes:
         file = change(file)
     return file

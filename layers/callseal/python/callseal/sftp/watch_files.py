@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from callseal.aws.batching import Rendezvous
+from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
 from callseal.aws.items import ChangedMeanwhileError
 from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError
 from callseal.core.log import Log, describe
-from callseal.core.metrics import Sample
+from callseal.core.metrics import Metric
 from callseal.inbound.run import Run
 from callseal.sftp import events
 from callseal.sftp.file_table import SHARDS, FileRegister
@@ -38,10 +38,10 @@ class Watch:
     """Tells of the files that are due."""
 
     def __init__(
-        self, files: FileRegister, bus: AuditBus, rendezvous: Rendezvous, bucket: str, clock: Clock, log: Log
+        self, files: FileRegister, bus: AuditBus, window: BatchWindow, bucket: str, clock: Clock, log: Log
     ) -> None:
         """Take what it works with; `bucket` is where the files are."""
-        self._files, self._bus, self._rendezvous = files, bus, rendezvous
+        self._files, self._bus, self._window = files, bus, window
         self._bucket, self._clock, self._log = bucket, clock, log
 
     def run(self) -> Counter[str]:
@@ -58,7 +58,7 @@ class Watch:
 
     def _try(self, name: tuple[str, str]) -> str:
         try:
-            with self._rendezvous.at_work():
+            with self._window.at_work():
                 return self._tell(*name)
         except Exception as exc:  # noqa: BLE001  # told by FilesUnwatchedError too, once the others are done
             self._log.warning("file not watched", extra={"tenant": name[0], **describe(exc)})
@@ -76,7 +76,7 @@ class Watch:
         return "unfetched" if days else "expired"
 
 
-def samples(counts: Mapping[str, int]) -> Iterator[Sample]:
+def metrics_of(counts: Mapping[str, int]) -> Iterator[Metric]:
     """Give the metrics of a run; 0 is a run in which nothing was due."""
-    yield Sample("FilesUnfetched", counts.get("unfetched", 0))
-    yield Sample("FilesExpired", counts.get("expired", 0))
+    yield Metric("FilesUnfetched", counts.get("unfetched", 0))
+    yield Metric("FilesExpired", counts.get("expired", 0))

@@ -138,7 +138,7 @@ class Tenants:
             self._entries.pop(name, None)
         return bool(names)
 
-    def moved(self, tenant: str, since: datetime, by_key: bool) -> bool:
+    def config_changed(self, tenant: str, since: datetime, by_key: bool) -> bool:
         """Tell whether, since a moment, somebody may have gone by other settings or another key than are there now."""
         entries = [self._entries.get((kind, tenant)) for kind in ("settings", *(["key"] if by_key else []))]
         changes = [entry.changed_at for entry in entries if entry and entry.changed_at]

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from callseal.core.log import Log
-from callseal.core.metrics import Sample
+from callseal.core.metrics import Metric
 from callseal.inbound.run import Run
 from callseal.trail.objects import HOUR, Record, read_records, restored_key, write_records
 from callseal.trail.progress import Gap, Progress, Window
@@ -43,13 +43,13 @@ class Report:
     progress: Progress
     counts: Counter[str] = field(default_factory=Counter)
 
-    def samples(self, now: datetime) -> Iterator[Sample]:
+    def samples(self, now: datetime) -> Iterator[Metric]:
         """Return the metrics of a run."""
         missing = self.progress.missing()
-        yield Sample("AuditGapBucket", missing.bucket)
-        yield Sample("AuditGapLog", missing.log)
-        yield Sample("AuditObjectsUnlocked", self.counts["unlocked"])
-        yield Sample("AuditReconcileAge", self.progress.age(now).total_seconds())
+        yield Metric("AuditGapBucket", missing.bucket)
+        yield Metric("AuditGapLog", missing.log)
+        yield Metric("AuditObjectsUnlocked", self.counts["unlocked"])
+        yield Metric("AuditReconcileAge", self.progress.age(now).total_seconds())
 
 
 class AuditReconcile:

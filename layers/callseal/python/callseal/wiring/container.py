@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 
-from callseal.aws.batching import Rendezvous
+from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
 from callseal.aws.calls import client
-from callseal.aws.metrics import Meter
+from callseal.aws.metrics import MetricsEmitter
 from callseal.core.clock import Clock, now
 from callseal.core.log import Log
 from callseal.crypto.recipients import GpgFactory, gpg_factory
@@ -26,12 +26,12 @@ from callseal.tenants.directory import Tenants
 if TYPE_CHECKING:
     from callseal.aws.function import Function
     from callseal.aws.queue import LandedQueue
-    from callseal.delivery.sweep_position import SweepMemory
-    from callseal.keys.announcements import Memory
-    from callseal.keys.check_folder import KeyFiles
+    from callseal.delivery.sweep_position import SweepPosition
+    from callseal.keys.announcements import AnnouncementLog
+    from callseal.keys.check_folder import CheckFolder
     from callseal.keys.register_table import KeyRegister
     from callseal.keys.select_key import KeyChoice
-    from callseal.keys.usage_table import KeyUses
+    from callseal.keys.usage_table import UsageTable
     from callseal.sftp.audit_sftp import SftpAudit
     from callseal.sftp.authenticate_sftp import SftpLogins
     from callseal.sftp.file_table import FileRegister
@@ -73,9 +73,9 @@ class Container:
         return now
 
     @cached_property
-    def rendezvous(self) -> Rendezvous:
+    def window(self) -> BatchWindow:
         """Where those who work on the records of a batch wait for each other."""
-        return Rendezvous()
+        return BatchWindow()
 
     @cached_property
     def gpg(self) -> GpgFactory:
@@ -85,17 +85,17 @@ class Container:
     @cached_property
     def landing(self) -> LandingBucket:
         """The landing bucket."""
-        return LandingBucket(self._client("s3"), self._env.landing_bucket, self.rendezvous)
+        return LandingBucket(self._client("s3"), self._env.landing_bucket, self.window)
 
     @cached_property
     def bus(self) -> AuditBus:
         """The audit bus."""
-        return AuditBus(self._client("events"), self._env.audit_bus, self.rendezvous)
+        return AuditBus(self._client("events"), self._env.audit_bus, self.window)
 
     @cached_property
-    def meter(self) -> Meter:
+    def metrics(self) -> MetricsEmitter:
         """The meter."""
-        return Meter(self._env.stack_name)
+        return MetricsEmitter(self._env.stack_name)
 
     @cached_property
     def tenants(self) -> Tenants:
@@ -140,25 +140,25 @@ class Container:
         return KeyRegister(self._client("dynamodb"), self._env.key_register)
 
     @cached_property
-    def key_uses(self) -> KeyUses:
+    def key_uses(self) -> UsageTable:
         """How often keys were used."""
-        from callseal.keys.usage_table import KeyUses
+        from callseal.keys.usage_table import UsageTable
 
-        return KeyUses(self._client("dynamodb"), self._env.key_register, self._env.key_events)
+        return UsageTable(self._client("dynamodb"), self._env.key_register, self._env.key_events)
 
     @cached_property
-    def memory(self) -> Memory:
+    def memory(self) -> AnnouncementLog:
         """What was told of keys."""
-        from callseal.keys.announcements import Memory
+        from callseal.keys.announcements import AnnouncementLog
 
-        return Memory(self._client("dynamodb"), self._env.key_events)
+        return AnnouncementLog(self._client("dynamodb"), self._env.key_events)
 
     @cached_property
-    def key_files(self) -> KeyFiles:
+    def key_files(self) -> CheckFolder:
         """The tenants' key-check folders."""
-        from callseal.keys.check_folder import KeyFiles
+        from callseal.keys.check_folder import CheckFolder
 
-        return KeyFiles(self._client("s3"), self._env.sftp_bucket)
+        return CheckFolder(self._client("s3"), self._env.sftp_bucket)
 
     @cached_property
     def files(self) -> FileRegister:
@@ -168,11 +168,11 @@ class Container:
         return FileRegister(self._client("dynamodb"), self._env.file_register)
 
     @cached_property
-    def sweep_memory(self) -> SweepMemory:
+    def sweep_memory(self) -> SweepPosition:
         """Where the sweep goes on."""
-        from callseal.delivery.sweep_position import SweepMemory
+        from callseal.delivery.sweep_position import SweepPosition
 
-        return SweepMemory(self._client("dynamodb"), self._env.sweep_memory)
+        return SweepPosition(self._client("dynamodb"), self._env.sweep_memory)
 
     @cached_property
     def key_check(self) -> Function:

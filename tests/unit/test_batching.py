@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from callseal.aws.batching import Gathering, Rendezvous
+from callseal.aws.batching import BatchWindow, RequestBatcher
 
 
 def test_everybody_gets_the_answer_to_their_own_item() -> None:
@@ -22,7 +22,7 @@ def test_everybody_gets_the_answer_to_their_own_item() -> None:
             return str(exc)
         return "taken"
 
-    gathering = Gathering(send, 4, Rendezvous())
+    gathering = RequestBatcher(send, 4, BatchWindow())
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(put, range(2000)))
     assert answers == [str(item) if item % 3 == 0 else "taken" for item in range(2000)]
@@ -38,7 +38,7 @@ def test_what_comes_while_a_call_is_under_way_goes_out_with_the_next() -> None:
         go_on.wait(10)
         return [None] * len(items)
 
-    gathering = Gathering(send, 4, Rendezvous())
+    gathering = RequestBatcher(send, 4, BatchWindow())
     with ThreadPoolExecutor(8) as threads:
         first = threads.submit(gathering.put, 0)
         assert begun.wait(10)
@@ -59,7 +59,7 @@ def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseEx
             raise error
         return [None] * len(items)
 
-    gathering = Gathering(send, 10, Rendezvous())
+    gathering = RequestBatcher(send, 10, BatchWindow())
     with pytest.raises(type(error)):
         gathering.put(1)
     gathering.put(2)
@@ -67,7 +67,7 @@ def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseEx
 
 def test_an_answer_that_does_not_fit_the_items_takes_none_of_them() -> None:
     """Half an answer must never count as a whole one."""
-    gathering = Gathering(lambda items: [], 10, Rendezvous())
+    gathering = RequestBatcher(lambda items: [], 10, BatchWindow())
     with pytest.raises(ValueError, match="shorter"):
         gathering.put(1)
 
@@ -80,27 +80,27 @@ def test_those_at_a_rendezvous_wait_for_all_that_may_come() -> None:
         return [None] * len(items)
 
     def work(item: int) -> None:
-        with rendezvous.at_work():
+        with window.at_work():
             ready.wait(10)
             time.sleep(item / 1000)
             first.put(item)
             second.put(item)
 
-    rendezvous, ready = Rendezvous(), Barrier(8)
-    first, second = Gathering(send, 10, rendezvous), Gathering(send, 10, rendezvous)
+    window, ready = BatchWindow(), Barrier(8)
+    first, second = RequestBatcher(send, 10, window), RequestBatcher(send, 10, window)
     with ThreadPoolExecutor(8) as threads, patch("callseal.aws.batching.LINGER_SECONDS", 10):
         list(threads.map(work, range(8)))
     assert calls == [8, 8]
 
 
 def test_nobody_waits_long_for_one_that_does_not_come() -> None:
-    rendezvous, sent = Rendezvous(), Event()
+    window, sent = BatchWindow(), Event()
 
     def send(items: Sequence[int]) -> list[None]:
         sent.set()
         return [None] * len(items)
 
-    gathering = Gathering(send, 10, rendezvous)
-    with ThreadPoolExecutor(1) as threads, rendezvous.at_work(), rendezvous.at_work():
+    gathering = RequestBatcher(send, 10, window)
+    with ThreadPoolExecutor(1) as threads, window.at_work(), window.at_work():
         threads.submit(gathering.put, 1).result(10)
     assert sent.is_set()

@@ -160,7 +160,7 @@ class Demo:
         return (file, *(self.operator.state(bucket, file) for bucket in ("Sftp", "Archive", "Landing")))
 
     def _wanted(self, tenant: Tenant) -> tuple[str, str, str]:
-        """Tell what DESIGN's truth table asks for: SFTP, archive, landing."""
+        """Return the expected states of a tenant's file: SFTP, archive, landing."""
         return {
             self.nordlys: ("sealed .p7m", "sealed .p7m", "-"),
             self.fjordbank: ("sealed .pgp", "plain", "-"),

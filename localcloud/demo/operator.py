@@ -1,4 +1,4 @@
-"""What the platform and its operator do and see, with plain boto3 and DESIGN's public interface alone."""
+"""What the platform and its operator do and see, with plain boto3 and the public interface alone."""
 
 from __future__ import annotations
 

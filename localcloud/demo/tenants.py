@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from localcloud.demo.reader import open_cms
 
-# What gpg 2.2 makes by itself; newer ones would add OCB, whose packets other readers refuse (docs/decisions.md).
+# The default of gpg 2.2. A newer gpg would add OCB, whose packets other readers refuse
+# (docs/decisions/0009-seipd-v1-enforced.md).
 _PREFERENCES = ("--default-preference-list", "AES256 AES192 AES SHA512 SHA384 SHA256 ZLIB BZIP2 ZIP Uncompressed")
 
 

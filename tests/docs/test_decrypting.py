@@ -1,4 +1,4 @@
-"""docs/decrypting.md: each of its commands, run from the page as it stands, on files that our writers sealed."""
+"""Run each command of docs/decrypting.md, as the page has it, on files that the package sealed."""
 
 import os
 import re
@@ -24,7 +24,7 @@ PASSPHRASE = "correct horse"
 
 
 def x509_folder(folder: Path, profile: str = "authenveloped-gcm") -> dict[str, str]:
-    """Make what the page's X.509 tenant has: key, certificate, PKCS#12, a passphrase, and what was delivered."""
+    """Create the files of the page's X.509 tenant: key, certificate, PKCS#12, passphrase, delivered files."""
     tenant = x509_tenant()
     shutil.copy(tenant.certificate, folder / "our.crt")
     shutil.copy(tenant.private_key, folder / "our.key")
@@ -42,7 +42,7 @@ def x509_folder(folder: Path, profile: str = "authenveloped-gcm") -> dict[str, s
 
 
 def openpgp_folder(folder: Path) -> dict[str, str]:
-    """Make what the page's OpenPGP tenant has: a keyring with its private key, and what was delivered."""
+    """Create the files of the page's OpenPGP tenant: a keyring with its private key, delivered files."""
     tenant, gpg = openpgp_tenant(), Gpg("gpg")
     recipients = judge(tenant.public_text, datetime.now(UTC), lambda: gpg)
     assert isinstance(recipients, OpenPgpRecipients)

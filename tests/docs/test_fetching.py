@@ -1,4 +1,4 @@
-"""docs/fetching.md: each of its commands that this machine can run, run from the page as it stands."""
+"""Run each command of docs/fetching.md, as the page has it, against the local SFTP front."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {"call_1.wav.p7m": b"one", "2026/11/call 2.wav.p7m": b"two" * 100_000}
 
 @pytest.fixture
 def desk(front: Front, tmp_path: Path) -> Path:  # noqa: F811  # pytest's way
-    """A tenant's machine: its folder with a key, the host's key, and an ssh that has no configuration."""
+    """Return the folder of a tenant's machine, with a key, the host's key, and an ssh without configuration."""
     for name, data in FILES.items():
         front.deliver(f"acme/{name}", data)
     front.deliver(f"acme/key-check/{FINGERPRINT}.challenge", b"?")
@@ -35,7 +35,7 @@ def desk(front: Front, tmp_path: Path) -> Path:  # noqa: F811  # pytest's way
 
 
 def run(name: str, front: Front, folder: Path) -> str:  # noqa: F811  # pytest's way
-    """Run a command of the page, as a tenant's shell does; gives what it printed."""
+    """Run a command of the page in a tenant's shell, and return its output."""
     environment = {
         **os.environ, "SFTP_HOST": "127.0.0.1", "SFTP_PORT": str(front.port), "SFTP_USER": "acme",
         "FINGERPRINT": FINGERPRINT, "HOME": str(folder), "SSH_AUTH_SOCK": "",
@@ -94,7 +94,7 @@ SECOND = {
 
 @pytest.fixture
 def relanded(desk: Path, front: Front) -> Iterator[Callable[[str], None]]:  # noqa: F811
-    """Land three files; gives what fetches them by a command, and then lands others under their names."""
+    """Return a function that lands three files, fetches them by a command, and lands others under their names."""
     s3, bucket = front.cloud.client("s3"), front.cloud.outputs["SftpBucketName"]
 
     def land(files: dict[str, bytes]) -> datetime:

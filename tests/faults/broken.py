@@ -109,7 +109,7 @@ def _the_key_in_the_log() -> None:
     Delivery.deliver = tell  # type: ignore[method-assign]
 
 
-# In the order of the promises in DESIGN section 1.
+# In the order of the promises in README.md.
 VARIANTS = (
     Variant("purged before the audit", _purge_before_the_audit, ("cms to sftp",)),
     Variant("delivered plain where there is no key", _plain_where_there_is_no_key, ("held, released by the sweep",)),

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT_BUCKETS = {"sftp": SFTP, "archive": ARCHIVE}
 # In every line of what lands here; wherever it turns up, somebody has seen what was said.
 SPOKEN = "what was said by"
-LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD = range(1, 8)  # the promises of DESIGN section 1, broken
+LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD = range(1, 8)  # the promises in README.md, broken
 HARMLESS = ("Get", "Head", "List", "ChangeMessageVisibility")
 
 Place = tuple[str, str]

@@ -16,40 +16,44 @@ TITLES = {"cms": "X.509: CMS (`.p7m`)", "openpgp": "OpenPGP (`.pgp`)"}
 INTRO = """\
 # Which readers open what Callseal delivers
 
-Every row is a variant that we write, every column a reader that a tenant may have. In each cell, files of 0, 1, 16 and
-about 600 thousand bytes were opened by each recipient alone, with nothing but its own key, and compared byte for byte.
+Each row is a variant that Callseal writes, and each column a reader that a tenant may have. For each cell, each
+recipient alone, with only its own key, opened files of 0, 1, 16 and about 600 thousand bytes. The results were
+compared byte for byte.
 
-- **yes**: all of them opened.
-- **no**, **in part**: all, or those of some recipients, were refused, for the reason in the note.
+- **yes**: all files opened.
+- **no**: all files were refused, for the reason in the note.
+- **in part**: the files of some recipients were refused, for the reason in the note.
 
-CMS files are definite DER up to 2 GiB, and indefinite BER above; here small files are written either way.
+CMS files have definite lengths (DER) up to 2 GiB, and indefinite lengths (BER) above. For this page, small files were
+written in both forms.
 
-This page is written from what the tests see (`python -m tests.interop.page`, with `PYTHONPATH=layers/callseal/python`),
-and they fail when it is stale. A reader that opens what a note says it cannot makes them fail too.
+This page is generated from the results of the tests (`make docs`). The tests fail if the page is stale, or if a
+reader opens a file that it cannot open according to a note.
 """
 AFTER = """\
 ## Changed, cut off, wrong key
 
-The tests also flip bits all over a file, cut its tail off at every kind of place, and try wrong keys, with
-`openssl cms`, Bouncy Castle, `gpg`, `sq`, `rnp` and pysequoia:
+The tests also flip bits in every part of a file, cut its end off at every kind of position, and try wrong keys. The
+readers are `openssl cms`, Bouncy Castle, `gpg`, `sq`, `rnp` and pysequoia:
 
 - **authenveloped-gcm and OpenPGP** are authenticated: a changed or shortened recording never opens without an error.
-  The reader tells by its exit code or exception, and may have written something before: write to a temporary name.
-  One gap: of a file that was cut off before its encrypted content, `gpg` makes no output and still ends with exit
-  code 0. So look for the output file as well.
-- **The framing** (version numbers, lengths, names of recipients) is not authenticated: a bit may be changed there
-  without the reader's notice. What it then opens is the recording, byte for byte.
-- **enveloped-cbc is not authenticated.** A file that was cut off is refused. But a bit flipped in the encrypted content
-  opens *without an error*, as 16 bytes of noise and one flipped bit in the 16 bytes behind them; one in the
-  initialisation vector as one flipped bit in the first 16 bytes. In the padding, it is refused; in the last 16 bytes,
-  mostly, and else the recording ends wrongly. With a wrong RSA key, a reader refuses or, by chance, gives noise, never
-  the recording. So compare the delivered file's `sha256` with that of its audit event, or use the default profile.
+  The reader reports it by its exit code or exception, and may have written output before. So write to a temporary
+  name. There is one gap: if a file was cut off before its encrypted content, `gpg` writes no output and still ends
+  with exit code 0. So also check that the output file exists.
+- **The framing** (version numbers, lengths, names of recipients) is not authenticated: a reader may not notice a
+  changed bit there. It then opens the recording itself, byte for byte.
+- **enveloped-cbc is not authenticated.** A file that was cut off is refused. But a file with a flipped bit in the
+  encrypted content opens *without an error*, with 16 bytes of noise and one flipped bit in the next 16 bytes. A
+  flipped bit in the initialisation vector is one flipped bit in the first 16 bytes. A flipped bit in the padding is
+  refused. In the last 16 bytes it is mostly refused, and otherwise the end of the recording is wrong. With a wrong
+  RSA key, a reader refuses the file or, by chance, writes noise, but never the recording. So compare the `sha256` of
+  the delivered file with that of its audit event, or use the default profile.
 
 ## Above 2 GiB
 
-Lengths are definite up to 2,147,483,647 bytes in all. Above that they are indefinite (BER, the content in pieces), for
-Bouncy Castle's stream parser refuses longer ones; it reads the heads of both. `openssl cms` holds a file in memory and
-failed at 2 GB when we tried; `gpg`, `sq` and `rnp` stream.
+Lengths are definite up to 2,147,483,647 bytes in total. Above that they are indefinite (BER, the content in pieces),
+because Bouncy Castle's stream parser refuses longer definite lengths. It reads the headers of both forms.
+`openssl cms` holds a file in memory and failed at 2 GB in our trial. `gpg`, `sq` and `rnp` stream.
 """
 
 

@@ -18,10 +18,10 @@ LABEL = "PGP PUBLIC KEY BLOCK"
 SUBKEY, SECRET_SUBKEY = 14, 7
 
 WEAK = "gpg encrypts to any length that it can make. Callseal asks for 2048 bits where strength is a matter of length."
-TEXT = "gpg imports binary keys too. A secret is text: bytes that go through a console come out as others."
+TEXT = "gpg imports binary keys too. A secret is text, and pasting into a console changes binary data."
 PRIVATE = (
-    "gpg imports a private key gladly, as its owner would, and encrypts to its public half. For Callseal that key is "
-    "burnt the moment it was sent."
+    "gpg imports a private key and encrypts to its public half. For Callseal, a private key that was sent is "
+    "compromised."
 )
 ALL = "gpg imports what it can read, and encrypts to that. Callseal judges the whole text: every block must be usable."
 MANY = "gpg has no limit. Callseal seals to 16 recipients at most."
@@ -166,5 +166,5 @@ CASES = [
          Reason.KEY_IS_PRIVATE, PRIVATE),
     Case("a secret subkey among public ones", mixed, Reason.KEY_IS_PRIVATE, PRIVATE),
     Case("with an X.509 certificate", lambda: openpgp_tenant("cv25519").public_text + x509_tenant().public_text,
-         Reason.KEY_UNREADABLE, "gpg passes the certificate over. A file is sealed to one family."),
+         Reason.KEY_UNREADABLE, "gpg skips the certificate. A file is sealed to one family."),
 ]  # fmt: skip

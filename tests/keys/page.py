@@ -14,20 +14,19 @@ TITLES = {"x509": ("X.509", "openssl 3.0"), "openpgp": ("OpenPGP", "gpg 2.2")}
 INTRO = """\
 # Which keys are accepted
 
-Each row is a key file, good or bad, as a tenant may send it: made by the real openssl, gpg and sq; those of OpenPGP's
-versions 3 and 6 packet by packet. Three judges were asked about each:
+Each row is a key file, good or bad, that a tenant may send. The files were made with openssl, gpg and sq. OpenPGP
+keys of versions 3 and 6 were built packet by packet. Three programs judged each file:
 
-- `callseal keys check FILE`, the operator's command, before anything is pasted;
-- the function: the file was pasted as a tenant's key, and a recording landed. It was delivered (*usable*), or held for
-  the reason that is given;
-- the family's own tool. openssl: does `openssl cms -encrypt` seal to the file, and does `openssl verify`, at security
-  level 2, find nothing wrong with the certificate? gpg: are the file's keys imported into an empty home, and does
+- `callseal keys check FILE`, the operator's command.
+- The function: the file was pasted as a tenant's key, and a recording landed. The recording was delivered (*usable*),
+  or held for the reason in the table.
+- The family's own tool. For openssl: does `openssl cms -encrypt` seal to the file, and does `openssl verify` at
+  security level 2 accept the certificate? For gpg: are the file's keys imported into an empty home, and does
   `gpg --encrypt` seal to all of them?
 
-The command and the function are the same code, and always agree. Where openssl or gpg says otherwise, a note says why.
+The command and the function share their code, and always agree. If openssl or gpg disagrees, a note explains why.
 
-This page is written from what the tests see (`python -m tests.keys.page`, with `PYTHONPATH` as in the Makefile), and
-they fail when it is stale.
+This page is generated from the results of the tests (`make docs`). The tests fail if the page is stale.
 """
 
 

@@ -22,22 +22,25 @@ USAGE = (
     "`openssl cms -encrypt` does not look at keyUsage. A tenant whose certificate forbids it may be unable to open the "
     "file with what keeps its key (cards and key stores hold to it)."
 )
-FIRST = "openssl takes the first certificate of a file, and looks at nothing behind it. Callseal judges the whole text."
+FIRST = "openssl takes the first certificate of a file and ignores the rest. Callseal judges the whole text."
 PRIVATE = (
-    "openssl takes the certificate, and does not mind the private key beside it. For Callseal that key is burnt the "
-    "moment it was sent."
+    "openssl takes the certificate and ignores the private key beside it. For Callseal, a private key that was "
+    "sent is compromised."
 )
-TEXT = "openssl reads DER too. A secret is text: bytes that go through a console come out as others."
-TRUSTED = "Only openssl itself reads this form of its own; ask for the plain certificate."
-READ = "openssl 3 stumbles over these line ends; what is meant is plain."
-EXPIRED_SECOND = "openssl takes the first certificate alone, which is good; the second has run out."
+TEXT = "openssl reads DER too. A secret is text, and pasting into a console changes binary data."
+TRUSTED = "Only openssl reads this form. Ask for the plain certificate."
+READ = "openssl 3 does not read these line ends. Their meaning is unambiguous."
+EXPIRED_SECOND = "openssl takes only the first certificate, which is good. The second has expired."
 CRITICAL = (
-    "openssl encrypts to it. What an extension that nobody knows forbids is for those who trust a certificate by its "
-    "chain; the operator trusts this one by its fingerprint."
+    "openssl encrypts to it. An unknown critical extension matters to software that trusts a certificate by its "
+    "chain. The operator trusts this one by its fingerprint."
 )
-DATE = "openssl encrypts to it, and wants dates as RFC 5280 writes them; what is meant is plain."
-UNCLEAR = "openssl does not look at keyUsage, which may keep the tenant's own software from opening: it must be plain."
-EXPONENT = "openssl encrypts to it, and everybody can read the content-encryption key."
+DATE = "openssl encrypts to it, and requires dates in the form of RFC 5280. The meaning is unambiguous."
+UNCLEAR = (
+    "openssl does not look at keyUsage, which may keep the tenant's own software from opening the file. So it "
+    "must be unambiguous."
+)
+EXPONENT = "openssl encrypts to it, and the content-encryption key is readable without any key."
 ODDITIES = {
     "an x400Address": "",
     "subjectAltName twice": "",
@@ -274,5 +277,5 @@ CASES = [
     Case("the private key before it, cut off", lambda: cut(private("pkey")) + text_of("rsa2048"),
          Reason.KEY_IS_PRIVATE),
     Case("with an OpenPGP key", lambda: text_of("rsa2048") + openpgp_tenant("cv25519").public_text,
-         Reason.KEY_UNREADABLE, "openssl passes the OpenPGP key over. A file is sealed to one family."),
+         Reason.KEY_UNREADABLE, "openssl skips the OpenPGP key. A file is sealed to one family."),
 ]  # fmt: skip

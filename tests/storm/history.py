@@ -22,7 +22,7 @@ NO_KEY = Key("none")
 
 
 def destinations(settings: Settings, extension: str) -> dict[str, bool]:
-    """Tell where a file goes, True where it is sealed there (DESIGN section 3)."""
+    """Return each destination of a file, and whether the file is sealed there."""
     asked = {**DEFAULTS, **settings}
     is_metadata = extension == "xml"
     sealed = asked["encrypt"] and (asked["encrypt_metadata"] or not is_metadata)

@@ -28,7 +28,7 @@ RECIPIENTS = [
     Recipient("A1" * 32, "x509", NOW + timedelta(days=9)),
     Recipient("B2" * 20, "openpgp", None, subkey="C3" * 20),
 ]
-# DESIGN section 3: "several reasons at once: the first in this order wins".
+# If several reasons apply, the first in this order is reported.
 IN_ORDER = [
     "UnsupportedFile", "SourceUnreadable", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing",
     "KeyIsPrivate", "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid",

@@ -11,7 +11,7 @@ from callseal.core.errors import HeldError, Reason
 from callseal.core.landing import LandedFile, parse_landing_key, tenant_of
 from tests.vectors.cases import CASES
 
-# DESIGN section 3, in its own words.
+# The rule for a tenant's name, written out again.
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 tenant_like = st.one_of(
     st.text(),

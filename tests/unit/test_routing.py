@@ -11,7 +11,7 @@ from callseal.tenants.settings import TenantSettings
 
 PLAIN, SEALED = False, True
 BY_METADATA = object()
-# DESIGN section 3: encrypt, only_encrypt_sftp -> SFTP recording, archive recording, SFTP XML, archive XML.
+# encrypt, only_encrypt_sftp -> SFTP recording, archive recording, SFTP XML, archive XML.
 TABLE = {
     (False, False): (PLAIN, PLAIN, PLAIN, PLAIN),
     (False, True): (PLAIN, PLAIN, PLAIN, PLAIN),

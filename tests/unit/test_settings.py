@@ -15,7 +15,7 @@ from callseal.tenants.settings import TenantSettings, parse_settings
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "tenant-settings.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-# DESIGN section 3, in its own words.
+# The defaults of README.md, written out again.
 DEFAULTS = {
     "encrypt": True,
     "deliver_to_sftp": True,

@@ -21,7 +21,7 @@ MAX_OVERLAP_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class TenantSettings:
-    """What a tenant wants done with its files; DESIGN section 3 has each member's meaning."""
+    """A tenant's settings; README.md has each member's meaning."""
 
     encrypt: bool = True
     deliver_to_sftp: bool = True

@@ -1,6 +1,6 @@
 """DER (X.690), as much of it as CMS needs: definite, minimal lengths, and single-octet tags.
 
-Why our own: docs/decisions.md, "A DER writer of our own".
+Why our own: docs/decisions/0001-der-writer.md.
 """
 
 from typing import NamedTuple

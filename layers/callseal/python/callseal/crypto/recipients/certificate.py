@@ -1,7 +1,7 @@
 """Parsing a certificate (RFC 5280, section 4.1): only the fields that decide about sealing are read.
 
 Why not cryptography's parser: it parses every name, date and extension, and refuses the certificate for any oddity in
-them, though openssl and Bouncy Castle use such certificates. docs/decisions.md, "A certificate parser of our own".
+them, though openssl and Bouncy Castle use such certificates. See docs/decisions/0054-certificate-parser.md.
 """
 
 from __future__ import annotations

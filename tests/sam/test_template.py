@@ -10,13 +10,15 @@ import inspect
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import house_rules as rules
 import pytest
+import yaml
 from rie import ROOT
+from samtranslator.yaml_helper import yaml_parse
 
 Rule = Callable[[rules.Template], None]
 EVERY_RULE: list[Rule] = [
@@ -228,6 +230,27 @@ def run(*command: str | Path) -> None:
     assert ran.returncode == 0, f"{ran.stdout}{ran.stderr}"
 
 
+def merged_twice(node: yaml.Node) -> Iterator[tuple[int, str]]:
+    """Yield line and name of the members that a mapping has twice, through its merge keys."""
+    if isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from merged_twice(each)
+    if isinstance(node, yaml.MappingNode):
+        names = members(node)
+        yield from ((node.start_mark.line + 1, name) for name in sorted(set(names)) if names.count(name) > 1)
+        for _, value in node.value:
+            yield from merged_twice(value)
+
+
+def members(node: yaml.MappingNode) -> list[str]:
+    """Return the names of a mapping's members, those of its merge keys included."""
+    found = []
+    for key, value in node.value:
+        merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        found += [name for each in merged for name in members(each)] if key.value == "<<" else [key.value]
+    return found
+
+
 def cfn_lint(template: Path) -> None:
     run(Path(sys.executable).parent / "cfn-lint", "--regions", "eu-north-1", "--template", template)
 
@@ -247,6 +270,27 @@ def test_cfn_lint_finds_the_translated_template_clean(template: rules.Template, 
     translated = tmp_path / "template.json"
     translated.write_text(json.dumps(template, indent=1))
     cfn_lint(translated)
+
+
+def test_what_sam_deploys_has_no_merge_keys() -> None:
+    """CloudFormation does not read them. What SAM writes from the template is plain, and means the same."""
+    code = "import sys; from samcli import yamlhelper as sam; print(sam.yaml_dump(sam.yaml_parse(sys.stdin.read())))"
+    source = (ROOT / "template.yaml").read_text()
+    ran = subprocess.run([ROOT / ".venv-sam/bin/python", "-c", code], input=source, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert not [token for token in yaml.scan(ran.stdout) if isinstance(token, yaml.AnchorToken | yaml.AliasToken)]
+    assert "<<" not in ran.stdout
+    assert yaml_parse(ran.stdout) == yaml_parse(source)
+
+
+def test_merge_keys_override_nothing() -> None:
+    """checkov refuses an override, and a reader would miss it."""
+    assert list(merged_twice(yaml.compose((ROOT / "template.yaml").read_text()))) == []
+
+
+def test_an_override_is_noticed() -> None:
+    assert list(merged_twice(yaml.compose("a: &a { x: 1 }\nb: { <<: *a, x: 2 }"))) == [(2, "x")]
+    assert list(merged_twice(yaml.compose("a: &a { x: 1 }\nb: &b { <<: *a }\nc: { <<: [*a, *b] }"))) == [(3, "x")]
 
 
 def test_each_function_has_its_handler(template: rules.Template) -> None:

@@ -64,9 +64,10 @@ faults: setup ## break everything around a recording, request by request; FAULTS
 storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again, "--stuck 20000" for a stuck tenant
 	@$(BIN)/python -m tests.storm $(STORM)
 
-docs: setup ## write docs/interoperability.md and docs/keys-accepted.md anew from what the tests see
+docs: setup ## write the generated pages and tables: interoperability, accepted keys, alarms
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.keys.page
+	$(BIN)/python -m tools.pages.alarms
 
 lint: setup ## ruff and mypy; the template's own lints are among the tests
 	$(BIN)/ruff check

@@ -80,7 +80,7 @@ def _attention(document: dict[str, Any]) -> list[str]:
     if count := document["held"]["count"]:
         found.append(f"{count} held: callseal held list, then callseal held show KEY.")
     if owed and owed > OWED_TOO_LONG:
-        found.append(f"A file is owed for {cell(owed)}: docs/operations.md, 'A file is owed'.")
+        found.append(f"A file is owed for {cell(owed)}: docs/operations.md, 'A file is stuck'.")
     if count := sum(document["dead_letters"].values()):
         found.append(f"{count} in the dead-letter queue: docs/operations.md, 'Dead letters'.")
     for tenant, count in (document["unfetched"] or {"by_tenant": {}})["by_tenant"].items():

@@ -223,7 +223,7 @@ def test_it_is_released_by_the_sweep_once_it_can_be_read(
         clock.pass_by(seconds=300)
         assert sweep(sweep_landing) == {"unreadable": 1}
         (line,) = (one for one in emitted(capsys) if "HeldFiles" in one)
-        assert (line["HeldFiles"], line["OwedFiles"]) == ([1], [0])
+        assert (line["HeldFiles"], line["PendingFiles"]) == ([1], [0])
         assert pump(cloud, encrypt_recording.lambda_handler) == 1
         assert waiting(cloud) == 0
         assert not [one for one in emitted(capsys) if "RecordingsHeld" in one]

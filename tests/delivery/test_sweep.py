@@ -404,9 +404,9 @@ def test_metrics_of_a_sweep(
 
     sweep(sweep_landing)
     (metrics,) = emitted(capsys)
-    assert (metrics["HeldFiles"], metrics["OwedFiles"], metrics["Stack"]) == ([1.0], [1.0], STACK)
+    assert (metrics["HeldFiles"], metrics["PendingFiles"], metrics["Stack"]) == ([1.0], [1.0], STACK)
     assert 7200 <= metrics["OldestHeldAge"][0] < 7260
-    assert 7200 <= metrics["OldestOwedAge"][0] < 7260
+    assert 7200 <= metrics["OldestPendingAge"][0] < 7260
 
     sweep(sweep_landing, "secret-changed")  # a part of landing is no picture of the whole
     assert emitted(capsys) == []

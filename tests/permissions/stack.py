@@ -21,20 +21,6 @@ from tests.support.stack import ARCHIVE, AUDIT, LANDING, REGION, SFTP, STACK
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 # The test stack has bucket names of its own; all other names are the template's.
 BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE, "AuditBucket": AUDIT}
-FUNCTIONS = {
-    "encrypt_recording": "EncryptRecordingFunction",
-    "recheck_delivery": "RecheckDeliveryFunction",
-    "sweep_landing": "SweepLandingFunction",
-    "check_keys": "CheckKeysFunction",
-    "prove_keys": "ProveKeysFunction",
-    "register_keys": "RegisterKeysFunction",
-    "authenticate_sftp": "AuthenticateSftpFunction",
-    "audit_sftp": "AuditSftpFunction",
-    "track_files": "TrackFilesFunction",
-    "watch_files": "WatchFilesFunction",
-    "lock_audit": "LockAuditFunction",
-    "reconcile_audit": "ReconcileAuditFunction",
-}
 # By type: the property that names a resource, and its ARN.
 _ARNS = {
     "AWS::DynamoDB::Table": ("TableName", "dynamodb", "table/{}"),
@@ -48,6 +34,16 @@ _ARNS = {
     "AWS::SQS::Queue": ("QueueName", "sqs", "{}"),
     "AWS::Transfer::Server": ("", "transfer", "server/{}"),
 }
+
+
+def functions_of(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return the logical ids of a translated template's functions by the names of their folders."""
+    resources = template["Resources"].items()
+    functions = [(name, one["Properties"]) for name, one in resources if one["Type"] == "AWS::Lambda::Function"]
+    return {each["Code"]["S3Key"].rpartition("/")[2]: name for name, each in functions}
+
+
+FUNCTIONS = functions_of(load_template(TEMPLATE, REGION))
 
 
 @dataclass(frozen=True)

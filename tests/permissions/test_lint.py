@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.permissions.stack import Deployed
+from tests.permissions.stack import FUNCTIONS, Deployed
 
 # By policy and finding: why it stays.
 KEY_POLICY, TRUST = "StackKey.KeyPolicy", "AssumeRolePolicyDocument"
@@ -49,21 +49,12 @@ WILDCARDS = {
     "sftp/*/key-check/*.txt.*": "any tenant's challenges",
     "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
     "tenants/*/settings": "any tenant's settings",
-    "log-group:/aws/lambda/callseal-test-encrypt-recording:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-recheck-delivery:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-sweep-landing:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-check-keys:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-prove-keys:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-register-keys:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-authenticate-sftp:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-audit-sftp:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-track-files:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-watch-files:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-lock-audit:*": "the streams of one log group",
-    "log-group:/aws/lambda/callseal-test-reconcile-audit:*": "the streams of one log group",
     "log-group:/aws/kinesisfirehose/callseal-test-audit:*": "the streams of one log group",
     "log-group:/callseal-test/sftp:*": "the streams of one log group",
     "log-group:/callseal-test/audit:*": "the streams of one log group",
+} | {
+    f"log-group:/aws/lambda/callseal-test-{function.replace('_', '-')}:*": "the streams of one log group"
+    for function in FUNCTIONS
 }
 
 
@@ -137,25 +128,11 @@ def test_no_statement_allows_by_what_it_leaves_out(stack: Deployed) -> None:
 
 def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) -> None:
     trusts = {name.partition(".")[0]: one for name, one in allowing(stack) if name.endswith(TRUST)}
+    services = {"AuditStreamRole": "firehose", "AuditRuleRole": "events", "SftpSessionRole": "transfer"} | {
+        stack.role(function).name: "lambda" for function in FUNCTIONS
+    }
     assert {name: (one["Principal"], one["Action"]) for name, one in trusts.items()} == {
-        name: ({"Service": f"{service}.amazonaws.com"}, "sts:AssumeRole")
-        for name, service in {
-            "EncryptRecordingRole": "lambda",
-            "SweepLandingRole": "lambda",
-            "CheckKeysRole": "lambda",
-            "ProveKeysRole": "lambda",
-            "RegisterKeysRole": "lambda",
-            "AuditStreamRole": "firehose",
-            "AuditRuleRole": "events",
-            "SftpSessionRole": "transfer",
-            "AuthenticateSftpRole": "lambda",
-            "AuditSftpRole": "lambda",
-            "RecheckDeliveryRole": "lambda",
-            "TrackFilesRole": "lambda",
-            "WatchFilesRole": "lambda",
-            "LockAuditRole": "lambda",
-            "ReconcileAuditRole": "lambda",
-        }.items()
+        name: ({"Service": f"{service}.amazonaws.com"}, "sts:AssumeRole") for name, service in services.items()
     }
 
 

@@ -9,14 +9,17 @@ from tests.permissions.needs import Need
 from tests.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
 from tests.support.stack import ARCHIVE, AUDIT, AUDIT_LOG, LANDING, REGION, SFTP, STACK
 
-ENCRYPT, RECHECK, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH, LOCK, RECONCILE = FUNCTIONS
+ENCRYPT, RECHECK, SWEEP = MOVERS = ("encrypt_recording", "recheck_delivery", "sweep_landing")
+CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
+LOGIN, LOG = "authenticate_sftp", "audit_sftp"
+TRACK, WATCH = FILES = ("track_files", "watch_files")
+LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
 # All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there,
 # and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
-FILES, TRAIL = (TRACK, WATCH), (LOCK, RECONCILE)
-MOVERS, KEYS, FRONT = (ENCRYPT, RECHECK, SWEEP), (CHECK, PROVE, REGISTER), (LOGIN, LOG, *FILES, *TRAIL)
-OTHERS = (ENCRYPT, RECHECK, SWEEP, CHECK, PROVE, REGISTER, LOGIN, LOG, TRACK, WATCH)
+ALL = tuple(FUNCTIONS)
+FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS))
+OTHERS = tuple(one for one in ALL if one not in TRAIL)
 EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
-ALL = (*MOVERS, *KEYS, *FRONT)
 WAV = "acme/2026/1_1.wav"
 CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
 

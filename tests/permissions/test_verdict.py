@@ -15,16 +15,6 @@ from tests.permissions.verdict import judge
 from tests.support.stack import LANDING, REGION, SFTP, STACK
 
 WAV = "acme/1_1.wav"
-QUEUES: dict[str, list[str]] = {
-    "CheckKeys": [],
-    "ProveKeys": ["KeyAnswerQueue"],
-    "RecheckDelivery": ["RecheckQueue"],
-    "RegisterKeys": ["KeyRegisterQueue"],
-    "TrackFiles": ["FileRegisterQueue"],
-    "WatchFiles": [],
-    "LockAudit": ["AuditLockQueue"],
-    "ReconcileAudit": [],
-}
 # Roles as small as can be, with calls that use each of their permissions.
 STATEMENTS: dict[str, list[dict[str, Any]]] = {
     "EncryptRecordingRole": [
@@ -43,15 +33,6 @@ STATEMENTS: dict[str, list[dict[str, Any]]] = {
         {"Sid": "Logs", "Effect": "Allow", "Resource": {"Fn::GetAtt": ["SweepLandingLogGroup", "Arn"]},
          "Action": ["logs:CreateLogStream", "logs:PutLogEvents"]},
     ],
-    **{
-        f"{name}Role": [
-            {"Sid": "Logs", "Effect": "Allow", "Resource": {"Fn::GetAtt": [f"{name}LogGroup", "Arn"]},
-             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"]},
-            *({"Sid": "Take", "Effect": "Allow", "Resource": {"Fn::GetAtt": [queue, "Arn"]},
-               "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]} for queue in queues),
-        ]
-        for name, queues in QUEUES.items()
-    },
 }  # fmt: skip
 PURGE = call("encrypt_recording", "s3", "DeleteObject", bucket=LANDING, key=WAV, if_match="*")
 KEY = call("sweep_landing", "secrets-manager", "GetSecretValue", name=f"{STACK}/tenants/acme/public-key")

@@ -37,6 +37,18 @@ STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 # https://docs.aws.amazon.com/transfer/latest/userguide/security-policies.html
 NEWEST_SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
+# What the dashboard searches for: the type, the property that names it, the dimension of that name, the schema of the
+# search, and metrics that must be among the results.
+SEARCHED = [
+    ("AWS::Lambda::Function", "FunctionName", "FunctionName", "AWS/Lambda,FunctionName",
+     {"Errors", "Throttles", "Duration", "ConcurrentExecutions"}),
+    ("AWS::SQS::Queue", "QueueName", "QueueName", "AWS/SQS,QueueName",
+     {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"}),
+    ("AWS::DynamoDB::Table", "TableName", "TableName", "AWS/DynamoDB,TableName,Operation", {"ThrottledRequests"}),
+    ("AWS::DynamoDB::Table", "TableName", "TableName", "AWS/DynamoDB,TableName", {"ConsumedWriteCapacityUnits"}),
+    ("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", "DeliveryStreamName",
+     "AWS/Firehose,DeliveryStreamName", {"DeliveryToS3.DataFreshness"}),
+]  # fmt: skip
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs/operations.md"
 
 
@@ -113,13 +125,18 @@ def what_could_be_delivered_can_be_rechecked(template: Template) -> None:
 
 
 def functions_that_run_again_anyway_are_not_retried(template: Template) -> None:
-    """Not so check_keys: a change is announced once, and its next run is a day away."""
+    """Every scheduled function but check_keys: a change is announced to it once, and its next run is a day away."""
     configured = {
         name: each["Properties"]["MaximumRetryAttempts"]
         for each in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
         for name in referred(each["Properties"]["FunctionName"])
     }
-    assert configured == {"SweepLandingFunction": 0, "WatchFilesFunction": 0}
+    rules = [each["Properties"] for each in of_type(template, "AWS::Events::Rule").values()]
+    scheduled = referred(
+        [target["Arn"] for rule in rules if "ScheduleExpression" in rule for target in rule["Targets"]]
+    )
+    assert scheduled >= {"SweepLandingFunction", "WatchFilesFunction", "ReconcileAuditFunction", "CheckKeysFunction"}
+    assert configured == dict.fromkeys(scheduled - {"CheckKeysFunction"}, 0)
 
 
 def one_policy_lets_services_write_logs_of_this_account(template: Template) -> None:
@@ -229,9 +246,19 @@ def metrics_pass_every_log_level(template: Template) -> None:
         assert function["Properties"]["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}, name
 
 
-def alarms_on(template: Template, queue: str, metric: str) -> list[Resource]:
+def watched(alarm: Resource) -> list[Resource]:
+    """Return what an alarm watches: the metrics of its expression, or itself, each with a name and dimensions."""
+    queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    return queries or [alarm]
+
+
+def alarms_on(template: Template, resource: str, metric: str) -> list[Resource]:
+    """Return the alarms that watch a metric of a queue or of a function."""
     alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
-    return [each for each in alarms if each["MetricName"] == metric and queue in referred(each["Dimensions"])]
+    return [
+        alarm for alarm in alarms
+        if any(one["MetricName"] == metric and resource in referred(one["Dimensions"]) for one in watched(alarm))
+    ]  # fmt: skip
 
 
 def dead_letter_queues(template: Template) -> set[str]:
@@ -263,6 +290,23 @@ def functions_that_break_or_are_refused_raise_an_alarm(template: Template) -> No
             assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold"), (name, metric)
 
 
+def sums_of_metrics_add_up_all_of_them(template: Template) -> None:
+    """An alarm takes 10 metrics; `+` takes a missing sample as 0, and SUM is not recommended in alarms.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    sums = [alarm["Metrics"] for alarm in alarms if "Metrics" in alarm]
+    assert sums
+    for total, *added in sums:
+        assert total["Expression"] == " + ".join(each["Id"] for each in added)
+        assert len(added) <= 10
+        assert total["ReturnData"] is True
+        assert {(each["MetricStat"]["Stat"], each["MetricStat"]["Period"], each["ReturnData"]) for each in added} == {
+            ("Sum", 300, False)
+        }
+
+
 def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     """A private key pasted; held for a day; owed for half an hour; slow; a key that is bad or runs out, or guessed at.
 
@@ -270,13 +314,13 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     news at all.
     """
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
-    ours = [each["Properties"] for each in alarms if each["Properties"]["Namespace"] == "Callseal"]
+    ours = [each["Properties"] for each in alarms if each["Properties"].get("Namespace") == "Callseal"]
     assert {
         (one["MetricName"], one.get("Statistic") or one["ExtendedStatistic"], one["Threshold"]) for one in ours
     } == {
         ("RecordingsHeld", "Sum", 0),
         ("OldestHeldAge", "Maximum", 24 * 3600),
-        ("OldestOwedAge", "Maximum", 30 * 60),
+        ("OldestPendingAge", "Maximum", 30 * 60),
         ("TenantsNewlyStuck", "Maximum", 0),
         ("SecondsToDelivery", "p99", 15 * 60),
         ("HeldFiles", "SampleCount", 1),
@@ -324,27 +368,87 @@ def alarms_notify_and_name_a_section_of_the_runbook(template: Template) -> None:
     assert {alarm["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}") for alarm in alarms.values()} == table
 
 
+def alarms_are_named_as_their_resource_and_their_function(template: Template) -> None:
+    """An alarm about one function, or about a queue that feeds it, begins with the function's name."""
+    names = {
+        name: each["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        for name, each in of_type(template, "AWS::CloudWatch::Alarm").items()
+    }
+    for name, alarm in names.items():
+        assert name == f"{alarm.title().replace('-', '')}Alarm"
+        functions = {
+            function
+            for one in watched(properties(template, name))
+            for resource in referred(one["Dimensions"])
+            for function in _served_by(template).get(resource, ())
+        }
+        if len(functions) == 1:
+            (function,) = functions
+            own = properties(template, function)["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+            assert alarm.startswith(f"{own}-"), f"{name} is about {function}"
+
+
+def _served_by(template: Template) -> dict[str, set[str]]:
+    """Map each function, each queue that feeds it and the dead letters of that queue to the function."""
+    served = {name: {name} for name in of_type(template, "AWS::Lambda::Function")}
+    rules = of_type(template, "AWS::Events::Rule").values()
+    shared = referred([target.get("DeadLetterConfig") for rule in rules for target in rule["Properties"]["Targets"]])
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        (queue,) = referred(mapping["Properties"]["EventSourceArn"])
+        dead_letters = referred(properties(template, queue)["RedrivePolicy"]) - shared
+        for name in {queue} | dead_letters:
+            served[name] = referred(mapping["Properties"]["FunctionName"])
+    return served
+
+
 def alarms_watch_metrics_that_are_emitted(template: Template) -> None:
     for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
-        dimensions = {each["Name"]: each["Value"] for each in alarm["Properties"]["Dimensions"]}
-        _is_emitted(name, alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"], dimensions, STACK_NAME)
+        for one in watched(alarm["Properties"]):
+            dimensions = {each["Name"]: each["Value"] for each in one["Dimensions"]}
+            _is_emitted(name, one["Namespace"], one["MetricName"], dimensions, STACK_NAME)
 
 
 def the_dashboard_shows_metrics_that_are_emitted(template: Template) -> None:
     shown = set()
     for widget in _widgets(template):
-        for row in widget["properties"].get("metrics", []):
-            names = [each for each in row if isinstance(each, str)]
-            if names:
-                dimensions = dict(zip(names[2::2], names[3::2], strict=True))
-                _is_emitted("Dashboard", *names[:2], dimensions, "${AWS::StackName}")
-                shown.add(names[1])
+        for names in _metric_rows(widget):
+            dimensions = dict(zip(names[2::2], names[3::2], strict=True))
+            _is_emitted("Dashboard", *names[:2], dimensions, "${AWS::StackName}")
+            shown.add(names[1])
     assert shown >= set(_metrics().UNITS)
+
+
+def the_dashboard_finds_every_function_table_queue_and_stream(template: Template) -> None:
+    """By a search for the stack's name, with which the names begin, in the dimension that has them."""
+    expressions = [
+        row[0]["expression"]
+        for widget in _widgets(template)
+        for row in widget["properties"].get("metrics", [])
+        if isinstance(row[0], dict)
+    ]
+    for kind, named, dimension, schema, metrics in SEARCHED:
+        for name in of_type(template, kind):
+            assert properties(template, name)[named]["Fn::Sub"].startswith("${AWS::StackName}-"), name
+        found = [each for each in expressions if each.startswith(f"SEARCH('{{{schema}}} ")]
+        assert all(f" {dimension}=${{AWS::StackName}}'" in each for each in found), dimension
+        assert metrics <= set(re.findall(r'MetricName="([A-Za-z0-9.]+)"', " ".join(found))), schema
 
 
 def the_dashboard_shows_every_alarm(template: Template) -> None:
     (shown,) = (set(widget["properties"]["alarms"]) for widget in _widgets(template) if widget["type"] == "alarm")
     assert shown == {f"${{{name}.Arn}}" for name in of_type(template, "AWS::CloudWatch::Alarm")}
+
+
+def _metric_rows(widget: Resource) -> Iterator[list[str]]:
+    """Yield the metrics of a widget, each a namespace, a name and dimensions; "." repeats the row before.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    before: list[str] = []
+    for row in widget["properties"].get("metrics", []):
+        if names := [each for each in row if isinstance(each, str)]:
+            before = [before[place] if each == "." else each for place, each in enumerate(names)]
+            yield before
 
 
 def _widgets(template: Template) -> list[Resource]:
@@ -432,6 +536,28 @@ def the_function_that_faces_the_internet_puts_no_event(template: Template) -> No
     statements = role_statements(template, "AuthenticateSftpRole")
     assert "events:PutEvents" not in {action for each in statements for action in as_list(each["Action"])}
     assert referred(properties(template, "AuditSftpFunction")["DeadLetterConfig"]) == {"AuditDeadLetterQueue"}
+
+
+def every_policy_statement_has_a_sid_of_its_own(template: Template) -> None:
+    """Tests and findings name a statement by it."""
+    for name, resource in template["Resources"].items():
+        for statements in _policies(resource.get("Properties", {})):
+            sids = [statement.get("Sid", "") for statement in statements]
+            assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids), name
+            assert len(set(sids)) == len(sids), name
+
+
+def _policies(value: Any) -> Iterator[list[Resource]]:
+    """Yield the statements of each policy document in a value, however deep."""
+    if isinstance(value, str) and value.startswith('{"Version"'):
+        value = json.loads(value)
+    if isinstance(value, list):
+        for each in value:
+            yield from _policies(each)
+    elif isinstance(value, dict) and "Statement" in value:
+        yield as_list(value["Statement"])
+    elif isinstance(value, dict):
+        yield from _policies(list(value.values()))
 
 
 def roles_name_what_they_may(template: Template) -> None:
@@ -568,11 +694,11 @@ def the_audit_stream_cannot_fail_in_silence(template: Template) -> None:
     from callseal.trail.objects import prefixes
 
     alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
-    watched = {
+    on_the_stream = {
         (one["MetricName"], one["Statistic"], one["ComparisonOperator"], one["Threshold"])
-        for one in alarms if "AuditStream" in referred(one["Dimensions"])
+        for one in alarms if "AuditStream" in referred(one.get("Dimensions"))
     }  # fmt: skip
-    assert watched == {
+    assert on_the_stream == {
         ("DeliveryToS3.DataFreshness", "Maximum", "GreaterThanThreshold", 15 * 60),
         ("DeliveryToS3.Success", "Average", "LessThanThreshold", 1),
         ("ThrottledRecords", "Sum", "GreaterThanThreshold", 0),

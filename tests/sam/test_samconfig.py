@@ -68,6 +68,12 @@ def test_a_developers_stack_has_no_sftp_server_that_costs_by_the_hour(template: 
     assert template["Parameters"]["SftpFront"]["Default"] == "transfer"
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_first_deploy_has_no_protected_tables(environment: str) -> None:
+    """A protected table would survive the rollback of a failed first deploy, and be in the way of the next one."""
+    assert overrides(environment)["TableDeletionProtection"] == "off"
+
+
 def test_prod_shows_its_changes_before_it_makes_them() -> None:
     assert config()["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 

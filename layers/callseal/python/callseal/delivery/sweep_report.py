@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from callseal.core.metrics import Metric
 
-# As the alarm on OldestOwedAge has it in template.yaml.
+# As the alarm on OldestPendingAge has it in template.yaml.
 STUCK = timedelta(minutes=30)
 PENDING = ("put_back", "pending", "waiting", "failed")
 
@@ -46,7 +46,7 @@ class SweepReport:
 
     def samples(self) -> Iterator[Metric]:
         """Return the metrics of a run over all of landing."""
-        for name, states in {"Held": ("held", "unreadable"), "Owed": PENDING}.items():
+        for name, states in {"Held": ("held", "unreadable"), "Pending": PENDING}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
             yield Metric(f"{name}Files", sum(self.counts[state] for state in states))
             yield Metric(f"Oldest{name}Age", oldest.total_seconds())

@@ -109,7 +109,7 @@ def _sftp(trial: Trial, wait: Wait, batch: str) -> subprocess.CompletedProcess[s
     front = _front(trial.stack)
     if not front:
         raise NotTriedError(
-            "The stack has no SFTP front (SftpFront=none; locally, no rclone or no .local/outputs.json)."
+            "The stack has no SFTP front (SftpFront=none; locally, no .local/outputs.json)."
         )
     options = {
         "BatchMode": "yes", "IdentitiesOnly": "yes", "IdentityAgent": "none", "ConnectTimeout": "15",

@@ -17,7 +17,7 @@ from localcloud.resources import create_resources
 from localcloud.resources.cloudformation import register_stack
 from localcloud.resources.context import Context
 from localcloud.runtime import FunctionRuntime
-from localcloud.sftp.front import HOST, SftpFront, find_rclone
+from localcloud.sftp.front import HOST, SftpFront
 from localcloud.stack import Created, Function, LeftOut, Rule, Stack
 from localcloud.state_folder import StateFolder
 from localcloud.template import load_template
@@ -55,7 +55,6 @@ class LocalCloud:
         self._state = StateFolder(state_dir or PROJECT / ".local")
         self._exits = contextlib.ExitStack()
         self._runtimes: dict[str, FunctionRuntime] = {}
-        self._sftp: SftpFront | None = None
 
     def __enter__(self) -> "LocalCloud":
         with contextlib.ExitStack() as exits:
@@ -134,7 +133,7 @@ class LocalCloud:
     def pids(self) -> list[int]:
         """List the processes of the local cloud that run now: moto's server and the functions."""
         functions = (pid for runtime in self._runtimes.values() for pid in runtime.pids())
-        return [self._moto.pid, *functions, *(self._sftp.pids() if self._sftp else [])]
+        return [self._moto.pid, *functions]
 
     def function_pids(self, logical_id: str) -> list[int]:
         """List the processes of one function."""
@@ -182,18 +181,13 @@ class LocalCloud:
     def _start_sftp(self, exits: contextlib.ExitStack) -> None:
         """Start what stands in for the template's SFTP server; its address joins the outputs."""
         for server in self._stack.sftp_servers:
-            rclone = find_rclone()
-            if not rclone:
-                self._stack.leave_out(server.logical_id, "there is no rclone on this machine: run `make setup`")
-                continue
             runtime = self._runtimes[self._logical_id(server.function_arn)]
             front = SftpFront(
-                server, rclone, self._state.path / "sftp", self.endpoint_url, self.region, runtime.invoke,
+                server, self._state.path / "sftp", self.endpoint_url, self.region, runtime.invoke,
                 self._moto.client("logs"), self._pump.deliver, self._pump.publish,
                 lambda line: self._state.log("SftpServer", line), self._sftp_port,
             )  # fmt: skip
             exits.callback(front.close)
-            self._sftp = front
             self._stack.outputs |= {"SftpHost": HOST, "SftpPort": str(front.port)}
 
     def _logical_id(self, function_arn: str) -> str:

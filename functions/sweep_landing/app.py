@@ -46,8 +46,6 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]
         parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, parts.sweep_memory, parts.clock, log
     )
     tenant = changed_tenant(event, env.tenants_prefix)
-    if tenant == "":
-        return {}  # another secret or parameter than a tenant's key or settings
     if tenant:
         swept = sweep.tenant(tenant)
     else:

@@ -94,8 +94,8 @@ class Demo:
         """Let the tenants fetch, each with an SSH key of its own."""
         self.screen.chapter(
             "The tenants fetch by SFTP",
-            "Each sent the public half of an SSH key. The identity function answers rclone here as it answers Transfer "
-            "Family in AWS, and its session policy holds each tenant to its own folder.",
+            "Each sent the public half of an SSH key. The identity function answers the local server as it answers "
+            "Transfer Family in AWS, and its session policy holds each tenant to its own folder.",
         )
         for tenant in self.tenants:
             self.operator.let_in(tenant, make_key(tenant.folder))

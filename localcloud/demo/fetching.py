@@ -43,7 +43,7 @@ def make_key(folder: Path) -> str:
 def fetch(cloud: LocalCloud, user: str, folder: Path) -> Fetched:
     """Fetch all that lies ready for a user, with the key of a folder; nothing where the key does not open it."""
     if "SftpPort" not in cloud.outputs:
-        raise FetchingError("The local cloud has no SFTP front: rclone is not on this machine. Run `make setup`.")
+        raise FetchingError("The local cloud has no SFTP front: the stack's parameter SftpFront is none.")
     into = folder / f"fetched-{user}"
     into.mkdir(exist_ok=True)
     by = _by_openssh if shutil.which("sftp") else _by_paramiko

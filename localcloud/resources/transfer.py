@@ -1,4 +1,4 @@
-"""SFTP servers of AWS Transfer Family, for which rclone stands in."""
+"""SFTP servers of AWS Transfer Family, in place of which `localcloud/sftp` serves."""
 
 from localcloud.errors import TemplateError
 from localcloud.properties import Properties
@@ -18,10 +18,10 @@ def make_server(context: Context, properties: Properties) -> Reference:
     if function_arn not in context.stack.functions:
         raise TemplateError(f"{logical_id}: it asks {function_arn or 'nobody'}, which is no function of this stack.")
     if identity:
-        identity.leave_out("SftpAuthenticationMethods", "rclone offers passwords too; the function refuses them")
+        identity.leave_out("SftpAuthenticationMethods", "the server offers passwords too; the function refuses them")
     protocol = properties.nested("ProtocolDetails")
     if protocol and protocol.require("SetStatOption") != "ENABLE_NO_OP":
-        # rclone accepts a change of a file's times, and does nothing.
+        # The local server accepts a change of a file's times, and does nothing.
         raise TemplateError(f"{logical_id}: the local cloud knows an SFTP server with SetStatOption ENABLE_NO_OP only.")
     (log_arn,) = properties.require("StructuredLogDestinations")
     server_id = f"s-local-{logical_id.lower()}"
@@ -34,5 +34,7 @@ def make_server(context: Context, properties: Properties) -> Reference:
 
 def _leave_out(properties: Properties) -> None:
     properties.leave_out("EndpointType", "the server listens on 127.0.0.1")
-    properties.leave_out("SecurityPolicyName", "rclone has algorithms of its own")
-    properties.leave_out("S3StorageOptions", "rclone lists in its own way")
+    properties.leave_out(
+        "SecurityPolicyName", "the server offers the AES ciphers and SHA-2 signatures of Transfer's newer policies"
+    )
+    properties.leave_out("S3StorageOptions", "the server lists without a cache")

@@ -1,9 +1,9 @@
-"""The SFTP front on one machine: what AWS Transfer Family is in AWS, made of rclone, for the same template.
+"""The SFTP front on one machine: serves what AWS Transfer Family serves in AWS, for the same template.
 
-    client -> relay -> rclone serve sftp -> S3 gate -> moto
-                            `-> ask.py -> logins -> authenticate_sftp (the template's own function)
+    client -> connection -> files -> object_reader -> bucket -> moto
+                  `-> logins -> authenticate_sftp (the template's own function)
 
-rclone speaks SFTP and knows no tenant. `logins.py` asks the identity function as Transfer does, compares keys as it
-does, and writes the log lines that it writes; `s3_gate.py` holds each session to the session policy that the function
-answered, request by request, as IAM does.
+asyncssh speaks SSH and SFTP. `logins.py` asks the identity function as Transfer does and compares keys as it does;
+`lines.py` has the log lines and events that Transfer writes; `bucket.py` checks each request to S3 against the session
+policy that the function answered, as IAM does.
 """

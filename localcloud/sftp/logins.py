@@ -1,87 +1,60 @@
-"""Logins: what AWS Transfer Family does with an identity function, done for rclone.
+"""Logins: what AWS Transfer Family does with an identity function.
 
 https://docs.aws.amazon.com/transfer/latest/userguide/custom-lambda-idp.html
 """
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from localcloud.runtime import Result
 from localcloud.sftp.policy import SessionPolicy
-from localcloud.sftp.server_log import ServerLog
-from localcloud.sftp.sessions import Connection, Session, Sessions
-from localcloud.stack import SftpServer
+from localcloud.sftp.sessions import Session
 
 Invoke = Callable[[Mapping[str, Any]], Result]
-Question = Mapping[str, str]
+Answer = Mapping[str, Any]
 
 
-class Logins:
-    """Answer rclone's questions: a backend for the session, or None."""
+@dataclass(frozen=True)
+class Login:
+    """An attempt to log in: with a public key (its Base64 text) or with a password."""
 
-    def __init__(
-        self, server: SftpServer, sessions: Sessions, invoke: Invoke, log: ServerLog, s3_url: str, region: str
-    ) -> None:
-        self._server, self._sessions, self._invoke, self._log = server, sessions, invoke, log
-        self._s3_url, self._region = s3_url, region
+    user: str
+    peer: str
+    session_id: str
+    public_key: str | None = None
+    password: str = ""
 
-    def answer(self, question: Question) -> dict[str, str] | None:
-        """Ask the identity function about a login, and compare the key as Transfer does."""
-        connection = self._sessions.connection(question.get("client_ip", ""))
-        if connection is None:
-            return None
-        connection.attempts += 1
-        told = self._ask(question, connection)
-        if not told.get("Role"):
-            self._refuse(question, connection, "The user is unrecognized")
-            return None
-        offered = question.get("public_key")
-        if offered is None or offered not in [key.split(" ")[1] for key in told["PublicKeys"]]:
-            self._refuse(question, connection, "None of the user's public keys is the one offered")
-            return None
-        session = _session(question["user"], told, connection)
-        self._sessions.prepare(connection, session)
-        return self._backend(session)
-
-    def _ask(self, question: Question, connection: Connection) -> Mapping[str, Any]:
-        event = {
-            "username": question.get("user", ""),
-            "password": question.get("pass", ""),
-            "protocol": "SFTP",
-            "serverId": self._server.server_id,
-            "sourceIp": connection.peer,
-        }
-        answer = self._invoke(event).payload
-        # A function that fails, or answers with something else, lets nobody in.
-        return answer if isinstance(answer, dict) else {}
-
-    def _refuse(self, question: Question, connection: Connection, message: str) -> None:
-        method = "publickey" if "public_key" in question else "password"
-        self._log.write(
-            "AUTH_FAILURE", method=method, user=question.get("user"), source_ip=connection.peer,
-            session_id=connection.id, message=message,
-        )  # fmt: skip
-
-    def _backend(self, session: Session) -> dict[str, str]:
-        """Configure rclone's S3 backend, to the gate and with this session's own access key."""
-        return {
-            "type": "s3",
-            "provider": "Other",
-            # With the slash rclone does not ask whether the folder is a file.
-            "_root": f"{session.bucket}/{session.home}/",
-            "endpoint": self._s3_url,
-            "region": self._region,
-            "access_key_id": session.access_key,
-            "secret_access_key": session.access_key,
-            "force_path_style": "true",
-            "no_check_bucket": "true",
-            "no_head": "true",
-            "list_version": "2",
-        }
+    @property
+    def method(self) -> str:
+        """SSH's name of the authentication method."""
+        return "password" if self.public_key is None else "publickey"
 
 
-def _session(user: str, told: Mapping[str, Any], connection: Connection) -> Session:
-    (home,) = json.loads(told["HomeDirectoryDetails"])
-    bucket, _, prefix = home["Target"].removeprefix("/").partition("/")
-    return Session(user, bucket, prefix, SessionPolicy(told["Policy"]), id=connection.id, peer=connection.peer)
+def question(login: Login, server_id: str) -> dict[str, str]:
+    """Return the event that the identity function gets."""
+    return {
+        "username": login.user,
+        "password": login.password,
+        "protocol": "SFTP",
+        "serverId": server_id,
+        "sourceIp": login.peer,
+    }
+
+
+def decide(login: Login, answer: Answer) -> Session | str:
+    """Return the session that the identity function's answer opens, or the reason against it."""
+    if not answer.get("Role"):
+        return "The user is unrecognized"
+    if login.public_key is None or login.public_key not in [key.split(" ")[1] for key in answer["PublicKeys"]]:
+        return "None of the user's public keys is the one offered"
+    (home,) = json.loads(answer["HomeDirectoryDetails"])
+    bucket, _, folder = home["Target"].removeprefix("/").partition("/")
+    return Session(login.user, bucket, folder, SessionPolicy(answer["Policy"]), login.session_id, login.peer)
+
+
+def ask(login: Login, server_id: str, invoke: Invoke) -> Session | str:
+    """Ask the identity function about a login; a function that fails, or answers something else, lets nobody in."""
+    answer = invoke(question(login, server_id)).payload
+    return decide(login, answer if isinstance(answer, dict) else {})

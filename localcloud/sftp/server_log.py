@@ -1,16 +1,17 @@
-"""The server's log: structured lines as AWS Transfer Family writes them, into the template's own log group.
+"""The server's log: structured lines in the template's own log group, one after the other."""
 
-https://docs.aws.amazon.com/transfer/latest/userguide/cw-structure-logs.html
-"""
-
+import asyncio
 import base64
 import gzip
 import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from localcloud.processes import LineSink
+from localcloud.sftp.lines import Line
 from localcloud.stack import SftpServer
 
 _STREAM = "sftp"
@@ -18,20 +19,29 @@ Deliver = Callable[[str, Mapping[str, Any], Mapping[str, Any]], None]
 
 
 class ServerLog:
-    """Write lines; `deliver` hands each to those who subscribe to the group."""
+    """Write lines to the log group and to `copy`; `deliver` hands each to the functions that subscribe to the group."""
 
-    def __init__(self, server: SftpServer, logs: Any, deliver: Deliver) -> None:
-        self._server, self._logs, self._deliver = server, logs, deliver
+    def __init__(self, server: SftpServer, logs: Any, deliver: Deliver, copy: LineSink) -> None:
+        self._server, self._logs, self._deliver, self._copy = server, logs, deliver, copy
+        # One thread keeps the lines in their order, and the event loop free of moto's answers.
+        self._writer = ThreadPoolExecutor(1, "sftp-log")
         logs.create_log_stream(logGroupName=server.log_group, logStreamName=_STREAM)
 
-    def write(self, activity: str, **members: Any) -> None:
-        """Write a line; members that are None are left out, and underscores are hyphens."""
-        named = {name.replace("_", "-"): value for name, value in members.items() if value is not None}
-        line = {"activity-type": activity, "resource-arn": self._server.arn, **named}
-        moment = int(time.time() * 1000)
-        entry = {"timestamp": moment, "message": json.dumps(line)}
+    def write(self, line: Line) -> "asyncio.Future[None]":
+        """Write a line after those before it; the result is there once it is written and handed over."""
+        return asyncio.wrap_future(self._writer.submit(self._write, line))
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.shutdown()
+
+    def _write(self, line: Line) -> None:
+        whole = {"resource-arn": self._server.arn, **line}
+        text = json.dumps(whole)
+        entry = {"timestamp": int(time.time() * 1000), "message": text}
+        self._copy(text)
         self._logs.put_log_events(logGroupName=self._server.log_group, logStreamName=_STREAM, logEvents=[entry])
-        self._deliver(self._server.log_group, line, subscription_event(self._server.log_group, entry))
+        self._deliver(self._server.log_group, whole, subscription_event(self._server.log_group, entry))
 
 
 def subscription_event(group: str, entry: Mapping[str, Any]) -> dict[str, Any]:

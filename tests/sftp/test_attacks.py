@@ -53,7 +53,7 @@ def test_up_is_nowhere_but_its_own_root(stocked: Front) -> None:
         assert sftp.listdir("..") == ["in"]
 
 
-# What is tried, and what the gate sees of it: method and key of the request that the session policy refuses.
+# What is tried, and the request that it becomes: method and key of the request that the session policy refuses.
 REFUSED = {
     "an upload": ("put mine", "PUT", "acme/mine"),
     "an upload beside its files": ("put mine in/b.wav.p7m", "PUT", "acme/in/b.wav.p7m"),
@@ -102,7 +102,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize("what", HARMLESS)
 def test_what_s3_does_not_have_changes_nothing(stocked: Front, what: str) -> None:
-    """rclone refuses links itself, and takes chmod and mkdir for nothing; no request goes out that could be refused."""
+    """The local front refuses links and rmdir itself, and accepts chmod and mkdir without effect."""
     before = stocked.delivered()
     done = stocked.sftp(f"{HARMLESS[what]}\n")
     assert done.returncode == (0 if what in ("chmod", "a folder") else 1)
@@ -194,7 +194,7 @@ def test_a_key_from_elsewhere_opens_nothing(stocked: Front) -> None:
 
 
 def test_a_key_that_is_taken_away_opens_nothing_from_then_on(stocked: Front) -> None:
-    """rclone would remember a good key for five minutes: the relay makes it ask each time."""
+    """The server asks the identity function at each login: it remembers no key."""
     assert stocked.sftp("ls\n").returncode == 0
     stocked.let_in("acme", stocked.public("successor"))
     assert stocked.sftp("ls\n").returncode == 255

@@ -108,9 +108,7 @@ def _sftp(trial: Trial, wait: Wait, batch: str) -> subprocess.CompletedProcess[s
     """Run a line of commands; raise NotTriedError without a front, CheckFailedError if the server does not answer."""
     front = _front(trial.stack)
     if not front:
-        raise NotTriedError(
-            "The stack has no SFTP front (SftpFront=none; locally, no rclone or no .local/outputs.json)."
-        )
+        raise NotTriedError("The stack has no SFTP front (SftpFront=none; locally, no .local/outputs.json).")
     options = {
         "BatchMode": "yes", "IdentitiesOnly": "yes", "IdentityAgent": "none", "ConnectTimeout": "15",
         # The host key is met for the first time, and what is fetched opens for the canary alone.

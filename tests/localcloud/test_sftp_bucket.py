@@ -1,21 +1,19 @@
-"""The gate in front of S3: the policy that the identity function answers, on the requests that a server could make."""
+"""A session's requests to S3, held to the policy that the identity function answers."""
 
 from __future__ import annotations
 
-import http.client
+import asyncio
 import json
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
 from callseal.sftp.session import SessionSettings, session_policy
 from localcloud.moto_process import MotoProcess
+from localcloud.sftp.bucket import Bucket
 from localcloud.sftp.policy import Access, SessionPolicy
-from localcloud.sftp.s3_gate import S3Gate, Watcher
-from localcloud.sftp.s3_requests import accesses, parse_request
-from localcloud.sftp.sessions import Connection, Session, Sessions
-from tests.localcloud.support import eventually
+from localcloud.sftp.s3_requests import S3Request, accesses, parse_request
+from localcloud.sftp.sessions import Session
 
 BUCKET = "sftp"
 SETTINGS = SessionSettings(
@@ -121,33 +119,6 @@ def test_a_policy_beyond_this_evaluation_is_refused(strange: dict[str, object]) 
         SessionPolicy(json.dumps({"Statement": statement}))
 
 
-class Tried:
-    """The gate in front of moto, with one session, and what its watcher was told."""
-
-    def __init__(self, moto: MotoProcess) -> None:
-        self.told: list[tuple[str, str, str]] = []
-        self.sessions, self.connection = Sessions(), Connection("127.0.0.1")
-        self.session = Session("acme", BUCKET, "acme", policy())
-        self.sessions.connected("127.64.0.1", self.connection)
-        self.sessions.prepare(self.connection, self.session)
-        watcher = Watcher(
-            lambda _, request: self.told.append(("refused", request.method, request.key)),
-            lambda _, request, size, etag: self.told.append(("read", str(size), request.key)),
-        )
-        self.gate = S3Gate(moto.endpoint_url, self.sessions, watcher)
-
-    def ask(self, method: str, key: str, access_key: str | None = None, **headers: str) -> tuple[int, bytes]:
-        address = urlsplit(self.gate.url)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
-        signed = f"AWS4-HMAC-SHA256 Credential={access_key or self.session.access_key}/20261124/eu/s3/aws4_request"
-        connection.request(method, f"/{BUCKET}/{key}", headers={"Authorization": signed, **headers})
-        answer = connection.getresponse()
-        try:
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-
 @pytest.fixture(scope="module")
 def moto() -> Iterator[MotoProcess]:
     process = MotoProcess(0, "eu-north-1", lambda _: None)
@@ -159,33 +130,35 @@ def moto() -> Iterator[MotoProcess]:
     process.close()
 
 
-@pytest.fixture
-def tried(moto: MotoProcess) -> Iterator[Tried]:
-    one = Tried(moto)
-    yield one
-    one.gate.close()
+def test_what_the_policy_does_not_allow_never_reaches_s3_and_is_reported(moto: MotoProcess) -> None:
+    reported: list[tuple[str, str]] = []
 
+    async def on_refused(request: S3Request) -> None:
+        reported.append((request.method, request.key))
 
-def test_a_file_was_read_when_its_last_byte_was_sent(tried: Tried) -> None:
-    assert tried.ask("HEAD", "acme/a.wav")[0] == 200
-    assert tried.ask("GET", "acme/a.wav", Range="bytes=0-8") == (206, b"012345678")
-    assert tried.told == []
-    assert tried.ask("GET", "acme/a.wav", Range="bytes=6-") == (206, b"6789")
-    assert tried.ask("GET", "acme/a.wav") == (200, b"0123456789")
-    # Told when all is sent, so a client may have it a moment before.
-    eventually(lambda: tried.told == [("read", "4", "acme/a.wav"), ("read", "10", "acme/a.wav")])
+    async def attempts() -> None:
+        bucket = Bucket(Session("acme", BUCKET, "acme", policy()), moto.endpoint_url, "eu-north-1", on_refused)
+        for attempt in (
+            bucket.get("nordlys/a.wav"),
+            bucket.head("nordlys/a.wav"),
+            anext(bucket.pages("nordlys/")),
+            bucket.put("acme/a.wav", b"mine"),
+            bucket.check_put("acme/a.wav"),
+            bucket.copy("acme/a.wav", "acme/b.wav"),
+            bucket.delete("acme/a.wav"),
+        ):
+            with pytest.raises(PermissionError):
+                await attempt
+        assert (await bucket.get("acme/a.wav"))["Body"].read() == b"0123456789"
+        assert (await bucket.get("acme/a.wav", offset=6))["Body"].read() == b"6789"
 
-
-def test_what_the_policy_does_not_allow_never_reaches_s3_and_is_told(tried: Tried) -> None:
-    status, body = tried.ask("GET", "nordlys/a.wav")
-    assert (status, b"AccessDenied" in body, b"0123" in body) == (403, True, False)
-    assert tried.ask("DELETE", "acme/a.wav")[0] == 403
-    assert tried.ask("GET", "acme/a.wav")[0] == 200
-    assert tried.told[:2] == [("refused", "GET", "nordlys/a.wav"), ("refused", "DELETE", "acme/a.wav")]
-
-
-def test_a_session_ends_with_its_connection(tried: Tried) -> None:
-    assert tried.ask("GET", "acme/a.wav", access_key="ASIA0123456789")[0] == 403
-    tried.sessions.disconnected("127.64.0.1")
-    assert tried.ask("GET", "acme/a.wav")[0] == 403
-    assert tried.told == []
+    asyncio.run(attempts())
+    assert reported == [
+        ("GET", "nordlys/a.wav"),
+        ("HEAD", "nordlys/a.wav"),
+        ("GET", ""),
+        ("PUT", "acme/a.wav"),
+        ("PUT", "acme/a.wav"),
+        ("PUT", "acme/b.wav"),
+        ("DELETE", "acme/a.wav"),
+    ]

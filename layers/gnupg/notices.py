@@ -1,7 +1,7 @@
-"""Copy the copyright notices of what the layer carries: GnuPG is GPL-3, its libraries LGPL and others.
+"""Copy the copyright notices of the layer's files: GnuPG is GPL-3, its libraries are LGPL and others.
 
-Where the distribution keeps them: Debian in /usr/share/doc/<package>/copyright, with the licences' texts in
-/usr/share/common-licenses; Fedora's kind in /usr/share/licenses/<package>.
+Debian keeps notices in /usr/share/doc/<package>/copyright, and the texts of licences in /usr/share/common-licenses.
+Fedora and its relatives keep notices in /usr/share/licenses/<package>.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COMMON_LICENSE = re.compile(r"/usr/share/common-licenses/[A-Za-z]+(?:-[\d.]*\d)?
 
 
 def copy_notices(files: list[Path], layer: Path) -> list[str]:
-    """Copy the notice of each file's package into share/doc; return the names of the files for which none was found."""
+    """Copy the notice of each file's package into share/doc. Return the names of the files without a notice."""
     notices = {file: find_notices(package_of(file)) for file in files}
     for found in notices.values():
         for notice in found:
@@ -28,9 +28,9 @@ def copy_notices(files: list[Path], layer: Path) -> list[str]:
 
 @cache
 def package_of(file: Path) -> str:
-    """Name the package that owns a file; "" where neither dpkg nor rpm knows it."""
+    """Return the package that owns a file, or "" if neither dpkg nor rpm knows it."""
     file = file.resolve()
-    # By pattern, for dpkg may have registered /usr/lib/x as /lib/x.
+    # A pattern, because dpkg may have registered /usr/lib/x as /lib/x.
     for line in output_of(["dpkg", "-S", f"*/{file.name}"]).splitlines():
         package, _, owned = line.partition(": ")
         if Path(owned).resolve() == file:
@@ -39,7 +39,7 @@ def package_of(file: Path) -> str:
 
 
 def version_of(package: str) -> str:
-    """Return a package's version as the distribution writes it; "" where neither dpkg nor rpm knows it."""
+    """Return a package's version as the distribution writes it, or "" if neither dpkg nor rpm knows it."""
     if not package:
         return ""
     return output_of(["dpkg-query", "-W", "-f", "${Version}", package]) or output_of(
@@ -48,7 +48,7 @@ def version_of(package: str) -> str:
 
 
 def output_of(command: list[str]) -> str:
-    """Return what a command prints; "" where it fails or does not exist."""
+    """Return a command's output, or "" if it fails or does not exist."""
     if not shutil.which(command[0]):
         return ""
     ran = subprocess.run(command, capture_output=True, text=True)
@@ -56,7 +56,7 @@ def output_of(command: list[str]) -> str:
 
 
 def find_notices(package: str) -> list[Path]:
-    """Find a package's notices on this machine."""
+    """Return the files with a package's notices on this machine."""
     if not package:
         return []
     candidates = [DOC / package / "copyright", *sorted((RPM_LICENSES / package).glob("*"))]
@@ -64,7 +64,7 @@ def find_notices(package: str) -> list[Path]:
 
 
 def copy_notice(notice: Path, layer: Path) -> None:
-    """Copy a notice, and the text of each licence that it refers to."""
+    """Copy a notice, and the text of each licence in /usr/share/common-licenses that it refers to."""
     referred = {Path(name) for name in COMMON_LICENSE.findall(notice.read_text(errors="replace"))}
     copy_text(notice, layer / "share/doc" / notice.parent.name / notice.name)
     for text in referred:
@@ -73,6 +73,6 @@ def copy_notice(notice: Path, layer: Path) -> None:
 
 
 def copy_text(source: Path, target: Path) -> None:
-    """Copy a file into a folder that may not be there yet."""
+    """Copy a file. Its folder is created if necessary."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)

@@ -74,7 +74,7 @@ def fingerprint(tenant: X509Tenant | OpenPgpTenant) -> str:
 
 REJECTED: dict[str, tuple[str, str]] = {
     "KeyTooWeak": ("rsa1024", "1024 bits, too weak"),
-    "KeyExpired": ("expired", "ran out on"),
+    "KeyExpired": ("expired", "expired on"),
     "KeyUnreadable": ("", "cannot be read"),
 }
 

@@ -29,7 +29,7 @@ REFUSALS = {
     "the key is disabled": (400, "KMS.DisabledException", "Enable the key"),
     "the key will be deleted": (400, "KMS.KMSInvalidStateException", "Enable the key"),
     "the key is gone": (400, "KMS.NotFoundException", "Enable the key"),
-    "a key of the uploader's own": (400, "InvalidRequest", "a key of the uploader's own (SSE-C)"),
+    "a key of the uploader's own": (400, "InvalidRequest", "the uploader's own key (SSE-C)"),
     "an archive": (403, "InvalidObjectState", "Restore it in S3"),
 }
 PASSING = {
@@ -92,7 +92,7 @@ def test_a_file_is_held_when_s3_refuses_to_read_it(
     message = assert_held(cloud)["message"]
     assert code in message
     assert what in message
-    assert "land it again" in message
+    assert "upload it again" in message
 
 
 @pytest.mark.parametrize("settings", [SEALED, PLAIN], ids=["sealed", "plain"])

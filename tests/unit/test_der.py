@@ -121,7 +121,7 @@ def test_split_of_anything_fills_the_data_or_is_a_value_error(data: bytes) -> No
     try:
         found = der.split(data)
     except ValueError as error:
-        assert re.search("longer than what it stands in", str(error))
+        assert re.search("longer than its container", str(error))
         return
     assert b"".join(one.encoded for one in found) == data
 

@@ -91,7 +91,7 @@ def test_a_proper_key_names_tenant_and_format(key: str, tenant: str, kind: str) 
 )
 def test_a_key_without_a_tenant_is_unsupported(key: str) -> None:
     assert tenant_of(key) is None
-    with pytest.raises(HeldError, match="its first folder is no tenant's name") as held:
+    with pytest.raises(HeldError, match="its first folder is not a tenant name") as held:
         parse_landing_key(key)
     assert held.value.reason is Reason.UNSUPPORTED_FILE
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_delivered_is_unsupported_and_says_why(key: str, why: str
     with pytest.raises(HeldError, match=re.escape(why)) as held:
         parse_landing_key(key)
     assert held.value.reason is Reason.UNSUPPORTED_FILE
-    assert "Land it again under <tenant>/<path>/<name>.<wav|mp3|xml>" in str(held.value)
+    assert "Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml>" in str(held.value)
     # A tenant that can be named is named all the same: the audit event has it.
     assert tenant_of(key) == "acme"
 

@@ -74,22 +74,22 @@ def web_key(**members: str) -> str:
 
 PGP = openpgp_tenant
 WRONG = {
-    "SSH, RSA": (lambda: ssh_key("rsa")[0], "it is a public key for SSH, which can sign in and not encrypt"),
+    "SSH, RSA": (lambda: ssh_key("rsa")[0], "it is a public key for SSH, which is for logins and not for encryption"),
     "SSH, Ed25519": (lambda: ssh_key("ed25519")[0], "it is a public key for SSH"),
     "SSH, ECDSA": (lambda: ssh_key("ecdsa")[0], "it is a public key for SSH"),
-    "SSH, RFC 4716": (lambda: ssh_key("rsa")[1], "a part of it is a public key for SSH"),
-    "SSH, RFC 4716, in the case": (lambda: case("ssh2.asc"), "a part of it is a public key for SSH"),
+    "SSH, RFC 4716": (lambda: ssh_key("rsa")[1], "a part of the text is a public key for SSH"),
+    "SSH, RFC 4716, in the case": (lambda: case("ssh2.asc"), "a part of the text is a public key for SSH"),
     "SSH, RFC 4716, beside a certificate": (
-        lambda: x509_tenant().public_text + ssh_key("rsa")[1], "a part of it is a public key for SSH",
+        lambda: x509_tenant().public_text + ssh_key("rsa")[1], "a part of the text is a public key for SSH",
     ),
-    "a signed mail, in the case": (lambda: case("clearsigned.asc"), "a key inside of a signed mail"),
+    "a signed mail, in the case": (lambda: case("clearsigned.asc"), "a key inside a signed mail"),
     "a signed mail": (
         lambda: by_gpg("--clearsign", data=PGP("cv25519").public_text.encode()).decode(),
-        "a key inside of a signed mail",
+        "a key inside a signed mail",
     ),
     "a signed mail with a certificate": (
         lambda: by_gpg("--clearsign", data=x509_tenant().public_text.encode()).decode(),
-        "a key inside of a signed mail",
+        "a key inside a signed mail",
     ),
     "an encrypted message": (
         lambda: by_gpg("--armor", *to_the_tenant(), "--encrypt", data=b"x").decode(), "an encrypted message, not a key",
@@ -99,7 +99,7 @@ WRONG = {
     ),
     "a detached signature": (lambda: by_gpg("--armor", "--detach-sign").decode(), "a signature, not a key"),
     "a detached signature, binary": (lambda: by_gpg("--detach-sign").decode("latin-1"), "a signature, not a key"),
-    "a revocation certificate": (revocation, "without the key that it is about"),
+    "a revocation certificate": (revocation, "without its key"),
     "an OpenPGP key, binary": (lambda: by_gpg("--export").decode("latin-1"), "an OpenPGP key in binary form"),
     "PKCS#12": (lambda: store().decode("latin-1"), "a PKCS#12 file (.p12, .pfx) in binary form"),
     "PKCS#12 in base64": (lambda: encoded(store()), "a PKCS#12 file (.p12, .pfx) without its BEGIN and END lines"),
@@ -112,7 +112,7 @@ WRONG = {
     "PKCS#7": (lambda: bundle(), "a PKCS#7 bundle. Ask the tenant for its own certificate"),
     "S/MIME": (smime, "an S/MIME mail"),
     "a trusted certificate": (
-        lambda: openssl("x509", "-in", x509_tenant().certificate, "-trustout").decode(), "that openssl alone reads",
+        lambda: openssl("x509", "-in", x509_tenant().certificate, "-trustout").decode(), "that only openssl reads",
     ),
     "a CRL": (lambda: armour("X509 CRL", b"x"), "a list of revoked certificates"),
     "age": (lambda: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n", "a public key for age"),
@@ -124,7 +124,7 @@ WRONG = {
     "a web page": (lambda: "<!DOCTYPE html>\n<html><title>Search results</title></html>", "a web page"),
     "XML": (
         lambda: f"<KeyInfo><ds:X509Certificate>{encoded(certificate_der())}</ds:X509Certificate></KeyInfo>",
-        "a certificate inside of XML",
+        "a certificate inside XML",
     ),
     "XML without a certificate": (
         lambda: "<RSAKeyValue><Modulus>AQAB</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>",
@@ -135,7 +135,7 @@ WRONG = {
     "a fingerprint in groups": (lambda: "AB12 34CD 5678 90EF 1234  5678 90AB CDEF 1234 5678", "only a fingerprint"),
     "a fingerprint with colons": (lambda: ":".join(["AB"] * 32), "only a fingerprint or a key id"),
     "a key id": (lambda: "0x1234567890ABCDEF", "only a fingerprint or a key id"),
-    "an address": (lambda: "https://keys.example.org/vks/v1/by-fingerprint/AB12\n", "only an address"),
+    "an address": (lambda: "https://keys.example.org/vks/v1/by-fingerprint/AB12\n", "only a web address"),
     "nothing": (lambda: " \n", "it is empty"),
     "JSON's line ends": (lambda: json.dumps(x509_tenant().public_text), "its line ends are the two characters \\n"),
     "JSON's line ends, OpenPGP": (lambda: json.dumps(PGP("cv25519").public_text), "its line ends are the two"),

@@ -180,7 +180,7 @@ def test_a_subkey_made_in_the_future_is_not_yet_valid() -> None:
 
 def test_a_revoked_key_is_held_even_when_it_has_expired_too() -> None:
     for key in (Key().add().revoke(), Key(expires="30d", days=-100).add(days=-100).revoke()):
-        assert_held(key.text, Reason.KEY_REVOKED, key.fingerprint, "is revoked", "successor")
+        assert_held(key.text, Reason.KEY_REVOKED, key.fingerprint, "is revoked", "a new key")
 
 
 def test_a_key_whose_subkey_is_revoked_is_held() -> None:
@@ -294,7 +294,7 @@ def test_a_private_key_that_hides_behind_a_public_label_is_seen() -> None:
     (secret_subkey,) = [packet for tag, packet in packets_of(secret) if tag == 7]
     mixed = b"".join(packet for _, packet in public) + secret_subkey
     for data in (secret, subkeys, good().data + secret, secret + good().data, mixed):
-        assert_held(armour(LABEL, data), Reason.KEY_IS_PRIVATE, "burnt")
+        assert_held(armour(LABEL, data), Reason.KEY_IS_PRIVATE, "compromised")
         assert_held(good().text + armour(LABEL, data), Reason.KEY_IS_PRIVATE)
 
 
@@ -324,8 +324,8 @@ def test_a_damaged_armour_is_unreadable() -> None:
 
 def test_a_truncated_block_holds_also_after_a_good_one() -> None:
     for cut in (good().text[:-40], good().text[:100], f"-----BEGIN {LABEL}-----"):
-        assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not pair up")
-        assert_held(good().text + cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not pair up")
+        assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
+        assert_held(good().text + cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
 
 
 def test_a_key_cut_off_inside_its_frame_is_unreadable() -> None:
@@ -388,7 +388,7 @@ def test_a_key_of_another_version_is_unreadable_and_says_so(version: int) -> Non
 
 @pytest.mark.parametrize("label", ["PGP MESSAGE", "PGP SIGNATURE", "PGP SIGNED MESSAGE"])
 def test_another_block_of_pgps_is_unreadable_and_named(label: str) -> None:
-    assert_held(armour(label, good().data), Reason.KEY_UNREADABLE, f"a block of it is a '{label}'")
+    assert_held(armour(label, good().data), Reason.KEY_UNREADABLE, f"it has a block '{label}'")
 
 
 def test_a_binary_export_is_told_to_be_armoured() -> None:

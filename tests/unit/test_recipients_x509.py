@@ -194,7 +194,7 @@ def test_a_certificate_counts_from_its_first_to_its_last_second() -> None:
     assert fingerprints(text, first) == fingerprints(text, last) == [name]
     late, early = last + timedelta(seconds=1), first - timedelta(seconds=1)
     assert_held(
-        text, Reason.KEY_EXPIRED, name, f"ran out on {last:%Y-%m-%d}", "Ask the tenant for its successor", now=late
+        text, Reason.KEY_EXPIRED, name, f"expired on {last:%Y-%m-%d}", "Ask the tenant for a new certificate", now=late
     )
     assert_held(text, Reason.KEY_NOT_YET_VALID, name, f"valid only from {first:%Y-%m-%d %H:%M} UTC", "Wait", now=early)
 
@@ -283,9 +283,9 @@ def test_one_key_with_several_faults_has_the_first_reason(folder: Path) -> None:
 def test_a_truncated_certificate_holds_also_after_good_ones() -> None:
     text = good().public_text
     for cut in (text[:-30], text[: len(text) // 2], text[:40], "-----BEGIN CERTIFICATE-----"):
-        assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not pair up")
-        assert_held(text + cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not pair up")
-        assert_held(cut + text, Reason.KEY_UNREADABLE, "BEGIN and END lines do not pair up")
+        assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
+        assert_held(text + cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
+        assert_held(cut + text, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
 
 
 def test_a_certificate_with_a_piece_missing_or_a_letter_too_many_is_damaged() -> None:
@@ -338,8 +338,8 @@ def wrong_texts() -> dict[str, tuple[str, str]]:
         "a bare key": (public, "it is a bare public key without a certificate"),
         "a bare RSA key": (rsa_public, "it is a bare public key without a certificate"),
         "a bare key after a good one": (tenant.public_text + public, "it is a bare public key without a certificate"),
-        "a trusted certificate": (trusted, "a block of it is a 'TRUSTED CERTIFICATE'"),
-        "PKCS#7": (pkcs7, "a block of it is a 'PKCS7'"),
+        "a trusted certificate": (trusted, "it has a block 'TRUSTED CERTIFICATE'"),
+        "PKCS#7": (pkcs7, "it has a block 'PKCS7'"),
         "too much": (tenant.public_text + "x" * 2**20, "it is longer than 1,048,576 bytes"),
         "too much in bytes": (tenant.public_text + "æ" * 2**19, "it is longer than 1,048,576 bytes"),
         "a whole library": (tenant.public_text * 1000, "it is longer than 1,048,576 bytes"),
@@ -395,7 +395,7 @@ def test_a_private_key_is_refused_aloud_and_never_repeated(name: str) -> None:
     texts = private_texts()
     assert list(texts) == PRIVATE
     sentence = assert_held(
-        texts[name], Reason.KEY_IS_PRIVATE, "PRIVATE key, which must never leave the tenant", "burnt"
+        texts[name], Reason.KEY_IS_PRIVATE, "PRIVATE key, which must never leave the tenant", "compromised"
     )
     for line in texts[name].splitlines():
         assert len(line) < 16 or line not in sentence

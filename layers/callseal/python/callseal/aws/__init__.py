@@ -1,1 +1,1 @@
-"""The thin shell: small modules that talk to one AWS service each, with a client that is handed to them."""
+"""The thin shell: small modules that each call one AWS service, with a client that they get as an argument."""

@@ -1,4 +1,4 @@
-"""The audit bus: events go out, and only those that EventBridge has accepted count."""
+"""The audit bus: puts events on EventBridge, and fails for each event that EventBridge did not accept."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ MAX_ENTRIES = 10
 
 
 class AuditBus:
-    """Puts audit events on a bus of EventBridge; safe to use from several threads, whose events go out together.
+    """Puts audit events on an EventBridge bus. Thread-safe: several threads' events share a request.
 
-    A request carries events of one kind. A role's policy allows kinds by `events:detail-type`, which AWS documents as a
-    single value: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
+    The events of a request have one detail type. A role's policy allows detail types by the condition key
+    `events:detail-type`, which AWS documents as a single value:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
     """
 
     def __init__(self, events: EventBridgeClient, name: str, window: BatchWindow) -> None:
-        """Take the client, the bus's name or ARN, and where those who work at once wait for each other."""
+        """`name` is the bus's name or ARN. `window` makes threads that work at the same time share requests."""
         self._events = events
         self._name = name
-        self._gathering = RequestBatcher(self._put, MAX_ENTRIES, window)
+        self._batcher = RequestBatcher(self._put, MAX_ENTRIES, window)
 
     def put(self, event: AuditEvent) -> None:
-        """Put an event; raises TransientError where it was not accepted."""
-        self._gathering.put(event)
+        """Put an event. Raises TransientError if it was not accepted."""
+        self._batcher.put(event)
 
     def put_all(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
-        """Put events in as few requests as possible; return an error for each that was not accepted, else None."""
+        """Put events in few requests. Return a list with None for each accepted event, and an error for any other."""
         outcomes: list[Exception | None] = []
         for first in range(0, len(events), MAX_ENTRIES):
             chunk = events[first : first + MAX_ENTRIES]
@@ -50,9 +51,9 @@ class AuditBus:
         return outcomes
 
     def _put(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
-        """Put events, kind by kind: a kind that cannot be put fails no other."""
+        """Put events, one detail type after the other, so that a type that fails does not affect the others."""
         kinds = dict.fromkeys(event.detail_type for event in events)
-        errors = {kind: iter(self._try([one for one in events if one.detail_type == kind])) for kind in kinds}
+        errors = {kind: iter(self._try([event for event in events if event.detail_type == kind])) for kind in kinds}
         return [next(errors[event.detail_type]) for event in events]
 
     def _try(self, events: Sequence[AuditEvent]) -> Sequence[Exception | None]:
@@ -62,13 +63,16 @@ class AuditBus:
             return [exc] * len(events)
 
     def _put_one_kind(self, events: Sequence[AuditEvent]) -> list[Exception | None]:
-        """Put events, those that were refused up to three times. PutEvents answers 200 even where it took nothing."""
+        """Put events, and repeat the rejected ones: three attempts in all.
+
+        PutEvents returns status 200 even if it accepted no event.
+        """
         refused = dict.fromkeys(range(len(events)), "")
         for attempt in range(1, TRIES + 1):
             with calling("Putting the audit event"):
                 answer = self._events.put_events(Entries=[self._entry(events[index]) for index in refused])
-            told = zip(refused, answer["Entries"], strict=True)
-            refused = {index: entry.get("ErrorCode", "unknown") for index, entry in told if not entry.get("EventId")}
+            entries = zip(refused, answer["Entries"], strict=True)
+            refused = {index: entry.get("ErrorCode", "unknown") for index, entry in entries if not entry.get("EventId")}
             if not refused:
                 break
             time.sleep(PAUSE_SECONDS * attempt)
@@ -84,4 +88,4 @@ class AuditBus:
 
 
 def _error(code: str) -> TransientError:
-    return TransientError(f"The audit bus refused the event {TRIES} times: {code}.")
+    return TransientError(f"The audit bus rejected the event {TRIES} times: {code}.")

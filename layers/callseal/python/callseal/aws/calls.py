@@ -1,4 +1,4 @@
-"""Calls to AWS: one session for all clients, and the SDK's errors turned into ours at the edge."""
+"""Calls to AWS: the configuration of clients, and the conversion of the SDK's errors to errors of Callseal."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from callseal.core.errors import AccessRefusedError, CallsealError, TransientErr
 if TYPE_CHECKING:
     from boto3.session import Session
 
-# Their DEBUG logs repeat requests and answers whole: landing keys, which may hold a caller's number, and tenants' keys.
+# Their DEBUG logs repeat whole requests and responses: landing keys (with callers' numbers) and tenants' keys.
 for _name in ("boto3", "botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-# A pool for ten records at once with the parts of their uploads; SDK retries are for hiccups, SQS's for the rest.
+# The pool is for ten records at once and the parts of their uploads. The SDK retries short failures, SQS all others.
 CONFIG = Config(
-    # Writing botocore's own user agent anew takes an eighth of a request's time.
+    # Building botocore's own user agent takes an eighth of a request's time.
     user_agent="callseal",
     max_pool_connections=32,
-    # What is sent is checked by mypy, with the stubs of boto3, before it ever runs.
+    # mypy checks the parameters, with the stubs of boto3.
     parameter_validation=False,
     connect_timeout=5,
     read_timeout=60,
     retries={"mode": "standard"},
-    # TLS and a CRC-32 guard the bytes on their way, as by default; given the CRC-32, the SDK would hash once more.
+    # TLS and a CRC-32 protect the bytes in transit, as by default. If the CRC-32 is given, the SDK would also hash the
+    # payload to sign it.
     s3={"payload_signing_enabled": False},
 )
 
 
 def client(session: Session, service: str) -> Any:
-    """Make a client; the further ones of a session cost a fraction of the first."""
+    """Return a client. The first client of a session is the most expensive one."""
     return session.client(service, config=CONFIG)  # type: ignore[call-overload]
 
 
 @contextmanager
 def calling(doing: str, **outcomes: type[CallsealError]) -> Iterator[None]:
-    """Turn what the SDK raises into our errors: `on_412=OutputExistsError` by HTTP status, TransientError for the rest.
+    """Convert the SDK's errors: `on_412=OutputExistsError` by HTTP status or error code, else TransientError.
 
-    AWS's own message is left out on purpose: it may name an object's key.
+    AWS's own message is left out, because it may contain an object's key.
     """
     try:
         yield

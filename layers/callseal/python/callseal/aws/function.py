@@ -1,4 +1,4 @@
-"""Another function of the stack, invoked asynchronously: Lambda queues the event and retries it.
+"""Asynchronous invocation of another function of the stack. Lambda queues the event and retries it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 """
@@ -13,7 +13,7 @@ from callseal.aws.calls import calling
 
 
 class LambdaClient(Protocol):
-    """As much of boto3's client as is used here."""
+    """The part of boto3's client that Callseal uses."""
 
     # ruff: noqa: N803  # boto3's own names
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> Any:
@@ -24,10 +24,9 @@ class Function:
     """Invokes one function by its name."""
 
     def __init__(self, client: LambdaClient, name: str) -> None:
-        """Take the client and the function's name."""
         self._client, self._name = client, name
 
     def invoke(self, event: Mapping[str, Any]) -> None:
-        """Hand an event over; returns before the function has run."""
+        """Send an event. Lambda accepts it before the function has run. Raises TransientError."""
         with calling("Invoking a function"):
             self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=json.dumps(event).encode())

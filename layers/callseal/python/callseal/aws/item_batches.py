@@ -1,4 +1,4 @@
-"""Requests to DynamoDB that carry many items, in which each item fails for itself alone.
+"""Requests to DynamoDB with many items, in which a failed item does not fail the others.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
 Name = TypeVar("Name", bound=Hashable)
 Result = TypeVar("Result")
 
-# Of BatchGetItem and TransactWriteItems alike.
+# The limit of both BatchGetItem and TransactWriteItems.
 MAX_ITEMS = 100
 TRIES, PAUSE_SECONDS = 5, 0.05
-# Codes of cancellation reasons.
+# Codes of a cancelled transaction's reasons.
 CONDITION_FAILED, CONFLICT = "ConditionalCheckFailed", "TransactionConflict"
 
 
 class InvalidRequestError(TransientError):
-    """DynamoDB refuses a whole request, because of what one of its items holds."""
+    """DynamoDB rejected a whole request because one of its items is invalid."""
 
 
 class _CancelledError(TransientError):
-    """DynamoDB cancelled a transaction, and wrote nothing of it."""
+    """DynamoDB cancelled a transaction and wrote none of its items."""
 
 
 def requesting(doing: str, **outcomes: type[CallsealError]) -> Any:
-    """Return `calling`, with InvalidRequestError for a request that holds an invalid item."""
+    """Return `calling`, with InvalidRequestError for a request that has an invalid item."""
     invalid = dict.fromkeys(("on_ValidationException", "on_SerializationException"), InvalidRequestError)
     return calling(doing, **invalid, **outcomes)
 
 
 def in_hundreds(names: Iterable[Name]) -> list[list[Name]]:
-    """Return names in batches of as many as one request takes."""
-    every = list(names)
-    return [every[start : start + MAX_ITEMS] for start in range(0, len(every), MAX_ITEMS)]
+    """Return names in batches of at most MAX_ITEMS."""
+    listed = list(names)
+    return [listed[start : start + MAX_ITEMS] for start in range(0, len(listed), MAX_ITEMS)]
 
 
 def in_batches(
     request: Callable[[Sequence[Name]], Mapping[Name, Result]], batches: Iterable[Sequence[Name]]
 ) -> dict[Name, Result | CallsealError]:
-    """Make a request for each batch of names; return what it returns, or its error, for each name.
+    """Send a request for each batch of names. Return the result or the error for each name.
 
-    An invalid request is made again in halves until the invalid item is alone: the others do not fail with it.
+    An invalid request is split in halves and sent again until the invalid item is alone, so the others succeed.
     """
     pending, results = list(batches), dict[Name, Result | CallsealError]()
     while pending:
@@ -71,7 +71,7 @@ def in_batches(
 
 
 def transact(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) -> dict[Name, str]:
-    """Write all actions or none; return the reason's code of each action that DynamoDB blames, nothing if it wrote.
+    """Write all actions or none. Return the code of each action that DynamoDB blames, or nothing if it wrote them.
 
     Raises TransientError if the whole request failed, InvalidRequestError if one of the actions is invalid.
     """
@@ -89,10 +89,10 @@ def transact(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) ->
 
 
 def write_each(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) -> dict[Name, CallsealError]:
-    """Write actions, 100 in one transaction; return the error of each action that was not written.
+    """Write actions, 100 in one transaction. Return the error of each action that was not written.
 
-    The error is ChangedMeanwhileError for a condition that does not hold, or for another writer at the same moment. A
-    cancelled transaction is tried again without what DynamoDB blames for it.
+    The error is ChangedMeanwhileError if a condition does not hold or another writer interferes. A cancelled
+    transaction is repeated without the actions that DynamoDB blames.
     """
 
     def write(names: Sequence[Name]) -> dict[Name, CallsealError]:
@@ -108,9 +108,10 @@ def write_each(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) 
 def retry_changed(
     write: Callable[[Sequence[Name]], Mapping[Name, CallsealError]], names: Iterable[Name]
 ) -> dict[Name, CallsealError]:
-    """Read and write what has these names, and again what changed meanwhile; return the errors that are left.
+    """Call `write` with names, and again with those that changed meanwhile. Return the remaining error of each name.
 
-    `write` returns the error of each name that it could not write.
+    `write` reads and writes the items of some names, and returns the error of each name that it could not write. It is
+    called up to 5 times.
     """
     left, failed = list(names), dict[Name, CallsealError]()
     for attempt in range(1, TRIES + 1):

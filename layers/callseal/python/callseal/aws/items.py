@@ -1,4 +1,4 @@
-"""Items of DynamoDB: plain members in and out, and writes on the condition that nobody else has written meanwhile."""
+"""DynamoDB items: conversion from and to plain members, and writes on condition that the item has not changed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from callseal.core.errors import TransientError
 
 
 class ChangedMeanwhileError(TransientError):
-    """Somebody else has written this item since it was read."""
+    """Another writer has changed this item since it was read."""
 
 
 def item(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Write members as DynamoDB's typed values; None is left out."""
+    """Return members (integers or strings) as DynamoDB's typed values. None is left out."""
     written = ((name, value) for name, value in members.items() if value is not None)
     return {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in written}
 
 
 def plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Read an item's members."""
+    """Return the members of a DynamoDB item. Values other than numbers and strings become None."""
     return {name: int(value["N"]) if "N" in value else value.get("S") for name, value in found.items()}
 
 
 def as_it_was(members: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Write the condition that members still are what they were (None: not there), and its values by their names.
+    """Return the condition that members have their earlier values (None if absent), and the condition's own values.
 
-    The condition names each member `#member`.
+    The condition names each member `#member` and its earlier value `:was_member`.
     """
     were = {f":was_{name}": value for name, value in members.items() if value is not None}
     parts = [
@@ -38,7 +38,7 @@ def as_it_was(members: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def conditionally(doing: str) -> Any:
-    """Turn a condition that does not hold into ChangedMeanwhileError."""
-    # A count that is under way conflicts with a write of the same row; both are tried again.
+    """Return `calling`, with ChangedMeanwhileError for a condition that does not hold."""
+    # A concurrent transaction on the same item conflicts with a write. Both are retried.
     changed = ("ConditionalCheckFailedException", "TransactionConflictException")
     return calling(doing, **{f"on_{code}": ChangedMeanwhileError for code in changed})

@@ -1,4 +1,4 @@
-"""The meter: metrics go to CloudWatch as log lines of the Embedded Metric Format.
+"""Emits metrics to CloudWatch as log lines in the Embedded Metric Format.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -14,26 +14,25 @@ from callseal.core.metrics import NAMESPACE, UNITS, Metric
 
 
 class MetricsEmitter:
-    """Writes samples, each with the dimension `Stack`; those that have a reason once more with `Reason`."""
+    """Emits metrics with the dimension `Stack`, and those with a reason once more with the dimension `Reason` too."""
 
     def __init__(self, stack: str) -> None:
-        """Take the stack's name."""
         self._stack = stack
 
-    def put(self, samples: Iterable[Metric]) -> None:
-        """Write samples, one line for each set of dimensions."""
-        all_samples = list(samples)
-        self._write(all_samples)
-        reasons = sorted((one for one in all_samples if one.reason), key=lambda one: str(one.reason))
-        for reason, group in groupby(reasons, key=lambda one: one.reason):
+    def put(self, metrics: Iterable[Metric]) -> None:
+        """Emit metrics, in one log line for each set of dimensions."""
+        emitted = list(metrics)
+        self._write(emitted)
+        with_reason = sorted((metric for metric in emitted if metric.reason), key=lambda metric: str(metric.reason))
+        for reason, group in groupby(with_reason, key=lambda metric: metric.reason):
             self._write(list(group), Reason=str(reason))
 
-    def _write(self, samples: Iterable[Metric], **dimensions: str) -> None:
-        # Not the service that Powertools' logger is told of: a metric is found by exactly its dimensions.
+    def _write(self, emitted: Iterable[Metric], **dimensions: str) -> None:
+        # No service, although Powertools' logger has one: CloudWatch finds a metric only by its exact dimensions.
         metrics = EphemeralMetrics(namespace=NAMESPACE, service="")
         for name, value in {"Stack": self._stack, **dimensions}.items():
             metrics.add_dimension(name, value)
-        for sample in samples:
-            metrics.add_metric(sample.name, UNITS[sample.name], sample.value)
+        for metric in emitted:
+            metrics.add_metric(metric.name, UNITS[metric.name], metric.value)
         if metrics.metric_set:
             metrics.flush_metrics()

@@ -1,7 +1,8 @@
-"""Uploads: bytes go in as they are made, and nothing is visible before the commit.
+"""Uploads: bytes are written as they are produced, and the object is visible only after the commit.
 
-What fits one part is a single PutObject. Above that, parts are sent by other threads while the next one is filled, with
-so few under way at once that memory stays flat whatever the size.
+An object that fits into one part is uploaded with a single PutObject. Otherwise other threads send parts while the next
+one is filled. Few parts are in flight at once, so memory is constant. Only above 77 GiB do parts and memory grow,
+because S3 allows 10,000 parts.
 """
 
 from __future__ import annotations
@@ -23,61 +24,58 @@ if TYPE_CHECKING:
 
 PART_BYTES = 8 * 1024**2
 PARTS_UNDER_WAY = 2
-# What a sealed file is longer than its plain one, at most, as far as the first buffer's size is concerned.
+# An estimate of how much longer a sealed file is than its plaintext, for the size of the first buffer.
 ENVELOPE_BYTES = 64 * 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS = 10_000
-
-
-# A CRC-32 over the whole object, whatever its parts; parts sent with one need it said at the beginning:
+# A CRC-32 of the whole object, whatever its parts. It must be requested when the upload is created:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 FULL_CRC32: Any = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
 
 
 def crc32(data: bytes | bytearray, before: int = 0) -> str:
-    """Give the checksum that S3 compares with what arrived, of bytes that follow others of the checksum `before`.
+    """Return the checksum (base64) that S3 compares with the bytes it received. `before` continues an earlier CRC-32.
 
-    Given beforehand, the SDK sends the bytes as they are; left to itself it would wrap them into chunks of 16 KiB.
+    With this checksum, the SDK sends the bytes unchanged. Without it, it would wrap them into chunks of 16 KiB.
     """
     return b64encode(zlib.crc32(data, before).to_bytes(4)).decode()
 
 
 class Digest:
-    """What is said of all bytes that were written: their SHA-256 for the audit, their CRC-32 for S3.
+    """The digests of all written bytes: SHA-256 for the audit, CRC-32 for S3.
 
-    S3 takes a SHA-256 for a single put alone; of parts it can put together no more than a CRC.
+    S3 accepts a SHA-256 of a whole object only for a single put. For a multipart upload it can combine only CRCs.
     """
 
     def __init__(self) -> None:
-        """Begin with no bytes."""
         self.sha256 = sha256()
         self._crc32 = 0
 
     def update(self, data: bytes | bytearray) -> None:
-        """Add bytes."""
+        """Add the next bytes."""
         self.sha256.update(data)
         self._crc32 = zlib.crc32(data, self._crc32)
 
     @property
     def crc32(self) -> str:
-        """The CRC-32 as S3 takes it."""
+        """The CRC-32 in S3's form (base64)."""
         return crc32(b"", self._crc32)
 
 
 class MultipartUpload:
-    """A multipart upload's requests; the parts may be sent in any order, from several threads."""
+    """A multipart upload. Its parts may be sent in any order and from several threads."""
 
     def __init__(self, s3: S3Client, target: dict[str, Any]) -> None:
-        """Create the upload of `target`: Bucket, Key, ContentType and Metadata."""
+        """Create the upload. `target` has Bucket, Key, ContentType and Metadata."""
         self._s3 = s3
-        with calling("Beginning the upload"):
+        with calling("Creating the upload"):
             answer = s3.create_multipart_upload(**target, **FULL_CRC32)
         self._address: Any = {"Bucket": target["Bucket"], "Key": target["Key"], "UploadId": answer["UploadId"]}
         self._parts: dict[int, Any] = {}
         self._count = 0
 
     def number(self) -> int:
-        """Give the next part's number."""
+        """Return the next part's number, from 1."""
         self._count += 1
         return self._count
 
@@ -89,7 +87,7 @@ class MultipartUpload:
         self._parts[number] = {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
 
     def copy_part(self, source: dict[str, Any], byte_range: str) -> None:
-        """Copy a range of another object as the next part, on the server side."""
+        """Copy a range of another object as the next part, on the server side. `byte_range` is `bytes=first-last`."""
         number = self.number()
         with calling("Copying a part", **REFUSED):
             answer = self._s3.upload_part_copy(**self._address, **source, PartNumber=number, CopySourceRange=byte_range)
@@ -97,8 +95,11 @@ class MultipartUpload:
         self._parts[number] = {"PartNumber": number, **copied}
 
     def complete(self, checksum: str | None = None) -> str:
-        """Make the object of its parts, if nothing stands there yet and its checksum fits; gives its etag."""
-        # S3 asks for the checksum of each part again, the emulator does not.
+        """Create the object from its parts and return its etag.
+
+        Raises OutputExistsError if the key is taken, and TransientError if `checksum` (CRC-32, base64) is wrong.
+        """
+        # S3 requires the checksum of each part again. The emulator does not.
         whole: Any = {"ChecksumType": "FULL_OBJECT"} | ({"ChecksumCRC32": checksum} if checksum else {})
         parts: Any = [self._parts[number] for number in sorted(self._parts)]
         with calling("Completing the upload", on_412=OutputExistsError):
@@ -108,51 +109,50 @@ class MultipartUpload:
         return answer["ETag"]
 
     def abort(self) -> None:
-        """Give the upload up; where even that fails, the bucket's lifecycle rule does it."""
+        """Abort the upload. If that fails, the bucket's lifecycle rule aborts it later."""
         try:
             with calling("Aborting the upload"):
                 self._s3.abort_multipart_upload(**self._address)
-        except Exception:  # noqa: BLE001, S110  # what made us abort is what the caller must hear of
+        except Exception:  # noqa: BLE001, S110  # the caller needs the error that led to the abort
             pass
 
 
 class Upload:
-    """An upload to write to; leaving its context without a commit leaves nothing behind.
+    """A writable upload. If its context ends without a commit, the upload is aborted.
 
-    `size` (bytes, once committed) and `sha256` (lower-case hex, likewise) describe what was written.
+    After the commit, `size` (bytes) and `sha256` (lower-case hex) describe the object.
     """
 
     def __init__(self, s3: S3Client, executor: Executor, target: dict[str, Any], expected_size: int) -> None:
-        """Prepare an upload; nothing is sent yet."""
+        """Prepare an upload without sending a request. `expected_size` is the plaintext's size in bytes."""
         self._s3 = s3
         self._executor = executor
         self._target = target
         self._part_bytes = max(PART_BYTES, -(-expected_size // (MAX_PARTS - 100)))
-        # A few buffers go round: one is filled while the others are sent. Waiting for a free one is what bounds memory.
+        # One of a few buffers is filled while the others are sent. Waiting for a free buffer limits memory.
         self._free: SimpleQueue[bytearray] = SimpleQueue()
         self._buffers = 0
-        # A small file's buffer is no larger than it needs: clearing 8 MiB takes as long as sealing 500 KB.
+        # A small file gets a small buffer, because clearing 8 MiB takes as long as sealing 500 KB.
         self._part, self._filled = self._buffer(expected_size + ENVELOPE_BYTES), 0
         self._multipart: MultipartUpload | None = None
         self._sending: list[Future[None]] = []
-        # Hashing goes on beside sealing and sending; one thread keeps the parts in order.
+        # Hashing runs beside sealing and sending. A single thread keeps the parts in order.
         self._hashing: ThreadPoolExecutor | None = None
         self._digest = Digest()
         self.size = 0
 
     @property
     def sha256(self) -> str:
-        """The hash of all that was written."""
+        """The SHA-256 of all written bytes (lower-case hex), valid after the commit."""
         return self._digest.sha256.hexdigest()
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Abort what was not committed."""
+        """Abort the upload if it was not committed."""
         if self._multipart:
             for future in self._sending:
                 future.cancel()
@@ -162,11 +162,11 @@ class Upload:
             self._hashing.shutdown()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Add bytes; raises TransientError where a part that was sent earlier failed."""
+        """Add bytes. Raises TransientError if an earlier part failed."""
         view = memoryview(data)
         self.size += len(view)
         while view:
-            # Only now: the last part is sent by the commit, so a file of one part never becomes a multipart upload.
+            # A full part is sent only when more bytes follow. So a file of one part never becomes a multipart upload.
             if self._filled == self._part_bytes:
                 self._send()
                 self._part, self._filled = self._buffer(), 0
@@ -178,7 +178,7 @@ class Upload:
             view = view[count:]
 
     def commit(self) -> str:
-        """Make the object visible and give its etag; raises OutputExistsError where another one came first."""
+        """Make the object visible and return its etag. Raises OutputExistsError if the key is taken."""
         if self._multipart is None:
             return self._put()
         self._send()
@@ -192,7 +192,7 @@ class Upload:
 
     def _put(self) -> str:
         del self._part[self._filled :]
-        body: Any = self._part  # the SDK takes a bytearray, its types do not say so
+        body: Any = self._part  # the SDK accepts a bytearray, but its types do not
         self._digest.sha256.update(body)
         checksum = b64encode(self._digest.sha256.digest()).decode()
         with calling("Uploading the output", on_412=OutputExistsError):

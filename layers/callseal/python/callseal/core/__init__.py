@@ -1,1 +1,1 @@
-"""Values and rules that every room shares: errors, landing keys, audit events, log. Standard library only."""
+"""Values and rules that all rooms share: errors, landing keys, audit events, formats, log. Standard library only."""

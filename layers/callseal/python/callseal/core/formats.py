@@ -1,4 +1,4 @@
-"""The formats of files and of envelopes: endings, media types and kinds of recipients, each in this one table."""
+"""The formats of files and of envelopes, with their suffixes, media types and kinds of recipients."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ RecipientKind = Literal["x509", "openpgp"]
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeFormat:
-    """How a sealed output is named and typed, and the kind of recipient that opens it."""
+    """An envelope's suffix and media type, and the kind of recipient that can open it."""
 
     suffix: str
     media_type: str
@@ -24,5 +24,5 @@ ENVELOPES: dict[Envelope, EnvelopeFormat] = {
 SUFFIX_BYTES = 4
 
 METADATA_FORMAT = "xml"
-# The landed formats by file extension, with their media types.
+# The media types of landed files, by file extension.
 MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", METADATA_FORMAT: "application/xml"}

@@ -1,4 +1,4 @@
-"""Landing keys: `<tenant>/<any path>/<name>.<ext>`. The tenant is the first segment, and nothing else decides it."""
+"""Landing keys: `<tenant>/<any path>/<name>.<ext>`. The first segment alone decides the tenant."""
 
 import re
 import unicodedata
@@ -11,10 +11,10 @@ from callseal.core.formats import ENVELOPES, MEDIA_TYPES, METADATA_FORMAT, SUFFI
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}", re.ASCII)
 # S3 takes keys of 1,024 bytes, and a sealed output adds a suffix of 4.
 MAX_KEY_BYTES = 1020
-# What the disks of receivers take for one name (ext4, XFS: bytes; NTFS, APFS: about as many characters).
+# The longest file name on receivers' disks. ext4 and XFS count bytes. NTFS and APFS count about as many characters.
 MAX_SEGMENT_BYTES = 255
 
-# A folder of such a name could be hidden by a file of the same name: S3 holds both, SFTP front ends and disks one.
+# A folder with one of these suffixes can have the same name as a file. S3 stores both, SFTP servers and disks only one.
 FILE_ENDINGS = (
     *(f".{extension}" for extension in MEDIA_TYPES),
     ".json",
@@ -24,52 +24,57 @@ FILE_ENDINGS = (
 
 @dataclass(frozen=True, slots=True)
 class LandedObject:
-    """An object as its notification names it; `etag` without quotes, `size` in bytes, None where it was not told."""
+    """An object as its notification names it: `etag` without quotes, `size` in bytes.
+
+    A member is None if the notification does not have it.
+    """
 
     bucket: str
     key: str
     etag: str | None = None
     size: int | None = None
     version_id: str | None = None
-    # For the metrics alone: it says nothing of which object is meant.
+    # Used for metrics only. It does not identify the object, so comparisons ignore it.
     landed_at: datetime | None = field(default=None, compare=False)
-    # The sweep puts it back because it was held as SourceUnreadable, to find out whether it can be read now.
+    # True if it was held as SourceUnreadable and the sweep requeued it to find out whether it can be read now.
     was_unreadable: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
-    """What a landing key says of its file: whose it is, and its format (`wav`, `mp3` or `xml`)."""
+    """The facts in a landing key: the tenant, and the file's format (`wav`, `mp3` or `xml`)."""
 
     tenant: str
     format: str
 
     @property
     def is_metadata(self) -> bool:
-        """True for the XML beside a recording."""
+        """Whether the file is the XML metadata of a recording."""
         return self.format == METADATA_FORMAT
 
     @property
     def content_type(self) -> str:
-        """The media type of the plain file."""
+        """The media type of the plaintext file."""
         return MEDIA_TYPES[self.format]
 
 
 def tenant_of(key: str) -> str | None:
-    """Name the tenant that a landing key belongs to, or None where it names none."""
+    """Return the tenant that a landing key belongs to, or None if its first folder is not a tenant name."""
     segment, slash, _ = key.partition("/")
     return segment if slash and TENANT.fullmatch(segment) else None
 
 
 def parse_landing_key(key: str) -> LandedFile:
-    """Tell tenant and format from a landing key (decoded); raises HeldError `UnsupportedFile`."""
+    """Return the tenant and format of a decoded landing key. Raises HeldError `UnsupportedFile`."""
     tenant = tenant_of(key)
     if tenant is None:
-        raise _unsupported("its first folder is no tenant's name (a-z, 0-9 and '-', 2 to 63 characters)")
+        raise _unsupported(
+            "its first folder is not a tenant name (2 to 63 characters of a-z, 0-9 and '-', the first not '-')"
+        )
     if any(segment in ("", ".", "..") for segment in key.split("/")):
         raise _unsupported("its key ends in '/' or has an empty, '.' or '..' segment")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in key):
-        raise _unsupported("its key has a control character, or half of one")
+        raise _unsupported("its key has a control character or an unpaired surrogate")
     if len(key.encode()) > MAX_KEY_BYTES:
         raise _unsupported(f"its key is over {MAX_KEY_BYTES:,} bytes, which leaves no room for a suffix")
     stem, _, extension = key.rpartition("/")[2].rpartition(".")
@@ -83,8 +88,8 @@ def _check_segments(key: str) -> None:
     *folders, name = key.split("/")
     if max(len(name.encode()) + SUFFIX_BYTES, *(len(folder.encode()) for folder in folders)) > MAX_SEGMENT_BYTES:
         raise _unsupported(
-            f"a folder of its key is over {MAX_SEGMENT_BYTES} bytes, or its name over "
-            f"{MAX_SEGMENT_BYTES - SUFFIX_BYTES} (a suffix is added): no disk can hold it"
+            f"a folder of its key is longer than {MAX_SEGMENT_BYTES} bytes, or its file name is longer than "
+            f"{MAX_SEGMENT_BYTES - SUFFIX_BYTES} (Callseal adds a suffix): no disk can hold it"
         )
     if any(folder.lower().endswith(FILE_ENDINGS) for folder in folders):
         raise _unsupported(
@@ -95,6 +100,6 @@ def _check_segments(key: str) -> None:
 def _unsupported(why: str) -> HeldError:
     return HeldError(
         Reason.UNSUPPORTED_FILE,
-        f"The landed file cannot be delivered: {why}. Land it again under <tenant>/<path>/<name>.<wav|mp3|xml>, "
-        "and remove this one from the landing bucket.",
+        f"The landed file cannot be delivered: {why}. Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml>, "
+        "and delete this object from the landing bucket.",
     )

@@ -1,4 +1,7 @@
-"""Logging: what of a failure may be told. A landing key may hold a caller's number, and foreign messages quote it."""
+"""Logging: what a log line may say about a failure.
+
+A landing key may contain a caller's number, and messages of other software quote landing keys.
+"""
 
 from collections.abc import Mapping
 from traceback import extract_tb
@@ -8,17 +11,17 @@ from callseal.core.errors import CallsealError
 
 
 class Log(Protocol):
-    """As much of a structured logger as is used here."""
+    """The part of a structured logger that Callseal uses."""
 
     def info(self, msg: object, *, extra: Mapping[str, object]) -> None:
         """Log a fact."""
 
     def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Log what will be tried again."""
+        """Log a failure that will be retried."""
 
 
 def describe(exc: Exception) -> dict[str, object]:
-    """Say what failed and where; only our own sentences are repeated."""
+    """Return the error's type, its message and the last 6 frames. The message is empty if it is not Callseal's own."""
     trace = extract_tb(exc.__traceback__)[-6:]
     frames = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in trace]
     why = str(exc) if isinstance(exc, CallsealError) else ""

@@ -1,11 +1,11 @@
-"""The metrics: their names, and what they are measured in. docs/operations.md says what each is good for."""
+"""The names and units of the metrics. docs/operations.md explains them."""
 
 from dataclasses import dataclass
 
 from callseal.core.errors import Reason
 
 NAMESPACE = "Callseal"
-# In CloudWatch's own words for units.
+# Units as CloudWatch spells them.
 UNITS = {
     "RecordingsDelivered": "Count",
     "RecordingsHeld": "Count",
@@ -35,7 +35,7 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One value of a metric; of RecordingsHeld and KeysRejected, with the reason as a dimension."""
+    """One value of a metric. RecordingsHeld and KeysRejected also have the reason, as a dimension."""
 
     name: str
     value: float

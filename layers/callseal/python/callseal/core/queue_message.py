@@ -1,8 +1,8 @@
-"""A message of a queue, and the names that the sweep puts into the notifications it writes."""
+"""A message of a queue, and the event names in the notifications that Callseal writes."""
 
 from dataclasses import dataclass
 
-# S3 ends an eventName with Put, Copy and the like. The sweep ends it with one of these two.
+# In S3's notifications, an eventName ends with Put, Copy or the like. In Callseal's, it ends with one of these.
 PUT_BACK, PUT_BACK_UNREADABLE = "PutBack", "PutBackUnreadable"
 
 

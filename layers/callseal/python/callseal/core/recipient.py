@@ -1,4 +1,4 @@
-"""Recipients: who can open what is sealed, as the judges give them to the envelope writers and to the audit."""
+"""Recipients: the keys that can open a sealed file. `crypto.recipients` returns them for sealing and for the audit."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_RECIPIENTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One key: its fingerprint (upper-case hex), its kind, and the moment it expires (UTC; None for never).
+    """One key: its fingerprint (upper-case hex), its kind, and the time it expires (in UTC, or None for never).
 
-    `subkey` is the fingerprint of the part of an OpenPGP key that encrypts: the primary's own if that does, None for
-    X.509. A judged key also has its algorithm, in the words of `algorithms`, and its strength in bits, both of the part
-    that encrypts; they are None for a recipient of which only the name is known. `revoked_subkeys` are the fingerprints
-    of those that the key's text revokes.
+    `subkey` is the fingerprint of the part of an OpenPGP key that encrypts, which may be the primary itself. It is None
+    for X.509. `algorithm` (named as in `crypto.recipients.algorithms`) and `strength` (bits) describe the part that
+    encrypts. They are None if only the key's fingerprints are known. `revoked_subkeys` are the fingerprints of the
+    subkeys that the key's text revokes.
     """
 
     fingerprint: str
@@ -33,13 +33,13 @@ class Recipient:
 
     @property
     def encrypts_with(self) -> str:
-        """The fingerprint of what encrypts, by which a key is proven, registered and rotated."""
+        """The fingerprint of the part that encrypts. Keys are proven, registered and rotated by it."""
         return self.subkey or self.fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class CmsRecipient(Recipient):
-    """A certificate to seal to; `issuer_and_serial` is CMS's IssuerAndSerialNumber in DER, byte for byte its own."""
+    """A certificate to seal to. `issuer_and_serial` is CMS's IssuerAndSerialNumber in the certificate's own DER."""
 
     issuer_and_serial: bytes
     public_key: RSAPublicKey | EllipticCurvePublicKey
@@ -47,7 +47,7 @@ class CmsRecipient(Recipient):
 
 @dataclass(frozen=True, slots=True)
 class CmsRecipients:
-    """The certificates of an X.509 tenant; `left_out` are those of its text that issued another one, its chain."""
+    """The certificates of an X.509 tenant. `left_out` are those of its text that issued another one (its chain)."""
 
     members: tuple[CmsRecipient, ...]
     left_out: tuple[Recipient, ...] = ()
@@ -56,7 +56,7 @@ class CmsRecipients:
 
 @dataclass(frozen=True, slots=True)
 class OpenPgpKeys:
-    """What a text holds: the packets of its keys, and the revocation certificates among them; nothing is checked.
+    """The unchecked contents of a key text: the packets of its keys, and the revocation certificates among them.
 
     `primaries` are the fingerprints of the keys, each once, in the text's order.
     """
@@ -68,9 +68,9 @@ class OpenPgpKeys:
 
 @dataclass(frozen=True, slots=True)
 class OpenPgpRecipients:
-    """The keys of an OpenPGP tenant, and the keyring that gpg finds them in: its own export of what it imported.
+    """The keys of an OpenPGP tenant, and the keyring for gpg, which gpg exported after it imported the text.
 
-    `sent` is what the text holds, for judging another version of the secret by it.
+    `sent` are the text's contents. They are needed to judge the keys in another version of the secret.
     """
 
     members: tuple[Recipient, ...]
@@ -83,13 +83,14 @@ Recipients = CmsRecipients | OpenPgpRecipients
 
 
 def usable_until(recipients: Recipients) -> datetime | None:
-    """Tell when the first of the recipients runs out, None for never."""
+    """Return the time at which the first of the recipients expires (UTC), or None if none does."""
     return min((member.not_after for member in recipients.members if member.not_after), default=None)
 
 
 def left_out_note(recipients: Recipients) -> str:
-    """Return the sentence on the certificates that were left out, with a space before it; empty without any."""
-    names = [one.fingerprint for one in recipients.left_out] if isinstance(recipients, CmsRecipients) else []
+    """Return a space and a sentence that lists the certificates left out, or an empty string if there are none."""
+    left_out = recipients.left_out if isinstance(recipients, CmsRecipients) else ()
+    names = [certificate.fingerprint for certificate in left_out]
     if not names:
         return ""
     return f" Left out, because they issued another certificate of this key (its chain): {', '.join(names)}."

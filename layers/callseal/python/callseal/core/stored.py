@@ -1,4 +1,4 @@
-"""Objects in the output buckets: where they are, the headers they carry, and what their headers say when read back."""
+"""Objects in the output buckets: their addresses, and the headers that Callseal writes and reads back."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class OutputHeaders:
-    """What every output carries: its media type, and metadata that name its source and the recipients who can open it.
+    """The headers of an output: its media type, and metadata that name its source and the recipients who can open it.
 
-    `sealed` is the envelope, `cms` or `openpgp`, or `none` for a plain output.
+    `sealed` is the envelope, `cms` or `openpgp`, or `none` for a plaintext output.
     """
 
     content_type: str
@@ -38,12 +38,12 @@ class OutputHeaders:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The object's metadata: the recipients' fingerprints, and in the same order the subkeys of OpenPGP ones."""
+        """The metadata: source, envelope, and the recipients' fingerprints and OpenPGP subkeys in the same order."""
         names = {
             RECIPIENTS: [member.fingerprint for member in self.recipients],
             SUBKEYS: [member.subkey for member in self.recipients if member.subkey],
         }
-        lists = {name: ",".join(each) for name, each in names.items() if each}
+        lists = {name: ",".join(values) for name, values in names.items() if values}
         return {SOURCE_ETAG: self.source_etag, SEALED: self.sealed} | lists
 
 
@@ -67,30 +67,30 @@ class StoredObject:
 
     @property
     def source_etag(self) -> str | None:
-        """The etag of the landed object that it was made from, or None if Callseal did not write it."""
+        """The etag of the landed object that this output was made from, or None if Callseal did not write it."""
         return self.metadata.get(SOURCE_ETAG)
 
     @property
     def sealed(self) -> str:
-        """Its envelope, `openpgp` or `cms`, or `none`."""
+        """The envelope, `openpgp` or `cms`, or `none` for plaintext."""
         return self.metadata.get(SEALED, PLAIN)
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it is in an envelope."""
+        """Whether the object is in an envelope."""
         return self.sealed != PLAIN
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """The recipients who can open it, by fingerprint and subkey only. Empty for a plain object."""
+        """The recipients who can open the object, with fingerprint and subkey only. Empty for plaintext."""
         envelope = ENVELOPES.get(cast("Envelope", self.sealed))
         if envelope is None:
             return ()
         kind = envelope.recipients
-        names, subkeys = (filter(None, self.metadata.get(each, "").split(",")) for each in (RECIPIENTS, SUBKEYS))
+        names, subkeys = (filter(None, self.metadata.get(header, "").split(",")) for header in (RECIPIENTS, SUBKEYS))
         return tuple(Recipient(name, kind, None, subkey=subkey) for name, subkey in zip_longest(names, subkeys))
 
     @property
     def headers(self) -> OutputHeaders:
-        """The headers that a copy of this sealed object carries: its recipients may be those before a rotation."""
+        """The headers of a copy of this sealed object. The recipients may be those from before a rotation."""
         return sealed_headers(cast("Envelope", self.sealed), self.source_etag or "", self.recipients)

@@ -1,1 +1,1 @@
-"""Sealing and judging keys: envelopes, recipients, GnuPG. Knows nothing of AWS."""
+"""Cryptography: envelopes, verdicts on recipients' keys, GnuPG. Imports no AWS library."""

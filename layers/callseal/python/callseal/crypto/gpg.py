@@ -1,7 +1,7 @@
-"""GnuPG through python-gnupg: sealing streams, without agent or trust database.
+"""GnuPG through python-gnupg: seals streams, without an agent or a trust database.
 
-python-gnupg closes gpg's standard input when a source fails, and gpg then ends the message properly: a valid, shorter
-recording. So a failing source or sink kills gpg here before python-gnupg learns of it.
+When a source fails, python-gnupg closes gpg's standard input, and gpg then ends the message properly. The result would
+be a valid but shorter recording. So a failing source or sink kills gpg before python-gnupg notices the failure.
 """
 
 from __future__ import annotations
@@ -29,30 +29,28 @@ from callseal.core.errors import TransientError
 from callseal.crypto.envelopes import Sink, Source
 from callseal.crypto.gpg_keys import OPTIONS, GpgKeys
 
-# Its DEBUG log prints key material, and what it logs as errors is raised here in our own words.
+# Its DEBUG log prints key material. What it logs as errors is raised here as errors of Callseal.
 logging.getLogger("gnupg").setLevel(logging.CRITICAL)
 
 CHUNK_BYTES = 256 * 1024
 PIPE_BYTES = 1024 * 1024
-# fcntl(2), Linux; Python names it only where it was compiled on one.
+# F_SETPIPE_SZ of fcntl(2). Python's module has it only if Python was compiled on Linux.
 _F_SETPIPE_SZ = 1031
-# How long gpg may fill its pipe before it is read: waking up for each of its 8 KiB costs it 15 % of its speed.
-_NAP_SECONDS = 0.0003
-# SEIPDv1 around uncompressed literal data: what every OpenPGP reader reads.
+# How long gpg may fill its pipe before the next read. A read for each of its 8 KiB costs gpg 15 % of its speed.
+_READ_DELAY_SECONDS = 0.0003
+# SEIPDv1 with uncompressed literal data, which every OpenPGP reader can read.
 _SEAL_OPTIONS = ["--cipher-algo", "AES256", "--compress-algo", "none", "--no-encrypt-to", "--set-filename", ""]
-
-
-# How long gpg may take over a message. It seals some 400 MB/s; a source or sink that is slower than 4 MB/s would not
-# end within the function's time either.
+# The time limit of a message is a constant plus its size at this speed. gpg seals about 400 MB/s. A source or sink
+# slower than 4 MB/s would not finish within the function's timeout either.
 MESSAGE_SECONDS, BYTES_PER_SECOND = 60, 4_000_000
 
 
 class Gpg:
-    """One gpg program and one private folder for its keyrings; safe to use from several threads."""
+    """A gpg program with a private folder for its keyrings. Thread-safe."""
 
     def __init__(self, binary: str) -> None:
-        """Start gpg once, to learn its version; raises RuntimeError where it cannot be started."""
-        # A short path: gpg's sockets break over 108 characters. mkdtemp makes it 0700.
+        """Run gpg once to read its version. Raises RuntimeError if gpg cannot be started."""
+        # The path must be short: gpg's sockets fail above 108 characters. mkdtemp sets mode 0700.
         self._home = Path(tempfile.mkdtemp(prefix="callseal-"))
         weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
         try:
@@ -63,15 +61,15 @@ class Gpg:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """The version of the gpg program."""
+        """The version of the gpg program, such as (2, 2, 40)."""
         return tuple(self._template.version or ())
 
     def seal(self, source: Source, size: int, keyring: bytes, fingerprints: Sequence[str], sink: Sink) -> None:
-        """Seal exactly `size` bytes of the source as one binary OpenPGP message to every one of the keys.
+        """Seal exactly `size` bytes of the source to all of the keys, as one binary OpenPGP message.
 
-        `fingerprints` are of the parts that encrypt, subkeys as a rule; gpg chooses none itself. Raises TransientError
-        if the source breaks off or grows, or if gpg fails or takes too long, and what the sink raises; nothing that was
-        written so far may be kept then.
+        `fingerprints` name the parts that encrypt, usually subkeys. gpg does not choose any part itself. Raises
+        TransientError if the source ends early or grows, or if gpg fails or exceeds its time limit. Errors of the
+        source and of the sink are raised unchanged. After any error the caller must discard what was written.
         """
         process = self._process(keyring)
         process.wide = size > CHUNK_BYTES
@@ -83,24 +81,24 @@ class Gpg:
         try:
             exactly = [f"{fingerprint}!" for fingerprint in fingerprints]
             result = process.encrypt_file(feed, exactly, armor=False, extra_args=_SEAL_OPTIONS)
-        except Exception as exc:  # noqa: BLE001  # the feed's, or a broken pipe where gpg died
+        except Exception as exc:  # noqa: BLE001  # the feed's, or a broken pipe if gpg died
             error = exc
         finally:
             limit.cancel()
-        # The first cause counts: the others follow from the kill.
+        # The first error is the cause. The others follow from the kill.
         if cause := drain.error or feed.error:
             raise cause
         if error or not result.ok or result.returncode or not feed.complete:
-            status = "" if error else f": {result.status}"
-            raise TransientError(f"gpg did not finish sealing{status or '; it was ended from outside'}.") from error
+            status = "its process ended early" if error else result.status
+            raise TransientError(f"gpg did not finish sealing: {status}.") from error
 
     def _process(self, keyring: bytes) -> _Process:
-        process = copy.copy(self._template)  # a new GPG() would start gpg once more, to ask its version
+        process = copy.copy(self._template)  # a new GPG() would run gpg again to read its version
         process.keyring = [str(self._keyring_file(keyring))]
         return process
 
     def _keyring_file(self, keyring: bytes) -> Path:
-        """Write a keyring once; the name is its hash, so it never changes under a running gpg."""
+        """Return the path of a keyring file, written once. Its name is its hash, so no running gpg sees it change."""
         path = self._home / sha256(keyring).hexdigest()[:32]
         if not path.exists():
             partial = path.with_suffix(f".{threading.get_ident()}")
@@ -110,11 +108,11 @@ class Gpg:
 
 
 class _Process(gnupg.GPG):
-    """A GPG whose running process can be killed; one object per running stream."""
+    """A GPG whose running process can be killed. Each stream has its own object."""
 
     buffer_size = CHUNK_BYTES
     running: Popen[bytes] | None = None
-    wide = False  # whether the message is worth wide pipes, which take a moment to make
+    wide = False  # True if the message is large enough for wide pipes, which take time to set up
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> Popen[bytes]:
         process: Popen[bytes] = super()._open_subprocess(args, passphrase)
@@ -129,7 +127,7 @@ class _Process(gnupg.GPG):
 
 
 def _widen(pipe: IO[bytes]) -> bool:
-    """Give a pipe room for 1 MiB; where the system grants none, it is slower and nothing else."""
+    """Enlarge a pipe to 1 MiB. Return False if the system refuses, which only makes the stream slower."""
     try:
         return bool(fcntl.fcntl(pipe, _F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES)
     except OSError:
@@ -137,18 +135,18 @@ def _widen(pipe: IO[bytes]) -> bool:
 
 
 class _Output:
-    """gpg's standard output through a wide pipe, read in few large pieces once it flows."""
+    """gpg's standard output through a wide pipe, read in few large pieces."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
 
     def read(self, size: int) -> bytes:
         if self._waiting() < size // 2:
-            time.sleep(_NAP_SECONDS)
+            time.sleep(_READ_DELAY_SECONDS)
         return os.read(self._pipe.fileno(), size)
 
     def _waiting(self) -> int:
-        """Tell how many bytes are in the pipe."""
+        """Return the number of bytes in the pipe."""
         count = fcntl.ioctl(self._pipe, termios.FIONREAD, bytes(4))
         return int.from_bytes(count, sys.byteorder)
 
@@ -157,7 +155,7 @@ class _Output:
 
 
 class _Feed:
-    """The source as python-gnupg reads it: whatever goes wrong kills gpg before python-gnupg closes its input."""
+    """The source as python-gnupg reads it. Any error kills gpg before python-gnupg closes gpg's input."""
 
     def __init__(self, source: Source, size: int, process: _Process) -> None:
         self._source, self._process = source, process
@@ -169,7 +167,7 @@ class _Feed:
         try:
             return self._read(size)
         except Exception as exc:
-            self.error = exc  # before the kill: Gpg.seal may return from it at once
+            self.error = exc  # set before the kill, because Gpg.seal may continue at once
             self._process.kill()
             raise
 
@@ -177,13 +175,15 @@ class _Feed:
         data = self._source.read(size)
         self._missing -= len(data)
         if self._missing < 0 or (self._missing and not data):
-            raise TransientError(f"The landed file broke off or grew while it was read ({self._missing} bytes amiss).")
+            raise TransientError(
+                f"The landed file ended early or grew while it was read (bytes left: {self._missing})."
+            )
         self.complete = not data
         return data
 
 
 class _Drain:
-    """The sink as python-gnupg feeds it: must return False, or all output is kept in memory."""
+    """The sink as python-gnupg calls it. It must return False, or python-gnupg keeps all output in memory."""
 
     def __init__(self, sink: Sink, process: _Process) -> None:
         self._sink, self._process = sink, process

@@ -1,4 +1,4 @@
-"""gpg's listing of a keyring: its `--with-colons` records (GnuPG, doc/DETAILS), a line each."""
+"""gpg's listing of a keyring: its `--with-colons` records (GnuPG, doc/DETAILS), one in each line."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 @dataclass(slots=True)
 class ListedPart:
-    """A primary key or a subkey: `validity` is gpg's letter, `usage` its letters for what the part may do.
+    """A primary key or a subkey. `validity` is gpg's letter, and `usage` its letters for what the part may do.
 
-    `length` is in bits, `algorithm` a number (RFC 9580, 9.1), `expires` None for never.
+    `length` is in bits, `algorithm` is a number (RFC 9580, 9.1), and `expires` is None for never.
     """
 
     validity: str
@@ -25,20 +25,20 @@ class ListedPart:
 
     @property
     def may_encrypt(self) -> bool:
-        """Whether the part itself may encrypt; capital letters are about the whole key."""
+        """Whether the part itself may encrypt. Capital letters in `usage` describe the whole key."""
         return "e" in self.usage
 
     @property
     def is_revoked(self) -> bool:
-        """Whether its owner revoked it."""
+        """Whether the key's owner revoked the part."""
         return self.validity == "r"
 
     def is_over(self, now: datetime) -> bool:
-        """Return whether it has expired."""
+        """Return whether the part has expired, by gpg's listing or at `now`."""
         return self.validity == "e" or (self.expires is not None and self.expires <= now)
 
     def is_early(self, now: datetime) -> bool:
-        """Return whether it was created after `now`."""
+        """Return whether the part was created after `now`."""
         return self.created > now
 
 
@@ -63,8 +63,8 @@ class ListedKey:
 def parse_listing(listing: bytes) -> list[ListedKey]:
     """Return the keys of a listing that was made with `--with-subkey-fingerprint`.
 
-    Only a line feed ends a record. gpg escapes it in a user id, but no other character that Unicode counts as a line's
-    end, U+0085 among them.
+    Only a line feed ends a record. gpg escapes line feeds in user ids, but not the other line ends of Unicode, such as
+    U+0085.
     """
     keys: list[ListedKey] = []
     part: ListedPart | None = None

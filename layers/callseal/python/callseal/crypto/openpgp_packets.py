@@ -1,4 +1,4 @@
-"""OpenPGP packet framing (RFC 9580, 4.2): which packets stand in some bytes; what is in them is gpg's business."""
+"""OpenPGP packet framing (RFC 9580, 4.2): the types and limits of packets. Their bodies are left to gpg."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Packet(NamedTuple):
 
 
 def packets(data: bytes) -> Iterator[Packet]:
-    """Take packets of known length apart; raises ValueError where the data is no sequence of them."""
+    """Yield the packets in some data. Raises ValueError if the data is not a sequence of packets of known length."""
     position = 0
     while position < len(data):
         tag, start, length = _header(data, position)
@@ -26,12 +26,12 @@ def packets(data: bytes) -> Iterator[Packet]:
 
 
 def frame(packet: Packet) -> bytes:
-    """Return a packet's bytes in the one form that has room for every length (RFC 9580, 4.2.1.3)."""
+    """Return a packet's bytes with a five-octet length, which fits every body (RFC 9580, 4.2.1.3)."""
     return bytes((0xC0 | packet.tag, 0xFF)) + len(packet.body).to_bytes(4) + packet.body
 
 
 def head_packets(head: bytes) -> Iterator[Packet]:
-    """Return the packets that begin in the head of a message, which may break off anywhere; the last body with it."""
+    """Yield the packets that begin in the head of a message. The head may end anywhere, and cut off the last body."""
     position: int | None = 0
     while position is not None and position + 6 <= len(head):
         tag, start, length = _header(head, position)
@@ -40,7 +40,7 @@ def head_packets(head: bytes) -> Iterator[Packet]:
 
 
 def _header(data: bytes, position: int) -> tuple[int, int, int | None]:
-    """Read a packet header: its type, where its body starts and how long that is (None for partial lengths)."""
+    """Return a packet's type, the start of its body and the body's length (None if partial or indeterminate)."""
     try:
         octet = data[position]
         if not octet & 0x80:

@@ -1,1 +1,1 @@
-"""Tenants: their settings, and the cached look-ups of settings and keys."""
+"""Tenants: settings, names of secrets and parameters, login sources, and cached look-ups of settings and keys."""

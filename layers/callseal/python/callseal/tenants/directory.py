@@ -1,10 +1,8 @@
-"""What is known of a tenant: its settings from SSM, its key from Secrets Manager, what the key register says of both.
+"""A tenant's settings (SSM), key (Secrets Manager) and other facts, cached for 60 s.
 
-It is remembered for a minute.
-
-A verdict that would hold a file is never repeated from before the file was looked at (`forget`), so a mended key counts
-at once; but files that are looked at together share it, for SSM answers 40 calls a second
-(https://docs.aws.amazon.com/general/latest/gr/ssm.html), all tenants together.
+Before a file is held, `forget` drops the entries that are older than the attempt, so a corrected key or setting counts
+at once. Files of one batch share the new entries, because SSM allows 40 calls a second for all tenants together
+(https://docs.aws.amazon.com/general/latest/gr/ssm.html).
 """
 
 from __future__ import annotations
@@ -27,12 +25,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 CACHE_TIME = timedelta(seconds=60)
-# How stale an answer may be, and how far the services' clocks may be apart. Parameter Store and Secrets Manager are
-# eventually consistent and AWS names no bound. This is several times what clocks differ by. With CACHE_TIME and the
-# timeout of encrypt_recording it stays below the delay of a recheck (a house rule of template.yaml's tests).
+# Allowance for stale answers and for differences between the services' clocks. Parameter Store and Secrets Manager are
+# eventually consistent, and AWS documents no bound. 30 s is several times the usual difference of clocks. CLOCK_SKEW,
+# CACHE_TIME and the timeout of encrypt_recording together stay below the delay of a recheck, which a test checks.
 CLOCK_SKEW = timedelta(seconds=30)
 MAX_CACHED = 2_000
-# The fact that keys/select_key.py caches here: what the key register holds of a tenant's keys.
+# The name of the fact that keys/select_key.py caches here: the key register's entries for a tenant.
 INVENTORY = "inventory"
 Fact = TypeVar("Fact")
 
@@ -43,7 +41,7 @@ class _NotThereError(CallsealError):
 
 @dataclass(frozen=True, slots=True)
 class KeyVersion:
-    """A tenant's judged key, and the version id of the secret that it stands in."""
+    """The recipients of a tenant's key, and the id of the secret's version that has the key."""
 
     recipients: Recipients
     version: str
@@ -51,7 +49,7 @@ class KeyVersion:
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """What stands in a version of a tenant's secret: untrusted, and a private key where somebody has erred."""
+    """The text in a version of a tenant's secret. It is untrusted, and may be a private key by mistake."""
 
     text: str = field(repr=False)
     version: str
@@ -73,7 +71,7 @@ class _Entry:
 
 
 class Tenants:
-    """Looks tenants up; safe to use from several threads."""
+    """Cached look-ups of tenants' settings and keys. Thread-safe."""
 
     def __init__(
         self,
@@ -83,37 +81,40 @@ class Tenants:
         gpg: GpgFactory,
         clock: Clock,
     ) -> None:
-        """Take the clients, and the prefix of the names, `<stack>/tenants`."""
+        """`prefix` is the prefix of the tenants' secrets and parameters, `<stack>/tenants`."""
         self._secrets, self._ssm = secrets, ssm
         self._prefix, self._gpg, self._clock = prefix, gpg, clock
         self._entries: dict[tuple[str, str], _Entry] = {}
 
     def settings(self, tenant: str) -> TenantSettings:
-        """Give a tenant's settings; raises HeldError `SettingsMissing` or `SettingsInvalid`."""
+        """Return a tenant's settings. Raises HeldError `SettingsMissing` or `SettingsInvalid`."""
         return cast("TenantSettings", self._remembered(("settings", tenant), self._fetch_settings))
 
     def key(self, tenant: str) -> KeyVersion:
-        """Give a tenant's key; raises HeldError with one of the Key* reasons."""
+        """Return a tenant's current key. Raises HeldError with a Key* reason."""
         return cast("KeyVersion", self._remembered(("key", tenant), self._fetch_key))
 
     def key_at(self, tenant: str, version: str, current: KeyVersion) -> KeyVersion:
-        """Return the key in another version of a tenant's secret, judged by what the current one says of it, too.
+        """Return the key in another version of a tenant's secret, judged by the current version as well.
 
-        Raises HeldError with one of the Key* reasons.
+        The current version may revoke the other key or end its validity. Raises HeldError with a Key* reason.
         """
         name = (f"key {version} after {current.version}", tenant)
         return cast("KeyVersion", self._remembered(name, lambda tenant: self._fetch_key_at(tenant, version, current)))
 
     def cached(self, fact: str, tenant: str, fetch: Callable[[], Fact]) -> Fact:
-        """Return another fact of a tenant, fetched at most once in CACHE_TIME; `forget` forgets it with the rest."""
+        """Return another fact about a tenant, fetched at most once in CACHE_TIME.
+
+        `drop` removes it from the cache. `forget` removes no fact but INVENTORY.
+        """
         return cast("Fact", self._remembered((fact, tenant), lambda _: _Fetched(fetch())))
 
     def drop(self, fact: str, tenant: str) -> None:
-        """Forget a fact: it is fetched again when it is next asked for."""
+        """Remove a fact from the cache."""
         self._entries.pop((fact, tenant), None)
 
     def names(self) -> Iterator[str]:
-        """List the tenants that have a secret for their key."""
+        """Yield the tenants that have a secret for their key."""
         named: Any = [{"Key": "name", "Values": [f"{self._prefix}/"]}]
         with calling("Listing the tenants' secrets"):
             for page in self._secrets.get_paginator("list_secrets").paginate(Filters=named):
@@ -121,28 +122,37 @@ class Tenants:
                 yield from (tenant for tenant in found if tenant)
 
     def key_text(self, tenant: str, **version: str) -> KeyText:
-        """Fetch a version of a tenant's secret, the current one by default; raises HeldError."""
+        """Fetch a version of a tenant's secret, by default the current one. The cache is not used.
+
+        `version` is an argument of GetSecretValue, such as `VersionId`. Raises HeldError `KeyMissing` or
+        `KeyUnreadable`.
+        """
         secret = self._fetch_secret(tenant, key_secret(self._prefix, tenant), version)
         if "SecretString" not in secret:
-            held = unreadable("the secret holds binary data. Paste the key's text form as its plaintext")
+            held = unreadable("the secret has a binary value. Paste the key's text form as the secret's plaintext")
             held.key_version = secret["VersionId"]
             raise held
         return KeyText(secret["SecretString"], secret["VersionId"])
 
     def forget(self, tenant: str, before: datetime) -> bool:
-        """Forget what was fetched of a tenant before a moment; tells whether there was anything."""
-        names = [
-            (kind, tenant) for kind in ("settings", "key", INVENTORY) if self._fetched_before((kind, tenant), before)
-        ]
-        for name in names:
+        """Drop a tenant's settings, key and inventory from the cache if they were fetched before a time.
+
+        Return whether there were any.
+        """
+        names = [(fact, tenant) for fact in ("settings", "key", INVENTORY)]
+        stale = [name for name in names if self._fetched_before(name, before)]
+        for name in stale:
             self._entries.pop(name, None)
-        return bool(names)
+        return bool(stale)
 
     def config_changed(self, tenant: str, since: datetime, by_key: bool) -> bool:
-        """Tell whether, since a moment, somebody may have gone by other settings or another key than are there now."""
-        entries = [self._entries.get((kind, tenant)) for kind in ("settings", *(["key"] if by_key else []))]
+        """Return whether a worker may have used other settings, or another key if `by_key`, after a time.
+
+        A worker's cache lags behind a change by up to CACHE_TIME.
+        """
+        entries = [self._entries.get((fact, tenant)) for fact in ("settings", *(["key"] if by_key else []))]
         changes = [entry.changed_at for entry in entries if entry and entry.changed_at]
-        # What is forgotten by now, or of an unknown age, may have changed at any moment.
+        # An entry that is missing, or has no time of change, may have changed at any time.
         return len(changes) < len(entries) or any(since < change + CACHE_TIME + CLOCK_SKEW for change in changes)
 
     def _fetched_before(self, name: tuple[str, str], moment: datetime) -> bool:
@@ -169,7 +179,7 @@ class Tenants:
         return _Entry(made.value, now, min(now + CACHE_TIME, made.ends or now + CACHE_TIME), made.changed_at)
 
     def settings_text(self, tenant: str) -> str:
-        """Read the text of a tenant's settings, past the cache; raises HeldError `SettingsMissing`."""
+        """Fetch the text of a tenant's settings. The cache is not used. Raises HeldError `SettingsMissing`."""
         return str(self._parameter(tenant)["Value"])
 
     def _fetch_settings(self, tenant: str) -> _Fetched:
@@ -184,7 +194,8 @@ class Tenants:
         except _NotThereError as exc:
             raise HeldError(
                 Reason.SETTINGS_MISSING,
-                f"The tenant {tenant} has no settings. Put a JSON object ({{}} for the defaults) in parameter {name}.",
+                f"The tenant {tenant} has no settings. Create the SSM parameter {name} with a JSON object as its value "
+                "({} for the defaults).",
             ) from exc
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
@@ -194,7 +205,7 @@ class Tenants:
         except HeldError as held:
             held.key_version = text.version
             raise
-        # Asked after the key: if it has changed in between, that is seen.
+        # Read after the key, so that a change between the two calls is noticed.
         changed_at = None if version else self._changed_at(tenant)
         return _Fetched(KeyVersion(recipients, text.version), changed_at, usable_until(recipients))
 
@@ -206,17 +217,20 @@ class Tenants:
         return replace(fetched, value=KeyVersion(recipients, version))
 
     def _changed_at(self, tenant: str) -> datetime | None:
-        """Tell when a tenant's secret was last changed; its current version may be older, and current once more."""
+        """Return when a tenant's secret was last changed, or None if it never was.
+
+        Its current version may be older than that, if the label AWSCURRENT was moved back to it.
+        """
         with calling("Reading when the tenant's key changed"):
             secret = self._secrets.describe_secret(SecretId=key_secret(self._prefix, tenant))
         return secret.get("LastChangedDate")
 
     def _fetch_secret(self, tenant: str, name: str, version: dict[str, str]) -> Any:
-        # The last is what Secrets Manager answers for a secret that is marked for deletion.
+        # Secrets Manager returns InvalidRequestException for a secret that is marked for deletion.
         gone = {"on_ResourceNotFoundException": _NotThereError, "on_InvalidRequestException": _NotThereError}
         try:
             with calling("Reading the tenant's key", **gone):
-                # Without the stage, the emulator may answer with an old version after a change.
+                # Without the stage, the emulator may return an old version after a change.
                 wanted: Any = version or {"VersionStage": "AWSCURRENT"}
                 return self._secrets.get_secret_value(SecretId=name, **wanted)
         except _NotThereError as exc:

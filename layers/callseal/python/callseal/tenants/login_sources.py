@@ -1,6 +1,7 @@
-"""Source addresses: where a login may come from, by a list of addresses and networks.
+"""Source addresses: the addresses and networks that a login may come from.
 
-Two forms: a tenant's setting (plain networks), and sshd's from= (ssh_config(5), PATTERNS: `*` and `?`, `!` for not).
+There are two forms: the setting of a tenant is a list of networks, and sshd's from= is a list of patterns
+(ssh_config(5), PATTERNS: `*` and `?` are wildcards, `!` negates).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# What a pattern of an address may be made of. Anything else is a host's name, which nobody looks up here.
+# The characters of an address or network. Any other pattern is a host name, which is never looked up.
 _OF_ADDRESSES = re.compile(r"[0-9a-f:.]+(/[0-9]+)?")
 _WILDCARDS = re.compile(r"(?=.*[*?])[0-9a-f:.*?]+")
 MAX_PATTERNS = 100
 
 
 def parse_address(text: object) -> Address | None:
-    """Read an address as a server tells it, an IPv4 one in IPv6 form as IPv4; None for anything else."""
+    """Return an address that a server reports, or None for anything else. An IPv4-mapped IPv6 address becomes IPv4."""
     try:
         address = ip_address(text) if isinstance(text, str) else None
     except ValueError:
@@ -30,9 +31,10 @@ def parse_address(text: object) -> Address | None:
 
 
 def parse_network(text: str) -> Network:
-    """Read `192.0.2.0/24`, `2001:db8::/32` or an address, an IPv4 one in IPv6 form as IPv4 (RFC 4291, 2.5.5.2).
+    """Return the network of a text such as `192.0.2.0/24`, `2001:db8::/32` or a single address.
 
-    Raises ValueError, also for bits behind the mask.
+    An IPv4-mapped IPv6 network (RFC 4291, 2.5.5.2) becomes IPv4. Raises ValueError for anything else, also if bits
+    after the prefix are set.
     """
     if not text.isascii() or "%" in text:
         raise ValueError(text)
@@ -42,13 +44,13 @@ def parse_network(text: str) -> Network:
 
 
 def within(address: Address, networks: Iterable[str]) -> bool:
-    """Tell whether an address is in one of the networks."""
+    """Return whether an address is in one of the networks. Raises ValueError as `parse_network`."""
     return any(address in parse_network(network) for network in networks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One pattern: a network, or where that is None a text with wildcards."""
+    """One pattern: a network, or a text with wildcards if `network` is None."""
 
     text: str
     network: Network | None
@@ -62,13 +64,13 @@ class _Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The patterns of a from=."""
+    """The patterns of a from= option."""
 
     patterns: tuple[_Pattern, ...]
 
     @classmethod
     def parse(cls, value: str) -> Sources:
-        """Read a from='s value; raises ValueError whose message ends a sentence."""
+        """Return the patterns of a from= value. Raises ValueError with the end of a sentence as its message."""
         items = value.split(",")
         if len(items) > MAX_PATTERNS:
             raise ValueError(f"it has more than {MAX_PATTERNS} patterns")
@@ -80,13 +82,13 @@ class Sources:
         if _WILDCARDS.fullmatch(text):
             return _Pattern(text, None, negated)
         if not _OF_ADDRESSES.fullmatch(text):
-            raise ValueError("it names something else than addresses, and no host's name is looked up here")
+            raise ValueError("it names something else than addresses, and host names are not looked up")
         try:
             return _Pattern(text, parse_network(text), negated)
         except ValueError as exc:
-            raise ValueError("an address or network in it is none (are bits behind the mask set?)") from exc
+            raise ValueError("it has an invalid address or network (are bits after the prefix set?)") from exc
 
     def admit(self, address: Address) -> bool:
-        """Tell as sshd does: one pattern must match, and no negated one may."""
+        """Return whether sshd would allow an address: a pattern must match, and no negated pattern may match."""
         matching = [pattern.negated for pattern in self.patterns if pattern.matches(address)]
         return bool(matching) and not any(matching)

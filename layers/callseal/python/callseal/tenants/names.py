@@ -1,4 +1,4 @@
-"""The names of a tenant's secrets and parameter. They are public: operators read them in the console.
+"""The names of a tenant's secrets and parameter. They are a public interface: operators see them in the console.
 
 A prefix is `<stack>/tenants`, without slashes around it.
 """

@@ -1,17 +1,17 @@
-"""Envelopes: streaming writers, from a source that is read to a sink that is written, in constant memory."""
+"""Envelopes: writers that stream from a `Source` to a `Sink` in constant memory."""
 
 from collections.abc import Callable
 from typing import Protocol
 
-# Takes the sealed bytes in order; what it is given is only good during the call.
+# Called with the sealed bytes in order. A buffer is valid only during the call.
 Sink = Callable[[bytes | bytearray | memoryview], object]
 
 
 class Source(Protocol):
-    """The plain bytes. Both ways of reading raise TransientError when they break off; none at the end is empty."""
+    """The plaintext. Both methods raise TransientError if reading fails."""
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Fill the buffer from its start as far as possible, and tell how many bytes; 0 at the end."""
+        """Fill the buffer from its start as far as possible, and return the number of bytes: 0 at the end only."""
 
     def read(self, size: int, /) -> bytes:
-        """Give up to `size` bytes; none at the end."""
+        """Return up to `size` bytes, and none at the end only."""

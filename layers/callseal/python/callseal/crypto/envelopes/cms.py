@@ -1,7 +1,7 @@
 """CMS envelopes (RFC 5652): AuthEnvelopedData with AES-256-GCM, EnvelopedData with AES-256-CBC, written as a stream.
 
-The size of the plain bytes is known before the first is read, so the lengths are too, and one pass writes DER. Where
-the whole would not fit a length of 31 bits, which is all that some readers take, BER of indefinite length is written.
+The size of the plaintext is known in advance. All lengths follow from it, so one pass writes DER. If the whole is too
+long for a length of 31 bits, which is the limit of some readers, BER of indefinite length is written.
 """
 
 from __future__ import annotations
@@ -64,9 +64,10 @@ _CURVES: dict[type[ec.EllipticCurve], tuple[bytes, bytes, type[HashAlgorithm]]] 
 def seal(source: Source, size: int, recipients: Iterable[CmsRecipient], profile: str, sink: Sink) -> None:
     """Seal exactly `size` bytes of the source to every recipient, under one random key that is used once.
 
-    `profile` is `authenveloped-gcm` or `enveloped-cbc` (unauthenticated: for receivers without RFC 5083).
-    Raises TransientError where the source has fewer or more bytes: nothing that was written so far may be kept;
-    ValueError without any recipient (nobody could open it) or for another profile.
+    `profile` is `authenveloped-gcm` or `enveloped-cbc` (unauthenticated, for receivers without RFC 5083).
+    Raises TransientError if the source has fewer or more bytes, HeldError `UnsupportedFile` if the file is too long for
+    AES-GCM, and ValueError for an empty list of recipients or another profile. After any error the caller must discard
+    what was written.
     """
     members = list(recipients)
     if not members:
@@ -83,12 +84,15 @@ def seal(source: Source, size: int, recipients: Iterable[CmsRecipient], profile:
 
 
 def wrap_key(key: bytes, recipient: CmsRecipient, *, oaep: bool) -> bytes:
-    """Encrypt the content-encryption key to one recipient, as CMS's RecipientInfo."""
+    """Return CMS's RecipientInfo with the content-encryption key, encrypted to one recipient.
+
+    For RSA, `oaep` selects RSAES-OAEP with SHA-256 instead of PKCS #1 v1.5.
+    """
     public_key = recipient.public_key
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         return _key_agree(key, recipient.issuer_and_serial, public_key)
     algorithm, scheme = (RSAES_OAEP, _OAEP) if oaep else (RSA_PKCS1, padding.PKCS1v15())
-    # KeyTransRecipientInfo (RFC 5652, 6.2.1); version 0 goes with issuerAndSerialNumber.
+    # KeyTransRecipientInfo (RFC 5652, 6.2.1). Version 0 is the one for issuerAndSerialNumber.
     return der.sequence(
         der.integer(0), recipient.issuer_and_serial, algorithm, der.octets(public_key.encrypt(key, scheme))
     )
@@ -98,10 +102,10 @@ _OAEP = padding.OAEP(mgf=padding.MGF1(SHA256()), algorithm=SHA256(), label=None)
 
 
 def _key_agree(key: bytes, issuer_and_serial: bytes, public_key: ec.EllipticCurvePublicKey) -> bytes:
-    """KeyAgreeRecipientInfo with an ephemeral key (RFC 5753, 3.1.1)."""
+    """Return a KeyAgreeRecipientInfo with an ephemeral key (RFC 5753, 3.1.1)."""
     curve, scheme, kdf_hash = _CURVES[type(public_key.curve)]
     ephemeral = ec.generate_private_key(public_key.curve)
-    # ECC-CMS-SharedInfo (RFC 5753, 7.2): what the wrapping key is for, and its length in bits.
+    # ECC-CMS-SharedInfo (RFC 5753, 7.2): the algorithm that uses the wrapping key, and the key's length in bits.
     shared_info = der.sequence(AES256_WRAP, der.explicit(2, der.octets((256).to_bytes(4))))
     wrapping_key = X963KDF(kdf_hash(), 32, shared_info).derive(ephemeral.exchange(ec.ECDH(), public_key))
     point = ephemeral.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -116,7 +120,7 @@ def _key_agree(key: bytes, issuer_and_serial: bytes, public_key: ec.EllipticCurv
 
 
 def _encrypted(source: Source, size: int, writer: _GcmWriter | _CbcWriter) -> Iterator[memoryview]:
-    """Read and encrypt chunk by chunk, in two buffers that are used again and again."""
+    """Yield the encrypted content chunk by chunk. A chunk is valid until the next one: the buffers are reused."""
     plain = memoryview(bytearray(CHUNK_BYTES))
     sealed = memoryview(bytearray(CHUNK_BYTES + 2 * BLOCK_BYTES))
     update_into, done = writer.context.update_into, 0
@@ -127,13 +131,13 @@ def _encrypted(source: Source, size: int, writer: _GcmWriter | _CbcWriter) -> It
         if written := update_into(plain[:count], sealed):
             yield sealed[:written]
     if done != size:
-        raise TransientError(f"The landed file broke off or grew while it was read: {done} of {size} bytes.")
+        raise TransientError(f"The landed file ended early or grew while it was read: {done} of {size} bytes.")
     if padding_octets := writer.padding():
         yield sealed[: update_into(padding_octets, sealed)]
 
 
 class _Writer:
-    """What both envelopes share: everything before the encrypted content, and the lengths around it."""
+    """The part that both envelopes share: everything before the encrypted content, and the lengths around it."""
 
     content_type: bytes
     version: int
@@ -147,7 +151,7 @@ class _Writer:
         self.indefinite = self._definite_head is None
 
     def head(self) -> bytes:
-        """Everything before the first encrypted byte."""
+        """Return everything before the first encrypted byte."""
         if self._definite_head is not None:
             return self._definite_head
         return b"".join(
@@ -159,7 +163,7 @@ class _Writer:
         )  # fmt: skip
 
     def _head(self) -> bytes | None:
-        """Build the head from the inside out: each length is that of what follows it up to its end."""
+        """Return the head with definite lengths, built from the inside out, or None if the whole is too long."""
         content = der.header(0x80, self._content_size)
         info = DATA + self._algorithm + content
         info = der.header(der.SEQUENCE, len(info) + self._content_size) + info
@@ -170,13 +174,16 @@ class _Writer:
         return der.header(der.SEQUENCE, length) + body if length <= MAX_DEFINITE_LENGTH else None
 
     def _tail(self, mac: bytes) -> bytes:
-        """Close the encrypted content and its info, add the mac, close the rest; definite lengths close nothing."""
+        """Return the end: close the encrypted content and its info, add the MAC, close the rest.
+
+        With definite lengths, only the MAC is left.
+        """
         close = der.END_OF_CONTENTS if self.indefinite else b""
         return close * 2 + mac + close * 3
 
 
 class _GcmWriter(_Writer):
-    """AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084): nonce of 12 octets, tag of 16."""
+    """AuthEnvelopedData (RFC 5083) with AES-256-GCM (RFC 5084): a nonce of 12 octets, a tag of 16."""
 
     content_type = AUTH_ENVELOPED_DATA
     version = 0
@@ -185,7 +192,7 @@ class _GcmWriter(_Writer):
         if size > MAX_GCM_BYTES:
             raise HeldError(
                 Reason.UNSUPPORTED_FILE,
-                f"The landed file has {size:,} bytes, and AES-GCM seals {MAX_GCM_BYTES:,} under one key at most. Land "
+                f"The landed file has {size:,} bytes, and AES-GCM can seal {MAX_GCM_BYTES:,} under one key. Upload "
                 "it in parts, or set the tenant's cms_profile to enveloped-cbc.",
             )
         nonce = os.urandom(12)
@@ -195,11 +202,11 @@ class _GcmWriter(_Writer):
         super().__init__(infos, algorithm, size, len(der.header(der.OCTET_STRING, TAG_BYTES)) + TAG_BYTES)
 
     def padding(self) -> bytes:
-        """GCM pads nothing."""
+        """Return no padding, as GCM needs none."""
         return b""
 
     def tail(self) -> bytes:
-        """End the message with the tag, as the mac of AuthEnvelopedData."""
+        """Return the end of the message, with the tag as the MAC of AuthEnvelopedData."""
         self.context.finalize()
         return self._tail(der.octets(self.context.tag))
 
@@ -211,7 +218,7 @@ class _CbcWriter(_Writer):
 
     def __init__(self, key: bytes, members: list[CmsRecipient], size: int) -> None:
         iv = os.urandom(BLOCK_BYTES)
-        # RFC 5652, 6.1: 0 where every recipient is a KeyTransRecipientInfo by issuer and serial, else 2.
+        # RFC 5652, 6.1: 0 if every recipient is a KeyTransRecipientInfo by issuer and serial, else 2.
         self.version = 2 if any(isinstance(m.public_key, ec.EllipticCurvePublicKey) for m in members) else 0
         self.context: CipherContext = Cipher(AES256(key), CBC(iv)).encryptor()
         self._padding = BLOCK_BYTES - size % BLOCK_BYTES
@@ -219,11 +226,11 @@ class _CbcWriter(_Writer):
         super().__init__(infos, der.sequence(AES256_CBC, der.octets(iv)), size + self._padding, 0)
 
     def padding(self) -> bytes:
-        """As many octets as are missing to a full block, a whole one where none is, each saying how many."""
+        """Return the padding: 1 to 16 octets up to the end of a block, each with their number as its value."""
         return bytes((self._padding,)) * self._padding
 
     def tail(self) -> bytes:
-        """End the message; nothing authenticates it."""
+        """Return the end of the message, without a MAC."""
         self.context.finalize()
         return self._tail(b"")
 

@@ -1,6 +1,6 @@
-"""DER (X.690), as much of it as CMS needs: definite, minimal lengths, and single-octet tags.
+"""The part of DER (X.690) that CMS needs: definite lengths of the fewest octets, and single-octet tags.
 
-Why our own: docs/decisions/0001-der-writer.md.
+docs/decisions/0001-der-writer.md explains why Callseal has its own.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ END_OF_CONTENTS = b"\0\0"
 
 
 class Element(NamedTuple):
-    """One element as it stands: its tag octet, its contents, and the whole of it."""
+    """One element: its tag octet, its contents, and its whole encoding."""
 
     tag: int
     content: bytes
@@ -18,7 +18,7 @@ class Element(NamedTuple):
 
 
 def header(tag: int, length: int) -> bytes:
-    """Encode tag and length (X.690, 8.1.3) of an element whose contents follow."""
+    """Return the tag and length (X.690, 8.1.3) of an element whose contents follow."""
     if length < 0x80:
         return bytes((tag, length))
     octets = length.to_bytes((length.bit_length() + 7) // 8)
@@ -26,12 +26,12 @@ def header(tag: int, length: int) -> bytes:
 
 
 def indefinite(tag: int) -> bytes:
-    """Begin a constructed element that two zero octets will end (BER)."""
+    """Return the start of a constructed element of indefinite length (BER), which END_OF_CONTENTS ends."""
     return bytes((tag, 0x80))
 
 
 def element(tag: int, *contents: bytes) -> bytes:
-    """Encode an element around its contents."""
+    """Return an element with the concatenated contents."""
     body = b"".join(contents)
     return header(tag, len(body)) + body
 
@@ -73,7 +73,10 @@ def oid(dotted: str) -> bytes:
 
 
 def dotted(content: bytes) -> str:
-    """Return an OBJECT IDENTIFIER's arcs from its contents (X.690, 8.19); raises ValueError where they are cut off."""
+    """Return an OBJECT IDENTIFIER, such as `2.5.29.15`, from its contents (X.690, 8.19).
+
+    Raises ValueError if they are cut off.
+    """
     arcs, arc = list[int](), 0
     for octet in content:
         arc = arc << 7 | octet & 0x7F
@@ -86,7 +89,7 @@ def dotted(content: bytes) -> str:
 
 
 def split(data: bytes) -> list[Element]:
-    """Take the elements apart that stand one after the other; raises ValueError where they do not fill the data."""
+    """Return the elements of a concatenation. Raises ValueError if they do not fill the data exactly."""
     elements, position = [], 0
     while position < len(data):
         start, tag = position, data[position]
@@ -95,7 +98,7 @@ def split(data: bytes) -> list[Element]:
         position += 2 + count
         length = int.from_bytes(data[position - count : position]) if count else first
         if position + length > len(data):
-            raise ValueError("an element is longer than what it stands in")
+            raise ValueError("an element is longer than its container")
         elements.append(Element(tag, data[position : position + length], data[start : position + length]))
         position += length
     return elements

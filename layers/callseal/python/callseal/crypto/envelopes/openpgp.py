@@ -11,31 +11,31 @@ if TYPE_CHECKING:
     from callseal.core.recipient import OpenPgpRecipients
     from callseal.crypto.gpg import Gpg
 
-# 16 recipients of RSA 16384 take 33 KiB; what follows them decides.
+# 16 recipients of RSA 16384 take 33 KiB, and the packet after them must be in the head too.
 HEAD_BYTES = 64 * 1024
 
 
 class AeadPacketError(RuntimeError):
-    """The gpg in use writes packets that many readers refuse, and there is no telling it otherwise."""
+    """The installed gpg writes packets that many readers reject, and has no option to change that."""
 
 
 class WrongRecipientsError(RuntimeError):
-    """gpg wrote a message that others can open than those that it was asked for."""
+    """gpg wrote a message to other recipients than the requested ones."""
 
 
 def seal(source: Source, size: int, recipients: OpenPgpRecipients, gpg: Gpg, sink: Sink) -> None:
     """Seal exactly `size` bytes of the source to every recipient.
 
-    Raises as Gpg.seal, and AeadPacketError or WrongRecipientsError before any byte has reached the sink.
+    Raises the errors of Gpg.seal, and AeadPacketError or WrongRecipientsError before any byte has reached the sink.
     """
     fingerprints = [member.encrypts_with for member in recipients.members]
-    head = _Head(sink, sorted(bytes.fromhex(one)[-8:] for one in fingerprints))
+    head = _Head(sink, sorted(bytes.fromhex(fingerprint)[-8:] for fingerprint in fingerprints))
     gpg.seal(source, size, recipients.keyring, fingerprints, head.write)
     head.close()
 
 
 class _Head:
-    """Holds the message's first bytes back until they show who can open it, and that every OpenPGP reader can."""
+    """Withholds the first bytes of a message until its recipients and its format have been checked."""
 
     def __init__(self, sink: Sink, key_ids: list[bytes]) -> None:
         self._sink, self._key_ids = sink, key_ids
@@ -57,17 +57,17 @@ class _Head:
 
 
 def _check(head: bytes, key_ids: list[bytes]) -> None:
-    """Check whom the session key is encrypted to (RFC 9580, 5.1.1), and the form of what follows.
+    """Check the recipients of the session key (RFC 9580, 5.1.1), and the type of the packet that follows.
 
-    gpg from 2.3 writes the AEAD packet 20 where all keys advertise it, which RFC 9580 left out for good.
+    gpg 2.3 and newer writes the AEAD packet 20 if all keys advertise AEAD. RFC 9580 does not define that packet.
     """
     found = list(head_packets(head))
     recipients = sorted(body[1:9] for tag, body in found if tag == PKESK)
     message = next((tag for tag, _ in found if tag != PKESK), None)
     if message != SEIPD:
         raise AeadPacketError(
-            f"gpg wrote a packet of type {message} where SEIPDv1 ({SEIPD}) is wanted, which many readers refuse. "
-            "A gpg from 2.3 does so for keys that advertise AEAD: use a gpg 2.2, as layers/gnupg gathers it."
+            f"gpg wrote a packet of type {message} instead of SEIPDv1 ({SEIPD}), and many readers reject it. "
+            "gpg 2.3 and newer does so for keys that advertise AEAD: use gpg 2.2, as built by layers/gnupg."
         )
     if recipients != key_ids:
-        raise WrongRecipientsError("gpg sealed a message to other keys than it was asked to; nothing of it is kept.")
+        raise WrongRecipientsError("gpg sealed a message to other keys than requested. The message was discarded.")

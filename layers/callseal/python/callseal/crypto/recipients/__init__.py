@@ -1,7 +1,8 @@
-"""Judging keys: from the text that a tenant sent to recipients that a file can be sealed to, or the reason why not.
+"""Verdicts on keys: the recipients in a tenant's text, or the reason why no file can be sealed to it.
 
-The text is untrusted: it is what somebody pasted into a console. Every block of it must be usable; the first reason in
-the order of `Reason` is given, with a sentence that names the key by its fingerprint and says what to do.
+The text is untrusted, because a person pasted it into a console. Every block of it must be usable. If several reasons
+apply, the HeldError has the first in the order of `Reason`. Its sentence names the key by its fingerprint and says what
+to do.
 """
 
 from __future__ import annotations
@@ -30,22 +31,21 @@ __all__ = [
     "judge_after",
 ]
 
-# Secrets Manager takes 64 KiB; a key file given on a command line may be anything.
+# Secrets Manager takes 64 KiB. A key file on the command line may have any size.
 MAX_TEXT_BYTES = 1024 * 1024
 CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
 OPENPGP_LABEL = "PGP PUBLIC KEY BLOCK"
 
-
-# Asked for only where an OpenPGP key comes along: starting gpg costs time.
+# Called only for OpenPGP keys, because starting gpg takes time.
 GpgFactory = Callable[[], "Gpg"]
 
 
 def gpg_factory(binary: str) -> GpgFactory:
-    """Give what starts the gpg program at its first use, and gives the same one from then on."""
+    """Return a function that starts gpg at its first call and returns the same object at every call."""
 
     @cache
     def start() -> Gpg:
-        from callseal.crypto.gpg import Gpg  # python-gnupg costs a cold start
+        from callseal.crypto.gpg import Gpg  # importing python-gnupg slows a cold start
 
         return Gpg(binary)
 
@@ -53,18 +53,18 @@ def gpg_factory(binary: str) -> GpgFactory:
 
 
 def judge(text: str, now: datetime, gpg: GpgFactory) -> Recipients:
-    """Judge the text of a tenant's key at a moment (timezone-aware); raises HeldError with one of the Key* reasons."""
+    """Return the recipients in a key text, judged at a time (timezone-aware). Raises HeldError with a Key* reason."""
     if len(text) > MAX_TEXT_BYTES or len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
         raise unreadable(f"it is longer than {MAX_TEXT_BYTES:,} bytes. Paste the key alone")
     refuse_private_keys(text)
-    if what := mistaken.frame_of(text):
-        raise unreadable(what)
+    if mistake := mistaken.frame_of(text):
+        raise unreadable(mistake)
     blocks = find_blocks(text)
     family = _family(blocks, text)
     if family == "openpgp":
-        if what := mistaken.signatures_alone(blocks):
-            raise unreadable(what)
-        from callseal.crypto.recipients import openpgp  # an X.509 tenant's cold start does not pay for gpg
+        if mistake := mistaken.signatures_alone(blocks):
+            raise unreadable(mistake)
+        from callseal.crypto.recipients import openpgp  # not needed in an X.509 tenant's cold start
 
         return openpgp.judge(blocks, now, gpg())
     from callseal.crypto.recipients import x509
@@ -73,9 +73,10 @@ def judge(text: str, now: datetime, gpg: GpgFactory) -> Recipients:
 
 
 def judge_after(earlier: Recipients, newest: Recipients, now: datetime, gpg: GpgFactory) -> Recipients:
-    """Judge recipients of an earlier text by what a newer one says of them; raises HeldError with a Key* reason.
+    """Return the recipients of an earlier text, judged by a newer text as well. Raises HeldError with a Key* reason.
 
-    An OpenPGP text may revoke a key of the other, or let it expire. A certificate says nothing of another.
+    A newer OpenPGP text may revoke a key of the earlier one, or end its validity. A certificate cannot affect another
+    one, so recipients are returned unchanged if either text is of X.509.
     """
     if not isinstance(earlier, OpenPgpRecipients) or not isinstance(newest, OpenPgpRecipients):
         return earlier
@@ -85,7 +86,7 @@ def judge_after(earlier: Recipients, newest: Recipients, now: datetime, gpg: Gpg
 
 
 def unreadable(why: str) -> HeldError:
-    """Say that the key's text cannot be read as a key, and why."""
+    """Return the error for a text that is not a readable key. `why` is a clause without a full stop."""
     return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
 
 
@@ -94,16 +95,16 @@ def _family(blocks: list[Block], text: str) -> str:
     if not blocks:
         raise unreadable(mistaken.text_of(text))
     if OPENPGP_LABEL in labels and labels & CERTIFICATE_LABELS:
-        raise unreadable("it mixes X.509 certificates and OpenPGP keys. Paste one family only")
+        raise unreadable("it mixes X.509 certificates and OpenPGP keys. Paste only one of the two kinds")
     for label in sorted(labels - CERTIFICATE_LABELS - {OPENPGP_LABEL}):
         raise unreadable(
-            mistaken.LABELS.get(label, f"a block of it is a '{label}'. Paste certificates or PGP keys only")
+            mistaken.LABELS.get(label, f"it has a block '{label}'. Paste only certificates or PGP public keys")
         )
     if any("\\n" in block.body for block in blocks):
         raise unreadable("its line ends are the two characters \\n, as in JSON. Paste it from the original text file")
     if len(blocks) > MAX_RECIPIENTS:
         raise unreadable(
             f"it has {len(blocks)} blocks, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the tenant "
-            "whose they must be"
+            "which keys to use"
         )
     return "openpgp" if OPENPGP_LABEL in labels else "x509"

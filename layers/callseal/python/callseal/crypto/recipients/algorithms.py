@@ -1,10 +1,10 @@
-"""The words for public-key algorithms, in which keys are told to people and programs, whatever family they are of."""
+"""The names of public-key algorithms in verdicts and events, the same for X.509 and OpenPGP."""
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 RSA, ELGAMAL = "RSA", "ElGamal"
-# Curves by the names that cryptography (SEC 2) and gpg have for them; any other goes by the name it is given.
+# Curves by their names in cryptography (SEC 2) and gpg. Any other curve keeps its name, after `EC`.
 CURVES = {
     "secp256r1": "EC P-256",
     "secp384r1": "EC P-384",
@@ -18,12 +18,12 @@ CURVES = {
 
 
 def of_certificate(key: RSAPublicKey | EllipticCurvePublicKey) -> str:
-    """Name the algorithm of a certificate's key."""
+    """Return the algorithm of a certificate's key, such as `RSA` or `EC P-256`."""
     return _on_curve(key.curve.name) if isinstance(key, EllipticCurvePublicKey) else RSA
 
 
 def of_openpgp(number: int, curve: str) -> str:
-    """Name an OpenPGP algorithm by its number (RFC 9580, 9.1), and the curve as gpg names it."""
+    """Return the name of an OpenPGP algorithm (a number of RFC 9580, 9.1), or of its curve if gpg lists one."""
     if curve:
         return _on_curve(curve)
     return {1: RSA, 2: RSA, 3: RSA, 16: ELGAMAL}.get(number, f"OpenPGP algorithm {number}")

@@ -1,7 +1,7 @@
-"""Parsing a certificate (RFC 5280, section 4.1): only the fields that decide about sealing are read.
+"""A parser of certificates (RFC 5280, section 4.1) that reads only the fields that decide about sealing.
 
-Why not cryptography's parser: it parses every name, date and extension, and refuses the certificate for any oddity in
-them, though openssl and Bouncy Castle use such certificates. See docs/decisions/0054-certificate-parser.md.
+cryptography's parser reads every name, date and extension, and rejects a certificate for any oddity in them, though
+openssl and Bouncy Castle use such certificates. See docs/decisions/0054-certificate-parser.md.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from callseal.crypto.envelopes import der
 BOOLEAN, UTC_TIME, GENERALIZED_TIME = 0x01, 0x17, 0x18
 VERSION, EXTENSIONS = 0xA0, 0xA3
 UNIQUE_IDS = {0x81, 0x82, 0xA1, 0xA2}
-# UTF8String, UniversalString, BMPString; any octets are a text of the other types.
+# UTF8String, UniversalString, BMPString. In the other string types, any octets are valid.
 _CODECS = {0x0C: "utf-8", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 KEY_USAGE, BASIC_CONSTRAINTS = der.oid("2.5.29.15"), der.oid("2.5.29.19")
-# Seconds, fraction and zone are optional in practice, though RFC 5280 (4.1.2.5) wants `YYYYMMDDHHMMSSZ`.
+# Seconds, fraction and zone are optional in practice, though RFC 5280 (4.1.2.5) requires `YYYYMMDDHHMMSSZ`.
 _TIME = re.compile(
     rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:[.,]\d+)?(?:Z|([+-])(\d\d)(\d\d))?",
 )
@@ -27,7 +27,7 @@ _TIME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The fields of a certificate as DER, as they stand in it; the methods parse them."""
+    """The fields of a certificate, in its own DER. The methods parse them."""
 
     encoded: bytes
     tbs: bytes
@@ -39,44 +39,44 @@ class Certificate:
     public_key_info: bytes
     _not_before: der.Element
     _not_after: der.Element
-    # The extensions that are read: the object identifier in DER, and the extension's value.
+    # Each extension: its object identifier in DER, and its value.
     _extensions: tuple[tuple[bytes, bytes], ...]
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the whole certificate, in upper-case hex."""
+        """The SHA-256 of the whole certificate (upper-case hex)."""
         return sha256(self.encoded).hexdigest().upper()
 
     def not_before(self) -> datetime:
-        """Return the first moment of validity; raises ValueError."""
+        """Return the first moment of validity (UTC). Raises ValueError."""
         return _time(self._not_before)
 
     def not_after(self) -> datetime:
-        """Return the last moment of validity; raises ValueError."""
+        """Return the last moment of validity (UTC). Raises ValueError."""
         return _time(self._not_after)
 
     def key_usage(self) -> int | None:
-        """Return the first octet of keyUsage (0x80 is bit 0), None without the extension; raises ValueError.
+        """Return the first octet of keyUsage (0x80 is bit 0), or None without the extension. Raises ValueError.
 
-        Bits that the encoding declares as unused are cleared, whatever they say.
+        Bits that the encoding declares as unused are cleared.
         """
         value = self._extension(KEY_USAGE)
         if value is None:
             return None
         if value.tag != der.BIT_STRING or not value.content or value.content[0] > 7:
-            raise ValueError("keyUsage is no BIT STRING")
+            raise ValueError("keyUsage is not a BIT STRING")
         unused, octets = value.content[0], value.content[1:]
         if len(octets) != 1:
             return octets[0] if octets else 0
         return octets[0] & (0xFF << unused) & 0xFF
 
     def is_authority(self) -> bool:
-        """Return whether basicConstraints says cA TRUE; raises ValueError."""
+        """Return whether basicConstraints has cA TRUE. Raises ValueError."""
         value = self._extension(BASIC_CONSTRAINTS)
         if value is None:
             return False
         if value.tag != der.SEQUENCE:
-            raise ValueError("basicConstraints is no SEQUENCE")
+            raise ValueError("basicConstraints is not a SEQUENCE")
         return any(field.tag == BOOLEAN and any(field.content) for field in _split(value.content))
 
     def _extension(self, wanted: bytes) -> der.Element | None:
@@ -84,13 +84,13 @@ class Certificate:
         if not values:
             return None
         if len(values) > 1:
-            raise ValueError("the extension is there more than once")
+            raise ValueError("the extension occurs more than once")
         (element,) = _split(values[0])
         return element
 
 
 def parse(data: bytes) -> Certificate:
-    """Parse a certificate in DER; raises ValueError."""
+    """Return the fields of a certificate in DER. Raises ValueError if it is damaged."""
     tbs, algorithm, signature = _fields(_sole(data), 3)
     fields = _split(_content(tbs))
     if fields and fields[0].tag == VERSION:
@@ -101,7 +101,7 @@ def parse(data: bytes) -> Certificate:
     _check_integer(serial)
     not_before, not_after = _fields(validity, 2)
     if signature.tag != der.BIT_STRING or not signature.content:
-        raise ValueError("the signature is no BIT STRING")
+        raise ValueError("the signature is not a BIT STRING")
     for part in (algorithm, issuer, subject, public_key):
         _content(part)
     return Certificate(
@@ -120,7 +120,7 @@ def parse(data: bytes) -> Certificate:
 
 
 def algorithm_of(encoded: bytes) -> tuple[str, bytes]:
-    """Return an AlgorithmIdentifier's object identifier (dotted) and its parameters in DER; raises ValueError."""
+    """Return an AlgorithmIdentifier's object identifier (dotted) and its parameters (DER). Raises ValueError."""
     identifier, *parameters = _split(_content(_sole(encoded)))
     if identifier.tag != der.OID:
         raise ValueError("an algorithm has no object identifier")
@@ -128,17 +128,19 @@ def algorithm_of(encoded: bytes) -> tuple[str, bytes]:
 
 
 def key_parts(public_key_info: bytes) -> tuple[str, der.Element]:
-    """Return the public key's algorithm (dotted) and the BIT STRING with the key; raises ValueError."""
+    """Return the public key's algorithm (dotted) and the BIT STRING with the key. Raises ValueError."""
     algorithm, key = _fields(_sole(public_key_info), 2)
     return algorithm_of(algorithm.encoded)[0], key
 
 
 def name_parts(encoded: bytes) -> list[list[tuple[bytes, str]]]:
-    """Return a name's attributes (type in DER, text), by relative distinguished name; raises ValueError.
+    """Return a name's attributes (type in DER, text), by relative distinguished name.
 
-    openssl reads no CMS file that has a text in it which its type does not allow, whoever of the recipients opens it.
+    Raises ValueError if a text has characters that its string type does not allow. openssl cannot read a CMS file with
+    such a text, for any of its recipients.
     """
-    return [[_attribute(one) for one in _split(_content(rdn, der.SET))] for rdn in _split(_content(_sole(encoded)))]
+    names = _split(_content(_sole(encoded)))
+    return [[_attribute(attribute) for attribute in _split(_content(name, der.SET))] for name in names]
 
 
 def _attribute(attribute: der.Element) -> tuple[bytes, str]:
@@ -153,12 +155,12 @@ def _extensions(rest: list[der.Element]) -> tuple[tuple[bytes, bytes], ...]:
         raise ValueError("a field is unknown")
     blocks = [field for field in rest if field.tag == EXTENSIONS]
     if len(blocks) > 1:
-        raise ValueError("the extensions are there more than once")
-    return tuple(_extension(one) for block in blocks for one in _split(_content(_sole(block.content))))
+        raise ValueError("the extensions occur more than once")
+    return tuple(_extension(element) for block in blocks for element in _split(_content(_sole(block.content))))
 
 
 def _extension(extension: der.Element) -> tuple[bytes, bytes]:
-    """Return identifier and value; whether it is critical is not read: an unknown one says nothing about sealing."""
+    """Return identifier and value. `critical` is not read, because unknown extensions do not affect sealing."""
     parts = _split(_content(extension))
     if len(parts) not in (2, 3) or parts[0].tag != der.OID or parts[-1].tag != der.OCTET_STRING:
         raise ValueError("an extension has no value")
@@ -181,27 +183,30 @@ def _time(element: der.Element) -> datetime:
 
 
 def _check_version(version: der.Element) -> None:
-    """Versions 1 to 3 are defined; a later one may have another structure."""
+    """Raise ValueError for a version other than 1 to 3, which may have another structure."""
     number = _sole(version.content)
     if number.tag != der.INTEGER or number.content not in (b"\0", b"\1", b"\2"):
         raise ValueError("an unknown version")
 
 
 def _check_integer(number: der.Element) -> None:
-    """X.690, 8.3.2: not padded. Readers compare serial numbers by their bytes or by their values."""
+    """Raise ValueError for a padded INTEGER (X.690, 8.3.2).
+
+    Some readers compare serial numbers by their bytes, others by their values.
+    """
     padded = (
         number.content[:1] in (b"\0", b"\xff")
         and number.content[1:]
         and (number.content[0] >> 7 == number.content[1] >> 7)
     )
     if number.tag != der.INTEGER or not number.content or padded:
-        raise ValueError("the serial number is no INTEGER")
+        raise ValueError("the serial number is not an INTEGER")
 
 
 def _split(data: bytes) -> list[der.Element]:
-    """Split as `der.split` does, and accept DER alone: definite lengths of the fewest octets, single-octet tags."""
+    """Split as `der.split` does, but reject all but DER: definite lengths of the fewest octets, single-octet tags."""
     elements = der.split(data)
-    if any(one.tag & 0x1F == 0x1F or one.encoded != der.element(one.tag, one.content) for one in elements):
+    if any(found.tag & 0x1F == 0x1F or found.encoded != der.element(found.tag, found.content) for found in elements):
         raise ValueError("an element is not in DER")
     return elements
 

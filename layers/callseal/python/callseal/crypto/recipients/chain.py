@@ -1,7 +1,7 @@
-"""Chains: a certificate that issued another one of the same text is no recipient, whatever its extensions say.
+"""Chains: a certificate that issued another one in the same text is not a recipient, whatever its extensions are.
 
-A signature that verifies proves who issued a certificate. Names alone prove nothing: where they say that one issued
-another, and the signature does not verify, nothing is sealed until the operator has decided.
+Only a valid signature proves who issued a certificate. If the names say that one certificate issued another, but the
+signature cannot be verified, the key is refused, and the operator has to decide.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from callseal.crypto.envelopes import der
 from callseal.crypto.recipients.certificate import Certificate, algorithm_of, name_parts
 
 PSS = "1.2.840.113549.1.1.10"
-# Signature algorithms (RFC 8017, A.2.4; RFC 5758; RFC 3279; RFC 8692) by the hash that they use.
+# The hashes of signature algorithms (RFC 8017, A.2.4, RFC 5758, RFC 3279 and RFC 8692).
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "1.2.840.113549.1.1.4": hashes.MD5,
     "1.2.840.113549.1.1.5": hashes.SHA1,
@@ -46,7 +46,7 @@ _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "2.16.840.1.101.3.4.3.1": hashes.SHA224,
     "2.16.840.1.101.3.4.3.2": hashes.SHA256,
 }
-# The hashes of RSASSA-PSS, in its parameters (RFC 4055, 3.1), whose default is SHA-1.
+# The hashes in the parameters of RSASSA-PSS (RFC 4055, 3.1). The default is SHA-1.
 _PSS_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "1.3.14.3.2.26": hashes.SHA1,
     "2.16.840.1.101.3.4.2.4": hashes.SHA224,
@@ -58,52 +58,57 @@ _PSS_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The certificates of a text, each once: those that may be recipients, and those that issued another one."""
+    """The certificates of a text, each once: possible recipients (`kept`), and issuers of another one (`left_out`)."""
 
     kept: tuple[Certificate, ...] = ()
     left_out: tuple[Certificate, ...] = ()
 
 
 def untangle(certificates: Sequence[Certificate]) -> Chain:
-    """Part recipients from issuers; raises HeldError where names and signatures disagree on who issued whom.
+    """Separate recipients from issuers.
 
-    A certificate that its own key signed counts as issued by nothing else: the same key renewed is no chain.
+    A certificate that its own key signed has no other issuer, so two certificates of one renewed key are not a chain.
+    Raises HeldError `KeyNotForEncryption` if names and signatures disagree about an issuer, or if no recipient is left.
     """
-    once = list({one.encoded: one for one in certificates}.values())
-    if len(once) < 2:
-        return Chain(tuple(once), ())
-    issued = [one for one in once if not is_signed_by(one, one)]
-    issuers = {leaf.encoded: [one for one in once if one is not leaf and is_signed_by(leaf, one)] for leaf in issued}
-    names = {one.encoded for several in issuers.values() for one in several}
-    kept = tuple(one for one in once if one.encoded not in names)
+    distinct = list({found.encoded: found for found in certificates}.values())
+    if len(distinct) < 2:
+        return Chain(tuple(distinct), ())
+    issued = [found for found in distinct if not is_signed_by(found, found)]
+    issuers = {leaf.encoded: _issuers(leaf, distinct) for leaf in issued}
+    left_out = {issuer.encoded for found in issuers.values() for issuer in found}
+    kept = tuple(found for found in distinct if found.encoded not in left_out)
     _refuse_doubtful(kept, issued, issuers)
     if not kept:
         raise HeldError(
             Reason.KEY_NOT_FOR_ENCRYPTION,
-            "Each certificate of the tenant's key issued another one of it, so none is the tenant's own. Ask the "
-            "tenant for its encryption certificate alone, without the chain.",
+            "Each certificate of the tenant's key issued another one, so none is the tenant's own. Ask the tenant for "
+            "its encryption certificate alone, without the chain.",
         )
-    return Chain(kept, tuple(one for one in once if one.encoded in names))
+    return Chain(kept, tuple(found for found in distinct if found.encoded in left_out))
+
+
+def _issuers(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certificate]:
+    return [found for found in certificates if found is not leaf and is_signed_by(leaf, found)]
 
 
 def _refuse_doubtful(
     kept: Sequence[Certificate], issued: Sequence[Certificate], issuers: Mapping[bytes, Sequence[Certificate]]
 ) -> None:
-    """Raise HeldError where a certificate names one that would be sealed to as its issuer, without its signature.
+    """Raise HeldError if a certificate names a recipient as its issuer, but the recipient's key did not sign it.
 
-    An authority whose key was renewed looks like this. A namesake of the true issuer does, too: it is accepted where
-    the true issuer is there, and the namesake is neither self-signed nor an authority.
+    An authority with a renewed key causes this. So does a recipient that has the same name as the true issuer. Such a
+    namesake is accepted if the true issuer is in the text, and the namesake is neither self-signed nor an authority.
     """
-    for one in kept:
-        namesake = one in issued and not _is_authority(one)
+    for recipient in kept:
+        namesake = recipient in issued and not _is_authority(recipient)
         for leaf in issued:
             known = namesake and issuers[leaf.encoded]
-            if leaf is not one and not known and _name(leaf.issuer) == _name(one.subject):
-                raise _doubtful(one, leaf)
+            if leaf is not recipient and not known and _name(leaf.issuer) == _name(recipient.subject):
+                raise _doubtful(recipient, leaf)
 
 
 def is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:
-    """Return whether the issuer's key made the certificate's signature; False where that cannot be checked."""
+    """Return whether the issuer's key made the certificate's signature. False also if that cannot be checked."""
     with suppress(ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
         _verify(certificate, load_der_public_key(issuer.public_key_info))
         return True
@@ -111,7 +116,7 @@ def is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def _verify(certificate: Certificate, key: object) -> None:
-    """Verify the signature; raises InvalidSignature, or UnsupportedAlgorithm where it cannot be checked."""
+    """Raise InvalidSignature if the signature is wrong, or UnsupportedAlgorithm if it cannot be checked."""
     algorithm, parameters = algorithm_of(certificate.signature_algorithm)
     signature, signed = certificate.signature, certificate.tbs
     if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
@@ -132,7 +137,10 @@ def _verify(certificate: Certificate, key: object) -> None:
 
 
 def _pss_hash(parameters: bytes) -> hashes.HashAlgorithm:
-    """RSASSA-PSS-params: [0] hashAlgorithm, [1] maskGenAlgorithm, ... The mask's hash is the same in practice."""
+    """Return the hash in RSASSA-PSS-params ([0] hashAlgorithm, [1] maskGenAlgorithm, ...).
+
+    The mask's hash is the same in practice.
+    """
     fields = der.split(der.split(parameters)[0].content) if parameters else []
     name = next((algorithm_of(field.content)[0] for field in fields if field.tag == 0xA0), "1.3.14.3.2.26")
     if name not in _PSS_HASHES:
@@ -148,9 +156,10 @@ def _is_authority(certificate: Certificate) -> bool:
 
 
 def _name(encoded: bytes) -> object:
-    """Return a name such that two spellings of it compare equal: the string's type, case and spaces do not count.
+    """Return a form of a name that compares equal for all spellings: string type, case and spaces are ignored.
 
-    RFC 5280, section 7.1, compares so; a certificate's issuer may be spelled in another way than that one's subject.
+    RFC 5280, section 7.1, requires this comparison. A certificate may spell its issuer's name differently than the
+    issuer's own certificate does.
     """
     with suppress(ValueError):
         return [sorted((kind, " ".join(text.casefold().split())) for kind, text in rdn) for rdn in name_parts(encoded)]

@@ -1,4 +1,4 @@
-"""Inspection: which keys a text holds, good or bad, for those who tell about it; nothing is ever sealed by this."""
+"""Inspection: the keys in a text, good or bad, for verdicts and events. It is never used for sealing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from callseal.crypto.recipients.blocks import Block, find_blocks, refuse_private
 
 
 def inspect(text: str, gpg: GpgFactory) -> list[Recipient]:
-    """List the keys of a text as far as they can be read; none of a text that holds a private key."""
+    """Return the keys in a text that can be read, at most 16. Return none if the text has a private key."""
     try:
         if len(text) > MAX_TEXT_BYTES:
             return []

@@ -1,6 +1,7 @@
-"""What people send in place of a certificate or an OpenPGP key, recognised so that the sentence can say what it is.
+"""Texts that people send by mistake in place of a certificate or an OpenPGP key.
 
-A text that is recognised here is refused in any case: this chooses the words, and whether the key counts as private.
+A text that is recognised here would be refused anyway. Recognising it makes the error precise, and decides whether the
+text counts as a private key.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from callseal.crypto.recipients.blocks import Block, decode_armour, private_key
 NO_BLOCK = "it has no '-----BEGIN CERTIFICATE-----' and no '-----BEGIN PGP PUBLIC KEY BLOCK-----'"
 _FORMS = "its certificate in PEM form, or its OpenPGP public key (gpg --armor --export)"
 _ASK = f"Ask the tenant for {_FORMS}"
-_SSH = f"a public key for SSH, which can sign in and not encrypt. {_ASK}"
+_SSH = f"a public key for SSH, which is for logins and not for encryption. {_ASK}"
 _STORE = (
-    "Such a file usually holds the private key: delete every copy of it. Ask the tenant whether it did (that key pair "
-    f"must not be used any more), and for {_FORMS}"
+    "Such a file usually holds the private key: delete every copy of it. Ask the tenant whether it did (if so, that "
+    f"key pair must not be used any more), and for {_FORMS}"
 )
 _ENCRYPTED = f"an encrypted message, not a key. {_ASK}"
 _BUNDLE = "a PKCS#7 bundle. Ask the tenant for its own certificate in PEM form (openssl pkcs7 -print_certs shows it)"
@@ -32,8 +33,8 @@ LABELS = dict.fromkeys(("PUBLIC KEY", "RSA PUBLIC KEY", "EC PUBLIC KEY"), f"it i
     "it is a certificate request, not a certificate. Ask the tenant for the certificate that was issued for it",
 )
 LABELS |= {
-    label: f"a block of it is a '{label}', {what}"
-    for label, what in {
+    label: f"it has a block '{label}', {description}"
+    for label, description in {
         "PGP SIGNATURE": _DETACHED,
         "SSH SIGNATURE": _DETACHED,
         "PGP MESSAGE": _ENCRYPTED,
@@ -43,43 +44,43 @@ LABELS |= {
         "PKCS #7 SIGNED DATA": _BUNDLE,
         "PKCS12": f"a PKCS#12 file. {_STORE}",
         "TRUSTED CERTIFICATE": (
-            "a form of certificate that openssl alone reads. Ask the tenant for the plain one (openssl x509 without "
+            "a form of certificate that only openssl reads. Ask the tenant for the plain form (openssl x509 without "
             "-trustout)"
         ),
         "X509 CRL": f"a list of revoked certificates. {_ASK}",
         "SSH2 PUBLIC KEY": _SSH,
     }.items()
 }
-# By the type of their first packet (RFC 9580, section 5).
+# Binary OpenPGP, by the type of its first packet (RFC 9580, section 5).
 _PACKETS = {
     PKESK: _ENCRYPTED,
     2: _DETACHED,
     PUBLIC_KEY: "an OpenPGP key in binary form. Ask the tenant for its text form (gpg --armor --export)",
 }
-# Also beside good blocks: the first looks like a block with damaged hyphens, the second like one that is cut off.
+# Also beside good blocks. The first looks like a block with damaged hyphens, the second like one that is cut off.
 _FRAMES = {
-    re.compile(r"---- ?BEGIN SSH2 PUBLIC KEY ?----"): f"a part of it is {_SSH}",
+    re.compile(r"---- ?BEGIN SSH2 PUBLIC KEY ?----"): f"a part of the text is {_SSH}",
     re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----"): (
-        "a block of it is a 'PGP SIGNED MESSAGE', and a key inside of a signed mail cannot be used as it is. Ask the "
-        "tenant for the key alone (gpg --armor --export)"
+        "it has a block 'PGP SIGNED MESSAGE', and a key inside a signed mail cannot be used. Ask the tenant for the "
+        "key alone (gpg --armor --export)"
     ),
 }
-# Of a text without blocks: by its beginning, and by the whole of it where it is short.
+# Texts without blocks: recognised by their beginning, or by the whole text if it is short.
 _BEGINNINGS = {
     re.compile(r"\s*(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ AAAA"): _SSH,
     re.compile(r"\s*age1[a-z0-9]{20}"): f"a public key for age. {_ASK}",
-    re.compile(r"\s*untrusted comment:"): f"a minisign or signify key, which can verify and not encrypt. {_ASK}",
+    re.compile(r"\s*untrusted comment:"): f"a minisign or signify key, for signatures and not encryption. {_ASK}",
     re.compile(r"(?i)[^<]{0,200}<(?:!doctype html|html)"): f"a web page. {_ASK}",
-    re.compile(r"(?is)\s*(?=<).*<(?:[a-z0-9]+:)?X509Certificate>"): f"a certificate inside of XML. {_ASK}",
+    re.compile(r"(?is)\s*(?=<).*<(?:[a-z0-9]+:)?X509Certificate>"): f"a certificate inside XML. {_ASK}",
     re.compile(r"(?is)\s*(?=<).*<(?:[a-z0-9]+:)?RSAKeyValue>"): f"a bare public key in XML. {_ASK}",
     re.compile(r"(?s)\s*[{\[].*\"kty\""): f"a JSON Web Key. {_ASK}",
     re.compile(r"(?ism).*^content-type:\s*(?:application/(?:x-)?pkcs7|multipart/signed)"): f"an S/MIME mail. {_ASK}",
 }
 _WHOLES = {
     re.compile(r"\s*"): f"empty. {_ASK}",
-    re.compile(r"\s*https?://\S+\s*"): "only an address. Ask the tenant for the key that it leads to",
+    re.compile(r"\s*https?://\S+\s*"): "only a web address. Ask the tenant for the key that is published there",
     re.compile(r"\s*(?:0x)?(?:[0-9A-Fa-f]{2}[\s:]{0,2}){4,64}\s*"): (
-        f"only a fingerprint or a key id. Keep it to compare the key with. {_ASK}"
+        f"only a fingerprint or a key id. Keep it to compare with the key's. {_ASK}"
     ),
 }
 _SHORT = 4096
@@ -87,14 +88,15 @@ _PRIVATE_MEMBER = re.compile(r"\"d\"\s*:|<D>[A-Za-z0-9+/=\s]+</D>")
 
 
 def frame_of(text: str) -> str | None:
-    """Return what a text holds whose frame would be taken for a damaged block; None for any other text."""
-    return next((what for pattern, what in _FRAMES.items() if pattern.search(text)), None)
+    """Return the description of a text whose frame looks like a damaged block, or None for any other text."""
+    return next((description for pattern, description in _FRAMES.items() if pattern.search(text)), None)
 
 
 def text_of(text: str) -> str:
-    """Return what a text without blocks is, and what to ask for; raises HeldError `KeyIsPrivate`."""
-    whole = (what for pattern, what in _WHOLES.items() if len(text) < _SHORT and pattern.fullmatch(text))
-    found = next(whole, None) or next((what for pattern, what in _BEGINNINGS.items() if pattern.match(text)), None)
+    """Return what a text without blocks is, and what to ask for. Raises HeldError `KeyIsPrivate`."""
+    whole = (_WHOLES[pattern] for pattern in _WHOLES if len(text) < _SHORT and pattern.fullmatch(text))
+    beginning = (_BEGINNINGS[pattern] for pattern in _BEGINNINGS if pattern.match(text))
+    found = next(whole, None) or next(beginning, None)
     if found and _PRIVATE_MEMBER.search(text):
         raise private_key()
     found = found or _of_bytes(text)
@@ -107,12 +109,15 @@ def text_of(text: str) -> str:
 
 
 def signatures_alone(blocks: Iterable[Block]) -> str | None:
-    """Return what OpenPGP blocks are that hold nothing but signatures, as a revocation certificate does."""
+    """Return the description of OpenPGP blocks that have only signatures, or None for other blocks.
+
+    A revocation certificate is such a block.
+    """
     with suppress(ValueError):
         if all(len(block.body) < _SHORT and _tags(block) == {2} for block in blocks):
             return (
-                "it is a revocation certificate (or another signature) without the key that it is about. Ask the "
-                "tenant whether its key is revoked, and for the key that it uses now (gpg --armor --export)"
+                "it is a revocation certificate (or another signature) without its key. Ask the tenant whether its key "
+                "is revoked, and for the key that it uses now (gpg --armor --export)"
             )
     return None
 
@@ -122,48 +127,53 @@ def _tags(block: Block) -> set[int]:
 
 
 def _of_bytes(text: str) -> str | None:
-    """Return what bytes are that come without their frame: in base64, or as an editor shows a binary file."""
+    """Return what a text without a frame is: base64, or a binary file as an editor shows it. None if unknown."""
     with suppress(ValueError):
-        what, ask = _of_der(base64.b64decode("".join(text.split()), validate=True))
-        return f"{what} without its BEGIN and END lines. {ask}"
+        description, ask = _of_der(base64.b64decode("".join(text.split()), validate=True))
+        return f"{description} without its BEGIN and END lines. {ask}"
     with suppress(ValueError):
-        what, ask = _of_der(text.encode("latin-1"))
-        return f"{what} in binary form. {ask}"
+        description, ask = _of_der(text.encode("latin-1"))
+        return f"{description} in binary form. {ask}"
     with suppress(ValueError):
         return _of_packets(text.encode("latin-1"))
     return None
 
 
 def _of_der(data: bytes) -> tuple[str, str]:
-    """Return what a DER structure is and what to ask for; raises ValueError for anything else, HeldError if private."""
+    """Return what a DER structure is, and what to ask for. Raises ValueError if unknown, HeldError `KeyIsPrivate`."""
     (outer,) = der.split(data)
     first, *rest = der.split(outer.content) if outer.tag == der.SEQUENCE else []
+    tags = [element.tag for element in rest]
     if first.tag == der.INTEGER and rest:
         return _of_versioned(first.content, rest)
     if first.tag == der.OID:
         return "a PKCS#7 or S/MIME file", _ASK
-    if first.tag == der.SEQUENCE and [one.tag for one in rest] == [der.SEQUENCE, der.BIT_STRING]:
+    if first.tag == der.SEQUENCE and tags == [der.SEQUENCE, der.BIT_STRING]:
         return "a certificate or a certificate request", f"{_ASK}, and paste all of it"
-    if first.tag == der.SEQUENCE and [one.tag for one in rest] == [der.BIT_STRING]:
+    if first.tag == der.SEQUENCE and tags == [der.BIT_STRING]:
         return "a bare public key", _ASK
-    if first.tag == der.SEQUENCE and [one.tag for one in rest] == [der.OCTET_STRING]:
+    if first.tag == der.SEQUENCE and tags == [der.OCTET_STRING]:
         raise private_key()  # EncryptedPrivateKeyInfo (RFC 5958, section 3)
     raise ValueError("an unknown structure")
 
 
 def _of_versioned(version: bytes, rest: list[der.Element]) -> tuple[str, str]:
-    """A PKCS#12 file has version 3 (RFC 7292, section 4), private keys 0 or 1, an RSA public key its modulus here."""
+    """Return what a structure is that begins with an INTEGER, and what to ask for.
+
+    The INTEGER is version 3 in a PKCS#12 file (RFC 7292, section 4), version 0 or 1 in a private key, and the modulus
+    in an RSA public key.
+    """
     if version == b"\3":
         return "a PKCS#12 file (.p12, .pfx)", _STORE
     if len(version) == 1:
         raise private_key()
-    if [one.tag for one in rest] == [der.INTEGER]:
+    if [element.tag for element in rest] == [der.INTEGER]:
         return "a bare public key", _ASK
     raise ValueError("an unknown structure")
 
 
 def _of_packets(data: bytes) -> str:
-    """Return what binary OpenPGP is; raises ValueError for anything else, HeldError `KeyIsPrivate`."""
+    """Return what binary OpenPGP data is. Raises ValueError if unknown, HeldError `KeyIsPrivate`."""
     found = next(packets(data)).tag
     if found in (SECRET_KEY, SECRET_SUBKEY):
         raise private_key()

@@ -1,4 +1,4 @@
-"""Judging OpenPGP keys: could gpg seal to this key, now? Decided on gpg's own listing of its import, and tried once."""
+"""Verdicts on OpenPGP keys: they follow gpg's listing of the imported keys, and one trial of sealing."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from callseal.crypto.gpg_listing import ListedKey, ListedPart
 
 MIN_BITS = 2048
-# Public-key algorithms (RFC 9580, 9.1) whose strength is their length in bits; the others are curves.
+# Public-key algorithms (RFC 9580, 9.1) whose strength is their length in bits. The others are curves.
 _SIZED = {RSA, RSA_ENCRYPT_ONLY, RSA_SIGN_ONLY, ELGAMAL, DSA}
 # gpg's validity letters: invalid, disabled, revoked, expired.
 _BAD = {"i", "d", "r", "e"}
 
 
 def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients:
-    """Judge armoured keys; raises HeldError with the first reason in order, of whichever key it is."""
+    """Return the recipients in armoured blocks. Raises HeldError with the first reason in order, of any key."""
     sent = read_keys(blocks)
     if len(sent.primaries) > MAX_RECIPIENTS:
         raise unreadable(
             f"it has {len(sent.primaries)} keys, and a file is sealed to {MAX_RECIPIENTS} recipients at most. Ask the "
-            "tenant whose they must be"
+            "tenant which keys to use"
         )
     keys = _listed(sent, gpg)
     members, refusals = list[Recipient](), list[HeldError]()
@@ -57,10 +57,9 @@ def judge(blocks: Iterable[Block], now: datetime, gpg: Gpg) -> OpenPgpRecipients
 
 
 def judge_after(earlier: OpenPgpRecipients, newest: OpenPgpRecipients, now: datetime, gpg: Gpg) -> OpenPgpRecipients:
-    """Judge recipients of an earlier text by what a newer one says of them; return them with a keyring for both texts.
+    """Return the recipients of an earlier text, judged by a newer text as well, with a keyring of both texts.
 
-    What the newer text revokes, or lets expire, is revoked or expired: raises HeldError. Of each key the part that
-    was sealed to stays the one that is sealed to.
+    Each key keeps the part that encrypted before. Raises HeldError if either text revokes it, or ends its validity.
     """
     both = joined([earlier.sent, newest.sent])
     keys = _listed(both, gpg)
@@ -72,7 +71,7 @@ def judge_after(earlier: OpenPgpRecipients, newest: OpenPgpRecipients, now: date
 
 
 def inspect(block: Block, gpg: Gpg) -> Iterator[Recipient]:
-    """Return what the keys of a block are, good or bad, by their newest part that encrypts."""
+    """Yield the keys of a block, good or bad, each with its newest subkey that may encrypt, else its primary."""
     try:
         sent = read_keys([block])
     except HeldError:
@@ -86,7 +85,7 @@ def inspect(block: Block, gpg: Gpg) -> Iterator[Recipient]:
 
 
 def _listed(sent: OpenPgpKeys, gpg: Gpg) -> dict[str, ListedKey]:
-    """Return gpg's view of what is left of the keys once it has imported them, by their fingerprints."""
+    """Return gpg's listing of the keys that it imported, by their fingerprints."""
     from callseal.crypto.gpg_keys import KeysTooSlowError
 
     try:
@@ -96,10 +95,13 @@ def _listed(sent: OpenPgpKeys, gpg: Gpg) -> dict[str, ListedKey]:
 
 
 def _sealable(members: Sequence[Recipient], sent: OpenPgpKeys, ring: OpenPgpKeys, gpg: Gpg) -> OpenPgpRecipients:
-    """Return recipients with their keyring; seals nothing to them once: what gpg refuses later would fail for ever."""
+    """Return recipients with their keyring.
+
+    An empty message is sealed as a trial, because a refusal by gpg at delivery would be retried without end.
+    """
     keyring = gpg.keys.export(gpg.keys.imported(ring.keys, ring.revocations))
     if odd := {packet.tag for packet in packets(keyring)} - KEY_PACKETS:
-        raise RuntimeError(f"gpg exported packets of the types {odd}, which are not of a public key.")
+        raise RuntimeError(f"gpg exported packets of the types {odd}, which do not belong to a public key.")
     recipients = OpenPgpRecipients(tuple(members), keyring, sent)
     try:
         envelope.seal(BytesIO(), 0, recipients, gpg, lambda _: None)
@@ -117,13 +119,13 @@ def _imported(primary: str, keys: dict[str, ListedKey]) -> ListedKey:
         raise _refuse(
             Reason.KEY_UNREADABLE,
             primary,
-            "has no valid self-signature, so gpg does not import it. Ask the tenant for a new export",
+            "has no valid self-signature, so gpg does not import it. Ask the tenant to export it again",
         )
     return keys[primary]
 
 
 def _recipient(key: ListedKey, now: datetime) -> Recipient:
-    """Return what is sealed to: the newest subkey that is good, else the primary if that may encrypt, as gpg does."""
+    """Return the recipient: with the newest usable subkey, or else the primary if it may encrypt, as gpg chooses."""
     _check_primary(key, now)
     _check_strength(key.primary, key.fingerprint, "has a primary key")
     subkeys = _encrypting(key)
@@ -135,7 +137,7 @@ def _recipient(key: ListedKey, now: datetime) -> Recipient:
 
 
 def _as_recipient(key: ListedKey, part: ListedPart) -> Recipient:
-    ends = [one.expires for one in (key.primary, part) if one.expires]
+    ends = [listed.expires for listed in (key.primary, part) if listed.expires]
     return Recipient(
         key.fingerprint,
         "openpgp",
@@ -143,7 +145,7 @@ def _as_recipient(key: ListedKey, part: ListedPart) -> Recipient:
         algorithm=algorithms.of_openpgp(part.algorithm, part.curve),
         strength=part.length,
         subkey=part.fingerprint,
-        revoked_subkeys=tuple(one.fingerprint for one in key.subkeys if one.is_revoked),
+        revoked_subkeys=tuple(subkey.fingerprint for subkey in key.subkeys if subkey.is_revoked),
     )
 
 
@@ -162,10 +164,12 @@ def _refuse(reason: Reason, fingerprint: str, why: str) -> HeldError:
 def _check_primary(key: ListedKey, now: datetime) -> None:
     primary = key.primary
     if primary.is_revoked:
-        raise _refuse(Reason.KEY_REVOKED, key.fingerprint, "is revoked. Ask the tenant for its successor")
-    # A key made in the future is signed in the future, which gpg takes for a bad signature.
+        raise _refuse(Reason.KEY_REVOKED, key.fingerprint, "is revoked. Ask the tenant for a new key")
+    # A key made in the future has a signature of the future, which gpg lists as a bad one.
     if primary.validity == "i" and not primary.is_early(now):
-        raise _refuse(Reason.KEY_UNREADABLE, key.fingerprint, "has no valid self-signature. Ask for a new export")
+        raise _refuse(
+            Reason.KEY_UNREADABLE, key.fingerprint, "has no valid self-signature. Ask the tenant to export it again"
+        )
     if primary.is_over(now):
         raise _refuse(
             Reason.KEY_EXPIRED,
@@ -177,7 +181,7 @@ def _check_primary(key: ListedKey, now: datetime) -> None:
 
 
 def _check_usable(candidates: Sequence[ListedPart], key: ListedKey, now: datetime) -> list[ListedPart]:
-    """Return the candidates that can be sealed to; raises HeldError that says why there is none."""
+    """Return the usable candidates. Raises HeldError with the reason if there is none."""
     if usable := _usable(candidates, now):
         return usable
     if not candidates:

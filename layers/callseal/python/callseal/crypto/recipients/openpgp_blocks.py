@@ -1,6 +1,6 @@
-"""What an OpenPGP text holds, packet by packet, before gpg sees any of it: public keys of version 4, and nothing else.
+"""Reads OpenPGP texts packet by packet, and passes on to gpg only the packets of version 4 public keys.
 
-Ring trust packets (tag 12) are dropped with all other packets that belong to no key: gpg would believe them.
+All other packets are dropped, among them ring trust packets (tag 12), which gpg would believe.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KEY_REVOCATION = b"\x04\x20"
 
 
 def read_keys(blocks: Iterable[Block]) -> OpenPgpKeys:
-    """Return what armoured blocks hold; raises HeldError with the first reason in order, of whichever block it is."""
+    """Return the contents of armoured blocks. Raises HeldError with the first reason in order, of any block."""
     found, refusals = list[OpenPgpKeys](), list[HeldError]()
     for number, block in enumerate(blocks, start=1):
         try:
@@ -46,21 +46,21 @@ def read_keys(blocks: Iterable[Block]) -> OpenPgpKeys:
         raise min(refusals, key=lambda refusal: refusal.reason.rank)
     together = joined(found)
     if not together.primaries:
-        raise unreadable("it is a revocation certificate without its key. Ask the tenant for the key that replaces it")
+        raise unreadable("it is a revocation certificate without its key. Ask the tenant for a new key")
     return together
 
 
-def joined(several: Sequence[OpenPgpKeys]) -> OpenPgpKeys:
-    """Return what several texts hold, in their order."""
+def joined(texts: Sequence[OpenPgpKeys]) -> OpenPgpKeys:
+    """Return the contents of several texts together, in their order."""
     return OpenPgpKeys(
-        b"".join(one.keys for one in several),
-        b"".join(one.revocations for one in several),
-        tuple(dict.fromkeys(primary for one in several for primary in one.primaries)),
+        b"".join(text.keys for text in texts),
+        b"".join(text.revocations for text in texts),
+        tuple(dict.fromkeys(primary for text in texts for primary in text.primaries)),
     )
 
 
 def _read(block: Block, number: int) -> OpenPgpKeys:
-    """Return what one block holds: keys with what follows each, or revocation certificates alone."""
+    """Return the contents of one block: keys with their packets, or only revocation certificates."""
     try:
         everything = list(packets(decode_armour(block.body)))
     except ValueError as exc:
@@ -72,9 +72,9 @@ def _read(block: Block, number: int) -> OpenPgpKeys:
     found = [packet for packet in everything if packet.tag in KEY_PACKETS]
     keys = list(dropwhile(_is_key_revocation, found))
     if not found or (keys and keys[0].tag != PUBLIC_KEY):
-        raise unreadable(f"PGP block {number} holds no public key. Ask for it again (gpg --armor --export)")
+        raise unreadable(f"PGP block {number} holds no public key. Ask the tenant for it again (gpg --armor --export)")
     _check_keys(keys, number)
-    # A certificate counts wherever it is: gpg also gets each by itself, as a file of its own would have it.
+    # A revocation certificate counts at any place. gpg gets each of them separately too, as if from a file of its own.
     revocations = (frame(packet) for packet in found if _is_key_revocation(packet))
     primaries = dict.fromkeys(_fingerprint(packet) for packet in keys if packet.tag == PUBLIC_KEY)
     return OpenPgpKeys(b"".join(map(frame, keys)), b"".join(revocations), tuple(primaries))
@@ -87,13 +87,13 @@ def _check_keys(keys: Sequence[Packet], number: int) -> None:
     if any(_is_bogus_rsa(packet) for packet in keys):
         raise HeldError(
             Reason.KEY_TOO_WEAK,
-            f"PGP block {number} has an RSA key that protects nothing: its modulus is even, or its exponent is not an "
-            "odd number from 3 on, of 64 bits at most. Ask the tenant for a new key.",
+            f"PGP block {number} has an RSA key that protects nothing: its modulus is even, or its exponent is even, "
+            "below 3 or longer than 64 bits. Ask the tenant for a new key.",
         )
 
 
 def unreadable(why: str) -> HeldError:
-    """Return the refusal of a text that cannot be read as keys."""
+    """Return the error for a text that is not a readable key. `why` is a clause without a full stop."""
     return HeldError(Reason.KEY_UNREADABLE, f"The tenant's key cannot be read: {why}.")
 
 
@@ -108,9 +108,10 @@ def _is_key_revocation(packet: Packet) -> bool:
 
 
 def _is_bogus_rsa(packet: Packet) -> bool:
-    """Find RSA that gpg would seal to all the same. By an exponent of 1 the session key is readable for everybody.
+    """Return whether an RSA key protects nothing. gpg seals to such keys: exponent 1 leaves the session key readable.
 
-    Version, time, algorithm; then modulus and exponent, each after its length in bits (RFC 9580, 5.5.2 and 5.5.5.1).
+    The body has version, time and algorithm, then modulus and exponent, each after its length in bits (RFC 9580, 5.5.2
+    and 5.5.5.1).
     """
     if packet.tag not in (PUBLIC_KEY, PUBLIC_SUBKEY) or packet.body[5:6] not in _RSA_OCTETS:
         return False

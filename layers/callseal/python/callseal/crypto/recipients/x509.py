@@ -1,4 +1,4 @@
-"""Judging X.509 certificates (RFC 5280): can a CMS envelope be sealed to this key, now?"""
+"""Verdicts on X.509 certificates (RFC 5280): whether a CMS envelope can be sealed to their keys now."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,9 +20,9 @@ KEY_ENCIPHERMENT, KEY_AGREEMENT = 0x20, 0x08
 
 
 def judge(blocks: Iterable[Block], now: datetime) -> CmsRecipients:
-    """Judge certificates; raises HeldError with the first reason in order, of whichever block it is.
+    """Return the recipients in PEM blocks. Raises HeldError with the first reason in order, of any block.
 
-    A certificate that issued another one of them is left out: whether it is good does not count.
+    A certificate that issued another one is left out, and its own faults do not count, unless it cannot be parsed.
     """
     loaded, refusals = _load_all(blocks)
     found, members = chain.Chain(), list[CmsRecipient]()
@@ -30,18 +30,18 @@ def judge(blocks: Iterable[Block], now: datetime) -> CmsRecipients:
         found = chain.untangle(loaded)
     except HeldError as refusal:
         refusals.append(refusal)
-    for one in found.kept:
+    for kept in found.kept:
         try:
-            members.append(_recipient(one, now))
+            members.append(_recipient(kept, now))
         except HeldError as refusal:
             refusals.append(refusal)
     if refusals:
         raise min(refusals, key=lambda refusal: refusal.reason.rank)
-    return CmsRecipients(tuple(members), tuple(_described(one) for one in found.left_out))
+    return CmsRecipients(tuple(members), tuple(_described(issuer) for issuer in found.left_out))
 
 
 def inspect(block: Block) -> Recipient | None:
-    """Tell what a certificate is, good or bad; None where it cannot be read."""
+    """Return the facts of a certificate, good or bad, or None if it cannot be parsed."""
     try:
         return _described(_load(block, 1))
     except HeldError:
@@ -49,9 +49,9 @@ def inspect(block: Block) -> Recipient | None:
 
 
 def left_out(blocks: Iterable[Block]) -> frozenset[str]:
-    """Return the fingerprints of those that issued another certificate of the text, whatever else is wrong with it."""
+    """Return the fingerprints of the certificates that issued another one, even if the key is refused."""
     with suppress(HeldError):
-        return frozenset(one.fingerprint for one in chain.untangle(_load_all(blocks)[0]).left_out)
+        return frozenset(issuer.fingerprint for issuer in chain.untangle(_load_all(blocks)[0]).left_out)
     return frozenset()
 
 
@@ -83,13 +83,16 @@ def _load(block: Block, number: int) -> Certificate:
     except ValueError as exc:
         raise HeldError(
             Reason.KEY_UNREADABLE,
-            f"The tenant's key cannot be read: certificate {number} is damaged or no X.509 certificate. Ask the tenant "
-            "for it again, in PEM form, and paste all of it.",
+            f"The tenant's key cannot be read: certificate {number} is damaged or is not an X.509 certificate. Ask the "
+            "tenant to send it again in PEM form, and paste all of it.",
         ) from exc
 
 
 def _refuse_private_key(data: bytes) -> None:
-    """See through a private key in a certificate's frame. PKCS#8 and PKCS#1 begin alike: SEQUENCE { INTEGER version."""
+    """Raise HeldError if a private key has a certificate's frame.
+
+    PKCS#8 and PKCS#1 both begin with SEQUENCE { INTEGER version.
+    """
     outer = der.split(data)
     elements = der.split(outer[0].content) if outer else []
     if len(elements) > 1 and elements[0].tag == der.INTEGER:
@@ -105,7 +108,7 @@ def _recipient(found: Certificate, now: datetime) -> CmsRecipient:
         found.fingerprint,
         "x509",
         _check_validity(found, now),
-        # As they stand: re-encoding a name may change its bytes (RFC 5652, section 10.2.4).
+        # The certificate's own bytes (RFC 5652, section 10.2.4), because re-encoding a name may change them.
         der.sequence(found.issuer, found.serial),
         public_key,
         algorithm=algorithms.of_certificate(public_key),
@@ -116,15 +119,15 @@ def _recipient(found: Certificate, now: datetime) -> CmsRecipient:
 
 
 def _check_issuer(found: Certificate) -> None:
-    """The issuer's name goes into every sealed file as it stands (IssuerAndSerialNumber)."""
+    """Raise HeldError if readers cannot parse the issuer's name, as sealed files contain it (IssuerAndSerialNumber)."""
     try:
         certificate.name_parts(found.issuer)
     except ValueError as exc:
         raise refuse(
             Reason.KEY_UNREADABLE,
             found.fingerprint,
-            "has an issuer's name with characters that its type does not allow, and readers refuse files that have it "
-            "in them. Ask the tenant for a new certificate",
+            "has an issuer's name with characters that its string type does not allow, and readers reject files with "
+            "that name. Ask the tenant for a new certificate",
         ) from exc
 
 
@@ -135,7 +138,7 @@ def _check_usage(found: Certificate, key: PublicKey) -> None:
         raise refuse(
             Reason.KEY_UNREADABLE,
             found.fingerprint,
-            "has a keyUsage that cannot be read: it is damaged, or there more than once. Ask the tenant for a new "
+            "has a keyUsage that cannot be read: it is damaged, or occurs more than once. Ask the tenant for a new "
             "certificate",
         ) from exc
     wanted, name = (
@@ -145,25 +148,24 @@ def _check_usage(found: Certificate, key: PublicKey) -> None:
         raise refuse(
             Reason.KEY_NOT_FOR_ENCRYPTION,
             found.fingerprint,
-            f"does not allow {name} in its keyUsage (for signing only, or an authority's?). Ask the tenant for its "
-            "encryption certificate alone, without the chain",
+            f"does not allow {name} in its keyUsage (it may be for signatures only, or an authority's). Ask the tenant "
+            "for its encryption certificate alone, without the chain",
         )
 
 
 def _check_validity(found: Certificate, now: datetime) -> datetime:
-    """Return the end of validity."""
+    """Return the end of validity. Raises HeldError if the certificate is not valid now."""
     try:
         first, last = found.not_before(), found.not_after()
     except ValueError as exc:
         raise refuse(
             Reason.KEY_UNREADABLE,
             found.fingerprint,
-            "has a first or last day that is no date. Ask the tenant for a new certificate",
+            "has a start or end of validity that is not a valid date. Ask the tenant for a new certificate",
         ) from exc
     if now > last:
-        raise refuse(
-            Reason.KEY_EXPIRED, found.fingerprint, f"ran out on {last:%Y-%m-%d}. Ask the tenant for its successor"
-        )
+        why = f"expired on {last:%Y-%m-%d}. Ask the tenant for a new certificate"
+        raise refuse(Reason.KEY_EXPIRED, found.fingerprint, why)
     if now < first:
         raise refuse(
             Reason.KEY_NOT_YET_VALID,
@@ -174,7 +176,7 @@ def _check_validity(found: Certificate, now: datetime) -> datetime:
 
 
 def _check_sealing(recipient: CmsRecipient) -> None:
-    """Wrap a key for it once: what the backend refuses later would be retried for ever."""
+    """Wrap a key as a trial, because an error of the cryptography library at delivery would be retried without end."""
     try:
         wrap_key(bytes(32), recipient, oaep=True)
     except (ValueError, UnsupportedAlgorithm) as exc:

@@ -55,8 +55,7 @@ class Batch:
         """Handle an event. Return the failed messages in `batchItemFailures`.
 
         Raise UnreadableNotificationError if the event cannot be read. A bare notification has no partial response:
-        raise
-        BatchFailedError if one of its files failed.
+        raise BatchFailedError if one of its files failed.
         """
         messages = queue_messages(event)
         if messages is None:

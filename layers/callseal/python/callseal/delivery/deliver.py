@@ -2,13 +2,11 @@
 
     parse -> tenant -> route -> look -> seal and commit (archive first, SFTP last) -> audit -> purge
 
-Several workers can repeat each step at once. The landed file is deleted only after the audit bus has accepted the
-event.
+Several workers can repeat each step at once. The landed file is deleted only after the audit bus accepted the event.
 
 For a short time after a change of a tenant's key or settings, two workers can process the same file with different keys
-or settings. A message to the recheck queue therefore goes out before the first commit. By the time it arrives, no
-worker
-that had the file before its purge can still be running, and the recheck reports all outputs that exist.
+or settings. A message to the recheck queue therefore goes out before the first commit. When it arrives, no worker that
+had the file before its purge can still be running, and the recheck reports all outputs that exist.
 """
 
 from __future__ import annotations
@@ -41,9 +39,8 @@ class Outcome:
     """The result for a landed file; `event_id` finds its event in the audit trail.
 
     `gone` is a repeat: the file was delivered and purged, or replaced by a file that has its own event. `pending` means
-    that the file is still in landing and there is nothing new to report. A recheck returns it, and so does a delivery
-    of a
-    file that is already held as unreadable and still is.
+    that the file is still in landing and there is nothing new to report: a recheck saw it, or it is held as unreadable
+    already.
     """
 
     state: Literal["delivered", "held", "gone", "pending"]
@@ -88,9 +85,8 @@ class Delivery:
     def recheck(self, landed: LandedObject) -> Outcome:
         """Report to the audit which outputs of a purged file exist, when no earlier worker can still have the file.
 
-        The worker that purged the file reported the outputs of that moment. Another worker, with other settings or
-        another key,
-        can have committed its own output after that and failed before its event. Nothing else would report that output.
+        The worker that purged the file reported its outputs. Another worker, with other settings or another key, can
+        have committed its own output later and failed before its event. Nothing else would report that output.
         """
         try:
             self._landing.require(landed)
@@ -159,8 +155,7 @@ class Delivery:
     def _report_replaced(self, landed: LandedObject) -> Outcome:
         """Report a file that was overwritten in landing after all its outputs were committed.
 
-        A worker may have stopped between the commit and the audit event. If it did not, this repeats the event with its
-        id.
+        A worker may have stopped between commit and audit event. If it did not, this repeats the event with its id.
         """
         try:
             plan = self._planner.plan(landed)

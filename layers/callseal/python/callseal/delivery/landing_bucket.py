@@ -69,8 +69,7 @@ class LandingBucket:
         """Return the object with the etag, size and time that its notification may have left out.
 
         Raise SourceGoneError if it is not there, and SourceUnreadableError if it cannot be read. If `readable`, the
-        request
-        also needs permission to decrypt the object.
+        request also needs permission to decrypt the object.
         """
         with self.reading(landed):
             head = self._head(landed, **(_USES_THE_KEY if readable else {}))
@@ -117,7 +116,7 @@ class LandingBucket:
         if found is None:
             raise SourceGoneError("The landed file is no longer in the landing bucket.")
         if landed.etag not in (None, found.etag):
-            raise SourceReplacedError("The landed file has been overwritten: its etag is another one now.")
+            raise SourceReplacedError("The landed file has been overwritten: its etag has changed.")
         return replace(landed, etag=found.etag, size=found.size, landed_at=landed.landed_at or found.landed_at)
 
     def purge(self, landed: LandedObject) -> None:

@@ -54,9 +54,8 @@ class OutputBuckets:
         """Copy an object on the server side.
 
         Raise SourceGoneError if the source is gone. Raise OutputExistsError on a 412, which S3 returns if the address
-        is taken,
-        and also if the source is no longer the given one. AccessRefusedError may be about the source or about the
-        output.
+        is taken, and also if the source is no longer the given one. AccessRefusedError may be about the source or about
+        the output.
         """
         copy = self._copy_parts if source.size > MAX_COPY_BYTES else self._copy_whole
         etag = copy(source, self._target(address, headers))

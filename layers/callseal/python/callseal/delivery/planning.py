@@ -114,8 +114,7 @@ class Planner:
         """Return a file's plan. Raise HeldError if it must be held.
 
         The error is never based on a value that was cached before `since` (default: now). Such values are dropped, and
-        the
-        file is planned again.
+        the file is planned again.
         """
         file, started = parse_landing_key(landed.key), since or self._clock()
         try:

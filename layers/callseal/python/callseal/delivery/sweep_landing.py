@@ -86,8 +86,7 @@ class Sweep:
         """Sweep a tenant's files after a change of its key or settings. `all` continues where time or room ended.
 
         Pending files are requeued whatever their age: a function may be about to hold one of them because of values
-        that it
-        read before the change.
+        that it read before the change.
         """
         self._at_any_age = True
         turns = Turns(tenant, [f"{tenant}/"], Progress(NEVER, NEVER), self._started)

@@ -27,8 +27,7 @@ class SweepReport:
     """What a run has seen: the number of files by state (`released`, `put_back`, `held` and so on), and their ages.
 
     Ages are since landing. `stuck` has the shares with files that have been pending for too long. `newly_stuck` has
-    those
-    of them that were not stuck in the last run. `seen` has all shares with a file.
+    those of them that were not stuck in the last run. `seen` has all shares with a file.
     """
 
     counts: Counter[str] = field(default_factory=Counter)

@@ -106,8 +106,7 @@ def parse_audit_event(body: str, *members: str) -> tuple[str, dict[str, Any]]:
     """Return the type and the detail of an audit event from a queue. Raise UnreadableNotificationError.
 
     The detail has `id`, `time` and `tenant` as the audit writes them (`tenant` may be None), and the given `members`
-    with
-    any value.
+    with any value.
     """
     try:
         event = json.loads(body)

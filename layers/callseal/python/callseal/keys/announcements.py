@@ -40,8 +40,7 @@ class Announcement:
         """Return the announcement after a new verdict and new expiries.
 
         The number increases if the verdict changes. A version of the secret that is put back has an earlier verdict's
-        id, and
-        the number makes its event a new one.
+        id, and the number makes its event a new one.
         """
         return Announcement(verdict, expiring, self.number + (self.verdict not in ("", verdict)))
 

@@ -34,7 +34,7 @@ class KeyRequests:
 
     def _try(self, tenant: str) -> None:
         try:
-            # Each check saves its verdict, whatever it is, so the next sweep does not request another.
+            # Each check of a key saves its verdict, whatever it is, so the next sweep does not request another.
             if not self._announcements.read(tenant).verdict and self._has_key(tenant):
                 self._key_check.invoke({"tenant": tenant})
                 self._log.info("key check requested", extra={"tenant": tenant})

@@ -1,8 +1,7 @@
 """When to announce a key's expiry: 60, 30, 14, 7, 3 and 1 days before, each once.
 
 Checks run daily, but one may be late or missing. If a check finds several thresholds reached, it announces only the
-most
-urgent one: the others would say the same with a number that is no longer right.
+most urgent one: the others would say the same with a number that is no longer right.
 """
 
 from datetime import datetime, timedelta

@@ -23,10 +23,8 @@ class KeyRecord:
     `primary` is an OpenPGP key's own fingerprint, None for X.509.
 
     `accepted` is when the present value of the secret was first accepted, and `last_accepted` when it was last
-    reported. A
-    version of the secret that was put back keeps its `accepted`, but is in use again. `revoked` is when a revocation
-    was
-    last reported.
+    reported. A version of the secret that was put back keeps its `accepted`, but is in use again. `revoked` is when a
+    revocation was last reported.
     """
 
     fingerprint: str

@@ -92,8 +92,7 @@ class KeyRegister:
         """Write tenants' records, each over the one that was read before, without changing their uses.
 
         Up to 100 records are one request. Return the error of each record that was not written: ChangedMeanwhileError
-        if the
-        record is no longer as it was read.
+        if the record is no longer as it was read.
         """
         updates = {
             (tenant, record.fingerprint): {"Update": self._update(tenant, record, before)}

@@ -48,8 +48,7 @@ class Container:
     """Makes each object at its first use. Safe to use from several threads.
 
     Modules that few recordings need are imported only then, because each import lengthens a cold start. An object may
-    use
-    only settings that the function's class declares.
+    use only settings that the function's class declares.
     """
 
     def __init__(self, env: Any) -> None:

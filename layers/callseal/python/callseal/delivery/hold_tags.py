@@ -20,7 +20,7 @@ class HoldTags:
     """A hold as an object's tags record it: its reason, and the age in days that the audit last reported.
 
     `number` counts the earlier holds, each with another cause. `released` says that this hold is over. `key` is a hash
-    of the secret's version that was at fault, or `-`.
+    of the version of the secret that caused the hold, or `-`.
     """
 
     reason: str

@@ -40,8 +40,9 @@ def retries(age: timedelta) -> int:
 class Progress:
     """How far the passes over a share's files have come.
 
-    `previous` is when the pass before began, `visited` when a run last looked at the share. `began` is None between two
-    passes; a pass under way continues behind the key `after`. `failed` are keys that are due whatever their age.
+    `previous` is when the pass before began, and `visited` when a run last looked at the share. `began` is None between
+    two passes. A pass that has begun continues after the key `after`. `failed` are keys that are due whatever their
+    age.
     """
 
     previous: datetime

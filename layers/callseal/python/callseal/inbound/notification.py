@@ -65,9 +65,9 @@ def parse_body(body: str) -> tuple[LandedObject, ...]:
 
 
 def parse_notification(notification: object) -> tuple[LandedObject, ...]:
-    """Return the landed objects that an S3 notification announces. Raise UnreadableNotificationError.
+    """Return the landed objects that an S3 notification announces, none for the s3:TestEvent of the set-up.
 
-    The s3:TestEvent that S3 sends at set-up announces none.
+    Raise UnreadableNotificationError if it is not a notification of created objects.
     """
     if not isinstance(notification, dict):
         raise UnreadableNotificationError("The message is not an S3 notification: it is not a JSON object.")
@@ -103,10 +103,10 @@ def _landed_object(record: Any) -> LandedObject:
 
 
 def parse_audit_event(body: str, *members: str) -> tuple[str, dict[str, Any]]:
-    """Return the type and the detail of an audit event from a queue. Raise UnreadableNotificationError.
+    """Return the type and the detail of an audit event from a queue.
 
-    The detail has `id`, `time` and `tenant` as the audit writes them (`tenant` may be None), and the given `members`
-    with any value.
+    Raise UnreadableNotificationError if it is not one. The detail has `id`, `time` and `tenant` as the audit writes
+    them (`tenant` may be None), and the given `members` with any value.
     """
     try:
         event = json.loads(body)

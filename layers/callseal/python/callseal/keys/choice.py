@@ -1,6 +1,6 @@
 """The choice of the key that recordings are sealed to, for tenants that require proof or have an overlap.
 
-The secret's current version is chosen unless it is unproven; then the last proven version is. During an overlap,
+The secret's current version is chosen unless it is unproven. Then the last proven version is chosen. During an overlap,
 recordings are sealed to the previous version as well. These functions choose a version: its keys are validated later.
 """
 
@@ -65,7 +65,7 @@ def names(recipients: Recipients) -> set[str]:
 
 
 def both(new: Recipients, previous: Recipients) -> Recipients:
-    """Return the recipients of the new key and the previous one. The new one's if one message cannot have both.
+    """Return the recipients of the new key and the previous one, or the new one's if one message cannot have both.
 
     An OpenPGP `previous` is judged after `new` (`recipients.openpgp.judge_after`), so its keyring has both.
     """

@@ -44,7 +44,7 @@ class _AnswerCase:
 
     @property
     def challenge(self) -> Challenge | None:
-        """The tenant's challenge for this key; None if its file does not exist yet, as it cannot be answered."""
+        """The tenant's challenge for this key, or None if its file does not exist yet: it cannot be answered."""
         found = self.inventory.challenge(self.key.fingerprint)
         return found if found and found.state in (SENT, USED) else None
 

@@ -18,7 +18,7 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A tenant's key, by the fingerprint of what encrypts. Times are RFC 3339 in UTC, None if it has not happened.
+    """A tenant's key, by the fingerprint of what encrypts. A time is RFC 3339 in UTC, or None if it is still to come.
 
     `primary` is an OpenPGP key's own fingerprint, None for X.509.
 

@@ -52,7 +52,7 @@ def show(key: Key, stack: StackName = None, as_json: AsJson = False) -> int:
     screen, found = Screen(as_json), find_stack(stack)
     bucket = landing.landing_bucket(found)
     try:
-        file = bucket.listed(LandedObject(bucket.name, key))
+        file = bucket.find_in_listing(LandedObject(bucket.name, key))
         held = bucket.held(file)
         tags = found.s3.get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
     except SourceGoneError as exc:

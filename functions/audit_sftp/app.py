@@ -1,4 +1,4 @@
-"""audit_sftp: what the SFTP server logs, files that were fetched, and refused logins become audit events.
+"""audit_sftp: turn the SFTP server's log lines, fetched files and refused logins into audit events.
 
 The events: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample,
 https://docs.aws.amazon.com/transfer/latest/userguide/events-detail-reference.html and
@@ -33,10 +33,10 @@ class Env:
 
 @cache
 def audit() -> SftpAudit:
-    """Make ready, once per execution environment."""
+    """Make the handler, once per execution environment."""
     return Container(read_env(Env, os.environ)).sftp_audit(Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Put what is of interest on the audit bus."""
+    """Handle an event of the SFTP server or a batch of refused logins."""
     return audit().handle(event)

@@ -1,4 +1,4 @@
-"""authenticate_sftp: the SFTP server asks who may log in; it gets the keys to compare with and the session, or nothing.
+"""authenticate_sftp: answer the SFTP server's login requests with the user's keys and session, or with nothing.
 
 The event and the answer: https://docs.aws.amazon.com/transfer/latest/userguide/custom-lambda-idp.html
 """
@@ -34,10 +34,10 @@ class Env:
 
 @cache
 def logins() -> SftpLogins:
-    """Make ready, once per execution environment."""
+    """Make the handler, once per execution environment."""
     return Container(read_env(Env, os.environ)).sftp_logins(Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Answer a login: the session and its keys, or nothing at all, whatever the reason."""
+    """Return the session and its keys, or an empty answer, whatever the reason."""
     return logins().answer(parse_login(event))

@@ -1,7 +1,7 @@
-"""check_keys: at every change of a tenant's secret or settings, and once a day, tenants' keys are judged.
+"""check_keys: check tenants' keys, at every change of a tenant's secret or settings and once a day.
 
 The events: https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html and
-https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html; by hand
+https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html. To invoke it by hand:
 `{"tenant": "acme"}`, or `{}` for all.
 """
 
@@ -34,16 +34,25 @@ class Env:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Check one tenant's key, or all; counts what became of them."""
-    # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
+    """Check one tenant's key, or all. Return the number of tenants by result."""
+    # A new container for each invocation: no cached value of a tenant may outlive the change that invoked it.
     env, log = read_env(Env, os.environ), Logger()
-    parts = Container(env)
-    challenger = Challenger(parts.register, parts.key_files, parts.gpg, parts.clock)
-    check = KeyCheck(parts.tenants, parts.register, parts.memory, challenger, parts.bus, parts.gpg, parts.clock, log)
+    container = Container(env)
+    challenger = Challenger(container.register, container.check_folder, container.gpg, container.clock)
+    check = KeyCheck(
+        container.tenants,
+        container.register,
+        container.announcements,
+        challenger,
+        container.bus,
+        container.gpg,
+        container.clock,
+        log,
+    )
     tenant = changed_tenant(event, env.tenants_prefix)
     checked = check.run(None if tenant is None else filter(None, [tenant]))
-    parts.metrics.put(metrics_of(checked))
-    counts = dict(Counter(one.state for one in checked))
+    container.metrics.put(metrics_of(checked))
+    counts = dict(Counter(result.state for result in checked))
     log.info("keys checked", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
     if left := counts.get("failed", 0) + counts.get("unchecked", 0):
         raise KeysUncheckedError(f"{left} of {len(checked)} tenants' keys could not be checked.")

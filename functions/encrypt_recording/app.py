@@ -1,4 +1,4 @@
-"""encrypt_recording: landed recordings, announced on the encrypt queue, are sealed and delivered."""
+"""encrypt_recording: seal and deliver landed recordings that the encrypt queue announces."""
 
 import os
 from collections.abc import Mapping
@@ -34,20 +34,27 @@ class Env:
 
 @cache
 def batch() -> Batch:
-    """Make ready, once per execution environment."""
-    parts = Container(read_env(Env, os.environ))
-    delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, lambda: parts.rechecks, parts.clock)
+    """Make the handler, once per execution environment."""
+    container = Container(read_env(Env, os.environ))
+    delivery = Delivery(
+        container.landing,
+        container.planner,
+        container.committer,
+        container.bus,
+        lambda: container.rechecks,
+        container.clock,
+    )
     return Batch(
         delivery.deliver,
-        lambda: parts.queue,
-        parts.landing.name,
-        parts.window,
-        parts.metrics,
+        lambda: container.queue,
+        container.landing.name,
+        container.window,
+        container.metrics,
         RECORDS_AT_ONCE,
         Logger(),
     )
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Seal and deliver what a batch of the encrypt queue, or a bare S3 notification, announces."""
+    """Seal and deliver the recordings that a batch of the encrypt queue, or a bare S3 notification, announces."""
     return batch().handle(event)

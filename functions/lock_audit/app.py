@@ -1,4 +1,4 @@
-"""lock_audit: each object of the audit bucket gets its lock as soon as S3 announces it."""
+"""lock_audit: lock each object of the audit bucket as soon as S3 announces it."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Env:
 
 @cache
 def locks() -> AuditLocks:
-    """Make ready, once per execution environment."""
+    """Make the handler, once per execution environment."""
     env = read_env(Env, os.environ)
     return AuditLocks(Container(env).audit_bucket, env.audit_bucket, Logger())
 

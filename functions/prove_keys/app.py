@@ -1,4 +1,4 @@
-"""prove_keys: an answer to a challenge, `<tenant>/key-check/<fingerprint>.answer` in the SFTP bucket, is judged."""
+"""prove_keys: compare tenants' answers to challenges, `<tenant>/key-check/<fingerprint>.answer` in the SFTP bucket."""
 
 import os
 from collections.abc import Mapping
@@ -26,13 +26,14 @@ class Env:
 
 @cache
 def ready() -> tuple[KeyProof, MetricsEmitter]:
-    """Make ready, once per execution environment."""
-    parts = Container(read_env(Env, os.environ))
-    return KeyProof(parts.register, parts.key_files, parts.bus, parts.clock, Logger()), parts.metrics
+    """Make the handler and the emitter of metrics, once per execution environment."""
+    container = Container(read_env(Env, os.environ))
+    proof = KeyProof(container.register, container.check_folder, container.bus, container.clock, Logger())
+    return proof, container.metrics
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Judge the answers that a batch of S3 notifications announces."""
+    """Process the answers that a batch of S3 notifications announces."""
     proof, metrics = ready()
     answer, outcomes = proof.handle(event)
     metrics.put(metrics_of(outcomes))

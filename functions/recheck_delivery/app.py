@@ -1,4 +1,4 @@
-"""recheck_delivery: of files that were delivered about a change of key or settings, the audit is told what stands."""
+"""recheck_delivery: report the outputs of files that were delivered near a change of their tenant's key or settings."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from callseal.delivery.deliver import Delivery
 from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
 
-# As many as template.yaml's batch size.
+# The batch size in template.yaml.
 RECORDS_AT_ONCE = 1
 
 
@@ -34,20 +34,27 @@ class Env:
 
 @cache
 def batch() -> Batch:
-    """Make ready, once per execution environment."""
-    parts = Container(read_env(Env, os.environ))
-    delivery = Delivery(parts.landing, parts.planner, parts.committer, parts.bus, lambda: parts.rechecks, parts.clock)
+    """Make the handler, once per execution environment."""
+    container = Container(read_env(Env, os.environ))
+    delivery = Delivery(
+        container.landing,
+        container.planner,
+        container.committer,
+        container.bus,
+        lambda: container.rechecks,
+        container.clock,
+    )
     return Batch(
         delivery.recheck,
-        lambda: parts.rechecks,
-        parts.landing.name,
-        parts.window,
-        parts.metrics,
+        lambda: container.rechecks,
+        container.landing.name,
+        container.window,
+        container.metrics,
         RECORDS_AT_ONCE,
         Logger(),
     )
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Recheck what a batch of the recheck queue names."""
+    """Recheck the files that a batch of the recheck queue names."""
     return batch().handle(event)

@@ -1,4 +1,4 @@
-"""reconcile_audit: every half hour the audit log group is compared with the audit bucket, and gaps are counted."""
+"""reconcile_audit: compare the audit log group with the audit bucket every half hour, and count the gaps."""
 
 import os
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ class Env:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Compare what is due and return the counts; `{"restore": true}` puts what is missing back into the bucket."""
+    """Compare what is due and return the counts; `{"restore": true}` restores what is missing in the bucket."""
     env, log = read_env(Env, os.environ), Logger()
-    parts = Container(env)
+    container = Container(env)
     reconcile = AuditReconcile(
-        parts.audit_log, parts.audit_bucket, parts.reconcile_progress, env.stack_name, parts.clock, log
+        container.audit_log, container.audit_bucket, container.reconcile_progress, env.stack_name, container.clock, log
     )
     report = reconcile.run(restore=event.get("restore") is True)
-    parts.metrics.put(report.samples(parts.clock()))
+    container.metrics.put(report.samples(container.clock()))
     log.info("audit trail compared", extra={"counts": dict(report.counts)})
     return dict(report.counts)

@@ -1,4 +1,4 @@
-"""register_keys: audit events, by way of a queue, become the key register: each key's life, and its uses."""
+"""register_keys: write the key register, each key's life and its uses, from audit events in a queue."""
 
 import os
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ class Env:
 
 @cache
 def registering() -> KeyRegistration:
-    """Make ready, once per execution environment."""
-    parts = Container(read_env(Env, os.environ))
-    return KeyRegistration(parts.register, parts.key_uses, parts.clock, Logger())
+    """Make the handler, once per execution environment."""
+    container = Container(read_env(Env, os.environ))
+    return KeyRegistration(container.register, container.key_usage, container.clock, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Write what a batch of audit events tells of keys."""
+    """Register what a batch of audit events reports of keys."""
     return registering().handle(event)

@@ -1,7 +1,7 @@
-"""sweep_landing: every 5 minutes, and when a tenant's key or settings change, pending files are requeued.
+"""sweep_landing: requeue pending files, every 5 minutes and when a tenant's key or settings change.
 
 The events: https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html and
-https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html; by hand
+https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html. To invoke it by hand:
 `{"tenant": "acme"}`, or `{}` for all.
 """
 
@@ -38,20 +38,27 @@ class Env:
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Sweep the tenant whose key or settings changed, or all of landing; counts what became of the files."""
-    # Wired anew each time: nothing that was remembered of a tenant may outlive the change that woke us.
+    """Sweep the tenant whose key or settings changed, or all of landing. Return the number of files by state."""
+    # A new container for each invocation: no cached value of a tenant may outlive the change that invoked it.
     env, log = read_env(Env, os.environ), Logger()
-    parts = Container(env)
+    container = Container(env)
     sweep = Sweep(
-        parts.landing, parts.planner, parts.committer, parts.queue, parts.bus, parts.sweep_memory, parts.clock, log
+        container.landing,
+        container.planner,
+        container.committer,
+        container.queue,
+        container.bus,
+        container.sweep_position,
+        container.clock,
+        log,
     )
     tenant = changed_tenant(event, env.tenants_prefix)
     if tenant:
         swept = sweep.tenant(tenant)
     else:
         swept = sweep.all()
-        parts.metrics.put(swept.samples())
-        KeyRequests(parts.tenants, parts.memory, parts.key_check, log).put(swept.seen)
+        container.metrics.put(swept.samples())
+        KeyRequests(container.tenants, container.announcements, container.key_check, log).put(swept.seen)
     counts = dict(swept.counts)
     log.info("landing swept", extra={"counts": counts, "cause": event.get("detail-type", "invoked")})
     if failed := counts.get("failed"):

@@ -1,4 +1,4 @@
-"""track_files: audit events, by way of a queue, become the register of delivered files: delivered, fetched, expired."""
+"""track_files: write the register of delivered files from audit events in a queue: delivered, fetched, expired."""
 
 import os
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ class Env:
 
 @cache
 def tracking() -> FileTracking:
-    """Make ready, once per execution environment."""
+    """Make the handler, once per execution environment."""
     env = read_env(Env, os.environ)
     return FileTracking(Container(env).files, env.sftp_retention_days, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Write what a batch of audit events tells of files that lie ready for their tenants."""
+    """Register what a batch of audit events reports of files that are ready for their tenants."""
     return tracking().handle(event)

@@ -1,4 +1,4 @@
-"""watch_files: every hour, files that nobody has fetched are told of, before they expire and once they have."""
+"""watch_files: report unfetched files every hour, before they expire and after they have."""
 
 import os
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ class Env:
 
 
 def lambda_handler(_event: Mapping[str, Any], _context: object) -> dict[str, int]:
-    """Tell of all that is due; counts what became of the files."""
+    """Report all files that are due. Return the number of files by state."""
     env, log = read_env(Env, os.environ), Logger()
-    parts = Container(env)
-    counts = Watch(parts.files, parts.bus, parts.window, env.sftp_bucket, parts.clock, log).run()
-    parts.metrics.put(metrics_of(counts))
+    container = Container(env)
+    counts = Watch(container.files, container.bus, container.window, env.sftp_bucket, container.clock, log).run()
+    container.metrics.put(metrics_of(counts))
     log.info("files watched", extra={"counts": dict(counts)})
     if failed := counts["failed"]:
-        raise FilesUnwatchedError(f"Of {failed} files nothing could be told.")
+        raise FilesUnwatchedError(f"{failed} files could not be reported. They stay due for the next run, in an hour.")
     return dict(counts)

@@ -115,7 +115,7 @@ def test_no_source_of_ours_names_a_parser_or_an_unpacker() -> None:
     # For its CRC-32, which S3 is told; for what CloudWatch hands over of the server log; for the audit objects that
     # Firehose wrote; and for what the sweep itself has written.
     assert sorted(found) == [
-        "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib", "sweep_memory.py: zlib", "upload.py: zlib",
+        "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib", "sweep_position.py: zlib", "upload.py: zlib",
     ]  # fmt: skip
     upload = (ROOT / "layers/callseal/python/callseal/aws/upload.py").read_text()
     assert upload.count("zlib.") == upload.count("zlib.crc32")

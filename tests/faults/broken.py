@@ -37,13 +37,13 @@ class Variant:
 
 
 def _purge_before_the_audit() -> None:
-    tell = Delivery._tell
+    tell = Delivery._report
 
     def purge(self: Any, landed: LandedObject, *rest: Any) -> str:
         self._landing.purge(landed)
         return tell(self, landed, *rest)
 
-    Delivery._tell = purge  # type: ignore[method-assign]
+    Delivery._report = purge  # type: ignore[method-assign]
 
 
 def _plain_where_there_is_no_key() -> None:

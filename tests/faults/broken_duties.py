@@ -62,7 +62,7 @@ def _remember_first(kind: str, owner: Any, remember: str) -> None:
 
 
 def _any_code_fits() -> None:
-    prove_keys.fits = lambda *_: True
+    prove_keys.matches = lambda *_: True
 
 
 def _count_unconditionally() -> None:
@@ -113,12 +113,12 @@ def _ids_by_chance() -> None:
 
 BROKEN_DUTIES = (
     BrokenDuty("prove", "a code is marked as used before its event",
-               partial(_remember_first, "KeyProven", KeyRegister, "keep_challenge"), (2, "PutItem", 2), "kill after"),
+               partial(_remember_first, "KeyProven", KeyRegister, "save_challenge"), (2, "PutItem", 2), "kill after"),
     BrokenDuty("prove, wrong code", "any code fits", _any_code_fits),
     BrokenDuty("check", "remembered before it is told",
-               partial(_remember_first, "KeyAccepted", AnnouncementLog, "keep"), (1, "PutItem", 2), "kill after"),
+               partial(_remember_first, "KeyAccepted", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("check, private key", "remembered before it is told",
-               partial(_remember_first, "KeyRejected", AnnouncementLog, "keep"), (1, "PutItem", 2), "kill after"),
+               partial(_remember_first, "KeyRejected", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("register", "uses are counted unconditionally", _count_unconditionally),
     BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, FileTracking),
                (1, "BatchGetItem", 1), "step", BUSY),

@@ -184,7 +184,7 @@ def test_any_other_shape_is_unreadable(body: str) -> None:
 
 
 def test_a_removal_among_creations_makes_the_whole_message_unreadable() -> None:
-    with pytest.raises(UnreadableNotificationError, match="something else than an object's creation"):
+    with pytest.raises(UnreadableNotificationError, match="another event than the creation of an object"):
         parse_notification(notification(record(), record() | {"eventName": "s3:ObjectRemoved:Delete"}))
 
 

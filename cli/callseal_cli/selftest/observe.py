@@ -47,7 +47,7 @@ def held_for(stack: Stack, key: str) -> str | None:
     """Return the reason that a file in landing is held for, "" if it is not held, None if it is not in landing."""
     bucket = landing.landing_bucket(stack)
     try:
-        held = bucket.held(bucket.find(LandedObject(bucket.name, key)))
+        held = bucket.held(bucket.refresh(LandedObject(bucket.name, key)))
     except SourceGoneError:
         return None
     return (held.reason or "an unknown reason") if held else ""

@@ -1,1 +1,1 @@
-"""From landing to outputs: routing, planning, committing, held files and the sweep."""
+"""Deliver landed files to the output buckets: routing, planning, committing, holding and the sweep."""

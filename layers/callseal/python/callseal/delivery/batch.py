@@ -1,6 +1,6 @@
-"""Batches: a batch's records are worked on at once, and each fails for itself alone.
+"""Batches: work on the records of a batch at once. Each record fails by itself.
 
-The answer is Lambda's partial batch response:
+The result is Lambda's partial batch response:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 
 class BatchFailedError(CallsealError):
-    """A directly invoked notification was not handled whole; invoke again, what is done will not be done twice."""
+    """Some files of a directly invoked notification failed. Invoke again: finished files are not processed twice."""
 
 
 class Batch:
@@ -46,15 +46,16 @@ class Batch:
         workers: int,
         log: Log,
     ) -> None:
-        """Take the work on each landed object, its queue (asked for at a failure), and the number of threads."""
+        """Take the work on a landed object, its queue (a function: few calls need it), and the number of threads."""
         self._work, self._queue, self._landing_bucket = work, queue, landing_bucket
         self._window, self._metrics, self._log = window, metrics, log
         self._executor = ThreadPoolExecutor(workers, "record")
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Handle an event; the messages that failed come back in `batchItemFailures`.
+        """Handle an event. Return the failed messages in `batchItemFailures`.
 
-        Raises BatchFailedError or UnreadableNotificationError for a bare notification, which has no partial answer.
+        Raise UnreadableNotificationError if the event cannot be read. A bare notification has no partial response:
+        raise BatchFailedError if one of its files failed.
         """
         messages = queue_messages(event)
         if messages is None:
@@ -68,11 +69,14 @@ class Batch:
         tried = self._at_once(self._try, parse_notification(event))
         self._metrics.put(_samples(tried))
         if None in tried:
-            raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files were not handled; invoke again.")
+            raise BatchFailedError(f"{tried.count(None)} of {len(tried)} files failed. Invoke again.")
         return partial_answer([])
 
     def _at_once(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Work on items at once. Who comes to a rendezvous waits for all of them, though some have not begun yet."""
+        """Work on items at once. Return their results in the same order.
+
+        A thread that submits a request waits briefly for the others, including those that have not started yet.
+        """
         self._window.change(at_work=len(items))
 
         def leave_after(item: Item) -> Result:
@@ -84,14 +88,14 @@ class Batch:
         return list(self._executor.map(leave_after, items))
 
     def _handle_message(self, message: Message) -> list[Outcome | None]:
-        """Handle the files of a message, all of them, whatever becomes of the first; None stands for a failure."""
+        """Handle all files of a message, even after a failure. Return an outcome for each, None for a failure."""
         try:
-            outcomes = [self._try(one, message) for one in parse_body(message.body)]
+            outcomes = [self._try(landed, message) for landed in parse_body(message.body)]
         except UnreadableNotificationError as exc:
             self._log.warning("message unreadable", extra={"message_id": message.id, "why": str(exc)})
             outcomes = [None]
         if None in outcomes:
-            with suppress(TransientError):  # then it comes back later, by the queue's own timeout
+            with suppress(TransientError):  # the message then returns after the queue's visibility timeout
                 self._queue().retry_soon(message)
         return outcomes
 
@@ -120,7 +124,10 @@ def _samples(outcomes: Iterable[Outcome | None]) -> Iterator[Metric]:
 
 
 def _facts(outcome: Outcome, landed: LandedObject) -> dict[str, object]:
-    """What may be logged of a file: never its key, which may hold a caller's number; the event's id finds it."""
+    """Return what may be logged of a file.
+
+    Its key is never logged, because it may contain a caller's number. The event's id finds the key in the audit trail.
+    """
     return {
         "tenant": outcome.tenant,
         "event_id": outcome.event_id,

@@ -1,4 +1,4 @@
-"""The landing bucket: read what landed, mark it as held, and delete it once it is delivered."""
+"""The landing bucket: read landed files, tag them as held, and delete them once they are delivered."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 MAX_TAGS = 10
-# For its checksum, S3 decrypts with the object's KMS key on the caller's behalf; no byte is read:
+# To return the checksum, S3 uses the object's KMS key with the caller's permissions. No byte is read:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 _USES_THE_KEY = {"ChecksumMode": "ENABLED"}
-# A request may name 1,000; there are never more of them than records that are worked on at once.
+# S3 accepts 1,000. There are never more at once than records that a batch works on.
 MAX_PURGED_TOGETHER = 100
 
 
 class LandedBody:
-    """A landed object's bytes as they stream in (`envelopes.Source`); what breaks raises TransientError."""
+    """A landed object's bytes as a stream (`envelopes.Source`). A failed read raises TransientError."""
 
     def __init__(self, body: Any, size: int) -> None:
         """Wrap botocore's StreamingBody of a known size in bytes."""
@@ -43,40 +43,50 @@ class LandedBody:
         self.size = size
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer as far as possible; 0 at the end."""
+        """Fill the buffer as far as possible. Return the number of bytes, 0 at the end."""
         with calling("Reading the landed file"):
             return int(self._body.readinto(buffer))
 
     def read(self, size: int) -> bytes:
-        """Give up to `size` bytes; none at the end."""
+        """Return up to `size` bytes; none at the end."""
         with calling("Reading the landed file"):
             return bytes(self._body.read(size))
 
 
 class LandingBucket:
-    """Reads, tags and purges landed objects; each call touches the object of that etag, or raises SourceGoneError."""
+    """Reads, tags and purges landed objects.
+
+    Each call is for the object with the given etag. It raises SourceGoneError if that object is not there.
+    """
 
     def __init__(self, s3: S3Client, name: str, window: BatchWindow) -> None:
-        """Take the client, the bucket's name, and where those who purge wait for each other."""
+        """Take the client, the bucket's name, and the window in which threads share a purge request."""
         self._s3 = s3
         self.name = name
         self._purges = RequestBatcher(self._purge, MAX_PURGED_TOGETHER, window)
 
-    def find(self, landed: LandedObject, *, readable: bool = False) -> LandedObject:
-        """Look whether the object is still there (and can be read), and complete what its notification left out."""
+    def refresh(self, landed: LandedObject, *, readable: bool = False) -> LandedObject:
+        """Return the object with the etag, size and time that its notification may have left out.
+
+        Raise SourceGoneError if it is not there, and SourceUnreadableError if it cannot be read. If `readable`, the
+        request also needs permission to decrypt the object.
+        """
         with self.reading(landed):
             head = self._head(landed, **(_USES_THE_KEY if readable else {}))
         landed_at = landed.landed_at or head["LastModified"]
         return replace(landed, etag=head["ETag"].strip('"'), size=head["ContentLength"], landed_at=landed_at)
 
     def require(self, landed: LandedObject) -> None:
-        """Raise SourceGoneError or SourceReplacedError if the object is not there; one that cannot be read is there."""
+        """Raise SourceGoneError or SourceReplacedError if the object is not there.
+
+        An object that cannot be read counts as there.
+        """
         with suppress(AccessRefusedError):
             self._head(landed)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:
-        """Read the object as a stream."""
+        """Open the object as a stream."""
         with self.reading(landed):
             answer = self._get(landed)
         try:
@@ -86,65 +96,69 @@ class LandingBucket:
 
     @contextmanager
     def reading(self, landed: LandedObject) -> Iterator[None]:
-        """Turn a refusal of what reads the object into SourceUnreadableError, if a second look is refused as well.
+        """Raise SourceUnreadableError if AWS refuses a read of the object, and refuses a second one as well.
 
-        AWS refuses once in a while what it allows: while a change of permissions spreads, for one.
+        AWS sometimes refuses what it allows, for example while a change of permissions spreads.
         """
         try:
             yield
         except AccessRefusedError:
-            self._look_again(landed)
+            self._retry_read(landed)
             raise
 
-    def listed(self, landed: LandedObject) -> LandedObject:
-        """Complete an object by the bucket's listing, which tells of one that cannot be read, too."""
-        found = next((one for page in self.list(landed.key) for one in page if one.key == landed.key), None)
+    def find_in_listing(self, landed: LandedObject) -> LandedObject:
+        """Return the object with the facts from the bucket's listing, which also has objects that cannot be read.
+
+        Raise SourceGoneError if it is not listed, or SourceReplacedError if it has another etag.
+        """
+        listed = (file for page in self.list(landed.key) for file in page)
+        found = next((file for file in listed if file.key == landed.key), None)
         if found is None:
-            raise SourceGoneError("The landed file is not in the bucket's listing.")
+            raise SourceGoneError("The landed file is no longer in the landing bucket.")
         if landed.etag not in (None, found.etag):
-            raise SourceReplacedError("The landed file has another etag in the bucket's listing.")
+            raise SourceReplacedError("The landed file has been overwritten: its etag has changed.")
         return replace(landed, etag=found.etag, size=found.size, landed_at=landed.landed_at or found.landed_at)
 
     def purge(self, landed: LandedObject) -> None:
-        """Delete the object, if it is still the one that was read; those of several threads go together."""
+        """Delete the object if its etag is still the same. Several threads share one request."""
         self._purges.put(landed)
 
     def tag_held(self, landed: LandedObject, error: HeldError, number: int) -> None:
-        """Tag the object as held; the platform's own tags stay as far as S3's limit of ten lets them."""
+        """Tag the object as held. The platform's own tags stay as far as S3's limit of ten allows."""
         before = self._tags(landed)
         self._tag(landed, before, held_tags(before, error, number))
 
     def tag_released(self, landed: LandedObject, held: HoldTags) -> None:
-        """Remember with a held object that the release of this hold is in the audit; it stays held until delivered."""
+        """Tag a held object to record that the release of this hold is in the audit. It stays held until delivered."""
         before = self._tags(landed)
         number, _, released = hold_of(before)
         if (number, released) == (held.number, False):
             self._tag(landed, before, {HOLD_TAG: f"{held.number} {held.key} released"})
 
     def tag_days(self, landed: LandedObject, days: int) -> None:
-        """Remember with a held object the age in days that has been complained of."""
+        """Tag a held object with the age in days that the audit was last informed of."""
         self._tag(landed, self._tags(landed), {DAYS_TAG: str(days)})
 
     def held(self, landed: LandedObject) -> HoldTags | None:
-        """Tell what the object is held for, or None where it is not."""
+        """Return the hold that the object's tags record, or None if it is not held."""
         return held_by(self._tags(landed))
 
     def list(self, prefix: str = "") -> Iterator[Sequence[LandedObject]]:
-        """List what lies in the bucket under a prefix, page by page of up to 1,000."""
+        """List the objects under a prefix, in pages of up to 1,000."""
         with calling("Listing the landing bucket"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 yield [self._listed(item) for item in page.get("Contents", [])]
 
     def names(self) -> Iterator[str]:
-        """List the bucket's first folders, each with its `/`, and the keys that are in none."""
+        """List the bucket's first-level folders, each with its `/`, and the keys that are in no folder."""
         with calling("Listing the landing bucket's folders"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Delimiter="/")
             for page in pages:
                 yield from (folder["Prefix"] for folder in page.get("CommonPrefixes", []))
                 yield from (item["Key"] for item in page.get("Contents", []))
 
-    def some(self, prefix: str, after: str, most: int) -> tuple[Sequence[LandedObject], bool]:
-        """List up to `most` objects under a prefix and behind a key; returns them, and whether there are more."""
+    def list_page(self, prefix: str, after: str, most: int) -> tuple[Sequence[LandedObject], bool]:
+        """Return up to `most` objects under a prefix and after a key, and whether there are more."""
         with calling("Listing the landing bucket"):
             page = self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix, StartAfter=after, MaxKeys=most)
         return [self._listed(item) for item in page.get("Contents", [])], page["IsTruncated"]
@@ -157,27 +171,27 @@ class LandingBucket:
         with calling("Opening the landed file", **REFUSED_GET, on_404=SourceGoneError, on_412=SourceReplacedError):
             return self._s3.get_object(**self._address(landed), **self._if_match(landed))
 
-    def _look_again(self, landed: LandedObject) -> None:
+    def _retry_read(self, landed: LandedObject) -> None:
         try:
             self._get(landed)["Body"].close()
         except AccessRefusedError as exc:
             raise SourceUnreadableError(sentence(exc.code, self._kms_key(landed))) from exc
 
     def _kms_key(self, landed: LandedObject) -> str | None:
-        """Return the ARN of the object's KMS key, None if it has none or S3 does not tell."""
+        """Return the ARN of the object's KMS key, None if it has none or S3 does not report it."""
         try:
             key: str | None = self._head(landed).get("SSEKMSKeyId")
         except TransientError:
             return None
         return key
 
-    def _purge(self, several: Sequence[LandedObject]) -> Sequence[Exception | None]:
-        done = self._purge_together(several) if len(several) > 1 else ()
-        return [None if one.key in done else self._purge_one(one) for one in several]
+    def _purge(self, landed_objects: Sequence[LandedObject]) -> Sequence[Exception | None]:
+        done = self._purge_together(landed_objects) if len(landed_objects) > 1 else ()
+        return [None if landed.key in done else self._purge_one(landed) for landed in landed_objects]
 
-    def _purge_together(self, several: Sequence[LandedObject]) -> set[str]:
-        """Delete what is still as it was read; gives the keys that are gone. The others each hear their own reason."""
-        objects: Any = [self._named(one) for one in several]
+    def _purge_together(self, landed_objects: Sequence[LandedObject]) -> set[str]:
+        """Delete the objects that are unchanged. Return their keys. Each of the others is then purged alone."""
+        objects: Any = [self._named(landed) for landed in landed_objects]
         try:
             with calling("Purging the landed files"):
                 answer = self._s3.delete_objects(Bucket=self.name, Delete={"Objects": objects})
@@ -194,7 +208,7 @@ class LandingBucket:
         return None
 
     def _named(self, landed: LandedObject) -> dict[str, str]:
-        """Name an object in a batch, under the same condition as by itself."""
+        """Return an object's entry for a batch request, under the same condition as a single request."""
         if landed.version_id:
             return {"Key": landed.key, "VersionId": landed.version_id}
         return {"Key": landed.key, **({"ETag": f'"{landed.etag}"'} if landed.etag else {})}
@@ -224,5 +238,5 @@ class LandingBucket:
         return {"Bucket": self.name, "Key": landed.key, **version}
 
     def _if_match(self, landed: LandedObject) -> Any:
-        # A version never changes, and S3 takes no condition on deleting one.
+        # A version never changes, and S3 accepts no condition for its deletion.
         return {"IfMatch": f'"{landed.etag}"'} if landed.etag and not landed.version_id else {}

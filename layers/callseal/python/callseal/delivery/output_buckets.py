@@ -1,4 +1,4 @@
-"""The SFTP and archive buckets: look, upload, copy on the server side. Nothing here ever overwrites anything."""
+"""The SFTP and archive buckets: find, upload and copy outputs. No call overwrites an object."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-# CopyObject takes no more: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+# The limit of CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 MAX_COPY_BYTES = 5 * 1024**3
 COPY_PART_BYTES = 1024**3
 HASH_CHUNK_BYTES = 1024 * 1024
 
 
 class OutputBuckets:
-    """Writes outputs under the condition that nothing stands there yet; OutputExistsError where something does."""
+    """Writes outputs only if no object has their key yet. Raises OutputExistsError if one has."""
 
     def __init__(self, s3: S3Client, executor: Executor) -> None:
         """Take the client, and the threads that send the parts of large uploads."""
@@ -31,7 +31,7 @@ class OutputBuckets:
         self._executor = executor
 
     def find_existing(self, address: Address) -> StoredObject | None:
-        """Tell what stands under an address, or None."""
+        """Return the object at an address, or None."""
         try:
             with calling("Looking for the output", on_404=SourceGoneError):
                 head = self._s3.head_object(Bucket=address.bucket, Key=address.key)
@@ -41,28 +41,28 @@ class OutputBuckets:
         return StoredObject(address, etag, size, head["Metadata"], head["LastModified"])
 
     def keys(self, bucket: str, prefix: str) -> set[str]:
-        """List the keys that stand in a bucket under a prefix."""
+        """Return the keys of a bucket's objects under a prefix."""
         with calling("Listing outputs"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             return {item["Key"] for page in pages for item in page.get("Contents", [])}
 
     def upload(self, address: Address, headers: OutputHeaders, size: int) -> Upload:
-        """Begin an upload of about `size` bytes; it is visible once committed, and not before."""
+        """Begin an upload of about `size` bytes, which becomes visible only when it is committed."""
         return Upload(self._s3, self._executor, self._target(address, headers), size)
 
     def copy(self, source: StoredObject, address: Address, headers: OutputHeaders) -> StoredObject:
-        """Copy an object on the server side; SourceGoneError where it is gone, OutputExistsError on a 412.
+        """Copy an object on the server side.
 
-        AccessRefusedError may be about the source as well as about the output.
-
-        S3 answers 412 where something stands at the address, and also where the source is not the one that was seen.
+        Raise SourceGoneError if the source is gone. Raise OutputExistsError on a 412, which S3 returns if the address
+        is taken, and also if the source is no longer the given one. AccessRefusedError may be about the source or about
+        the output.
         """
         copy = self._copy_parts if source.size > MAX_COPY_BYTES else self._copy_whole
         etag = copy(source, self._target(address, headers))
         return StoredObject(address, etag.strip('"'), source.size, headers.metadata)
 
     def sha256(self, stored: StoredObject) -> str:
-        """Hash an object's bytes as they stand in the bucket, lower-case hex."""
+        """Return the SHA-256 of an object's stored bytes, in lower-case hex."""
         digest = sha256()
         with calling("Reading the output back"):
             body = self._s3.get_object(
@@ -78,7 +78,7 @@ class OutputBuckets:
                 **target,
                 **self._source(source),
                 MetadataDirective="REPLACE",
-                # Tags do not travel: `held` on a landed file says nothing of its output.
+                # Tags are not copied: a landed file's `held` does not apply to its output.
                 TaggingDirective="REPLACE",
                 IfNoneMatch="*",
             )

@@ -1,4 +1,4 @@
-"""Planning: from a landed object's key and its tenant's settings and key to what is to be written where."""
+"""Planning: decide what to write where, from a landed object's key and its tenant's settings and key."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Plan:
 
     @property
     def is_one_put(self) -> bool:
-        """Whether all there is to write is one sealed output that is small enough for a single request."""
+        """Whether the only thing to write is one sealed output that is small enough for a single request."""
         return (
             not self.config_changed
             and len(self.routes) == 1
@@ -54,14 +54,14 @@ class Plan:
         )
 
     def address(self, route: Route) -> Address:
-        """Name the output of a route."""
+        """Return the address of a route's output."""
         envelope = self.key.recipients.envelope if route.sealed and self.key else None
         return Address(self.buckets[route.destination], output_key(self.landed.key, envelope))
 
     def other_addresses(self) -> list[Place]:
-        """Name every output that some settings or key could have asked for, and these do not."""
+        """Return the addresses that other settings or another key could have led to, without this plan's own."""
         asked = {self.address(route) for route in self.routes}
-        return [place for place in _all_places(self.buckets, self.landed) if place[1] not in asked]
+        return [place for place in _every_place(self.buckets, self.landed) if place[1] not in asked]
 
     def headers(self, route: Route) -> OutputHeaders:
         """Return the headers of a route's output."""
@@ -71,28 +71,31 @@ class Plan:
         return sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members)
 
     def may_copy(self, sealed: StoredObject) -> bool:
-        """Return whether a sealed output may be copied to a second destination, though the key was changed meanwhile.
+        """Return whether a sealed output may be copied to a second destination, although the key changed meanwhile.
 
-        If one of its recipients was revoked, the second output is sealed anew.
+        It may not if one of its recipients was revoked. The second output is then sealed again.
         """
-        recipients = {one.encrypts_with for one in sealed.recipients}
-        if self.key is None or recipients == {one.encrypts_with for one in self.key.recipients.members}:
+        recipients = {recipient.encrypts_with for recipient in sealed.recipients}
+        if self.key is None or recipients == {member.encrypts_with for member in self.key.recipients.members}:
             return True
-        # A revocation certificate in the key's text may be of any key that was there before.
+        # A revocation certificate in the key's text may revoke any earlier key.
         may_revoke = isinstance(self.key.recipients, OpenPgpRecipients) and self.key.recipients.sent.revocations
-        by_text = {subkey for one in self.key.recipients.members for subkey in one.revoked_subkeys}
+        by_text = {subkey for member in self.key.recipients.members for subkey in member.revoked_subkeys}
         return not (may_revoke or recipients & by_text or recipients & self.revoked())
 
 
 def is_made_of(landed: LandedObject, stored: StoredObject) -> bool:
-    """Tell whether a try of this landed file made it; an older one is of a file that had the same bytes."""
+    """Return whether the stored object was made of this landed file.
+
+    An object that is older than the landed file was made of an earlier file with the same bytes.
+    """
     landed_at, modified = landed.landed_at, stored.modified
     is_older = landed_at is not None and modified is not None and modified < landed_at.replace(microsecond=0)
     return landed.etag is not None and stored.source_etag == landed.etag and not is_older
 
 
 class Planner:
-    """Plans landed files; safe to use from several threads."""
+    """Plans landed files. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -101,14 +104,18 @@ class Planner:
         buckets: Mapping[Destination, str],
         clock: Clock,
     ) -> None:
-        """Take the tenants, what returns the choice of keys, and the names of the output buckets.
+        """Take the tenants, a function that returns the choice of keys, and the bucket of each destination.
 
-        The choice is asked for only when settings need it: its import would lengthen each cold start.
+        The function is called only if settings need the choice, because its import lengthens each cold start.
         """
         self._tenants, self._choice, self._buckets, self._clock = tenants, choice, buckets, clock
 
     def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
-        """Plan a file; raises HeldError. A verdict to hold rests on nothing that was fetched before `since`, now."""
+        """Return a file's plan. Raise HeldError if it must be held.
+
+        The error is never based on a value that was cached before `since` (default: now). Such values are dropped, and
+        the file is planned again.
+        """
         file, started = parse_landing_key(landed.key), since or self._clock()
         try:
             return self._plan(landed, file)
@@ -118,16 +125,16 @@ class Planner:
             return self._plan(landed, file)
 
     def routes(self, landed: LandedObject) -> tuple[Route, ...]:
-        """Give a file's routes, for which no key is needed; raises HeldError."""
+        """Return a file's routes, which do not need the key. Raise HeldError if it has none."""
         file = parse_landing_key(landed.key)
         return find_routes(self._tenants.settings(file.tenant), file)
 
-    def all_places(self, landed: LandedObject) -> list[Place]:
-        """Name every output of a file that some settings or key could have asked for."""
-        return _all_places(self._buckets, landed)
+    def every_place(self, landed: LandedObject) -> list[Place]:
+        """Return the address of every output that any settings or key could have led to."""
+        return _every_place(self._buckets, landed)
 
     def forget(self, landed: LandedObject, before: datetime) -> bool:
-        """Forget what was remembered of a file's tenant before a moment; tells whether there was anything."""
+        """Drop what was cached of a file's tenant before a moment. Return whether there was anything."""
         tenant = tenant_of(landed.key)
         return tenant is not None and self._tenants.forget(tenant, before=before)
 
@@ -135,7 +142,7 @@ class Planner:
         settings = self._tenants.settings(file.tenant)
         routes = find_routes(settings, file)
         key = self._key(file.tenant, settings) if any(route.sealed for route in routes) else None
-        # S3 always says when; where nobody does, the notification was made by hand.
+        # S3 always sends the time. A notification without one was written by hand.
         config_changed = landed.landed_at is not None and self._config_changed(
             file.tenant, settings, key, landed.landed_at
         )
@@ -144,7 +151,7 @@ class Planner:
         )
 
     def _revoked(self, tenant: str) -> frozenset[str]:
-        return frozenset(row.fingerprint for row in self._choice().inventory(tenant).rows if row.revoked)
+        return frozenset(record.fingerprint for record in self._choice().inventory(tenant).records if record.revoked)
 
     def _config_changed(self, tenant: str, settings: TenantSettings, key: KeyVersion | None, since: datetime) -> bool:
         if self._tenants.config_changed(tenant, since, by_key=key is not None):
@@ -157,7 +164,7 @@ class Planner:
         return self._choice().key(tenant, settings)
 
 
-def _all_places(buckets: Mapping[Destination, str], landed: LandedObject) -> list[Place]:
+def _every_place(buckets: Mapping[Destination, str], landed: LandedObject) -> list[Place]:
     return [
         (destination, Address(bucket, output_key(landed.key, envelope)))
         for destination, bucket in buckets.items()

@@ -20,9 +20,9 @@ class Route:
 
 
 def find_routes(settings: TenantSettings, file: LandedFile) -> tuple[Route, ...]:
-    """List a file's destinations in the order of their commits; raises HeldError `NothingToDeliver`.
+    """Return a file's destinations in the order of their commits. Raise HeldError `NothingToDeliver` if it has none.
 
-    The archive comes first and SFTP last, so that what the tenant can see is complete.
+    The archive comes first and SFTP last, so that everything else is complete when the tenant sees the file.
     """
     routes = []
     if settings.deliver_to_archive and (file.is_metadata or file.format in settings.archive_formats):
@@ -39,7 +39,7 @@ def find_routes(settings: TenantSettings, file: LandedFile) -> tuple[Route, ...]
 
 
 def output_key(landing_key: str, envelope: Envelope | None) -> str:
-    """Name the output of a landing key: the same key, plus the envelope's suffix when sealed."""
+    """Return the key of an output: the landing key, plus the envelope's suffix if the output is sealed."""
     return landing_key + (ENVELOPES[envelope].suffix if envelope else "")
 
 

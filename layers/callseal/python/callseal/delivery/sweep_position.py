@@ -1,7 +1,8 @@
-"""The sweep's memory: an item of DynamoDB with the progress of each share that a run could not complete.
+"""The sweep's position: a DynamoDB item with the progress of each share that a run could not complete.
 
-One item, compressed, and not one for each share: a run reads it once and writes it once. DynamoDB takes 400 KB an item
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html), several thousand shares.
+All shares are in one compressed item, so a run reads once and writes once. DynamoDB's limit of 400 KB for an item
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html) is enough for several thousand
+shares.
 """
 
 from __future__ import annotations
@@ -24,22 +25,23 @@ MAX_BYTES = 390_000
 
 
 class SweepPosition:
-    """Reads and writes the state of the sweeps of all of landing."""
+    """Reads and writes the state between sweeps of the whole landing bucket."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         """Take the client and the table's name."""
         self._client, self._table = client, table
 
     def read(self) -> State:
-        """Return what the last run has left."""
+        """Return the state that the last run wrote, or an empty one."""
         with calling("Reading the sweep's memory"):
             found = self._client.get_item(TableName=self._table, Key=NAME, ConsistentRead=True).get("Item")
         return _read(found["state"]["B"]) if found else State()
 
     def write(self, state: State) -> None:
-        """Leave a state to the next run.
+        """Write the state for the next run.
 
-        Of more shares than an item has room for, some by chance lose their progress: their next pass begins anew.
+        If an item has no room for all shares, a random selection loses its progress. Their next pass starts from the
+        beginning.
         """
         written, shares = _written(state), dict(state.shares)
         while len(written) > MAX_BYTES:
@@ -51,19 +53,19 @@ class SweepPosition:
 
 
 def _written(state: State) -> bytes:
-    shares = {name: _members(one) for name, one in state.shares.items()}
+    shares = {name: _members(progress) for name, progress in state.shares.items()}
     members = {"last_run": _written_moment(state.last_run), "shares": shares, "stuck": sorted(state.stuck)}
     return zlib.compress(json.dumps(members).encode())
 
 
-def _members(one: Progress) -> list[Any]:
-    moments = (one.previous, one.visited, one.began)
-    return [*map(_written_moment, moments), one.after, sorted(one.failed)]
+def _members(progress: Progress) -> list[Any]:
+    moments = (progress.previous, progress.visited, progress.began)
+    return [*map(_written_moment, moments), progress.after, sorted(progress.failed)]
 
 
 def _read(written: bytes) -> State:
     members: Mapping[str, Any] = json.loads(zlib.decompress(written))
-    shares = {name: _progress(*one) for name, one in members["shares"].items()}
+    shares = {name: _progress(*share) for name, share in members["shares"].items()}
     return State(_moment(members["last_run"]) or NEVER, shares, frozenset(members["stuck"]))
 
 

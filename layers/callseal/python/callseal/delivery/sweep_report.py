@@ -1,4 +1,4 @@
-"""What a sweep has seen: counts, ages and the tenants that are stuck, and the metrics of these."""
+"""The report of a sweep: counts, ages and stuck tenants, and their metrics."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import timedelta
 
 from callseal.core.metrics import Metric
 
-# As the alarm on OldestPendingAge has it in template.yaml.
+# The threshold of the alarm on OldestPendingAge in template.yaml.
 STUCK = timedelta(minutes=30)
 PENDING = ("put_back", "pending", "waiting", "failed")
 
 
 @dataclass(slots=True)
 class Stuck:
-    """A share's files that have been pending for over 30 minutes."""
+    """A share's files that have been pending for over 30 minutes; `oldest` is the greatest age."""
 
     files: int = 0
     oldest: timedelta = timedelta()
@@ -24,9 +24,10 @@ class Stuck:
 
 @dataclass(slots=True)
 class SweepReport:
-    """What a run has seen: how many files were `released`, `put_back`, `held` still, and so on; ages from landing.
+    """What a run has seen: the number of files by state (`released`, `put_back`, `held` and so on), and their ages.
 
-    `stuck` has the shares with such files, `newly_stuck` those of them that the last run had not.
+    Ages are since landing. `stuck` has the shares with files that have been pending for too long. `newly_stuck` has
+    those of them that were not stuck in the last run. `seen` has all shares with a file.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -36,16 +37,16 @@ class SweepReport:
     seen: set[str] = field(default_factory=set)
 
     def add(self, share: str, state: str, age: timedelta) -> None:
-        """Count a file."""
+        """Count a file; `age` is since landing."""
         self.counts[state] += 1
         self.seen.add(share)
         self.oldest[state] = max(age, self.oldest.get(state, age))
         if state in PENDING and age > STUCK:
-            one = self.stuck.setdefault(share, Stuck())
-            one.files, one.oldest = one.files + 1, max(one.oldest, age)
+            stuck = self.stuck.setdefault(share, Stuck())
+            stuck.files, stuck.oldest = stuck.files + 1, max(stuck.oldest, age)
 
     def samples(self) -> Iterator[Metric]:
-        """Return the metrics of a run over all of landing."""
+        """Return the metrics of a run over the whole landing bucket."""
         for name, states in {"Held": ("held", "unreadable"), "Pending": PENDING}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
             yield Metric(f"{name}Files", sum(self.counts[state] for state in states))

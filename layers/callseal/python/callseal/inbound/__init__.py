@@ -1,1 +1,1 @@
-"""What wakes a function: notifications, queue messages, changes of secrets and parameters."""
+"""What invokes a function: notifications, queue messages, changes of secrets and parameters, schedules."""

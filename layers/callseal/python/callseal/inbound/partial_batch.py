@@ -1,4 +1,4 @@
-"""Batches of queue messages: each message fails by itself, and the answer names those that failed.
+"""Batches of queue messages: each message fails by itself, and the response names the failed ones.
 
 Lambda's partial batch response: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -21,12 +21,12 @@ def batch_messages(event: object) -> list[Message]:
     """Return the messages of a batch. Raise UnreadableNotificationError if the event is not a batch from SQS."""
     messages = queue_messages(event)
     if messages is None:
-        raise UnreadableNotificationError("The event is no batch of messages from a queue.")
+        raise UnreadableNotificationError("The event is not a batch of messages from SQS.")
     return messages
 
 
 def try_each(messages: Iterable[Message], work: Callable[[Message], None]) -> Errors:
-    """Work on one message after the other; return the error of each that failed."""
+    """Process one message after the other. Return the error of each that failed, by its id."""
     errors = Errors()
     for message in messages:
         try:
@@ -37,7 +37,7 @@ def try_each(messages: Iterable[Message], work: Callable[[Message], None]) -> Er
 
 
 def answer(messages: Sequence[Message], errors: Mapping[str, Exception], log: Log, text: str) -> dict[str, Any]:
-    """Log each error under `text` and return the answer to Lambda, which names the failed messages in their order."""
+    """Log each error under `text`. Return the response to Lambda, which names the failed messages in their order."""
     for identifier, error in errors.items():
         log.warning(text, extra={"message_id": identifier, **describe(error)})
     return partial_answer(message.id for message in messages if message.id in errors)

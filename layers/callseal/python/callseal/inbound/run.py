@@ -1,4 +1,4 @@
-"""Scheduled runs: they stop in time, and a run that is cut short leaves out other items than the one before it."""
+"""Scheduled runs with a time limit. A run that is cut short omits other items than the run before it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Run:
         return self._clock() - self.started <= self._limit
 
     def shuffled(self, items: Iterable[Item]) -> list[Item]:
-        """Return the items in an order of this run's own: each of them comes early in some run."""
+        """Return the items in an order that differs from run to run, so that each comes early in some run."""
         order = list(items)
-        Random(self.started.isoformat()).shuffle(order)  # noqa: S311  # no secret is made of it
+        Random(self.started.isoformat()).shuffle(order)  # noqa: S311  # not used for secrets
         return order

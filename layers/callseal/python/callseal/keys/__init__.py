@@ -1,1 +1,1 @@
-"""A key's life: judged, accepted, proven, in use, running out, retired. Values in, values out; nothing of AWS."""
+"""A key's life: check, accept, challenge, prove, select, announce the expiry, retire."""

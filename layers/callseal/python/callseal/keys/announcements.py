@@ -1,4 +1,4 @@
-"""What the daily check has told of each tenant's key, so that it tells it once."""
+"""The announcements of each tenant's key: what checks have reported to the audit, so that they report it once."""
 
 from __future__ import annotations
 
@@ -14,39 +14,50 @@ from callseal.core.errors import CallsealError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Longer than a few events take to be put on the bus.
+# Longer than it takes to put a few events on the bus.
 CLAIM = timedelta(seconds=15)
-# A fingerprint, the end that it was told of, and the last threshold in days.
+# A fingerprint, its expiry (RFC 3339), and the last threshold in days that was announced.
 Expiring = tuple[str, str, int]
 
 
 class _TakenError(CallsealError):
-    """Somebody else is about to tell something of this tenant, or has done so."""
+    """Another check is about to announce something about this tenant's key, or has done so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """The id of the last verdict, what was told of ends that are still to come, and how often the verdict changed."""
+    """What was announced of a tenant's key.
+
+    `verdict` is the event id of the last verdict, and `number` counts how often the verdict changed. `expiring` has the
+    announced expiries that are still to come.
+    """
 
     verdict: str = ""
     expiring: tuple[Expiring, ...] = ()
     number: int = 0
 
     def then(self, verdict: str, expiring: tuple[Expiring, ...]) -> Announcement:
-        """Return what is told after this: a version of the secret that is put back has the verdict of before."""
+        """Return the announcement after a new verdict and new expiries.
+
+        The number increases if the verdict changes. A version of the secret that is put back has an earlier verdict's
+        id, and the number makes its event a new one.
+        """
         return Announcement(verdict, expiring, self.number + (self.verdict not in ("", verdict)))
 
 
 class AnnouncementLog:
-    """Remembers it beside the events that were counted; who is about to tell something has it to itself for a while."""
+    """Reads and writes announcements, in the table of counted events.
+
+    A check claims a tenant before it announces something. The claim excludes other checks for a few seconds.
+    """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         """Take the client, and the table's name."""
         self._client, self._table = client, table
 
-    def told(self, tenant: str) -> Announcement:
-        """Give what was told of a tenant."""
-        with calling("Reading what was told of a key"):
+    def read(self, tenant: str) -> Announcement:
+        """Return what was announced of a tenant's key, or an empty Announcement."""
+        with calling("Reading a key's announcements"):
             name = {"event_id": {"S": _name(tenant)}}
             item = self._client.get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item")
         if not item:
@@ -56,7 +67,10 @@ class AnnouncementLog:
         return Announcement(item["verdict"]["S"], tuple((name, end, days) for name, end, days in expiring), number)
 
     def claim(self, tenant: str, before: Announcement, now: datetime) -> bool:
-        """Take the right to tell something new; False where somebody else has it, or has told something meanwhile."""
+        """Claim the right to announce something new about a tenant's key. Return whether that succeeded.
+
+        It fails if another check has a claim, or if what was announced is no longer `before`.
+        """
         item = _item(tenant, before)
         condition = (
             "verdict = :verdict AND expiring = :expiring AND (attribute_not_exists(held) OR held < :now) "
@@ -65,7 +79,7 @@ class AnnouncementLog:
         if before == Announcement():
             condition = f"attribute_not_exists(event_id) OR ({condition})"
         try:
-            with calling("Claiming to tell of a key", on_ConditionalCheckFailedException=_TakenError):
+            with calling("Claiming a key's announcement", on_ConditionalCheckFailedException=_TakenError):
                 self._client.put_item(
                     TableName=self._table,
                     Item=item | {"held": {"S": timestamp(now + CLAIM)}},
@@ -82,18 +96,18 @@ class AnnouncementLog:
             return False
         return True
 
-    def keep(self, tenant: str, told: Announcement) -> None:
-        """Remember what was told of a tenant, and give the right back."""
-        with calling("Keeping what was told of a key"):
-            self._client.put_item(TableName=self._table, Item=_item(tenant, told))
+    def save(self, tenant: str, announced: Announcement) -> None:
+        """Save what was announced of a tenant's key, and end the claim."""
+        with calling("Saving a key's announcements"):
+            self._client.put_item(TableName=self._table, Item=_item(tenant, announced))
 
 
-def _item(tenant: str, told: Announcement) -> dict[str, Any]:
-    expiring = json.dumps(told.expiring)
-    members = {"event_id": _name(tenant), "verdict": told.verdict, "expiring": expiring}
-    return {**{name: {"S": value} for name, value in members.items()}, "number": {"N": str(told.number)}}
+def _item(tenant: str, announced: Announcement) -> dict[str, Any]:
+    expiring = json.dumps(announced.expiring)
+    members = {"event_id": _name(tenant), "verdict": announced.verdict, "expiring": expiring}
+    return {**{name: {"S": value} for name, value in members.items()}, "number": {"N": str(announced.number)}}
 
 
 def _name(tenant: str) -> str:
-    # No event's id has this form, and an item without an end stays.
+    # No event id has this form. The item has no `expires_at`, so DynamoDB does not expire it.
     return f"told#{tenant}"

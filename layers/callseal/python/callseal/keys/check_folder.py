@@ -1,4 +1,4 @@
-"""The key-check folder of a tenant's SFTP area: challenges that we put there, and the tenant's answers."""
+"""The key-check folder of a tenant's SFTP area, with Callseal's challenges and the tenant's answers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from callseal.core.stored import OutputHeaders
 
 FOLDER = "key-check"
-# In folders below, too: where IAM has `?` in a policy, it matches a slash.
+# Subfolders are included, because `?` in an IAM policy matches a slash too.
 _ANSWER = re.compile(rf"({TENANT.pattern})/{FOLDER}/(.*)\.answer", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerKey:
-    """What an answer's key says: whose it is, and for which key (not checked: a tenant may write any name)."""
+    """The tenant and the key that an answer's object key names. The name is not checked: a tenant can write any."""
 
     tenant: str
     fingerprint: str
@@ -31,27 +31,27 @@ class AnswerKey:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: its object's etag and its text, None where it is no text or longer than any code."""
+    """An answer: its object's etag, and its text, None if it is not UTF-8 or is longer than MAX_ANSWER_BYTES."""
 
     etag: str
     text: str | None
 
 
 def parse_answer_key(key: str) -> AnswerKey | None:
-    """Return what an answer's key says, or None if it is not in a tenant's key-check folder or below it."""
+    """Return what an answer's object key names, None if it is not in a tenant's key-check folder or below it."""
     found = _ANSWER.fullmatch(key)
     return AnswerKey(found[1], found[2]) if found else None
 
 
 class CheckFolder:
-    """Writes challenges, and takes answers away."""
+    """Writes challenges, and reads and deletes answers."""
 
     def __init__(self, s3: S3Client, bucket: str) -> None:
         """Take the client and the SFTP bucket's name."""
         self._s3, self.bucket = s3, bucket
 
     def put_challenge(self, tenant: str, fingerprint: str, suffix: str, sealed: bytes, headers: OutputHeaders) -> None:
-        """Put a challenge in the place of an older one; OutputExistsError where another has just been put there."""
+        """Replace an earlier challenge. Raise OutputExistsError if another check has just written one."""
         address: Any = {"Bucket": self.bucket, "Key": f"{tenant}/{FOLDER}/{fingerprint}.txt{suffix}"}
         with calling("Removing an old challenge"):
             self._s3.delete_object(**address)
@@ -65,7 +65,7 @@ class CheckFolder:
             )
 
     def read_answer(self, key: str) -> Answer:
-        """Read an answer, of whatever size no more than a code needs; SourceGoneError where it is gone."""
+        """Read an answer, at most as many bytes as a code needs. Raise SourceGoneError if it is gone."""
         with calling("Reading an answer", on_404=SourceGoneError):
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             try:
@@ -75,7 +75,7 @@ class CheckFolder:
         return Answer(found["ETag"].strip('"'), _text(data))
 
     def remove_answer(self, key: str, answer: Answer) -> None:
-        """Delete an answer, if it is still the one that was read."""
+        """Delete an answer. Raise SourceGoneError if it is no longer the one that was read."""
         with calling("Removing an answer", on_404=SourceGoneError, on_412=SourceGoneError):
             self._s3.delete_object(Bucket=self.bucket, Key=key, IfMatch=f'"{answer.etag}"')
 
@@ -83,8 +83,8 @@ class CheckFolder:
 def _read(body: Any, size: int) -> bytes:
     """Return up to `size` bytes of a body.
 
-    A read of a given size returns what arrived before a connection broke off. Only the next read reports that, so this
-    reads on until nothing comes: half of a right code must not be judged as a wrong one.
+    A read returns the bytes that arrived before a connection broke, and only the next read reports the break. This
+    function therefore reads until nothing comes: half of a correct code must not be counted as a wrong one.
     """
     data = bytearray()
     while len(data) < size and (more := body.read(size - len(data))):

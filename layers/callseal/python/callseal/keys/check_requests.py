@@ -1,4 +1,4 @@
-"""Requests for key checks: the sweep asks for the check of a tenant whose key no check has judged yet.
+"""Requests for key checks: the sweep requests the check of a tenant whose key was never checked.
 
 Secrets Manager documents its event for a label that moves to another version. If it sends none when a secret is
 created, only the daily check would find a tenant's first key.
@@ -21,21 +21,21 @@ TENANTS_AT_ONCE = 16
 
 
 class KeyRequests:
-    """Puts requests to check_keys."""
+    """Invokes check_keys."""
 
-    def __init__(self, tenants: Tenants, memory: AnnouncementLog, key_check: Function, log: Log) -> None:
-        """Take what it works with; `memory` is what checks remember."""
-        self._tenants, self._memory, self._key_check, self._log = tenants, memory, key_check, log
+    def __init__(self, tenants: Tenants, announcements: AnnouncementLog, key_check: Function, log: Log) -> None:
+        """Take what it works with; `announcements` shows which keys were checked."""
+        self._tenants, self._announcements, self._key_check, self._log = tenants, announcements, key_check, log
 
     def put(self, names: Iterable[str]) -> None:
-        """Ask for a check of each tenant that has a key and was never checked; what fails is left to the next sweep."""
+        """Request a check of each tenant that has a key and was never checked. The next sweep repeats what fails."""
         with ThreadPoolExecutor(TENANTS_AT_ONCE, "tenant") as executor:
             list(executor.map(self._try, filter(TENANT.fullmatch, names)))
 
     def _try(self, tenant: str) -> None:
         try:
-            # A check ends with a verdict that is remembered, whatever it is; so the next sweep does not ask again.
-            if not self._memory.told(tenant).verdict and self._has_key(tenant):
+            # Each check of a key saves its verdict, whatever it is, so the next sweep does not request another.
+            if not self._announcements.read(tenant).verdict and self._has_key(tenant):
                 self._key_check.invoke({"tenant": tenant})
                 self._log.info("key check requested", extra={"tenant": tenant})
         except Exception as exc:  # noqa: BLE001  # a request that fails must not stop the others

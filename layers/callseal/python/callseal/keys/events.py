@@ -1,4 +1,4 @@
-"""Audit events of a tenant's keys. Their ids are made of what happened to which key, so that repeats share them."""
+"""Audit events of a tenant's keys. Their ids are a hash of what happened to which key, so repeats have the same id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROOF_REFUSED = "KeyProofRefused"
 
 @dataclass(frozen=True, slots=True)
 class KeyVerdict:
-    """What a version of a tenant's secret was found to hold: its keys as far as they can be told."""
+    """The keys that a version of a tenant's secret was found to have, as far as they can be read."""
 
     tenant: str
     version: str | None
@@ -29,42 +29,42 @@ class KeyVerdict:
         return [key.encrypts_with for key in self.keys]
 
 
-def accepted(judged: KeyVerdict, message: str, now: datetime) -> AuditEvent:
-    """Tell that a tenant's key is good: recordings can be sealed to it."""
-    return _event(ACCEPTED, judged, now, message, by=judged.names)
+def accepted(verdict: KeyVerdict, message: str, now: datetime) -> AuditEvent:
+    """Return the event that a tenant's key is valid: recordings can be sealed to it."""
+    return _event(ACCEPTED, verdict, now, message, by=verdict.names)
 
 
-def rejected(judged: KeyVerdict, held: HeldError, now: datetime) -> AuditEvent:
-    """Tell that nothing can be sealed to a tenant's key, and why; of a private key nothing is told but that it is."""
-    return _event(REJECTED, judged, now, str(held), held.reason.value, by=(*judged.names, held.reason.value))
+def rejected(verdict: KeyVerdict, held: HeldError, now: datetime) -> AuditEvent:
+    """Return the event that a tenant's key is rejected, with the reason. Of a private key it has no details."""
+    return _event(REJECTED, verdict, now, str(held), held.reason.value, by=(*verdict.names, held.reason.value))
 
 
-def expiring(judged: KeyVerdict, key: Recipient, days: int, now: datetime) -> AuditEvent:
-    """Tell that a key runs out within so many days."""
+def expiring(verdict: KeyVerdict, key: Recipient, days: int, now: datetime) -> AuditEvent:
+    """Return the event that a key expires within the given number of days."""
     message = (
-        f"Key {key.fingerprint} runs out on {key.not_after:%Y-%m-%d %H:%M} UTC, in {days} day{'s' if days > 1 else ''} "
-        "or less; from then on recordings are held. Ask the tenant for its successor, and paste that into the secret."
+        f"Key {key.fingerprint} expires on {key.not_after:%Y-%m-%d %H:%M} UTC, in {days} day{'s' if days > 1 else ''} "
+        "or less. From then on recordings are held. Ask the tenant for a new key, and paste it into the secret."
     )
-    one = KeyVerdict(judged.tenant, judged.version, [key])
-    return _event(EXPIRING, one, now, message, by=(key.encrypts_with, days, recipient_member(key)["not_after"]))
+    of_key = KeyVerdict(verdict.tenant, verdict.version, [key])
+    return _event(EXPIRING, of_key, now, message, by=(key.encrypts_with, days, recipient_member(key)["not_after"]))
 
 
-def proven(judged: KeyVerdict, now: datetime) -> AuditEvent:
-    """Tell that a tenant has opened what was sealed to its key."""
-    message = "The tenant has opened the challenge, and its code came back. Recordings are sealed to this key."
-    return _event(PROVEN, judged, now, message, by=judged.names)
+def proven(verdict: KeyVerdict, now: datetime) -> AuditEvent:
+    """Return the event that a tenant has opened what was sealed to its key."""
+    message = "The tenant has opened the challenge and returned its code. Recordings are sealed to this key."
+    return _event(PROVEN, verdict, now, message, by=verdict.names)
 
 
-def proof_refused(judged: KeyVerdict, why: str, answer: str, now: datetime) -> AuditEvent:
-    """Tell that an answer to a challenge was refused; `answer` names the object that it came in, never the code."""
+def proof_refused(verdict: KeyVerdict, why: str, answer: str, now: datetime) -> AuditEvent:
+    """Return the event that an answer was refused; `answer` identifies the answer's object, never the code."""
     message = f"An answer to the key check was refused: {why}."
     reason = "KeyUnproven"
-    return _event(PROOF_REFUSED, judged, now, message, reason, by=(*judged.names, answer))
+    return _event(PROOF_REFUSED, verdict, now, message, reason, by=(*verdict.names, answer))
 
 
 def _event(
     detail_type: str,
-    judged: KeyVerdict,
+    verdict: KeyVerdict,
     now: datetime,
     message: str,
     reason: str | None = None,
@@ -72,7 +72,7 @@ def _event(
     by: Sequence[object],
 ) -> AuditEvent:
     members: dict[str, Any] = {
-        "tenant": judged.tenant,
+        "tenant": verdict.tenant,
         "recipients": [
             recipient_member(key)
             | {
@@ -80,11 +80,11 @@ def _event(
                 "strength": key.strength,
                 "revoked_subkeys": list(key.revoked_subkeys) or None,
             }
-            for key in judged.keys
+            for key in verdict.keys
         ]
         or None,
-        "key_version": judged.version,
+        "key_version": verdict.version,
         "reason": reason,
         "message": message,
     }
-    return event(detail_type, now, members, [detail_type, judged.tenant, judged.version, *by])
+    return event(detail_type, now, members, [detail_type, verdict.tenant, verdict.version, *by])

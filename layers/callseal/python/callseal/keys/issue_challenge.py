@@ -1,4 +1,4 @@
-"""Challenging new keys: a small file that is sealed to the key appears in the tenant's SFTP area, with a code in it."""
+"""Challenging new keys: write a small file with a code, sealed to the key, into the tenant's SFTP area."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from callseal.tenants.settings import TenantSettings
 
 
 class Challenger:
-    """Makes challenges; whoever writes a challenge's state first makes its file, and nobody else."""
+    """Makes challenges. Only the check that first writes a challenge's state also writes its file."""
 
     def __init__(self, register: KeyRegister, files: CheckFolder, gpg: GpgFactory, clock: Clock) -> None:
         """Take what it works with."""
         self._register, self._files, self._gpg, self._clock = register, files, gpg, clock
 
     def challenge(
-        self, judged: KeyVerdict, recipients: Recipients, known: KeyInventory, settings: TenantSettings
+        self, verdict: KeyVerdict, recipients: Recipients, inventory: KeyInventory, settings: TenantSettings
     ) -> None:
-        """Challenge each unproven key of a version that has no challenge for it yet."""
-        now, version = self._clock(), judged.version or ""
-        wanted = set(unproven(recipients, known.rows))
+        """Challenge each unproven key of a version that has no current challenge."""
+        now, version = self._clock(), verdict.version or ""
+        wanted = set(unproven(recipients, inventory.records))
         for member in recipients.members:
-            old = known.challenge(member.encrypts_with)
-            if member.encrypts_with in wanted and not (old and old.stands_for(version, now)):
+            old = inventory.challenge(member.encrypts_with)
+            if member.encrypts_with in wanted and not (old and old.is_current(version, now)):
                 with suppress(ChangedMeanwhileError, OutputExistsError):  # another check has just made one
-                    self._make(judged.tenant, version, member, recipients, known, settings)
+                    self._make(verdict.tenant, version, member, recipients, inventory, settings)
 
     def _make(
         self,
@@ -47,23 +47,23 @@ class Challenger:
         version: str,
         member: Recipient,
         recipients: Recipients,
-        known: KeyInventory,
+        inventory: KeyInventory,
         settings: TenantSettings,
     ) -> None:
         made, code = new_challenge(tenant, member, version, self._clock())
-        self._register.keep_challenge(made, known.challenge(made.fingerprint))
+        self._register.save_challenge(made, inventory.challenge(made.fingerprint))
         sealed = self._seal(text(made, code).encode(), member, recipients, settings)
         envelope = recipients.envelope
         headers = sealed_headers(envelope, "", (member,))
         self._files.put_challenge(tenant, made.fingerprint, ENVELOPES[envelope].suffix, sealed, headers)
-        self._register.keep_challenge(replace(made, state=SENT), made)
+        self._register.save_challenge(replace(made, state=SENT), made)
 
     def _seal(self, plain: bytes, member: Recipient, recipients: Recipients, settings: TenantSettings) -> bytes:
-        """Seal to one of the recipients alone."""
+        """Seal to only one of the recipients."""
         sealed, source = bytearray(), BytesIO(plain)
         if isinstance(recipients, CmsRecipients):
-            mine = tuple(one for one in recipients.members if one is member)
-            cms.seal(source, len(plain), mine, settings.cms_profile, sealed.extend)
+            alone = tuple(recipient for recipient in recipients.members if recipient is member)
+            cms.seal(source, len(plain), alone, settings.cms_profile, sealed.extend)
         else:
             from callseal.crypto.envelopes import openpgp
 

@@ -1,7 +1,7 @@
-"""Proving keys: an answer in a tenant's key-check folder is read, compared, told to the audit, and removed.
+"""Proving keys: read an answer in a tenant's key-check folder, compare it, report it to the audit, and delete it.
 
-An attempt is counted before the code is compared, and the proof is told before the code is marked as used: a run that
-breaks off and is repeated costs an attempt at most, and loses no proof.
+An attempt is counted before the code is compared, and the proof is reported before the code is marked as used. A run
+that is interrupted and repeated therefore costs at most one attempt and loses no proof.
 """
 
 from __future__ import annotations
@@ -21,56 +21,59 @@ from callseal.core.recipient import Recipient
 from callseal.inbound.notification import parse_body
 from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.keys import events
-from callseal.keys.challenge import MAX_ANSWER_BYTES, MAX_ATTEMPTS, SENT, USED, Challenge, fits, refusal
+from callseal.keys.challenge import MAX_ANSWER_BYTES, MAX_ATTEMPTS, SENT, USED, Challenge, matches, refusal
 from callseal.keys.check_folder import Answer, AnswerKey, CheckFolder, parse_answer_key
 from callseal.keys.events import KeyVerdict
 from callseal.keys.register import FINGERPRINT, KeyRecord
 from callseal.keys.register_table import KeyInventory, KeyRegister
 
-# Audit events of a tenant's refused answers in a day (UTC): a tenant can put any number of files there.
+# The most audit events of refused answers for a tenant and day (UTC): a tenant can write any number of files.
 MAX_REFUSALS_A_DAY = 20
 
-# "refused" is a wrong answer to an open challenge, of which there are MAX_ATTEMPTS; "discarded" is any other.
+# "refused" is a wrong answer to an open challenge, at most MAX_ATTEMPTS times. "discarded" is any other wrong answer.
 Outcome = Literal["proven", "refused", "discarded", "repeat", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """An answer with what is known of the key that it is for."""
+class _AnswerCase:
+    """An answer with what the register has of the tenant's keys."""
 
     key: AnswerKey
     answer: Answer
-    known: KeyInventory
+    inventory: KeyInventory
 
     @property
     def challenge(self) -> Challenge | None:
-        """The challenge of this tenant for this key; one that has no file yet cannot be answered."""
-        found = self.known.challenge(self.key.fingerprint)
+        """The tenant's challenge for this key, or None if its file does not exist yet: it cannot be answered."""
+        found = self.inventory.challenge(self.key.fingerprint)
         return found if found and found.state in (SENT, USED) else None
 
     @property
-    def judged(self) -> KeyVerdict:
-        """The key, as an event has it; nothing of a name that is no fingerprint: a tenant may write anything."""
+    def verdict(self) -> KeyVerdict:
+        """The key for an event, from the register and the challenge.
+
+        A tenant can write any name: one that is not a fingerprint gives no key.
+        """
         name, challenge = self.key.fingerprint, self.challenge
         if not FINGERPRINT.fullmatch(name):
             return KeyVerdict(self.key.tenant, None, ())
-        row = next((row for row in self.known.rows if row.fingerprint == name), KeyRecord(name))
-        kind = cast("Any", row.kind or ("openpgp" if len(name) == 40 else "x509"))
-        primary = (challenge and challenge.primary) or row.primary or name
+        record = next((record for record in self.inventory.records if record.fingerprint == name), KeyRecord(name))
+        kind = cast("Any", record.kind or ("openpgp" if len(name) == 40 else "x509"))
+        primary = (challenge and challenge.primary) or record.primary or name
         subkey = name if kind == "openpgp" else None
-        key = Recipient(primary, kind, None, algorithm=row.algorithm, strength=row.strength, subkey=subkey)
+        key = Recipient(primary, kind, None, algorithm=record.algorithm, strength=record.strength, subkey=subkey)
         return KeyVerdict(self.key.tenant, challenge.version if challenge else None, [key])
 
 
 class KeyProof:
-    """Takes answers in."""
+    """Processes answers to challenges."""
 
     def __init__(self, register: KeyRegister, files: CheckFolder, bus: AuditBus, clock: Clock, log: Log) -> None:
         """Take what it works with."""
         self._register, self._files, self._bus, self._clock, self._log = register, files, bus, clock, log
 
     def handle(self, event: Mapping[str, Any]) -> tuple[dict[str, Any], list[Outcome]]:
-        """Handle a batch of S3 notifications: Lambda's partial answer, and what became of the answers."""
+        """Handle a batch of S3 notifications. Return Lambda's partial batch response and the answers' outcomes."""
         messages, outcomes = batch_messages(event), list[Outcome]()
 
         def take_all(message: Message) -> None:
@@ -82,18 +85,18 @@ class KeyProof:
     def _take(self, bucket: str, key: str) -> Outcome:
         answer_key = parse_answer_key(key)
         if bucket != self._files.bucket or answer_key is None:
-            raise UnreadableNotificationError("The message names no answer in a tenant's key-check folder.")
+            raise UnreadableNotificationError("The message does not name an answer in a tenant's key-check folder.")
         try:
             answer = self._files.read_answer(key)
         except SourceGoneError:
             return "gone"
-        outcome = self._judge(_Case(answer_key, answer, self._register.known(answer_key.tenant)))
-        with suppress(SourceGoneError):  # another answer stands there by now, with a notification of its own
+        outcome = self._decide(_AnswerCase(answer_key, answer, self._register.read(answer_key.tenant)))
+        with suppress(SourceGoneError):  # another answer has replaced it, with a notification of its own
             self._files.remove_answer(key, answer)
         self._log.info(f"answer {outcome}", extra={"tenant": answer_key.tenant})
         return outcome
 
-    def _judge(self, case: _Case) -> Outcome:
+    def _decide(self, case: _AnswerCase) -> Outcome:
         challenge, etag = case.challenge, case.answer.etag
         if challenge and challenge.state == USED and challenge.last_answer == etag:
             return "repeat"
@@ -104,27 +107,27 @@ class KeyProof:
         counted = challenge
         if challenge.last_answer != etag:
             counted = replace(challenge, attempts=challenge.attempts + 1, last_answer=etag)
-            self._register.keep_challenge(counted, challenge)
+            self._register.save_challenge(counted, challenge)
         if case.answer.text is None:
-            return self._refuse(case, f"it is no text of {MAX_ANSWER_BYTES:,} bytes at most{_left(counted)}")
-        if not fits(counted, case.answer.text):
+            return self._refuse(case, f"it is not a text of at most {MAX_ANSWER_BYTES:,} bytes{_left(counted)}")
+        if not matches(counted, case.answer.text):
             return self._refuse(case, f"it is not the code{_left(counted)}")
-        self._bus.put(events.proven(case.judged, self._clock()))
-        self._register.keep_challenge(replace(counted, state=USED), counted)
+        self._bus.put(events.proven(case.verdict, self._clock()))
+        self._register.save_challenge(replace(counted, state=USED), counted)
         return "proven"
 
-    def _refuse(self, case: _Case, why: str) -> Outcome:
-        """Put the event of a refused answer, unless this tenant has had MAX_REFUSALS_A_DAY of them today."""
+    def _refuse(self, case: _AnswerCase, why: str) -> Outcome:
+        """Send the event of a refused answer, unless this tenant has had MAX_REFUSALS_A_DAY of them today."""
         now = self._clock()
-        count = case.known.refused.get(f"{now:%Y-%m-%d}", 0)
+        count = case.inventory.refused.get(f"{now:%Y-%m-%d}", 0)
         if count < MAX_REFUSALS_A_DAY:
-            self._bus.put(events.proof_refused(case.judged, why, case.answer.etag, now))
+            self._bus.put(events.proof_refused(case.verdict, why, case.answer.etag, now))
             self._register.count_refusal(case.key.tenant, count + 1, now)
         return "refused"
 
 
 def metrics_of(outcomes: Sequence[Outcome]) -> Iterator[Metric]:
-    """Give the metrics of a batch."""
+    """Return the metrics of a batch."""
     yield Metric("KeysProven", outcomes.count("proven"))
     yield Metric("KeyProofsRefused", outcomes.count("refused"))
     yield Metric("KeyAnswersDiscarded", outcomes.count("discarded"))

@@ -1,7 +1,7 @@
-"""The key register's rows: what became of each key of a tenant, from the audit events that tell it.
+"""The key register's records: the state of each of a tenant's keys, computed from audit events.
 
-A row is written by events that may come twice, late, or out of order, so everything in it is a first, a last, or a
-function of the other rows; counts are guarded by the events' ids.
+Events may come twice, late, or out of order. Each member of a record is therefore a first or last value, or a function
+of the other records. Counts are protected by the events' ids.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key of a tenant, by the fingerprint of what encrypts; moments as RFC 3339 in UTC, None for not (yet).
+    """A tenant's key, by the fingerprint of what encrypts. A time is RFC 3339 in UTC, or None if it is still to come.
 
     `primary` is an OpenPGP key's own fingerprint, None for X.509.
 
-    `accepted` is when the value that holds it was first accepted, `last_accepted` when that was last told: a version of
-    the secret that was put back counts from its own first day, but is in use again. `revoked` is what was told of it.
+    `accepted` is when the present value of the secret was first accepted, and `last_accepted` when it was last
+    reported. A version of the secret that was put back keeps its `accepted`, but is in use again. `revoked` is when a
+    revocation was last reported.
     """
 
     fingerprint: str
@@ -43,23 +44,25 @@ class KeyRecord:
     last_used: str | None = None
 
 
-# What an event's recipient says of its row.
+# The members of an event's recipient that its record takes.
 MEMBERS = ("kind", "algorithm", "strength", "not_after")
-# What the uses of a key change, and what its own events change: two writers that leave each other's members alone.
+# Uses of a key write USE_MEMBERS, and its own events write LIFE_MEMBERS: neither writer changes the other's.
 USE_MEMBERS = frozenset({"use_count", "last_used"})
 LIFE_MEMBERS = tuple(field.name for field in fields(KeyRecord) if field.name not in {*USE_MEMBERS, "fingerprint"})
 
 
-def after(rows: Iterable[KeyRecord], detail_type: str, detail: Mapping[str, Any]) -> dict[str, KeyRecord]:
-    """Give a tenant's rows, by fingerprint, as they are after an event of its keys."""
-    known = {row.fingerprint: row for row in rows}
-    for told in detail["recipients"] or ():
-        row = known.get(encrypts_with(told), KeyRecord(encrypts_with(told)))
-        known[row.fingerprint] = _told(row, detail_type, detail, told)
-        for name in _revoked(known.values(), detail_type, detail, told):
-            row = known.get(name, KeyRecord(name, told["fingerprint"], told["kind"], first_seen=detail["time"]))
-            known[name] = replace(row, revoked=_later(row.revoked, detail["time"]))
-    return _retired(known)
+def after(records: Iterable[KeyRecord], detail_type: str, detail: Mapping[str, Any]) -> dict[str, KeyRecord]:
+    """Return a tenant's records, by fingerprint, after an event of its keys."""
+    by_name = {record.fingerprint: record for record in records}
+    for recipient in detail["recipients"] or ():
+        record = by_name.get(encrypts_with(recipient), KeyRecord(encrypts_with(recipient)))
+        by_name[record.fingerprint] = _updated(record, detail_type, detail, recipient)
+        for name in _revoked(by_name.values(), detail_type, detail, recipient):
+            record = by_name.get(
+                name, KeyRecord(name, recipient["fingerprint"], recipient["kind"], first_seen=detail["time"])
+            )
+            by_name[name] = replace(record, revoked=_later(record.revoked, detail["time"]))
+    return _retired(by_name)
 
 
 def encrypts_with(recipient: Mapping[str, Any]) -> str:
@@ -68,56 +71,58 @@ def encrypts_with(recipient: Mapping[str, Any]) -> str:
 
 
 def _revoked(
-    rows: Iterable[KeyRecord], detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]
+    records: Iterable[KeyRecord], detail_type: str, detail: Mapping[str, Any], recipient: Mapping[str, Any]
 ) -> Iterable[str]:
-    """Return the names of the parts of a recipient's key that an event reports as revoked.
+    """Return the fingerprints of the parts of a recipient's key that an event reports as revoked.
 
-    A key is rejected as revoked if it is revoked itself, or if no subkey is left: all its parts are revoked then.
+    A key is rejected as revoked if it is revoked itself, or if no subkey is left. All its parts are revoked then.
     """
     if detail_type == events.REJECTED and detail["reason"] == "KeyRevoked":
-        mine = {row.fingerprint for row in rows if told["fingerprint"] in (row.primary, row.fingerprint)}
-        return sorted(mine | {encrypts_with(told)})
-    return told.get("revoked_subkeys") or ()
+        mine = {
+            record.fingerprint for record in records if recipient["fingerprint"] in (record.primary, record.fingerprint)
+        }
+        return sorted(mine | {encrypts_with(recipient)})
+    return recipient.get("revoked_subkeys") or ()
 
 
-def _told(row: KeyRecord, detail_type: str, detail: Mapping[str, Any], told: Mapping[str, Any]) -> KeyRecord:
+def _updated(record: KeyRecord, detail_type: str, detail: Mapping[str, Any], recipient: Mapping[str, Any]) -> KeyRecord:
     time, version = detail["time"], detail["key_version"]
-    row = replace(row, first_seen=_earlier(row.first_seen, time))
-    if row.kind is None or detail_type == events.ACCEPTED:
-        primary = told["fingerprint"] if told.get("subkey") else None
-        row = replace(row, primary=primary, **{name: told[name] for name in MEMBERS})
+    record = replace(record, first_seen=_earlier(record.first_seen, time))
+    if record.kind is None or detail_type == events.ACCEPTED:
+        primary = recipient["fingerprint"] if recipient.get("subkey") else None
+        record = replace(record, primary=primary, **{name: recipient[name] for name in MEMBERS})
     if detail_type == events.ACCEPTED:
-        return _accepted(row, time, version)
+        return _accepted(record, time, version)
     if detail_type == events.PROVEN:
-        return replace(row, proven=_earlier(row.proven, time))
-    return row
+        return replace(record, proven=_earlier(record.proven, time))
+    return record
 
 
-def _accepted(row: KeyRecord, time: str, version: str) -> KeyRecord:
-    if row.last_accepted and time < row.last_accepted:
-        return row  # an older event that comes late
-    accepted = row.accepted if row.secret_version_id == version else None
-    revoked = row.revoked if row.revoked and row.revoked > time else None
-    return replace(row, accepted=accepted or time, last_accepted=time, secret_version_id=version, revoked=revoked)
+def _accepted(record: KeyRecord, time: str, version: str) -> KeyRecord:
+    if record.last_accepted and time < record.last_accepted:
+        return record  # an older event that arrives late
+    accepted = record.accepted if record.secret_version_id == version else None
+    revoked = record.revoked if record.revoked and record.revoked > time else None
+    return replace(record, accepted=accepted or time, last_accepted=time, secret_version_id=version, revoked=revoked)
 
 
-def _retired(rows: dict[str, KeyRecord]) -> dict[str, KeyRecord]:
-    """Retire every key that another one was accepted after; the one that was accepted last is in use."""
-    newest = max((row.last_accepted for row in rows.values() if row.last_accepted), default=None)
+def _retired(records: dict[str, KeyRecord]) -> dict[str, KeyRecord]:
+    """Retire every key that was accepted before another one. The key that was accepted last is in use."""
+    newest = max((record.last_accepted for record in records.values() if record.last_accepted), default=None)
     done = {}
-    for fingerprint, row in rows.items():
-        retired = row.retired
-        if row.last_accepted == newest:
+    for fingerprint, record in records.items():
+        retired = record.retired
+        if record.last_accepted == newest:
             retired = None
-        elif row.last_accepted and (retired is None or retired < row.last_accepted):
+        elif record.last_accepted and (retired is None or retired < record.last_accepted):
             retired = newest
-        done[fingerprint] = replace(row, retired=retired)
+        done[fingerprint] = replace(record, retired=retired)
     return done
 
 
-def _earlier(one: str | None, other: str) -> str:
-    return min(one, other) if one else other
+def _earlier(known: str | None, new: str) -> str:
+    return min(known, new) if known else new
 
 
-def _later(one: str | None, other: str) -> str:
-    return max(one, other) if one else other
+def _later(known: str | None, new: str) -> str:
+    return max(known, new) if known else new

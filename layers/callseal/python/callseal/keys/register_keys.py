@@ -1,7 +1,7 @@
-"""Registering: the key register is written from the audit events, which may come twice, late and in any order.
+"""Registering: write the key register from audit events, which may come twice, late and in any order.
 
-A batch is few requests: the events of a tenant's keys are merged, its rows are read once, and the rows of all tenants
-are written together, as are the uses. What goes wrong fails the messages that it is about, and no others.
+A batch takes few requests. The events of a tenant's keys are merged and its records are read once. The records of all
+tenants are then written together, and so are the uses. A failure fails only the messages that it is about.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from callseal.keys.usage_table import KeyUsage, UsageTable
 
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
 DELIVERED = "RecordingDelivered"
-_ROW_TYPES = get_type_hints(KeyRecord)
+_RECORD_TYPES = get_type_hints(KeyRecord)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """An event of a tenant's keys, and the message that holds it."""
+    """An event of a tenant's keys, and the id of the message that contains it."""
 
     message_id: str
     tenant: str
@@ -39,14 +39,14 @@ class KeyEvent:
 
 
 class KeyRegistration:
-    """Takes audit events in."""
+    """Writes the register from audit events."""
 
     def __init__(self, register: KeyRegister, uses: UsageTable, clock: Clock, log: Log) -> None:
         """Take what it works with."""
         self._register, self._uses, self._clock, self._log = register, uses, clock, log
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Handle a batch of audit events from a queue; the messages that failed come back in `batchItemFailures`."""
+        """Handle a batch of audit events from a queue. Return the failed messages in `batchItemFailures`."""
         messages, of_keys, uses = batch_messages(event), dict[str, list[KeyEvent]](), dict[str, KeyUsage]()
 
         def read(message: Message) -> None:
@@ -61,37 +61,39 @@ class KeyRegistration:
         return answer(messages, errors, self._log, "event not registered")
 
     def _count(self, uses: Mapping[str, KeyUsage]) -> dict[str, CallsealError]:
-        """Count the uses that messages hold; return the error of each message whose use was not counted, by its id."""
+        """Count the uses in messages. Return the error of each message whose use was not counted, by its id."""
         failed = self._uses.count(uses.values(), self._clock())
         return {name: failed[use.event_id] for name, use in uses.items() if use.event_id in failed}
 
     def _write_all(self, of_keys: Mapping[str, list[KeyEvent]]) -> dict[str, CallsealError]:
-        """Write the rows of tenants, by their events; return the error of each message that failed, by its id."""
+        """Write tenants' records from their events. Return the error of each message that failed, by its id."""
         failed = retry_changed(partial(self._write, of_keys), of_keys)
-        return {one.message_id: error for tenant, error in failed.items() for one in of_keys[tenant]}
+        return {event.message_id: error for tenant, error in failed.items() for event in of_keys[tenant]}
 
     def _write(self, of_keys: Mapping[str, list[KeyEvent]], tenants: Sequence[str]) -> dict[str, CallsealError]:
-        """Write the rows that the events of these tenants change; return the error of each tenant that failed."""
+        """Write the records that the events of these tenants change. Return the error of each tenant that failed."""
         changes, errors = list[tuple[str, KeyRecord, KeyRecord | None]](), dict[str, CallsealError]()
         for tenant in tenants:
             try:
-                before = {row.fingerprint: row for row in self._register.known(tenant).rows}
+                before = {record.fingerprint: record for record in self._register.read(tenant).records}
             except CallsealError as exc:
                 errors[tenant] = exc
             else:
-                rows = _merged(before, of_keys[tenant])
-                changes += [(tenant, row, before.get(name)) for name, row in rows.items() if row != before.get(name)]
-        return errors | {tenant: error for (tenant, _), error in self._register.keep_rows(changes).items()}
+                records = _merged(before, of_keys[tenant])
+                changes += [
+                    (tenant, record, before.get(name)) for name, record in records.items() if record != before.get(name)
+                ]
+        return errors | {tenant: error for (tenant, _), error in self._register.save_records(changes).items()}
 
 
-def _merged(rows: dict[str, KeyRecord], of_keys: Sequence[KeyEvent]) -> dict[str, KeyRecord]:
-    for one in of_keys:
-        rows = after(rows.values(), one.detail_type, one.detail)
-    return rows
+def _merged(records: dict[str, KeyRecord], of_keys: Sequence[KeyEvent]) -> dict[str, KeyRecord]:
+    for event in of_keys:
+        records = after(records.values(), event.detail_type, event.detail)
+    return records
 
 
 def _read(message: Message) -> KeyEvent | KeyUsage | None:
-    """Return what a message reports of keys; raise UnreadableNotificationError before anything is written of it."""
+    """Return what a message reports of keys. Raise UnreadableNotificationError before anything is written."""
     detail_type, detail = parse_audit_event(message.body, "recipients", "key_version")
     try:
         if detail_type in KEY_EVENTS:
@@ -100,24 +102,24 @@ def _read(message: Message) -> KeyEvent | KeyUsage | None:
             return _use(detail)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise UnreadableNotificationError(
-            "A member of the audit event is missing or odd; look at it in the dead-letter queue."
+            "A member of the audit event is missing or invalid. Look at it in the dead-letter queue."
         ) from exc
     raise UnreadableNotificationError(
-        "The audit event is of no key and no delivery; look at it in the dead-letter queue."
+        "The audit event is not about a key or a delivery. Look at it in the dead-letter queue."
     )
 
 
 def _key_event(message_id: str, detail_type: str, detail: Mapping[str, Any]) -> KeyEvent:
-    """Return an event of a tenant's keys, if it makes proper rows of an empty register."""
-    if detail["tenant"] is None or not all(_is_row(row) for row in after((), detail_type, detail).values()):
-        raise ValueError("no tenant, or an odd key")
+    """Return an event of a tenant's keys. Raise ValueError if it would write an invalid record."""
+    if detail["tenant"] is None or not all(_is_record(record) for record in after((), detail_type, detail).values()):
+        raise ValueError("no tenant, or an invalid key")
     return KeyEvent(message_id, detail["tenant"], detail_type, detail)
 
 
-def _is_row(row: KeyRecord) -> bool:
-    members = {name: getattr(row, name) for name in _ROW_TYPES}
-    are_typed = all(isinstance(members[name], kind) for name, kind in _ROW_TYPES.items())
-    return are_typed and not any(isinstance(value, bool) for value in members.values()) and _is_name(row.fingerprint)
+def _is_record(record: KeyRecord) -> bool:
+    members = {name: getattr(record, name) for name in _RECORD_TYPES}
+    are_typed = all(isinstance(members[name], kind) for name, kind in _RECORD_TYPES.items())
+    return are_typed and not any(isinstance(value, bool) for value in members.values()) and _is_name(record.fingerprint)
 
 
 def _is_name(fingerprint: str) -> bool:
@@ -125,10 +127,10 @@ def _is_name(fingerprint: str) -> bool:
 
 
 def _use(detail: Mapping[str, Any]) -> KeyUsage | None:
-    """Return the use of keys that a delivery reports; None if nothing was sealed."""
+    """Return the use of keys that a delivery reports, None if nothing was sealed."""
     if not detail["tenant"] or not detail["recipients"]:
         return None
-    fingerprints = tuple(dict.fromkeys(encrypts_with(one) for one in detail["recipients"]))
+    fingerprints = tuple(dict.fromkeys(encrypts_with(recipient) for recipient in detail["recipients"]))
     if not all(_is_name(fingerprint) for fingerprint in fingerprints):
         raise ValueError("not a fingerprint")
     return KeyUsage(detail["id"], detail["tenant"], fingerprints, detail["time"])

@@ -1,7 +1,7 @@
 """How often each key was used: counted in the register once for each event, however often the event comes.
 
 An event's id is kept for longer than the queue keeps its message. The ids and the counts of several events are written
-in one transaction: all of it, or nothing.
+in one transaction.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from callseal.core.errors import CallsealError, TransientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# The queue keeps a message for 14 days, and its dead-letter queue for as long again.
+# The queue keeps a message for 14 days, and its dead-letter queue for another 14.
 REMEMBERED = timedelta(days=30)
 DOING = "Counting the uses of keys"
-# Another batch is writing to the same key's row: nothing that is worth the queue's delay.
+# Another batch is writing to the same record. That is retried here, without the queue's delay.
 PASSING = {CONFLICT, "ThrottlingError"}
 TRIES, PAUSE_SECONDS = 8, 0.05
 # What an action writes: an event's id, or tenant and fingerprint.
@@ -31,7 +31,7 @@ Name = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """A recording that was sealed to a tenant's keys: the event that told it, and when."""
+    """A recording that was sealed to a tenant's keys: the id and the time of the event that reports it."""
 
     event_id: str
     tenant: str
@@ -39,20 +39,20 @@ class KeyUsage:
     time: str
 
     @property
-    def rows(self) -> list[tuple[str, str]]:
-        """Name the rows of the register that count it: tenant and fingerprint."""
+    def records(self) -> list[tuple[str, str]]:
+        """The records of the register that count the use: tenant and fingerprint of each."""
         return [(self.tenant, fingerprint) for fingerprint in self.fingerprints]
 
 
 class UsageTable:
-    """Counts uses."""
+    """Counts the uses of keys."""
 
     def __init__(self, client: DynamoDBClient, register: str, seen: str) -> None:
-        """Take the client, and the names of the register and of the table of events that were counted."""
+        """Take the client, and the names of the register and of the table of counted events."""
         self._client, self._register, self._seen = client, register, seen
 
     def count(self, uses: Iterable[KeyUsage], now: datetime) -> dict[str, CallsealError]:
-        """Count uses that were not counted before; return the error of each that was not counted, by its event's id."""
+        """Count uses that were not counted before. Return the error of each uncounted one, by its event's id."""
         by_id, ends = {use.event_id: use for use in uses}, int((now + REMEMBERED).timestamp())
 
         def write(names: Sequence[str]) -> dict[str, CallsealError]:
@@ -61,7 +61,7 @@ class UsageTable:
         return in_batches(write, _fitting(by_id.values()))
 
     def _count(self, uses: list[KeyUsage], ends: int) -> dict[str, CallsealError]:
-        """Count uses that fit into one transaction, without those that were counted before."""
+        """Count uses that fit into one transaction, apart from those that were counted before."""
         failed, attempt = dict[str, CallsealError](), 1
         while uses and (blamed := transact(self._client, DOING, self._actions(uses, ends))):
             done = {use.event_id for use in uses if blamed.get(use.event_id) == CONDITION_FAILED}
@@ -74,7 +74,7 @@ class UsageTable:
         return failed
 
     def _actions(self, uses: Sequence[KeyUsage], ends: int) -> dict[Name, Any]:
-        """Return the writes by what they write: an event's id, or the tenant and fingerprint of a key's row."""
+        """Return the writes by their targets: an event's id, or the tenant and fingerprint of a key's record."""
         return {use.event_id: self._mark(use, ends) for use in uses} | self._counts(uses)
 
     def _mark(self, use: KeyUsage, ends: int) -> Any:
@@ -83,12 +83,12 @@ class UsageTable:
         return {"Put": {"TableName": self._seen, "Item": item, "ConditionExpression": condition}}
 
     def _counts(self, uses: Sequence[KeyUsage]) -> dict[Name, Any]:
-        counts = Counter(row for use in uses for row in use.rows)
-        last = {row: use.time for use in sorted(uses, key=lambda use: use.time) for row in use.rows}
-        return {row: self._add(*row, number, last[row]) for row, number in counts.items()}
+        counts = Counter(record for use in uses for record in use.records)
+        last = {record: use.time for use in sorted(uses, key=lambda use: use.time) for record in use.records}
+        return {record: self._add(*record, number, last[record]) for record, number in counts.items()}
 
     def _add(self, tenant: str, fingerprint: str, number: int, last: str) -> Any:
-        # The newest of a batch; another batch may be older, by seconds as a rule: a month is what this is read for.
+        # The newest of this batch. A later batch may be older, usually by seconds; readers need it to the month.
         return {
             "Update": {
                 "TableName": self._register,
@@ -100,23 +100,23 @@ class UsageTable:
 
 
 def _errors(uses: Sequence[KeyUsage], blamed: Mapping[Name, str]) -> dict[str, TransientError]:
-    """Return an error for each use that takes part in what DynamoDB blames."""
+    """Return an error for each use that takes part in a write that DynamoDB reports as failed."""
     errors = {}
     for use in uses:
-        names: list[Name] = [use.event_id, *use.rows]
+        names: list[Name] = [use.event_id, *use.records]
         if code := next((blamed[name] for name in names if name in blamed), None):
             errors[use.event_id] = TransientError(f"{DOING} failed: {code}.")
     return errors
 
 
 def _fitting(uses: Iterable[KeyUsage]) -> Iterator[list[str]]:
-    """Return the uses' ids in batches, each of as many as one transaction has room for, one at least."""
-    batch, rows = list[str](), set[tuple[str, str]]()
+    """Return the uses' ids in batches, each as large as fits into one transaction, with at least one."""
+    batch, records = list[str](), set[tuple[str, str]]()
     for use in uses:
-        if batch and len(batch) + 1 + len(rows.union(use.rows)) > MAX_ITEMS:
+        if batch and len(batch) + 1 + len(records.union(use.records)) > MAX_ITEMS:
             yield batch
-            batch, rows = [], set()
+            batch, records = [], set()
         batch.append(use.event_id)
-        rows.update(use.rows)
+        records.update(use.records)
     if batch:
         yield batch

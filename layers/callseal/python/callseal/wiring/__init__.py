@@ -1,1 +1,1 @@
-"""The composition root: settings from the environment, and the parts that the functions work with."""
+"""The composition root: settings from the environment, and the objects that the functions work with."""

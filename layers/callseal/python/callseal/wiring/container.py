@@ -1,4 +1,4 @@
-"""The container: makes what the functions work with from their settings, on clients of one session."""
+"""The container: makes the objects that the functions work with, from settings and with clients of one session."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ PARTS_AT_ONCE = 4
 
 
 class Container:
-    """Makes each part when it is first asked for; safe to use from several threads.
+    """Makes each object at its first use. Safe to use from several threads.
 
-    Parts that few recordings need are imported only then: each import lengthens a cold start. A part may use only
-    settings that the function's class declares; a test asks each function for its parts.
+    Modules that few recordings need are imported only then, because each import lengthens a cold start. An object may
+    use only settings that the function's class declares.
     """
 
     def __init__(self, env: Any) -> None:
@@ -62,24 +62,24 @@ class Container:
         return LandedQueue(self._client("sqs"), url)
 
     def _client(self, service: str) -> Any:
-        with self._lock:  # a session makes no clients in several threads at once
+        with self._lock:  # a session is not safe to make clients from several threads
             if service not in self._clients:
                 self._clients[service] = client(self._session, service)
             return self._clients[service]
 
     @property
     def clock(self) -> Clock:
-        """The clock."""
+        """The clock, in UTC."""
         return now
 
     @cached_property
     def window(self) -> BatchWindow:
-        """Where those who work on the records of a batch wait for each other."""
+        """The window in which threads that work on one batch share requests."""
         return BatchWindow()
 
     @cached_property
     def gpg(self) -> GpgFactory:
-        """What gives GnuPG."""
+        """The factory for GnuPG."""
         return gpg_factory(self._env.gpg_binary)
 
     @cached_property
@@ -94,18 +94,18 @@ class Container:
 
     @cached_property
     def metrics(self) -> MetricsEmitter:
-        """The meter."""
+        """The emitter of metrics."""
         return MetricsEmitter(self._env.stack_name)
 
     @cached_property
     def tenants(self) -> Tenants:
-        """The tenants."""
+        """The look-ups of tenants' settings and keys, cached."""
         secrets, ssm = self._client("secretsmanager"), self._client("ssm")
         return Tenants(secrets, ssm, self._env.tenants_prefix, self.gpg, now)
 
     @cached_property
     def key_choice(self) -> KeyChoice:
-        """The choice of keys."""
+        """The choice of keys for tenants that require proof or have an overlap."""
         from callseal.keys.select_key import KeyChoice
 
         return KeyChoice(self.tenants, self.register, now)
@@ -140,21 +140,21 @@ class Container:
         return KeyRegister(self._client("dynamodb"), self._env.key_register)
 
     @cached_property
-    def key_uses(self) -> UsageTable:
-        """How often keys were used."""
+    def key_usage(self) -> UsageTable:
+        """The counts of keys' uses."""
         from callseal.keys.usage_table import UsageTable
 
         return UsageTable(self._client("dynamodb"), self._env.key_register, self._env.key_events)
 
     @cached_property
-    def memory(self) -> AnnouncementLog:
-        """What was told of keys."""
+    def announcements(self) -> AnnouncementLog:
+        """What the key checks have announced."""
         from callseal.keys.announcements import AnnouncementLog
 
         return AnnouncementLog(self._client("dynamodb"), self._env.key_events)
 
     @cached_property
-    def key_files(self) -> CheckFolder:
+    def check_folder(self) -> CheckFolder:
         """The tenants' key-check folders."""
         from callseal.keys.check_folder import CheckFolder
 
@@ -168,8 +168,8 @@ class Container:
         return FileRegister(self._client("dynamodb"), self._env.file_register)
 
     @cached_property
-    def sweep_memory(self) -> SweepPosition:
-        """Where the sweep goes on."""
+    def sweep_position(self) -> SweepPosition:
+        """Where the next sweep continues."""
         from callseal.delivery.sweep_position import SweepPosition
 
         return SweepPosition(self._client("dynamodb"), self._env.sweep_memory)
@@ -198,13 +198,13 @@ class Container:
 
     @cached_property
     def reconcile_progress(self) -> ReconcileProgress:
-        """How far the audit trail's copies are compared."""
+        """The progress of the comparison of the audit trail's copies."""
         from callseal.trail.progress_store import ReconcileProgress
 
         return ReconcileProgress(self._client("ssm"), self._env.reconcile_progress)
 
     def sftp_logins(self, log: Log) -> SftpLogins:
-        """What answers logins."""
+        """Return the handler of SFTP logins."""
         from callseal.sftp.authenticate_sftp import SftpLogins
         from callseal.sftp.session import SessionSettings
         from callseal.sftp.stored_keys import SftpKeys
@@ -220,7 +220,7 @@ class Container:
         return SftpLogins(keys, self.login_settings, self.notices, settings, now, sleep, log)
 
     def sftp_audit(self, log: Log) -> SftpAudit:
-        """What audits the SFTP front."""
+        """Return the handler of the SFTP server's events."""
         from callseal.sftp.audit_sftp import SftpAudit
 
         bucket, server = self._env.sftp_bucket, self._env.sftp_server_id
@@ -229,14 +229,14 @@ class Container:
 
     @cached_property
     def login_settings(self) -> LoginSettings:
-        """The copies of tenants' settings for logins."""
+        """The copies of tenants' settings that logins read."""
         from callseal.sftp.login_settings import LoginSettings
 
         return LoginSettings(self._client("dynamodb"), self._env.login_settings, self.tenants, now)
 
     @cached_property
     def notices(self) -> NoticeQueue:
-        """The queue of refused logins."""
+        """The queue of notices about refused logins."""
         from callseal.sftp.notice_queue import NoticeQueue
 
         return NoticeQueue(self._client("sqs"), self._env.login_notice_queue_url)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from callseal.core.errors import CallsealError
 
 Settings = TypeVar("Settings")
-# A field of this type may be an empty variable, for a resource that a stack need not have.
+# A variable of this type may be empty, for a resource that is optional in a stack.
 Optional = Literal[""] | str
 
 

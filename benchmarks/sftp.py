@@ -1,6 +1,6 @@
-"""One large file through the local SFTP front (`make bench-sftp`): bytes, speed, and memory that stays flat.
+"""Fetch one large file through the local SFTP front (`make bench-sftp`): compare its bytes, measure speed and memory.
 
-Apart from `make bench`, for moto holds what it stores in memory: 1 GiB takes 3 to 4 GiB and a minute to put there.
+It is not part of `make bench`, because moto stores objects in memory: 1 GiB takes 3 to 4 GiB, and a minute to upload.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from callseal.tenants.names import settings_parameter, sftp_keys_secret, tenants_prefix
 from localcloud import LocalCloud
 from localcloud.demo.fetching import make_key
 
@@ -23,7 +24,7 @@ PART = 64 * MIB
 
 def main(mebibytes: int) -> int:
     if not shutil.which("sftp"):
-        print("There is no sftp on this machine (Debian: apt-get install openssh-client).")
+        print("sftp is not installed. Install the OpenSSH client (Debian: apt-get install openssh-client).")
         return 1
     with tempfile.TemporaryDirectory(prefix="cs-") as folder, LocalCloud(state_dir=Path(folder) / "state") as cloud:
         right = [fetched(cloud, Path(folder), mebibytes)]
@@ -31,8 +32,9 @@ def main(mebibytes: int) -> int:
 
 
 def fetched(cloud: LocalCloud, folder: Path, mebibytes: int) -> bool:
-    """Deliver a file, fetch it, fetch its second half again; tells whether the bytes are the same."""
-    secret, settings = f"{cloud.stack_name}/tenants/acme/sftp-keys", f"/{cloud.stack_name}/tenants/acme/settings"
+    """Deliver a file, fetch it, and fetch its second half again. Return whether the bytes are the same."""
+    prefix = tenants_prefix(cloud.stack_name)
+    secret, settings = sftp_keys_secret(prefix, "acme"), settings_parameter(prefix, "acme")
     cloud.client("secretsmanager").create_secret(Name=secret, SecretString=make_key(folder))
     cloud.client("ssm").put_parameter(Name=settings, Type="String", Value="{}")
     digest = deliver(cloud.client("s3"), cloud.outputs["SftpBucketName"], mebibytes)
@@ -50,7 +52,7 @@ def fetched(cloud: LocalCloud, folder: Path, mebibytes: int) -> bool:
 
 
 def deliver(s3: Any, bucket: str, mebibytes: int) -> str:
-    """Put a file in parts that differ; gives its SHA-256."""
+    """Upload a file in parts that differ. Return its SHA-256."""
     digest, parts, block = hashlib.sha256(), [], hashlib.sha256(b"x").digest() * (PART // 32)
     where = {"Bucket": bucket, "Key": "acme/big.wav.p7m"}
     upload = s3.create_multipart_upload(**where)["UploadId"]
@@ -64,7 +66,7 @@ def deliver(s3: Any, bucket: str, mebibytes: int) -> str:
 
 
 def sftp(cloud: LocalCloud, folder: Path, line: str) -> float:
-    """Run a line in OpenSSH's sftp; gives the seconds that it took."""
+    """Run one command in OpenSSH's sftp. Return its duration in seconds."""
     known = cloud.state_dir / "sftp/known_hosts"
     command = ["sftp", "-F", "none", "-P", cloud.outputs["SftpPort"], "-i", "sftp.key", "-o", "BatchMode=yes", "-o",
                "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={known}", "-b", "-", "acme@127.0.0.1"]  # fmt: skip
@@ -79,7 +81,7 @@ def sha256(path: Path) -> str:
 
 
 def peak(pid: int | str) -> int:
-    """Read a process's own mark of its memory, in MB."""
+    """Return a process's peak resident memory in MiB (VmHWM)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 

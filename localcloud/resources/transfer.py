@@ -1,4 +1,4 @@
-"""SFTP servers of AWS Transfer Family, for which rclone stands in."""
+"""SFTP servers of AWS Transfer Family, which rclone replaces."""
 
 from localcloud.errors import TemplateError
 from localcloud.properties import Properties
@@ -7,7 +7,7 @@ from localcloud.stack import SftpServer
 
 
 def make_server(context: Context, properties: Properties) -> Reference:
-    """Note down which function a server asks, and where it logs."""
+    """Record which function a server invokes for logins, and where it logs."""
     logical_id = properties.logical_id
     expected = {"Domain": "S3", "Protocols": ["SFTP"], "IdentityProviderType": "AWS_LAMBDA"}
     for name, value in expected.items():
@@ -16,12 +16,12 @@ def make_server(context: Context, properties: Properties) -> Reference:
     identity = properties.nested("IdentityProviderDetails")
     function_arn = identity.require("Function") if identity else ""
     if function_arn not in context.stack.functions:
-        raise TemplateError(f"{logical_id}: it asks {function_arn or 'nobody'}, which is no function of this stack.")
+        raise TemplateError(f"{logical_id}: its Function {function_arn or '(none)'} is not a function of this stack.")
     if identity:
         identity.leave_out("SftpAuthenticationMethods", "rclone offers passwords too; the function refuses them")
     protocol = properties.nested("ProtocolDetails")
     if protocol and protocol.require("SetStatOption") != "ENABLE_NO_OP":
-        # rclone accepts a change of a file's times, and does nothing.
+        # rclone accepts a change of a file's times and ignores it.
         raise TemplateError(f"{logical_id}: the local cloud knows an SFTP server with SetStatOption ENABLE_NO_OP only.")
     (log_arn,) = properties.require("StructuredLogDestinations")
     server_id = f"s-local-{logical_id.lower()}"

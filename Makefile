@@ -3,22 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM_BIN := .venv-sam/bin
-# The layers' own folder is where the functions find the package in Lambda, and where everything here finds it too.
+# The layer's own folder: the functions import the package from there on Lambda, and so does everything here.
 export PYTHONPATH := cli:layers/callseal/python:.
 export SAM_CLI_TELEMETRY := 0
 
-# Which tables of samconfig.toml `build` and `deploy` take.
+# The environment in samconfig.toml for `build` and `deploy`.
 ENV ?= default
-# How long `fuzz` takes for each parser.
+# How many seconds `fuzz` runs for each parser.
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local test check docs lint build try-build deploy bench bench-sftp fuzz faults storm clean
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.done ## the .venv alone, with the command .venv/bin/callseal
+setup: $(VENV)/.done ## only create .venv, with the command .venv/bin/callseal
 
 $(VENV)/.done: requirements.txt layers/dependencies/requirements.in pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callseal needs Python 3.11 or newer; set PYTHON=...")'
@@ -27,7 +27,7 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.in pyproject.to
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-# The functions' own Python, with Lambda's runtime interface client: tests/sam run the build output with it.
+# The functions' Python with Lambda's runtime interface client: tests/sam run the build output with it.
 .venv-lambda/.done: requirements-lambda.txt
 	python="$$($(PYTHON) tools/runtime_python.py)" && "$$python" -m venv .venv-lambda
 	.venv-lambda/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-lambda.txt
@@ -38,61 +38,61 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.in pyproject.to
 	$(SAM_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
 	@touch $@
 
-# The linters of the translated template: checkov pins an older boto3, too.
+# The linter of the translated template. It has its own .venv, because checkov pins an older boto3.
 .venv-checkov/.done: requirements-checkov.txt
 	$(PYTHON) -m venv .venv-checkov
 	.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
 
-demo: setup ## the main job, from nothing, on the local cloud, and out again
+demo: setup ## run the main job on the local cloud, from an empty stack to the receivers
 	@$(BIN)/python -m localcloud.demo
 
-local: setup ## the local cloud in the foreground until Ctrl-C; writes .local/outputs.json
+local: setup ## run the local cloud in the foreground until Ctrl-C; writes .local/outputs.json
 	@$(BIN)/python -m localcloud
 
-test: setup .venv-sam/.done .venv-checkov/.done try-build ## all tests
+test: setup .venv-sam/.done .venv-checkov/.done try-build ## run all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
-fuzz: setup ## fuzz the parsers of what others write, a minute each (SECONDS_EACH=60)
+fuzz: setup ## fuzz the parsers of untrusted input, a minute each (SECONDS_EACH=60)
 	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)
 
-check: lint test ## everything CI runs
+check: lint test ## run everything that CI runs
 
-faults: setup ## break everything around a recording, request by request; FAULTS=--few for some of it
+faults: setup ## fail each request around a recording in turn; FAULTS=--few for a short run
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
-storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again, "--stuck 20000" for a stuck tenant
+storm: setup ## deliver 5,000 recordings under faults, checked from outside (15 minutes); STORM="--seed 7" repeats a run, "--stuck 20000" adds a stuck tenant
 	@$(BIN)/python -m tests.storm $(STORM)
 
-docs: setup ## write the generated pages and tables: interoperability, accepted keys, alarms
+docs: setup ## regenerate the generated pages and tables of docs/
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.keys.page
 	$(BIN)/python -m tools.pages.alarms
 
-lint: setup ## ruff and mypy; the template's own lints are among the tests
+lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
 	@for app in functions/*/app.py; do echo "mypy $$app"; $(BIN)/mypy $$app || exit 1; done
 
-build: .venv-sam/.done ## sam build, byte-compiled and measured (ENV=default, dev, staging, prod)
+build: .venv-sam/.done ## run sam build, byte-compile, and check the size (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)
 
-# The tests of the build output need python3.13 and a gpg that Lambda can run. Where a machine has neither, they are
-# skipped aloud (tests/sam/conftest.py); in CI they fail.
+# The tests of the build output need python3.13 and a gpg that Lambda can run. Without these, they are skipped with a
+# message (tests/sam/conftest.py), and fail in CI.
 try-build: .venv-sam/.done
 	@rm -f .aws-sam/not-built; mkdir -p .aws-sam; \
 	$(MAKE) --no-print-directory build .venv-lambda/.done > .aws-sam/build.log 2>&1 \
-	|| { tail -n 3 .aws-sam/build.log | tee .aws-sam/not-built; echo "The tests of the build output are left out."; }
+	|| { tail -n 3 .aws-sam/build.log | tee .aws-sam/not-built; echo "The tests of the build output are skipped."; }
 
-bench: setup try-build ## measure against the peers; ROWS="name ..." for some of it
+bench: setup try-build ## run the benchmarks against peers; ROWS="name ..." for some of them
 	@$(BIN)/python -m benchmarks $(ROWS)
 
-bench-sftp: setup ## one large file through the local SFTP front: SIZE=1024 MiB (needs 4 times its memory)
+bench-sftp: setup ## fetch one large file through the local SFTP front; SIZE=1024 in MiB (needs 4 times that memory)
 	@$(BIN)/python -m benchmarks.sftp $(SIZE)
 
-deploy: build ## sam deploy --guided, of the same ENV
+deploy: build ## run sam deploy --guided for the same ENV
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
 
-clean: ## remove everything that was made here
+clean: ## remove everything that these targets created
 	rm -rf $(VENV) .venv-sam .venv-lambda .venv-checkov .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

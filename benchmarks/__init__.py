@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench`. Each row is a ratio against a peer, measured in the same run and in turns with ours."""
+"""Benchmarks: `make bench`. Each row is a ratio to a peer, which is measured in the same run, alternately with ours."""

@@ -1,4 +1,7 @@
-"""`make bench`: measure everything, print a table, write results.json and plot.svg. `ROWS="name ..."` measures some."""
+"""`make bench`: measure all rows, print a table, and write results.json and plot.svg.
+
+`ROWS="name ..."` measures only these rows and writes no file.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
 
 
 def main(names: Sequence[str]) -> int:
-    """Measure what was asked for; gives 0 whether goals are met or not: a benchmark reports."""
+    """Measure the named rows, or all. Return 0 even if goals are missed, because a benchmark only reports."""
     console, rows = Console(), []
     for name in names or MEASUREMENTS:
         with console.status(f"measuring {name}"):
@@ -56,7 +59,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:
-    """Print the table."""
+    """Print the rows as a table."""
     table = Table()
     for column in ("name", "ours", "peer", "unit", "ratio", "goal", "met", "what"):
         table.add_column(column, justify="right" if column in ("ours", "peer", "ratio") else "left")

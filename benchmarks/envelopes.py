@@ -1,4 +1,4 @@
-"""The envelope writers against the raw cipher, openssl and gpg."""
+"""The envelope writers compared with the raw cipher, openssl and gpg."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BLOCK = memoryview(os.urandom(1024 * 1024))
 
 
 class MadeUp:
-    """A source of made-up bytes, as fast as a copy of them."""
+    """A source of random bytes that costs only a copy."""
 
     def __init__(self, size: int) -> None:
         self._missing = size
@@ -48,7 +48,7 @@ class MadeUp:
 
 
 def drop(_data: object) -> None:
-    """Take sealed bytes and forget them."""
+    """Discard sealed bytes."""
 
 
 def x509_recipients(tenant: X509Tenant) -> CmsRecipients:
@@ -58,7 +58,7 @@ def x509_recipients(tenant: X509Tenant) -> CmsRecipients:
 
 
 def cms_gcm_vs_raw() -> Row:
-    """Ours in process against AES-256-GCM of the same library over the same chunks."""
+    """Compare our writer in process with AES-256-GCM of the same library over the same chunks."""
     recipients = x509_recipients(x509_tenant("rsa3072"))
 
     def raw() -> None:
@@ -76,7 +76,7 @@ def cms_gcm_vs_raw() -> Row:
 
 
 def cms_vs_openssl(name: str, profile: str, cipher: str, goal: str) -> Row:
-    """Whole processes at 1 GiB, from a file in memory to nowhere."""
+    """Compare whole processes that seal a file of 1 GiB in memory to /dev/null."""
     tenant = x509_tenant("rsa3072")
     with gib_file() as file:
         openssl = ["openssl", "cms", "-encrypt", "-binary", "-stream", "-outform", "DER", cipher, "-in", file,
@@ -89,7 +89,7 @@ def cms_vs_openssl(name: str, profile: str, cipher: str, goal: str) -> Row:
 
 
 def pgp_vs_gpg() -> Row:
-    """In process against gpg by itself, both fed 1 GiB on standard input, both outputs read and dropped."""
+    """Compare our writer in process with gpg alone: 1 GiB on standard input, the output read and discarded."""
     gpg = Gpg("gpg")
     recipients = openpgp_recipients(gpg)
     command = bare_gpg(gpg, recipients)
@@ -113,7 +113,7 @@ def pgp_vs_gpg() -> Row:
 
 
 def small_cms_ms() -> Row:
-    """The whole cost of a 64 KiB file in process, in ms; beside it what one openssl process takes."""
+    """Measure the whole cost of a 64 KiB file in process in ms, beside that of an openssl process."""
     tenant = x509_tenant("rsa3072")
     recipients, data = x509_recipients(tenant), bytes(BLOCK[:SMALL])
     openssl = [
@@ -143,7 +143,7 @@ def small_cms_ms() -> Row:
 
 
 def small_pgp_vs_gpg() -> Row:
-    """The whole cost of a 64 KiB file against a bare gpg process."""
+    """Compare the whole cost of a 64 KiB file with that of a bare gpg process."""
     gpg = Gpg("gpg")
     recipients, data = openpgp_recipients(gpg), bytes(BLOCK[:SMALL])
     command = bare_gpg(gpg, recipients).split()
@@ -172,7 +172,7 @@ def openpgp_recipients(gpg: Gpg) -> OpenPgpRecipients:
 
 
 def bare_gpg(gpg: Gpg, recipients: OpenPgpRecipients) -> str:
-    """Write gpg's command line, with the very options that we give it."""
+    """Return gpg's command line with the options that the functions use."""
     keyring = gpg._keyring_file(recipients.keyring)
     seal = [option or "''" for option in _SEAL_OPTIONS if option not in ("--set-filename", "")]
     fingerprint = recipients.members[0].fingerprint
@@ -187,7 +187,7 @@ def run(command: list[str], data: bytes | None = None) -> None:
 
 @contextmanager
 def gib_file() -> Iterator[str]:
-    """Make a file of 1 GiB in memory, where the machine has such a folder."""
+    """Yield the path of a file of 1 GiB, in memory if the machine has /dev/shm."""
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         for _ in range(GIB // len(BLOCK)):

@@ -1,4 +1,4 @@
-"""The whole function against a plain pass-through of the same bytes, its memory, and its cold start."""
+"""The whole function compared with a plain copy of the same bytes; its memory and its cold start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.subject import ROOT, batch, environment, null_aws, our_function,
 from tests.support.keys import x509_tenant
 
 GIB, SMALL, MANY = 1024**3, 500_000, 1000
-# Less than S3 takes. The other rows are over services that answer at once, where only our own work shows.
+# Less than S3 takes. The other rows use services that answer at once, so that they measure only our own work.
 LATENCY_SECONDS = 0.005
 BOTH = {"deliver_to_archive": True, "archive_formats": ["wav"]}
 BARE_HANDLER = """
@@ -30,7 +30,7 @@ def lambda_handler(event, context):
 
 
 def function_vs_passthrough() -> Row:
-    """One file of 1 GiB."""
+    """Compare with a plain copy for one file of 1 GiB."""
     event = batch(GIB)
     with null_aws(x509_tenant().public_text, {}):
         ours, plain = our_function(), pass_through()
@@ -40,7 +40,7 @@ def function_vs_passthrough() -> Row:
 
 
 def small_recordings_vs_passthrough() -> Row:
-    """1,000 files of 500 KB in batches of 10, both with the same ten workers."""
+    """Compare with a plain copy for 1,000 files of 500 KB in batches of 10, both with ten workers."""
     events = [batch(SMALL, 10)] * (MANY // 10)
     with null_aws(x509_tenant().public_text, {}):
         ours, plain = our_function(), pass_through()
@@ -50,7 +50,7 @@ def small_recordings_vs_passthrough() -> Row:
 
 
 def two_destinations_vs_one() -> Row:
-    """One file of 1 GiB to SFTP and archive against the same to SFTP alone."""
+    """Compare one file of 1 GiB to SFTP and archive with the same file to SFTP only."""
     event, key = batch(GIB), x509_tenant().public_text
     with null_aws(key, BOTH):
         two = our_function()
@@ -63,7 +63,7 @@ def two_destinations_vs_one() -> Row:
 
 
 def batch_vs_one_by_one() -> Row:
-    """1,000 files of 500 KB in batches of 10 against one file an invocation."""
+    """Compare 1,000 files of 500 KB in batches of 10 with one file in each invocation."""
     tens, ones = [batch(SMALL, 10)] * (MANY // 10), [batch(SMALL)] * MANY
     with null_aws(x509_tenant().public_text, {}, LATENCY_SECONDS):
         ours = our_function()
@@ -73,7 +73,7 @@ def batch_vs_one_by_one() -> Row:
 
 
 def peak(family: str, size: int, count: int = 1) -> float:
-    """Give the peak memory in MB of a fresh process that handles `count` files of `size` bytes, the median of three."""
+    """Return the peak memory in MB of a new process that handles `count` files of `size` bytes, the median of three."""
     command = [sys.executable, "-m", "benchmarks.subject", family, str(size), str(count)]
     variables = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/layers/callseal/python"}
     runs = [subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env=variables) for _ in range(3)]
@@ -81,7 +81,7 @@ def peak(family: str, size: int, count: int = 1) -> float:
 
 
 def memory() -> list[Row]:
-    """Peak memory of the whole handler at 10 MiB, 1 GiB and 5 GiB, for both families."""
+    """Measure the peak memory of the whole handler at 10 MiB, 1 GiB and 5 GiB, for both kinds of envelopes."""
     sizes = {"10 MiB": 10 * 1024**2, "1 GiB": GIB, "5 GiB": 5 * GIB}
     peaks = {(family, name): peak(family, size) for family in ("x509", "openpgp") for name, size in sizes.items()}
     note = "; ".join(f"{family} {name}: {value:.0f} MB" for (family, name), value in peaks.items())
@@ -97,7 +97,7 @@ def memory() -> list[Row]:
 
 
 def cold_start_vs_boto3() -> Row:
-    """INIT and the first sealed recording against a bare boto3 handler's INIT, one GET and one PUT, under the RIE."""
+    """Compare INIT and the first sealed recording with a bare boto3 handler's INIT, GET and PUT, under the RIE."""
     sys.path.insert(0, str(ROOT / "tests" / "sam"))
     import rie
 
@@ -125,7 +125,7 @@ def cold_start_vs_boto3() -> Row:
 
 
 def bare_function(folder: Path, python: Path) -> Path:
-    """Make the peer's folder: the handler and the whole boto3 of our own pins, byte-compiled as our layers are."""
+    """Create the peer's folder: its handler and the whole boto3 of our pins, byte-compiled like our layers."""
     pins = (ROOT / "layers/dependencies/requirements.in").read_text().split()
     sdk = [pin for pin in pins if pin.startswith(("boto3==", "botocore=="))]
     folder.mkdir()

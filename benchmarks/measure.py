@@ -1,4 +1,4 @@
-"""Measuring: rounds in which ours and the peer take turns, medians, and rows that say whether a goal is met."""
+"""Measure ours and a peer alternately, and build rows of medians, ratios and goals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One result. `ours` and `peer` are in `unit`; `ratio` is what the goal is about: `<= 1.3`, or `>= 0.9`."""
+    """One result. `ours` and `peer` are in `unit`. `goal` is a bound for `ratio`, such as `<= 1.3` or `>= 0.9`."""
 
     name: str
     ours: float
@@ -30,24 +30,24 @@ class Row:
         return self.ratio <= float(bound) if sign == "<=" else self.ratio >= float(bound)
 
     def as_json(self) -> dict[str, Any]:
-        """The row as it stands in results.json."""
+        """Return the row's members in results.json."""
         return {**asdict(self), "met": self.met}
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Time one call."""
+    """Return the seconds that one call takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def take_turns(ours: Callable[[], object], peer: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
-    """Give the median seconds of ours and of the peer, after one round that does not count."""
+    """Return the median seconds of ours and of the peer, after one warm-up round."""
     ours()
     peer()
     pairs = []
     for number in range(rounds):
-        # Who goes first changes with each round, so that neither always finds the caches warm.
+        # The order changes with each round, so that neither always runs with warm caches.
         if number % 2:
             pairs.append((seconds(ours), seconds(peer)))
         else:
@@ -57,12 +57,12 @@ def take_turns(ours: Callable[[], object], peer: Callable[[], object], rounds: i
 
 
 def speed(name: str, size: int, times: tuple[float, float], goal: str, note: str = "") -> Row:
-    """Make a row of speeds in MB/s: the ratio is ours over the peer's, more is better."""
+    """Return a row of speeds in MB/s. The ratio is ours divided by the peer's, and more is better."""
     ours, peer = (size / 1e6 / time_taken for time_taken in times)
     return Row(name, round(ours, 1), round(peer, 1), "MB/s", round(ours / peer, 3), goal, note)
 
 
 def duration(name: str, times: tuple[float, float], goal: str, note: str = "") -> Row:
-    """Make a row of times in ms: the ratio is ours over the peer's, less is better."""
+    """Return a row of times in ms. The ratio is ours divided by the peer's, and less is better."""
     ours, peer = (time_taken * 1e3 for time_taken in times)
     return Row(name, round(ours, 2), round(peer, 2), "ms", round(ours / peer, 3), goal, note)

@@ -1,8 +1,8 @@
-"""A null AWS: as much of S3, Secrets Manager, SSM and EventBridge as the function calls, answered from memory at once.
+"""A null AWS: the calls of S3, Secrets Manager, SSM, SQS and EventBridge that the function makes, answered from memory.
 
-It keeps nothing: what is written is counted and dropped, what is read is made up. A landing key names its own size,
-`<tenant>/<size>-<anything>.wav`. Outputs are never there. It runs as a process of its own, so that it takes nothing
-from the process that is measured: `python -m benchmarks.null_aws` prints its port.
+It stores nothing: written bytes are discarded, and read bytes are random. A landing key contains its own size,
+`<tenant>/<size>-<anything>.wav`. Outputs never exist. It runs as a separate process, so that it uses nothing of the
+measured process. `python -m benchmarks.null_aws` prints its port.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SIZE = re.compile(r"/(\d+)-[^/]*$")
 
 
 class Request(NamedTuple):
-    """A request; its body has been read, and dropped unless it is one for a JSON service."""
+    """A request. `body` is empty unless the request is for a JSON service or a batch delete."""
 
     method: str
     path: str
@@ -39,7 +39,7 @@ class Request(NamedTuple):
 
     @property
     def size(self) -> int | None:
-        """The size of the landed object that the path names."""
+        """The size of the landed object in the path, or None for any other path."""
         found = SIZE.search(unquote(self.path.partition("?")[0]))
         return int(found[1]) if found and self.path.startswith("/landing/") else None
 
@@ -53,7 +53,7 @@ def serve(connection: socket.socket, key: str, settings: str) -> None:
 
 
 def read_request(connection: socket.socket, reader: Any, scratch: memoryview) -> Request | None:
-    """Read a request's head, and its body without keeping it."""
+    """Read and return the next request, or None at the end of the connection. Most bodies are discarded."""
     line = reader.readline().decode()
     if not line:
         return None
@@ -77,13 +77,13 @@ def read_request(connection: socket.socket, reader: Any, scratch: memoryview) ->
 
 
 def drop(reader: Any, missing: int, scratch: memoryview) -> None:
-    """Read bytes and forget them."""
+    """Read and discard `missing` bytes."""
     while missing:
         missing -= reader.readinto(scratch[: min(missing, len(scratch))])
 
 
 def answer(connection: socket.socket, request: Request, key: str, settings: str) -> None:
-    """Answer a request."""
+    """Answer a request after DELAY_SECONDS."""
     time.sleep(DELAY_SECONDS)
     target = request.headers.get("x-amz-target", "")
     if target:
@@ -98,7 +98,7 @@ def answer(connection: socket.socket, request: Request, key: str, settings: str)
 
 
 def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[str, object]:
-    """Answer for Secrets Manager, SSM and EventBridge."""
+    """Return the answer of Secrets Manager, SSM, SQS or EventBridge."""
     entries = [{"EventId": "e1"}] * len(json.loads(body).get("Entries", []))
     secret = {"SecretString": key, "VersionId": "v1", "Name": "key", "CreatedDate": PUT_AT}
     parameter = {"Name": "settings", "Value": settings, "Version": 1, "LastModifiedDate": PUT_AT}
@@ -112,7 +112,7 @@ def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[st
 
 
 def xml_answer(request: Request) -> bytes:
-    """Answer for S3's writes."""
+    """Return S3's answer to a write."""
     if "?delete" in request.path:
         deleted = b"".join(b"<Deleted><Key>%s</Key></Deleted>" % key for key in KEY.findall(request.body))
         return b"<DeleteResult>%s</DeleteResult>" % deleted
@@ -126,7 +126,7 @@ def xml_answer(request: Request) -> bytes:
 
 
 def send_object(connection: socket.socket, request: Request) -> None:
-    """Send a landed object's made-up bytes, or say that it is not there."""
+    """Send a landed object's random bytes, or 404 for any other key."""
     size = request.size
     if size is None:
         send(connection, 404)
@@ -152,18 +152,18 @@ def send_head(connection: socket.socket, status: int, size: int, content_type: s
 
 
 def accept(connection: socket.socket, tls: ssl.SSLContext, key: str, settings: str) -> None:
-    """Begin TLS, as S3 does and as the buckets' policies ask, and serve."""
+    """Serve a connection with TLS, as S3 does and as the buckets' policies require."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with suppress(OSError):  # the client went away
         serve(tls.wrap_socket(connection, server_side=True), key, settings)
 
 
 def main() -> None:
-    """Serve until the parent closes our standard input.
+    """Serve until the parent closes the standard input.
 
-    Arguments: the files with certificate and key, with the tenant's key, its settings, and how long an answer takes.
+    Arguments: the files of certificate, private key and tenant's key, the tenant's settings, and the delay in seconds.
     """
-    global DELAY_SECONDS  # a setting of the process, made once
+    global DELAY_SECONDS  # a setting of the process, written once
     DELAY_SECONDS = float(sys.argv[5]) if len(sys.argv) > 5 else 0
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(sys.argv[1], sys.argv[2])

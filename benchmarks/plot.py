@@ -1,4 +1,4 @@
-"""A plot of the results as SVG: each row's ratio as a bar, scaled so that its goal is the line in the middle."""
+"""Plot the results as SVG: each row's ratio is a bar, scaled so that its goal is the line in the middle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GOOD, BAD = "#2a7f4f", "#b3382c"
 
 
 def svg(rows: Sequence[Row]) -> str:
-    """Draw the rows; a bar that ends on the good side of the line meets its goal."""
+    """Return the plot. The bar of a row that meets its goal is green."""
     height = STEP * len(rows) + 60
     middle = LEFT + WIDTH / 2
     parts = [

@@ -1,4 +1,4 @@
-"""The registers: requests and time for full batches of audit events on moto, against one event an invocation."""
+"""The registers: requests and time for full batches of audit events on moto, compared with one event per invocation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Mix:
-    """A batch as it usually comes: the function that takes it in, and its events by the round's number."""
+    """A typical batch: the function that handles it, and its events for the number of a round."""
 
     function: str
     name: str
@@ -33,7 +33,7 @@ class Mix:
 
 
 def register_requests_per_event() -> list[Row]:
-    """Count the requests of full batches, and time them; the peer takes in the same events one an invocation."""
+    """Count the requests of full batches and time them. The peer handles the same events, one per invocation."""
     found = {mix: (measured(mix, FULL), measured(mix, 1)) for mix in MIXES}
     full = {mix: ours.requests / ours.events for mix, (ours, _) in found.items()}
     single = {mix: peer.requests / peer.events for mix, (_, peer) in found.items()}
@@ -48,7 +48,7 @@ def register_requests_per_event() -> list[Row]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a mix took: events and requests of all rounds, and the median seconds of those that count."""
+    """The cost of a mix: events and requests of all rounds, and the median seconds without the first round."""
 
     events: int
     requests: int
@@ -56,7 +56,7 @@ class Measured:
 
 
 def measured(mix: Mix, size: int) -> Measured:
-    """Take in one full batch a round, in invocations of `size` events; the first round's is for the caches."""
+    """Handle one full batch a round, in invocations of `size` events. The first round warms the caches."""
     with environment() as network:
         handler = functions.load(mix.function, watch=False).lambda_handler
         network.requests.clear()
@@ -64,20 +64,20 @@ def measured(mix: Mix, size: int) -> Measured:
         for number in range(ROUNDS + 1):
             events = mix.events(number)
             batches = [sqs_event(*events[start : start + size]) for start in range(0, len(events), size)]
-            times.append(seconds(partial(_take, handler, batches)))
+            times.append(seconds(partial(_handle, handler, batches)))
         return Measured(FULL * (ROUNDS + 1), len(network.requests), sorted(times[1:])[ROUNDS // 2])
 
 
 @contextmanager
 def environment() -> Iterator[Network]:
-    """Make a stack in moto, in process, and the network that counts requests to it."""
+    """Create a stack in moto in this process, and yield the network that counts requests to it."""
     with stack() as cloud, patch.dict(os.environ, {"LOG_LEVEL": "ERROR"}):
         network = Network(cloud.s3)
         with patch("callseal.wiring.container.Session", network.session):
             yield network
 
 
-def _take(handler: Callable[[Any, object], Any], batches: Iterable[Mapping[str, Any]]) -> None:
+def _handle(handler: Callable[[Any, object], Any], batches: Iterable[Mapping[str, Any]]) -> None:
     for batch in batches:
         failed = handler(batch, None)["batchItemFailures"]
         assert not failed, failed
@@ -94,18 +94,19 @@ def _rate(function: str, found: Mapping[Mix, tuple[Measured, Measured]]) -> Row:
 
 
 def deliveries(number: int) -> list[Event]:
-    """Report 100 recordings that were sealed to their tenants' keys."""
-    return [_delivery(number * FULL + one) for one in range(FULL)]
+    """Return the events of 100 recordings that were sealed to their tenants' keys."""
+    return [_delivery(number * FULL + index) for index in range(FULL)]
 
 
 def downloads(number: int) -> list[Event]:
-    """Report 100 files that were fetched."""
-    return [_told("FileFetched", number * FULL + one, source=_source(number * FULL + one)) for one in range(FULL)]
+    """Return the events of 100 files that were fetched."""
+    return [_event("FileFetched", index, source=_source(index)) for index in range(number * FULL, (number + 1) * FULL)]
 
 
 def keys_and_uses(number: int) -> list[Event]:
-    """Report 80 recordings, and of 10 tenants that each one's key was accepted and proven."""
-    keys = [_key_event(kind, number * FULL + one) for one in range(TENANTS) for kind in ("KeyAccepted", "KeyProven")]
+    """Return the events of 80 recordings, and those of 10 tenants' keys that were accepted and proven."""
+    start = number * FULL
+    keys = [_key_event(kind, start + tenant) for tenant in range(TENANTS) for kind in ("KeyAccepted", "KeyProven")]
     return [*deliveries(number)[: FULL - len(keys)], *keys]
 
 
@@ -120,14 +121,14 @@ MIXES = (
 def _delivery(number: int) -> Event:
     key = f"{_source(number)['key']}.p7m"
     output = {"destination": "sftp", "bucket": "sftp", "key": key, "size": 4, "sha256": "0" * 64, "sealed": "cms"}
-    return _told(
+    return _event(
         "RecordingDelivered", number, source=_source(number), outputs=[output], recipients=[_recipient(number)]
     )
 
 
 def _key_event(kind: str, number: int) -> Event:
     key = _recipient(number) | {"algorithm": "RSA", "strength": 3072}
-    return _told(kind, number, recipients=[key], key_version=f"version-{number}")
+    return _event(kind, number, recipients=[key], key_version=f"version-{number}")
 
 
 def _recipient(number: int) -> dict[str, Any]:
@@ -142,6 +143,6 @@ def _tenant(number: int) -> str:
     return f"tenant-{number % TENANTS}"
 
 
-def _told(kind: str, number: int, **members: Any) -> Event:
-    told = event(kind, START + timedelta(seconds=number), {"tenant": _tenant(number), **members}, [kind, number])
-    return {"detail-type": told.detail_type, "detail": json.loads(json.dumps(told.detail))}
+def _event(kind: str, number: int, **members: Any) -> Event:
+    made = event(kind, START + timedelta(seconds=number), {"tenant": _tenant(number), **members}, [kind, number])
+    return {"detail-type": made.detail_type, "detail": json.loads(json.dumps(made.detail))}

@@ -1,6 +1,6 @@
-"""A whole process of ours that seals one file: `python -m benchmarks.seal_file cms <certificate> <file> <profile>`.
+"""Seal one file in a whole process: `python -m benchmarks.seal_file cms <certificate> <file> <profile>`.
 
-Prints nothing; what is sealed goes to /dev/null, as the peer's does.
+It prints nothing, and writes the envelope to /dev/null, as the peer does.
 """
 
 import sys
@@ -12,7 +12,7 @@ from callseal.crypto.recipients import CmsRecipients, judge
 
 
 def main() -> None:
-    """Seal the file."""
+    """Seal the file of the command line."""
     _, certificate, file, profile = sys.argv[1:]
     recipients = judge(Path(certificate).read_text(), datetime.now(UTC), lambda: None)  # type: ignore[arg-type,return-value]
     assert isinstance(recipients, CmsRecipients)

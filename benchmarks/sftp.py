@@ -1,7 +1,7 @@
-"""Large files through the local SFTP front: bytes, speed, and memory that stays flat (`make bench-sftp`).
+"""Fetch one large file through the local SFTP front (`make bench-sftp`): compare its bytes, measure speed and memory.
 
-Apart from `make bench`, because moto holds in memory what it stores: 1 GiB takes 3 to 4 GiB and a minute to put there.
-The row `sftp_out_of_order_vs_sequential` is in `make bench`, too.
+It is not part of `make bench`, because moto stores objects in memory: 1 GiB takes 3 to 4 GiB, and a minute to upload.
+Only the row `sftp_out_of_order_vs_sequential` is also in `make bench`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import paramiko
 
 from benchmarks.measure import Row, duration, take_turns
+from callseal.tenants.names import settings_parameter, sftp_keys_secret, tenants_prefix
 from localcloud import LocalCloud
 from localcloud.demo.fetching import make_key
 
@@ -33,7 +34,7 @@ READ_BYTES, IN_FLIGHT = 32 * 1024, 64
 
 def main(mebibytes: int) -> int:
     if not shutil.which("sftp"):
-        print("There is no sftp on this machine (Debian: apt-get install openssh-client).")
+        print("sftp is not installed. Install the OpenSSH client (Debian: apt-get install openssh-client).")
         return 1
     with front() as (cloud, folder):
         right = fetched(cloud, folder, mebibytes)
@@ -46,7 +47,8 @@ def main(mebibytes: int) -> int:
 def front() -> Iterator[tuple[LocalCloud, Path]]:
     """Run a local cloud with one tenant, whose SSH key is in the folder."""
     with tempfile.TemporaryDirectory(prefix="cs-") as name, LocalCloud(state_dir=Path(name) / "state") as cloud:
-        secret, settings = f"{cloud.stack_name}/tenants/acme/sftp-keys", f"/{cloud.stack_name}/tenants/acme/settings"
+        prefix = tenants_prefix(cloud.stack_name)
+        secret, settings = sftp_keys_secret(prefix, "acme"), settings_parameter(prefix, "acme")
         cloud.client("secretsmanager").create_secret(Name=secret, SecretString=make_key(Path(name)))
         cloud.client("ssm").put_parameter(Name=settings, Type="String", Value="{}")
         yield cloud, Path(name)

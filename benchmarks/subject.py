@@ -1,4 +1,4 @@
-"""What is measured against the null AWS: our whole function, and a plain pass-through of the same bytes."""
+"""The handlers that are measured on the null AWS: the whole function, and a plain copy of the same bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Handler = Callable[[Mapping[str, Any]], object]
 
 @contextmanager
 def null_aws(key: str, settings: Mapping[str, object], delay_seconds: float = 0) -> Iterator[None]:
-    """Run the null AWS, and set the environment of the function while it runs."""
+    """Run the null AWS during the block, with the function's environment set."""
     with tempfile.NamedTemporaryFile("w", suffix=".key") as file:
         file.write(key)
         file.flush()
@@ -48,7 +48,7 @@ def null_aws(key: str, settings: Mapping[str, object], delay_seconds: float = 0)
 
 
 def environment(endpoint: str, trusted: Path) -> dict[str, str]:
-    """Name what template.yaml names."""
+    """Return the function's environment variables, as in template.yaml."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CA_BUNDLE": str(trusted),
@@ -73,13 +73,13 @@ def environment(endpoint: str, trusted: Path) -> dict[str, str]:
 
 
 def batch(size: int, count: int = 1) -> dict[str, Any]:
-    """Write an SQS batch that announces `count` landed files of `size` bytes."""
+    """Return an SQS batch that announces `count` landed files of `size` bytes."""
     return {"Records": [_message(f"acme/{size}-{number}.wav", size, number) for number in range(count)]}
 
 
 def _message(key: str, size: int, number: int) -> dict[str, Any]:
-    thing = {"key": key, "size": size, "eTag": ETAG}
-    s3 = {"bucket": {"name": "landing"}, "object": thing}
+    landed = {"key": key, "size": size, "eTag": ETAG}
+    s3 = {"bucket": {"name": "landing"}, "object": landed}
     record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}
     return {
         "messageId": str(number),
@@ -90,7 +90,7 @@ def _message(key: str, size: int, number: int) -> dict[str, Any]:
 
 
 def our_function() -> Handler:
-    """Give our handler, as Lambda would call it; it fails where a record fails."""
+    """Return our handler as Lambda calls it. It raises AssertionError if a record fails."""
     module = functions.load("encrypt_recording", watch=False)
 
     def handle(event: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ def our_function() -> Handler:
 
 
 def pass_through() -> Handler:
-    """Give a handler that copies each landed file to one bucket with plain boto3, as many at once as ours."""
+    """Return a handler that copies each landed file to one bucket with plain boto3, as many at once as ours."""
     import boto3
     from boto3.s3.transfer import TransferConfig
     from botocore.config import Config
@@ -113,24 +113,24 @@ def pass_through() -> Handler:
     executor = ThreadPoolExecutor(WORKERS)
 
     def copy(message: Mapping[str, Any]) -> None:
-        thing = json.loads(message["body"])["Records"][0]["s3"]["object"]
-        body = s3.get_object(Bucket="landing", Key=thing["key"])["Body"]
-        if thing["size"] > part:
-            s3.upload_fileobj(body, "sftp", thing["key"], Config=config)
+        landed = json.loads(message["body"])["Records"][0]["s3"]["object"]
+        body = s3.get_object(Bucket="landing", Key=landed["key"])["Body"]
+        if landed["size"] > part:
+            s3.upload_fileobj(body, "sftp", landed["key"], Config=config)
         else:
-            s3.put_object(Bucket="sftp", Key=thing["key"], Body=body.read())
+            s3.put_object(Bucket="sftp", Key=landed["key"], Body=body.read())
 
     return lambda event: list(executor.map(copy, event["Records"]))
 
 
 def peak_mb() -> float:
-    """Tell this process's peak resident memory in MB (VmHWM; ru_maxrss would begin with the parent's)."""
+    """Return this process's peak resident memory in MB (VmHWM, because ru_maxrss begins with the parent's)."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) * 1024 / 1e6
 
 
 def main() -> None:
-    """Print the peak of handling files in a fresh process: family, size in bytes, how many."""
+    """Handle files and print this process's peak memory. Arguments: kind of key, size in bytes, number of files."""
     family, size, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     key = (x509_tenant() if family == "x509" else openpgp_tenant()).public_text
     with null_aws(key, {}):

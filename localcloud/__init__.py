@@ -1,4 +1,4 @@
-"""The local cloud: the whole system on one machine, from the same template that AWS gets.
+"""The local cloud: the whole system on one machine, from the template that is deployed on AWS.
 
 with LocalCloud() as cloud:
     cloud.client("s3").put_object(Bucket=cloud.outputs["LandingBucketName"], Key="acme/1.wav", Body=b"...")

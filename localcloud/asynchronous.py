@@ -1,4 +1,4 @@
-"""Asynchronous invocations, as a rule makes them: Lambda tries a failed one twice again, or as the template says."""
+"""Asynchronous invocations: Lambda retries a failed one twice, or as often as the template says."""
 
 import itertools
 import threading
@@ -10,7 +10,7 @@ from localcloud.runtime import FunctionRuntime
 
 
 class AsynchronousInvoker:
-    """Invoke functions in the background; `retry_delays` in seconds (AWS waits 60 and 120)."""
+    """Invokes functions in background threads; `retry_delays` in seconds (AWS waits 60 and 120)."""
 
     def __init__(self, gate: Gate, retry_delays: Sequence[float]) -> None:
         self._gate, self._retry_delays = gate, tuple(retry_delays)
@@ -19,11 +19,11 @@ class AsynchronousInvoker:
 
     @property
     def pending(self) -> int:
-        """Count the invocations that have neither succeeded nor been given up."""
+        """How many invocations have neither succeeded nor finally failed."""
         return self._pending
 
     def submit(self, runtime: FunctionRuntime, event: Mapping[str, Any]) -> None:
-        """Invoke the function soon; gives nothing back, as Lambda does."""
+        """Start an invocation in the background. Its result is dropped, as on Lambda."""
         with self._lock:
             self._pending += 1
         threading.Thread(target=self._deliver, args=(runtime, event), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Changes that AWS announces on the default bus by itself and moto does not: secrets and parameters.
+"""Changes of secrets and parameters, which AWS announces on the default bus and moto does not.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html
 https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-cwe.html
@@ -17,7 +17,7 @@ _Parameters = dict[str, tuple[Any, str, str]]  # name -> (version and time, type
 
 
 class ChangeWatcher:
-    """Compare secrets and parameters with what they were at the last look, and announce each difference."""
+    """Compares secrets and parameters with their state at the last call, and announces each difference."""
 
     def __init__(self, stack: Stack, secrets: Any, parameters: Any, announce: Announce) -> None:
         self._stack, self._announce = stack, announce
@@ -26,13 +26,13 @@ class ChangeWatcher:
         self._secrets: _Secrets = {}
         self._parameters: _Parameters = {}
 
-    def look(self) -> None:
-        """Announce what has changed since the last look; safe to call from any thread."""
+    def announce_changes(self) -> None:
+        """Announce what has changed since the last call. It is thread-safe."""
         with self._lock:
             secrets, parameters = self._read_secrets(), self._read_parameters()
             events = [*self._secret_events(secrets), *self._parameter_events(parameters)]
             self._secrets, self._parameters = secrets, parameters
-            # Within the lock: another thread that sees no difference any more may rely on its being announced.
+            # Within the lock: if another thread then finds no difference, the change has been announced.
             for event in events:
                 self._announce(event)
 
@@ -74,7 +74,8 @@ class ChangeWatcher:
         updated = [("Update", name) for name in parameters if name in before and parameters[name][0] != before[name][0]]
         deleted = [("Delete", name) for name in before if name not in parameters]
         known = before | parameters
-        return [self._parameter_event(done, name, known[name]) for done, name in created + updated + deleted]
+        changed = created + updated + deleted
+        return [self._parameter_event(operation, name, known[name]) for operation, name in changed]
 
     def _parameter_event(self, operation: str, name: str, parameter: tuple[Any, str, str]) -> dict[str, Any]:
         detail = {"operation": operation, "name": name, "type": parameter[1]}

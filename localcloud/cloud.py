@@ -28,10 +28,10 @@ DEFAULT_REGION = "eu-north-1"
 
 
 class LocalCloud:
-    """Run the system that a template declares; a context manager, which leaves no process behind.
+    """Runs the system that a template declares; a context manager that leaves no process behind.
 
-    `parameters` are the template's own; `function_environment` adds to every function's variables (a proxy's
-    AWS_ENDPOINT_URL, say); `on_line` is called with each (logical id, log line), from several threads.
+    `parameters` are the template's. `function_environment` adds variables to each function (for example a proxy's
+    AWS_ENDPOINT_URL). `on_line` is called from several threads with each (logical id, log line).
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LocalCloud:
 
     def __enter__(self) -> "LocalCloud":
         with contextlib.ExitStack() as exits:
-            exits.enter_context(self._state.taken())
+            exits.enter_context(self._state.locked())
             self._start(exits)
             self._exits = exits.pop_all()
         return self
@@ -70,77 +70,77 @@ class LocalCloud:
 
     @property
     def state_dir(self) -> Path:
-        """Give the folder with outputs.json, the logs, and the SFTP front's known_hosts."""
+        """The folder with outputs.json, the logs, and the SFTP front's known_hosts."""
         return self._state.path
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Give the stack's outputs."""
+        """The stack's outputs by name."""
         return dict(self._stack.outputs)
 
     @property
     def left_out(self) -> list[LeftOut]:
-        """List what the template declares and the local cloud leaves out, each with the reason."""
+        """What the template declares but the local cloud leaves out, each with the reason."""
         return list(self._stack.left_out)
 
     @property
     def created(self) -> list[Created]:
-        """List the resources that exist, in the order of their creation."""
+        """The resources that exist, in the order of their creation."""
         return list(self._stack.created)
 
     @property
     def functions(self) -> dict[str, Function]:
-        """Give the functions by logical id."""
+        """The functions by logical id."""
         return {logical_id: runtime.function for logical_id, runtime in self._runtimes.items()}
 
     @property
     def rules(self) -> list[Rule]:
-        """List the rules of the default bus that invoke functions."""
+        """The rules of the default bus that invoke functions."""
         return list(self._stack.rules)
 
     def client(self, service: str) -> Any:
-        """Give a boto3 client for the local cloud."""
+        """Return a boto3 client for the local cloud."""
         return self._moto.client(service)
 
     def invoke(self, logical_id: str, event: Any) -> Any:
-        """Invoke a function synchronously, paused or not, and give its answer; raises InvocationError."""
+        """Invoke a function synchronously, even while paused, and return its answer. Raise InvocationError."""
         result = self._runtime(logical_id).invoke(event)
         if result.error is not None:
             raise InvocationError(logical_id, result.error)
         return result.payload
 
     def prewarm(self) -> None:
-        """Start the functions' processes now instead of at their first events."""
+        """Start the functions' processes now and not at their first events."""
         for runtime in self._runtimes.values():
             runtime.prewarm()
 
     def publish(self, event: Mapping[str, Any]) -> None:
-        """Put an event of the full EventBridge shape before the default bus's rules that invoke functions."""
+        """Match an event in EventBridge's full shape with the default bus's rules that invoke functions."""
         self._pump.publish(event)
 
     def pause(self, timeout: float = 60.0) -> None:
-        """Stop the pump once what is in flight has ended; raises TimeoutError when it does not end in time."""
+        """Stop the pump when the work in flight has ended. Raise TimeoutError if it does not end in time."""
         self._pump.pause(timeout)
 
     def resume(self) -> None:
-        """Let the pump go on."""
+        """Continue after a pause."""
         self._pump.resume()
 
     def wait_until_idle(self, timeout: float = 60.0) -> None:
-        """Wait until queues are empty and no invocation is due; raises TimeoutError, naming what is outstanding."""
+        """Wait until queues are empty and no invocation is due. Raise TimeoutError with what is outstanding."""
         self._pump.wait_until_idle(timeout)
 
     def pids(self) -> list[int]:
-        """List the processes of the local cloud that run now: moto's server and the functions."""
+        """Return the ids of the running processes: moto's server, the functions and the SFTP front."""
         functions = (pid for runtime in self._runtimes.values() for pid in runtime.pids())
         return [self._moto.pid, *functions]
 
     def function_pids(self, logical_id: str) -> list[int]:
-        """List the processes of one function."""
+        """Return the ids of a function's running processes. Raise FunctionNotFoundError."""
         return self._runtime(logical_id).pids()
 
     def log_path(self, logical_id: str) -> Path:
-        """Give the file with a function's log lines."""
+        """Return the path of a function's log file."""
         return self._state.log_path(logical_id)
 
     def _start(self, exits: contextlib.ExitStack) -> None:
@@ -169,7 +169,7 @@ class LocalCloud:
         by_arn = {arn: self._make_runtime(function) for arn, function in self._stack.functions.items()}
         self._runtimes = {runtime.function.logical_id: runtime for runtime in by_arn.values()}
         self._pump = Pump(self._stack, by_arn, self._moto.client, self._log, self._pace)
-        # Backwards at the end: no new work, then no process, then no thread; moto goes last.
+        # Run in reverse order at the end: no new work, then no process, then no thread. moto ends last.
         exits.callback(self._pump.join, 5.0)
         for runtime in by_arn.values():
             exits.callback(runtime.close)
@@ -179,7 +179,7 @@ class LocalCloud:
         self._pump.start()
 
     def _start_sftp(self, exits: contextlib.ExitStack) -> None:
-        """Start what stands in for the template's SFTP server; its address joins the outputs."""
+        """Start the stand-in for the template's SFTP server, and add its address to the outputs."""
         for server in self._stack.sftp_servers:
             runtime = self._runtimes[self._logical_id(server.function_arn)]
             front = SftpFront(

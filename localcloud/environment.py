@@ -1,4 +1,4 @@
-"""The environment in which a function runs here: the template's variables and those that Lambda itself sets."""
+"""The environment of a function's process: the template's variables, and those that Lambda itself sets."""
 
 import os
 import shutil
@@ -6,21 +6,21 @@ from pathlib import Path
 
 from localcloud.stack import Function
 
-# Enough to find programs and temporary folders; nothing that would let a developer's own AWS settings in.
-_KEPT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
+# Enough to find programs and temporary folders, but none of a developer's own AWS settings.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
 DUMMY_CREDENTIAL = "local"
 _LAYER_PROGRAMS = "/opt/bin/"
 
 
 def function_environment(function: Function, endpoint_url: str, region: str) -> dict[str, str]:
-    """Give the whole environment of a function's process."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    """Return the whole environment of a function's process."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     declared = {name: _local_program(value) for name, value in function.environment.items()}
-    return kept | declared | _lambda_variables(function, region) | {"AWS_ENDPOINT_URL": endpoint_url}
+    return inherited | declared | _lambda_variables(function, region) | {"AWS_ENDPOINT_URL": endpoint_url}
 
 
 def dummy_credentials() -> dict[str, str]:
-    """Give credentials that pass on moto and nowhere else."""
+    """Return credentials that only moto accepts."""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     return dict.fromkeys(names, DUMMY_CREDENTIAL)
 
@@ -45,7 +45,7 @@ def _lambda_variables(function: Function, region: str) -> dict[str, str]:
 
 
 def _local_program(value: str) -> str:
-    # The local cloud builds no layer: this machine's own program stands in for the layer's.
+    # The local cloud builds no layers, so this machine's own program replaces the layer's.
     if not value.startswith(_LAYER_PROGRAMS):
         return value
     return shutil.which(Path(value).name) or value

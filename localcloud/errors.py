@@ -1,10 +1,10 @@
 """The errors of the local cloud.
 
 LocalCloudError
-├── TemplateError             the template, or a parameter given to it, is wrong or beyond what the local cloud knows
-├── StartError                the local cloud could not start: a port in use, another one on the same state folder
-├── FunctionNotFoundError     no such function in the template
-└── InvocationError           a function failed when it was invoked synchronously
+├── TemplateError             the template or a parameter is wrong, or uses what the local cloud does not support
+├── StartError                the local cloud could not start: a port or the state folder is in use
+├── FunctionNotFoundError     the template has no such function
+└── InvocationError           a function failed in a synchronous invocation
 """
 
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ from typing import Any
 
 
 class LocalCloudError(Exception):
-    """State in one sentence why the local cloud cannot go on."""
+    """The root of the local cloud's errors. The message is one sentence."""
 
 
 class TemplateError(LocalCloudError):
-    """State what in the template is wrong, or unknown to the local cloud."""
+    """The template is wrong, or uses what the local cloud does not support."""
 
 
 class StartError(LocalCloudError):
-    """State why the local cloud could not start."""
+    """The local cloud could not start."""
 
 
 class FunctionNotFoundError(LocalCloudError):
-    """State which function the template lacks."""
+    """The template has no such function."""
 
 
 class InvocationError(LocalCloudError):
-    """State how a function failed; `error` is Lambda's own object (errorType, errorMessage, stackTrace)."""
+    """A function failed. `error` is Lambda's own object (errorType, errorMessage, stackTrace)."""
 
     def __init__(self, function: str, error: Mapping[str, Any]) -> None:
         super().__init__(f"{function} failed with {error.get('errorType')}: {error.get('errorMessage')}")

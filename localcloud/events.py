@@ -1,4 +1,4 @@
-"""EventBridge's events and the patterns that rules match them with.
+"""EventBridge events, and the patterns of rules.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
@@ -18,20 +18,20 @@ _Test = Callable[[Any], bool]
 
 
 class Pattern:
-    """Match events against one rule's pattern; an unknown operator fails here, when the template is read."""
+    """The pattern of one rule. An unsupported operator raises TemplateError when the template is read."""
 
     def __init__(self, pattern: Mapping[str, Any]) -> None:
         self._fields = _fields(pattern)
 
     def matches(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether every field of the pattern accepts the event's value."""
+        """Return whether every field of the pattern accepts the event's value."""
         return _accepts(self._fields, event)
 
 
 def native_event(
     account: str, region: str, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Build the envelope in which EventBridge hands an event over."""
+    """Return an event in the envelope in which EventBridge delivers it."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -45,7 +45,7 @@ def native_event(
     }
 
 
-_Fields = dict[str, Any]  # a name to a nested _Fields or to a list of tests, of which one must hold
+_Fields = dict[str, Any]  # a name to nested _Fields, or to a list of tests of which one must succeed
 
 
 def _fields(pattern: Any, path: str = "") -> _Fields:
@@ -72,7 +72,7 @@ def _accepts(fields: _Fields, event: Any) -> bool:
 def _accepts_field(expected: Any, actual: Any) -> bool:
     if isinstance(expected, dict):
         return _accepts(expected, actual)
-    # An array in the event matches when any of its elements does.
+    # An array in the event matches if any of its elements does.
     values = actual if isinstance(actual, list) else [actual]
     return any(test(value) for value in values for test in expected)
 
@@ -81,7 +81,7 @@ def _test(alternative: Any, path: str) -> _Test:
     if not isinstance(alternative, Mapping):
         return lambda value: _same(value, alternative)
     if len(alternative) != 1:
-        raise TemplateError(f"An event pattern's {path} must give one operator at a time.")
+        raise TemplateError(f"An event pattern's {path} must have one operator in each object.")
     ((name, operand),) = alternative.items()
     if name not in _OPERATORS:
         raise TemplateError(f"The local cloud does not know the event pattern operator {name} (at {path}).")
@@ -92,7 +92,7 @@ def _test(alternative: Any, path: str) -> _Test:
 
 
 def _same(value: Any, expected: Any) -> bool:
-    # In Python True equals 1; in JSON they are different things.
+    # True equals 1 in Python, but not in JSON.
     return bool(value == expected) and isinstance(value, bool) == isinstance(expected, bool)
 
 

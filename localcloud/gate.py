@@ -1,4 +1,4 @@
-"""A gate that the pump's threads pass for each piece of work: it counts what is in flight, pauses and closes."""
+"""A gate that the pump's threads pass for each piece of work. It counts work in flight, pauses and closes."""
 
 import contextlib
 import threading
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 
 class GateClosedError(Exception):
-    """Say that no work is begun any more."""
+    """The gate is closed: no new work may begin."""
 
 
 class Gate:
-    """Count the work in flight and hold new work back while paused."""
+    """Counts the work in flight, and blocks new work while paused."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -20,7 +20,7 @@ class Gate:
 
     @contextlib.contextmanager
     def passage(self) -> Iterator[None]:
-        """Do one piece of work; waits while paused, raises GateClosedError once closed."""
+        """Do one piece of work in the block. Wait while paused, and raise GateClosedError if closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._paused)
             if self._closed:
@@ -34,24 +34,24 @@ class Gate:
                 self._changed.notify_all()
 
     def pause(self, timeout: float) -> bool:
-        """Let nothing new begin, and wait for what is in flight; tells whether it ended in time."""
+        """Block new work and wait for work in flight. Return whether it ended within `timeout` seconds."""
         with self._changed:
             self._paused = True
             return self._changed.wait_for(lambda: self._in_flight == 0, timeout)
 
     def resume(self) -> None:
-        """Let work begin again."""
+        """Allow new work again."""
         with self._changed:
             self._paused = False
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let nothing begin ever again; whoever waits is told."""
+        """Block new work for good, and wake all waiting threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def wait_closed(self, timeout: float) -> bool:
-        """Sleep, but not beyond the closing; tells whether the gate is closed."""
+        """Sleep for `timeout` seconds or until the gate closes. Return whether it is closed."""
         with self._changed:
             return self._changed.wait_for(lambda: self._closed, timeout)

@@ -13,7 +13,7 @@ _NO_VALUE = object()
 
 
 class Resolver:
-    """Resolve values of a translated template; resources become known one by one through `learn`."""
+    """Resolves values of a translated template. `learn` adds the resources one by one."""
 
     def __init__(self, template: Mapping[str, Any], pseudo: Mapping[str, str], overrides: Mapping[str, str]) -> None:
         self._refs: dict[str, Any] = {**resolve_parameters(template.get("Parameters", {}), overrides), **pseudo}
@@ -35,17 +35,17 @@ class Resolver:
         }
 
     def learn(self, logical_id: str, ref: str, attributes: Mapping[str, str]) -> None:
-        """Make a created resource known to Ref and Fn::GetAtt."""
+        """Add a created resource for Ref and Fn::GetAtt."""
         self._refs[logical_id] = ref
         self._attributes[logical_id] = attributes
 
     def resolve(self, value: Any) -> Any:
-        """Give `value` with every intrinsic replaced, and without what is AWS::NoValue."""
+        """Return `value` with every intrinsic function replaced, and AWS::NoValue removed."""
         resolved = self._resolve(value)
         return None if resolved is _NO_VALUE else resolved
 
     def condition(self, name: str) -> bool:
-        """Tell whether the condition of that name holds."""
+        """Return whether the condition of this name is true."""
         if name not in self._conditions:
             raise TemplateError(f"The template has no condition {name}.")
         return self._truth(self._conditions[name])
@@ -72,7 +72,7 @@ class Resolver:
 
     def _ref(self, name: Any) -> Any:
         if name not in self._refs:
-            raise TemplateError(f"Ref names {name}, which is no parameter and no resource created so far.")
+            raise TemplateError(f"Ref names {name}, which is neither a parameter nor a resource created so far.")
         return self._refs[name]
 
     def _get_att(self, argument: Any) -> str:
@@ -117,7 +117,7 @@ class Resolver:
 
     def _equals(self, operands: Any) -> bool:
         left, right = (self._resolve(operand) for operand in operands)
-        # Parameters are texts in CloudFormation: 7 and "7" are the same there.
+        # Parameters are texts in CloudFormation, so 7 equals "7".
         return str(left) == str(right)
 
     def _not(self, operands: Any) -> bool:
@@ -139,16 +139,16 @@ class Resolver:
 
 
 def intrinsic_name(value: Mapping[str, Any]) -> str | None:
-    """Name the intrinsic function that a mapping calls; None for plain data."""
+    """Return the name of the intrinsic function that a mapping calls, or None for plain data."""
     names = [str(key) for key in value if key == "Ref" or str(key).startswith("Fn::")]
     if names and len(value) > 1:
         others = ", ".join(str(key) for key in value if key != names[0])
-        raise TemplateError(f"{names[0]} stands beside other members ({others}); it must stand alone.")
+        raise TemplateError(f"{names[0]} has other members beside it ({others}), but must be the only one.")
     return names[0] if names else None
 
 
 def references(value: Any) -> Iterator[str]:
-    """Name every parameter and resource that `value` refers to, taken branch of an Fn::If or not."""
+    """Return the name of every parameter and resource that `value` refers to, in both branches of an Fn::If."""
     if isinstance(value, list):
         for item in value:
             yield from references(item)
@@ -171,12 +171,12 @@ def _named_by(name: str, argument: Any) -> Iterator[str]:
 
 
 def creation_order(resources: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Order the logical ids so that each comes after what it refers to or depends on."""
+    """Return the logical ids, each after those that it refers to or depends on."""
     graph = {logical_id: _needs(logical_id, resource, resources) for logical_id, resource in resources.items()}
     try:
         return list(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as exc:
-        raise TemplateError(f"These resources need each other in a circle: {' -> '.join(exc.args[1])}.") from exc
+        raise TemplateError(f"These resources depend on each other in a cycle: {' -> '.join(exc.args[1])}.") from exc
 
 
 def _needs(logical_id: str, resource: Mapping[str, Any], resources: Mapping[str, Any]) -> list[str]:

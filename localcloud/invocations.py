@@ -1,4 +1,4 @@
-"""Lambda's Invoke on the local cloud: moto's server forwards it here, because the functions run in processes of ours.
+"""Lambda's Invoke on the local cloud. moto's server forwards it here, because the local cloud runs the functions.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from localcloud.runtime import FunctionRuntime
 
 ACCEPTED, NO_CONTENT, OK, BAD_REQUEST, NOT_FOUND = 202, 204, 200, 400, 404
-# moto_child.py, a program of its own, forwards these.
+# moto_child.py, which is a separate program, forwards these.
 _TYPE, _FUNCTION_ERROR, _ERROR_TYPE = "X-Amz-Invocation-Type", "X-Amz-Function-Error", "x-amzn-ErrorType"
 
 _Submit = Callable[[FunctionRuntime, Any], None]
@@ -21,7 +21,7 @@ _Answer = tuple[int, Mapping[str, str], Any]
 
 
 class InvocationServer:
-    """Answers on a port of its own until closed; it knows no function before `serve`."""
+    """An HTTP server for Invoke on a free port. It has no functions before `serve`."""
 
     def __init__(self) -> None:
         self._runtimes: dict[str, FunctionRuntime] = {}
@@ -32,15 +32,15 @@ class InvocationServer:
 
     @property
     def port(self) -> int:
-        """Return the port of 127.0.0.1."""
+        """The server's port on 127.0.0.1."""
         return self._server.server_port
 
     def serve(self, runtimes: Mapping[str, FunctionRuntime], submit: _Submit) -> None:
-        """Serve functions by their names; `submit` invokes one asynchronously."""
+        """Serve functions by name. `submit` invokes one asynchronously."""
         self._runtimes, self._submit = dict(runtimes), submit
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,15 +1,15 @@
-"""Run moto's server as a child process; it ends when its standard input closes, however the parent went.
+"""Run moto's server as a child process. It ends when its standard input closes, so it never outlives its parent.
 
-moto's server answers each request in a thread of its own, but its stores take no locks. Repairs make it keep what the
-real services keep under concurrency:
-  - one request at a time (else two conditional writes, `If-None-Match: *`, can both win);
-  - an upload that breaks off is refused (else moto stores the part that arrived as a whole object);
-  - a queue's deletes and receives take the lock that its sends take (else a message sent meanwhile is lost, and one
-    message goes to two receivers at once);
-  - a batch of deletes heeds the etag of each of its keys (else it deletes what has been overwritten meanwhile);
-  - a notification of a bucket with versions names the version (else nothing could be done to that very version);
-  - a version that got AWSCURRENT back loses it to the next one (else two versions have it from then on);
-  - a transaction that DynamoDB cancels puts back its own items (else it puts back whole tables, after copying them).
+moto's server answers each request in its own thread, but its stores have no locks. These repairs give it the guarantees
+of the real services under concurrency:
+  - one request at a time (otherwise two conditional writes, `If-None-Match: *`, can both succeed)
+  - an incomplete upload is refused (otherwise moto stores the received part as a whole object)
+  - a queue's deletes and receives take the lock of its sends (otherwise a message that is sent meanwhile is lost, and
+    two receivers get the same message)
+  - a batch delete checks the etag of each key (otherwise it deletes an object that was overwritten meanwhile)
+  - a notification of a versioned bucket has the version's id (otherwise that version cannot be addressed)
+  - a version that received AWSCURRENT again loses it to the next one (otherwise two versions keep it)
+  - a cancelled DynamoDB transaction restores its own items (otherwise moto copies and restores whole tables)
 """
 
 import functools
@@ -33,7 +33,7 @@ from moto.secretsmanager.models import SecretsManagerBackend
 from moto.sqs.models import Queue, SQSBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 
-# A program of its own, which is run without PYTHONPATH.
+# This is a separate program that runs without PYTHONPATH.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from localcloud.moto_transactions import copy_little_for_transactions
@@ -42,14 +42,14 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _INCOMPLETE = b"<Error><Code>IncompleteBody</Code><Message>The body ended before its Content-Length.</Message></Error>"
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
-# Of an invocation's request and answer, in this order: its type, whether the function failed, and an error's name.
+# Headers of an invocation: the request's type, whether the function failed, and an error's name.
 _FORWARDED_HEADERS = ("X-Amz-Invocation-Type", "X-Amz-Function-Error", "x-amzn-ErrorType")
 
 
 def main(port: int, invocations: int = 0) -> None:
-    """Serve on 127.0.0.1 and announce the port as one JSON line on standard output.
+    """Serve on 127.0.0.1, and print the port as one JSON line on standard output.
 
-    Lambda's Invoke is forwarded to the port `invocations`, where localcloud/invocations.py answers it.
+    Lambda's Invoke is forwarded to the port `invocations`, which localcloud/invocations.py serves.
     """
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -64,7 +64,7 @@ def main(port: int, invocations: int = 0) -> None:
 
 
 def bind(port: int, invocations: int = 0) -> BaseWSGIServer:
-    """Make moto's server, repaired and bound to its port, but not serving yet."""
+    """Return moto's server with all repairs, bound to its port but not serving yet."""
     _lock_queues()
     heed_etags_of_batch_deletes()
     _remember_moved_labels()
@@ -77,10 +77,10 @@ def bind(port: int, invocations: int = 0) -> BaseWSGIServer:
 
 
 def forward_invocations(app: WsgiApp, port: int) -> WsgiApp:
-    """Forward Lambda's Invoke to a port, outside of the app's lock: the function makes requests of its own."""
+    """Return an app that forwards Lambda's Invoke to a port without the app's lock, since functions send requests."""
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        # The path as it was sent: WSGI's PATH_INFO is decoded, and an ARN may be encoded.
+        # The path as it was sent: WSGI's PATH_INFO is decoded, but an ARN may be encoded.
         path = _INVOKE.fullmatch(environ["RAW_URI"].partition("?")[0])
         if not path or environ["REQUEST_METHOD"] != "POST":
             return app(environ, start_response)
@@ -99,7 +99,7 @@ def forward_invocations(app: WsgiApp, port: int) -> WsgiApp:
 
 
 def one_at_a_time(app: WsgiApp) -> WsgiApp:
-    """Take each request's body first, then let the app answer one request after the other."""
+    """Return an app that reads each request's body first, and then answers one request after the other."""
     lock = threading.Lock()
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -110,7 +110,7 @@ def one_at_a_time(app: WsgiApp) -> WsgiApp:
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
-            # A long poll would keep everybody else out; the queue's own lock, which it gives up, guards this one.
+            # A long poll would block all other requests. It is guarded by the queue's own lock, which it releases.
             return _whole(app(environ, start_response))
         with lock:
             return _whole(app(environ, start_response))
@@ -153,7 +153,7 @@ def _lock_queues() -> None:
 
 
 def heed_etags_of_batch_deletes() -> None:
-    """Refuse those keys of a DeleteObjects whose etag is another one, as S3 does, and let moto delete the others.
+    """Make moto refuse the keys of a DeleteObjects whose etag differs, as S3 does, and delete the others.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
     """
@@ -165,14 +165,14 @@ def heed_etags_of_batch_deletes() -> None:
     def conditional_delete(self: Any, bucket_name: str, authenticated: bool = True) -> Any:
         asked = xmltodict.parse(self.body, strip_whitespace=False, force_list=("Object",))
         objects = asked["Delete"]["Object"]
-        stale = [one for one in objects if one.get("ETag") and not _has_etag(self.backend, bucket_name, one)]
+        stale = [each for each in objects if each.get("ETag") and not _has_etag(self.backend, bucket_name, each)]
         if not stale:
             return delete(self, bucket_name, authenticated)
-        told = [{"Key": one["Key"], "Code": "PreconditionFailed", "Message": "The etag is another."} for one in stale]
-        asked["Delete"]["Object"] = [one for one in objects if one not in stale]
+        errors = [{"Key": each["Key"], "Code": "PreconditionFailed", "Message": "The etag differs."} for each in stale]
+        asked["Delete"]["Object"] = [each for each in objects if each not in stale]
         serialized = self.serialized
         self.serialized = lambda answer: serialized(
-            ActionResult({**answer.result, "Errors": answer.result["Errors"] + told})
+            ActionResult({**answer.result, "Errors": answer.result["Errors"] + errors})
         )
         if not asked["Delete"]["Object"]:
             self.data["Action"] = "DeleteObjects"
@@ -184,8 +184,8 @@ def heed_etags_of_batch_deletes() -> None:
 
 
 def _has_etag(backend: Any, bucket_name: str, wanted: dict[str, str]) -> bool:
-    there = backend.get_object(bucket_name, wanted["Key"])
-    return there is not None and there.etag.strip('"') == wanted["ETag"].strip('"')
+    stored = backend.get_object(bucket_name, wanted["Key"])
+    return stored is not None and stored.etag.strip('"') == wanted["ETag"].strip('"')
 
 
 def _remember_moved_labels() -> None:
@@ -204,7 +204,7 @@ def _remember_moved_labels() -> None:
 
 
 def _announce_versions() -> None:
-    """Put the version into the S3 notifications of buckets that keep versions, as S3 does.
+    """Make moto put the version's id into the S3 notifications of versioned buckets, as S3 does.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """

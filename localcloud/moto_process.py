@@ -17,7 +17,7 @@ _START_SECONDS = 60.0
 
 
 class MotoProcess:
-    """Run moto's server until closed; port 0 takes a free one. Lambda's Invoke goes on to the port `invocations`."""
+    """moto's server. Port 0 is a free one. Lambda's Invoke is forwarded to the port `invocations`."""
 
     def __init__(self, port: int, region: str, log: LineSink, invocations: int = 0) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
@@ -30,18 +30,18 @@ class MotoProcess:
 
     @property
     def pid(self) -> int:
-        """Give the server's process id."""
+        """The server's process id."""
         return self._child.pid
 
     def client(self, service: str) -> Any:
-        """Give the boto3 client of a service; one for all threads, since clients may be shared."""
+        """Return the boto3 client of a service, the same for all threads, since clients may be shared."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._new_client(service)
             return self._clients[service]
 
     def close(self) -> None:
-        """End the server; what it held is gone."""
+        """Stop the server and delete everything that it stored."""
         self._child.kill()
 
     def _await_port(self) -> int:

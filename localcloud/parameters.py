@@ -1,4 +1,4 @@
-"""The template's parameters: their defaults, the values given instead, and the limits both must keep."""
+"""The template's parameters: their defaults, the values that override them, and the limits of both."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,10 @@ from localcloud.errors import TemplateError
 
 
 def resolve_parameters(declared: Mapping[str, Mapping[str, Any]], overrides: Mapping[str, str]) -> dict[str, Any]:
-    """Give each parameter its value; a Number becomes int or float, a CommaDelimitedList a list."""
+    """Return each parameter's value. A Number becomes an int or a float, a CommaDelimitedList a list of texts.
+
+    Raise TemplateError for an unknown parameter, or a value outside its limits.
+    """
     unknown = [name for name in overrides if name not in declared]
     if unknown:
         raise TemplateError(f"The template has no parameter {unknown[0]}.")
@@ -17,7 +20,7 @@ def resolve_parameters(declared: Mapping[str, Mapping[str, Any]], overrides: Map
 def _value(name: str, parameter: Mapping[str, Any], overrides: Mapping[str, str]) -> Any:
     given = overrides.get(name, parameter.get("Default"))
     if given is None:
-        raise TemplateError(f"The parameter {name} has no default: give it a value.")
+        raise TemplateError(f"The parameter {name} has no default. Set a value.")
     allowed = parameter.get("AllowedValues")
     if allowed is not None and str(given) not in [str(value) for value in allowed]:
         choice = ", ".join(map(str, allowed))

@@ -16,7 +16,7 @@ LineSink = Callable[[str], None]
 
 
 class ChildEndedError(Exception):
-    """Say that the child is gone; `returncode` as subprocess gives it."""
+    """The child has ended. `returncode` is that of subprocess."""
 
     def __init__(self, returncode: int) -> None:
         how = f"exit status {returncode}" if returncode >= 0 else f"signal: {signal.Signals(-returncode).name}"
@@ -25,17 +25,17 @@ class ChildEndedError(Exception):
 
 
 class ChildSilentError(Exception):
-    """Say that the child gave no answer in time."""
+    """The child did not answer in time."""
 
 
 class JsonChild:
-    """Run a script of this package in a process group of its own; what it writes to stderr goes to `log`."""
+    """A script of this package in its own process group. `log` is called with each line of its standard error."""
 
     def __init__(
         self, script: Path, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, log: LineSink
     ) -> None:
-        # -P: the script's folder is this package, whose module names must not shadow the function's imports.
-        # A group of its own: Ctrl-C in the terminal is the parent's to handle, and a kill takes grandchildren along.
+        # -P: the module names of this package, the script's folder, must not shadow the function's imports.
+        # Its own process group: only the parent handles Ctrl-C, and a kill also ends the child's own children.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(script), *arguments], env=dict(environment), cwd=folder, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -47,7 +47,7 @@ class JsonChild:
         self._log_thread = self._start_thread(self._collect_log, self._process.stderr, log)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Write one message; raises ChildEndedError when nobody reads it any more."""
+        """Write one message. Raise ChildEndedError if the child has ended."""
         try:
             self._stdin.write(json.dumps(message).encode() + b"\n")
             self._stdin.flush()
@@ -55,7 +55,7 @@ class JsonChild:
             raise ChildEndedError(self._reap()) from exc
 
     def receive(self, timeout: float | None = None) -> dict[str, Any]:
-        """Wait for one message; raises ChildEndedError or ChildSilentError, and leaves no process behind then."""
+        """Wait for one message. End the process and raise ChildEndedError or ChildSilentError if none comes."""
         try:
             line = self._answers.get(timeout=timeout)
         except queue.Empty as exc:
@@ -67,16 +67,16 @@ class JsonChild:
         return message
 
     def is_alive(self) -> bool:
-        """Tell whether the process still runs."""
+        """Return whether the process still runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process and whatever it started; does nothing when it is gone."""
+        """End the process and its own children, if it still runs."""
         self._process.kill()
         self._reap()
 
     def _reap(self) -> int:
-        # Without pipes a child is of no use even if it lives, and a dead one may leave a gpg of its own behind.
+        # A child without pipes is useless even if it runs, and an ended one may leave its gpg running.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
         with contextlib.suppress(ProcessLookupError, PermissionError):

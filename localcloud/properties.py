@@ -1,4 +1,4 @@
-"""A strict reader of a resource's properties: whatever nobody asked for is unknown, and unknown fails."""
+"""A strict reader of a resource's properties: a property that was not read is not supported, and is an error."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from localcloud.stack import LeftOut
 
 
 class Properties:
-    """Read resolved properties and remember which were read; `done` fails on the first that was not."""
+    """Resolved properties that record which were read. `done` raises TemplateError for the first unread one."""
 
     def __init__(self, logical_id: str, kind: str, values: Any, left_out: list[LeftOut], path: str = "") -> None:
         self.logical_id = logical_id
@@ -20,40 +20,40 @@ class Properties:
         self._children: list[Properties] = []
 
     def take(self, name: str, default: Any = None) -> Any:
-        """Read a property that may be absent."""
+        """Return a property, or the default if it is absent."""
         self._read.add(name)
         return self._values.get(name, default)
 
     def require(self, name: str) -> Any:
-        """Read a property that must be there."""
+        """Return a property. Raise TemplateError if it is absent."""
         if name not in self._values:
             raise TemplateError(f"{self.logical_id} ({self._kind}) has no {self._where(name)}.")
         return self.take(name)
 
     def nested(self, name: str) -> "Properties | None":
-        """Read a property that is an object, as strictly as this one; None when absent."""
+        """Return a property that is an object, as a strict reader, or None if it is absent."""
         value = self.take(name)
         return None if value is None else self._child(value, self._where(name))
 
     def each(self, name: str) -> "list[Properties]":
-        """Read a property that is a list of objects."""
+        """Return a property that is a list of objects, as strict readers."""
         return [self._child(item, f"{self._where(name)}[{i}]") for i, item in enumerate(self.take(name, []))]
 
     def leave_out(self, name: str, why: str) -> None:
-        """Accept a property without acting on it, and say so where it is given."""
+        """Accept a property without acting on it, and report it as left out if it is present."""
         if self.take(name) is not None:
             self.report_left_out(name, why)
 
     def report_left_out(self, name: str, why: str) -> None:
-        """Put something below this object on the list of what is left out."""
+        """Report a part of this object as left out."""
         self._left_out.append(LeftOut(f"{self.logical_id}.{self._where(name)}", why))
 
     def renamed(self, names: Mapping[str, str]) -> dict[str, Any]:
-        """Read the given properties, those present, under the names that the service's API has for them."""
+        """Return the present ones of the named properties, under the names of the service's API."""
         return {theirs: self.take(ours) for ours, theirs in names.items() if self.take(ours) is not None}
 
     def done(self) -> None:
-        """Fail on a property that the local cloud does not know."""
+        """Raise TemplateError if a property was not read."""
         unknown = [name for name in self._values if name not in self._read]
         if unknown:
             where = self._where(unknown[0])

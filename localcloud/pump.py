@@ -1,6 +1,6 @@
-"""The event pump: what in AWS happens between the services, for a stack whose resources are on moto.
+"""The event pump: what AWS does between its services, for a stack whose resources are on moto.
 
-It feeds functions from queues, runs schedules, and announces changes of secrets and parameters to the rules.
+It invokes functions with messages from queues, runs schedules, and announces changes of secrets and parameters.
 """
 
 import threading
@@ -23,7 +23,7 @@ Log = Callable[[str, str], None]  # (logical id, line)
 
 @dataclass(frozen=True)
 class Pace:
-    """Set how fast the pump goes, in seconds; `schedule` replaces the rate of every schedule."""
+    """The pump's intervals in seconds, and its threads for each queue. `schedule` replaces every schedule's rate."""
 
     schedule: float | None = None
     change_poll: float = 0.5
@@ -32,7 +32,7 @@ class Pace:
 
 
 class Pump:
-    """Move events to functions until closed; `runtimes` by function ARN."""
+    """Delivers events to functions until closed; `runtimes` by function ARN."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Pump:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begin to pump."""
+        """Start the threads."""
         for mapping, queue in zip(self._stack.mappings, self._queues, strict=True):
             self._threads += queue.start(min(mapping.max_concurrency, self._pace.workers))
         self._threads += [stream.start() for stream in self._streams]
@@ -67,28 +67,28 @@ class Pump:
                 self._invoke_targets(rule, event)
 
     def deliver(self, group: str, line: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """Invoke the functions that subscribe to such a line of a log group."""
+        """Invoke the functions whose subscription to a log group matches a line, with `event`."""
         for subscription in self._stack.subscriptions:
             if subscription.group == group and subscription.wanted & set(_texts(line)):
                 self._asynchronous.submit(self._runtimes[subscription.function_arn], event)
 
     def submit(self, runtime: FunctionRuntime, event: Any) -> None:
-        """Invoke a function asynchronously, as Lambda does for another function or a person."""
+        """Invoke a function asynchronously, as Lambda does for InvocationType Event."""
         self._asynchronous.submit(runtime, event)
 
     def pause(self, timeout: float) -> None:
-        """Begin nothing new and wait for what is in flight; raises TimeoutError when that takes longer."""
+        """Block new work and wait for work in flight. Raise TimeoutError if it does not end in time."""
         if not self._gate.pause(timeout):
-            raise TimeoutError(f"The functions were still at work after {timeout:g} s.")
+            raise TimeoutError(f"The functions were still running after {timeout:g} s.")
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Continue after a pause."""
         self._gate.resume()
 
     def wait_until_idle(self, timeout: float) -> None:
-        """Wait until no change, message or invocation is outstanding; raises TimeoutError, naming what still is.
+        """Wait until no change, message or invocation is outstanding. Raise TimeoutError with what still is.
 
-        What a queue delays on purpose, rechecks for a quarter of an hour, is not outstanding yet.
+        A delayed message, such as a recheck in a quarter of an hour, is not outstanding yet.
         """
         deadline = time.monotonic() + timeout
         while outstanding := self._outstanding():
@@ -97,21 +97,21 @@ class Pump:
             time.sleep(0.05)
 
     def close(self) -> None:
-        """Begin nothing any more; the runtimes, closed next, end what is in flight."""
+        """Block new work. The runtimes, which are closed next, end the work in flight."""
         self._gate.close()
 
     def join(self, timeout: float) -> None:
-        """Wait for the pump's threads after the runtimes are closed."""
+        """Wait for the pump's threads, for `timeout` seconds at most, after the runtimes are closed."""
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _outstanding(self) -> list[str]:
-        # This order: a change may start an invocation, and an invocation may fill a queue, but not the other way round.
-        self._changes.look()
+        # In this order, because a change may start an invocation, and an invocation may fill a queue.
+        self._changes.announce_changes()
         if self._asynchronous.pending:
             return [f"{self._asynchronous.pending} asynchronous invocations"]
-        # A function may fill another's queue, through the audit bus or a bucket: as many rounds as that can go on for.
+        # A function may fill another's queue through the audit bus or a bucket, so one round for each queue and stream.
         return next(filter(None, (self._waiting() for _ in (*self._queues, *self._streams))), [])
 
     def _waiting(self) -> list[str]:
@@ -137,7 +137,7 @@ class Pump:
         while not self._gate.wait_closed(self._pace.change_poll):
             try:
                 with self._gate.passage():
-                    self._changes.look()
+                    self._changes.announce_changes()
             except GateClosedError:
                 return
             except Exception as exc:  # noqa: BLE001 - whatever it is, the next look may succeed

@@ -1,4 +1,4 @@
-"""Event source mappings: batches from a queue to a function, with Lambda's rules on what counts as done.
+"""Event source mappings: batches from a queue to a function, with Lambda's rules for partial failures.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -20,7 +20,7 @@ Message = Mapping[str, Any]
 
 
 class QueuePump:
-    """Feed one function from one queue in `workers` threads."""
+    """Invokes one function with batches from one queue, in several threads."""
 
     def __init__(self, mapping: QueueMapping, runtime: FunctionRuntime, sqs: Any, gate: Gate, log: LineSink) -> None:
         self._mapping, self._runtime, self._sqs, self._gate, self._log = mapping, runtime, sqs, gate, log
@@ -29,15 +29,15 @@ class QueuePump:
         self.queue_url: str = sqs.get_queue_url(QueueName=mapping.queue_arn.split(":")[5])["QueueUrl"]
 
     def start(self, workers: int) -> list[threading.Thread]:
-        """Begin to poll."""
+        """Start the threads and return them."""
         threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(workers)]
         for thread in threads:
             thread.start()
         return threads
 
     def outstanding(self, delayed: bool = True) -> int:
-        """Count the messages in the queue: waiting, taken but not deleted, and those that are delayed."""
-        # moto counts one state after the other and misses a message that changes its state meanwhile: ask again.
+        """Return the number of messages in the queue: waiting, in flight, and, if `delayed`, delayed ones."""
+        # moto counts one state after the other, and may miss a message that changes its state: 0 is counted again.
         names = ("", "Delayed", "NotVisible") if delayed else ("", "NotVisible")
         return self._count(names) or self._count(names)
 
@@ -49,7 +49,7 @@ class QueuePump:
     def _run(self, number: int) -> None:
         closed = False
         while not closed:
-            if number > len(self._at_work):  # those before it can do it: one that has nothing to do asks in vain
+            if number > len(self._at_work):  # a thread before this one is idle and polls
                 closed = self._gate.wait_closed(_POLL_SECONDS)
                 continue
             try:
@@ -58,7 +58,7 @@ class QueuePump:
                 closed = not busy and self._gate.wait_closed(_POLL_SECONDS)
             except GateClosedError:
                 return
-            except Exception as exc:  # noqa: BLE001 - a pump that dies in silence would look like an empty queue
+            except Exception as exc:  # noqa: BLE001 - a pump that ends silently would look like an empty queue
                 closed = self._gate.wait_closed(1.0)
                 if not closed:
                     self._log(f"[PUMP] {self._mapping.logical_id}: {exc}")
@@ -84,7 +84,7 @@ class QueuePump:
             self._at_work.discard(threading.get_ident())
 
     def _gather(self) -> list[Message]:
-        """Receive until the batch is full or its window, which the first message opens, is over."""
+        """Receive messages until the batch is full, or its window since the first message is over."""
         messages = self._receive(self._mapping.batch_size)
         deadline = time.monotonic() + self._mapping.window
         while messages and len(messages) < self._mapping.batch_size and time.monotonic() < deadline:
@@ -119,7 +119,7 @@ class QueuePump:
         }
 
     def _failed_ids(self, messages: Sequence[Message], result: Result) -> set[str]:
-        """Name the messages that stay in the queue until their visibility timeout is over."""
+        """Return the ids of the messages that stay in the queue until their visibility timeout is over."""
         everything = {message["MessageId"] for message in messages}
         if result.error is not None:
             return everything
@@ -136,7 +136,7 @@ class QueuePump:
 
 
 def reported_failures(payload: Any) -> set[str] | None:
-    """Read a partial batch response: the failed ids; None when it is malformed, which fails the whole batch."""
+    """Return the failed ids of a partial batch response, or None if it is malformed, which fails the whole batch."""
     if payload is None or payload == {}:
         return set()
     failures = payload.get("batchItemFailures", []) if isinstance(payload, Mapping) else "malformed"
@@ -145,8 +145,8 @@ def reported_failures(payload: Any) -> set[str] | None:
     if not isinstance(failures, list):
         return None
     ids = [failure.get("itemIdentifier") for failure in failures if isinstance(failure, Mapping)]
-    named = {one for one in ids if isinstance(one, str) and one}
-    return named if len(ids) == len(failures) and all(one in named for one in ids) else None
+    named = {identifier for identifier in ids if isinstance(identifier, str) and identifier}
+    return named if len(ids) == len(failures) and all(identifier in named for identifier in ids) else None
 
 
 def _attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:

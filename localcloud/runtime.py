@@ -1,4 +1,4 @@
-"""One Lambda function as long-lived child processes, with Lambda's own semantics of timeout, crash and concurrency."""
+"""One Lambda function as long-lived child processes, with Lambda's semantics for timeouts, crashes and concurrency."""
 
 import contextlib
 import threading
@@ -12,20 +12,20 @@ from localcloud.processes import ChildEndedError, ChildSilentError, JsonChild, L
 from localcloud.stack import Function
 
 _SCRIPT = Path(__file__).with_name("runtime_child.py")
-# Lambda gives an import 10 s; a busy test machine may need longer, and a slow import is no fault to find here.
+# Lambda allows 10 s for an import. A busy test machine may need longer, and a slow import is no error here.
 _IMPORT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """Hold what an invocation gave: `payload`, or Lambda's error object (errorType, errorMessage, stackTrace)."""
+    """The result of an invocation: `payload`, or Lambda's error object (errorType, errorMessage, stackTrace)."""
 
     payload: Any = None
     error: Mapping[str, Any] | None = None
 
 
 class FunctionRuntime:
-    """Invoke one function in at most `concurrency` processes at once; each is used again until it fails."""
+    """Invokes one function in at most `concurrency` processes at once, which are reused until they fail."""
 
     def __init__(self, function: Function, environment: Mapping[str, str], concurrency: int, log: LineSink) -> None:
         self.function = function
@@ -38,7 +38,7 @@ class FunctionRuntime:
         self._closed = False
 
     def invoke(self, event: Any) -> Result:
-        """Run the handler on one event; blocks while every process is busy."""
+        """Run the handler on one event and return the result. Block while every process is busy."""
         request_id = str(uuid.uuid4())
         with self._slots:
             try:
@@ -50,7 +50,7 @@ class FunctionRuntime:
                 return Result(error=exc.error)
 
     def prewarm(self) -> None:
-        """Start every process now; a handler that cannot be imported shows at its first invocation."""
+        """Start every process now. An import that fails is reported at the first invocation."""
         for _ in range(self._concurrency - len(self.pids())):
             with contextlib.suppress(_FailedError):
                 child = self._start()
@@ -58,12 +58,12 @@ class FunctionRuntime:
                     self._idle.append(child)
 
     def pids(self) -> list[int]:
-        """List the processes that run now."""
+        """Return the ids of the running processes."""
         with self._lock:
             return [child.pid for child in self._children if child.is_alive()]
 
     def close(self) -> None:
-        """End every process; what is in flight fails."""
+        """End every process. Invocations in flight fail."""
         with self._lock:
             self._closed = True
             children = list(self._children)

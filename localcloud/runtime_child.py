@@ -1,7 +1,7 @@
-"""Run one Lambda handler: events come in and answers go out as JSON lines, apart from what the handler prints.
+"""Run one Lambda handler: read events and write answers as JSON lines, separate from what the handler prints.
 
-Started as a script with the function's own path, so it imports nothing but the standard library. Input, a line each:
-`{"event":..,"requestId":..,"arn":..,"remainingMs":..}`. Output: one `{"ready": true}` or `{"error":..}` after the
+It runs as a script with the function's own path, so it imports only the standard library. Each line of input is
+`{"event":..,"requestId":..,"arn":..,"remainingMs":..}`. The output is one `{"ready": true}` or `{"error":..}` after the
 import, then `{"payload":..}` or `{"error":..}` for each event. It ends when its input ends, even inside a handler.
 """
 
@@ -22,7 +22,7 @@ Handler = Callable[[Any, "Context"], Any]
 
 
 class Context:
-    """Tell a handler about its invocation, as Lambda's own context object does."""
+    """The context of an invocation, with the members of Lambda's own object."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -37,19 +37,19 @@ class Context:
         self._deadline = time.monotonic() + request["remainingMs"] / 1000
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the time until Lambda would end this invocation."""
+        """Return the milliseconds until Lambda would end this invocation."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 def main(handler_name: str) -> None:
     """Serve events until the parent closes the pipe."""
-    # dup gives descriptors that the handler's own child processes do not inherit.
+    # The handler's own child processes do not inherit descriptors from dup.
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    # Lambda's runtime, too, has a handler on the root logger, at the level of its own filter if there is one.
+    # Like Lambda's runtime: a handler on the root logger, at the level of Lambda's filter if there is one.
     logging.basicConfig(level=os.environ.get("AWS_LAMBDA_LOG_LEVEL", "WARNING"), stream=sys.stderr)
-    # At INFO it says of each client where it found the local cloud's endpoint and credentials.
+    # At INFO, botocore logs for each client where it found endpoint and credentials.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, inbox), daemon=True).start()
@@ -62,7 +62,7 @@ def main(handler_name: str) -> None:
 def _read(requests: Any, inbox: "queue.SimpleQueue[bytes]") -> None:
     for line in requests:
         inbox.put(line)
-    # The parent is gone or wants us gone: take down whatever the handler started (gpg) as well.
+    # The parent has ended or closed the pipe: also end the processes that the handler started (gpg).
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -80,7 +80,7 @@ def _invoke(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = {"payload": handler(request["event"], Context(request))}
         json.dumps(answer)
-    except Exception as exc:  # noqa: BLE001 - whatever a handler raises is its answer
+    except Exception as exc:  # noqa: BLE001 - any exception of a handler is its answer
         traceback.print_exc()
         return {"error": _error(exc)}
     return answer

@@ -1,4 +1,4 @@
-"""What the template declares, once resolved: plain records that the event pump and the runtime work from."""
+"""The resolved template as plain records for the event pump and the runtime."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from localcloud.events import Pattern
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Name a resource (`LogicalId`) or a part of one (`LogicalId.Property`) that does not exist here, and say why."""
+    """A resource (`LogicalId`) or a part of one (`LogicalId.Property`) that does not exist here, and why."""
 
     what: str
     why: str
@@ -17,7 +17,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Created:
-    """Name a resource that exists here."""
+    """A resource that exists here, with the value of its Ref."""
 
     logical_id: str
     type: str
@@ -26,10 +26,10 @@ class Created:
 
 @dataclass(frozen=True)
 class Function:
-    """Describe one Lambda function as it runs here; `timeout` in seconds, `memory` in MB (told, not enforced).
+    """A Lambda function as it runs here; `timeout` in seconds, `memory` in MB (passed on, but not enforced).
 
-    `retries` is how often a failed asynchronous invocation is tried again.
-    `log_level` is that of Lambda's own filter, None where there is none.
+    `retries` is how often a failed asynchronous invocation is retried. `log_level` is that of Lambda's own filter, or
+    None without a filter.
     """
 
     logical_id: str
@@ -47,7 +47,7 @@ class Function:
 
 @dataclass(frozen=True)
 class QueueMapping:
-    """Describe an event source mapping from a queue to a function; `window` in seconds."""
+    """An event source mapping from a queue to a function; `window` in seconds."""
 
     logical_id: str
     queue_arn: str
@@ -60,7 +60,7 @@ class QueueMapping:
 
 @dataclass(frozen=True)
 class Rule:
-    """Describe a rule of the default bus that invokes functions: by pattern, or every `rate` seconds."""
+    """A rule of the default bus that invokes functions, by pattern or every `rate` seconds."""
 
     logical_id: str
     arn: str
@@ -71,7 +71,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class LogSubscription:
-    """Describe which lines of a log group a function gets: those in which a member has one of these values."""
+    """A function's subscription to a log group: the lines that have one of the (member, value) pairs `wanted`."""
 
     logical_id: str
     group: str
@@ -81,7 +81,7 @@ class LogSubscription:
 
 @dataclass(frozen=True)
 class SftpServer:
-    """Describe an SFTP server: which function it asks about logins, and where it logs."""
+    """An SFTP server, with the function that it invokes for logins, and its log group."""
 
     logical_id: str
     server_id: str
@@ -92,7 +92,7 @@ class SftpServer:
 
 @dataclass(frozen=True)
 class DeliveryStream:
-    """Describe a stream into a bucket: where its records wait here, and how they are written; `prefix` for strftime."""
+    """A delivery stream into a bucket, with the queue that holds its records here. `prefix` is for strftime."""
 
     logical_id: str
     name: str
@@ -105,7 +105,7 @@ class DeliveryStream:
 
 @dataclass
 class Stack:
-    """Collect everything that came out of one template."""
+    """Everything that was created from one template."""
 
     name: str
     region: str
@@ -121,9 +121,9 @@ class Stack:
     outputs: dict[str, str] = field(default_factory=dict)
 
     def arn(self, service: str, resource: str) -> str:
-        """Write an ARN of this stack's account and region."""
+        """Return an ARN in this stack's account and region."""
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     def leave_out(self, what: str, why: str) -> None:
-        """Note something that the template declares and that does not exist here."""
+        """Record a resource, or a part of one, that the template declares and that does not exist here."""
         self.left_out.append(LeftOut(what, why))

@@ -1,4 +1,4 @@
-"""The folder in which a local cloud leaves its outputs and logs for others to read."""
+"""The folder with a local cloud's outputs and logs, for other programs to read."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ from localcloud.errors import StartError
 
 
 class StateFolder:
-    """Write `outputs.json` and `logs/<name>.log` below one folder, which one local cloud at a time may use."""
+    """Writes `outputs.json` and `logs/<name>.log` in a folder, which only one local cloud at a time may use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -21,10 +21,10 @@ class StateFolder:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take the folder for as long as the block runs.
+    def locked(self) -> Iterator[None]:
+        """Lock the folder while the block runs. Raise StartError if another local cloud uses it.
 
-        Removes what an earlier run left; `outputs.json` goes at the end, the logs stay to be read.
+        The files of an earlier run are removed at the start. At the end `outputs.json` is removed, and the logs remain.
         """
         (self.path / "logs").mkdir(parents=True, exist_ok=True)
         with (self.path / "lock").open("w") as lock:
@@ -40,17 +40,17 @@ class StateFolder:
                 self._outputs.unlink(missing_ok=True)
 
     def write_outputs(self, outputs: Mapping[str, str]) -> None:
-        """Write the outputs so that a reader sees either no file or a whole one."""
+        """Write the outputs atomically: a reader sees either no file or a complete one."""
         draft = self._outputs.with_suffix(".draft")
         draft.write_text(json.dumps(dict(outputs), indent=2) + "\n", encoding="utf-8")
         os.replace(draft, self._outputs)
 
     def log_path(self, name: str) -> Path:
-        """Give the log file of a function or of moto."""
+        """Return the path of the log file of a function or of moto."""
         return self.path / "logs" / f"{name}.log"
 
     def log(self, name: str, line: str) -> None:
-        """Add a line, with its time, to a log file."""
+        """Append a line with its time to a log file."""
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._lock, self.log_path(name).open("a", encoding="utf-8") as file:
             file.write(f"{stamp} {line}\n")

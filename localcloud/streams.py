@@ -1,4 +1,4 @@
-"""Delivery streams: what comes to one is written into its bucket, in the format and under the names of Firehose.
+"""Delivery streams: write their records into a bucket, with the format and the object names of Firehose.
 
 https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
 """
@@ -16,14 +16,14 @@ from localcloud.stack import DeliveryStream
 
 _POLL_SECONDS = 0.2
 _RECEIVE_LIMIT = 10
-# Of Firehose the first version of a stream's configuration: nothing here changes one.
+# Firehose's number for the first version of a stream's configuration, which never changes here.
 _VERSION = 1
 # About as many as fit into the 5 MB that Firehose buffers.
 _MAX_RECORDS = 1000
 
 
 class StreamPump:
-    """Write one stream's records into its bucket; a record is removed once it is in an object."""
+    """Writes one stream's records into its bucket, and removes a record when it is in an object."""
 
     def __init__(self, stream: DeliveryStream, client: Callable[[str], Any], gate: Gate, log: LineSink) -> None:
         self._stream, self._sqs, self._s3, self._gate, self._log = stream, client("sqs"), client("s3"), gate, log
@@ -31,13 +31,13 @@ class StreamPump:
         self.queue_url: str = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
 
     def start(self) -> threading.Thread:
-        """Begin to deliver."""
+        """Start the thread and return it."""
         thread = threading.Thread(target=self._run, daemon=True)
         thread.start()
         return thread
 
     def outstanding(self) -> int:
-        """Count the records that are in no object yet."""
+        """Return the number of records that are not in an object yet."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)["Attributes"]
         return sum(int(attributes[name]) for name in names)
@@ -51,7 +51,7 @@ class StreamPump:
                 closed = not busy and self._gate.wait_closed(_POLL_SECONDS)
             except GateClosedError:
                 return
-            except Exception as exc:  # noqa: BLE001 - a stream that dies in silence would look like an empty one
+            except Exception as exc:  # noqa: BLE001 - a stream that ends silently would look like an empty one
                 closed = self._gate.wait_closed(1.0)
                 if not closed:
                     self._log(f"[PUMP] {self._stream.logical_id}: {exc}")

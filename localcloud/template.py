@@ -1,4 +1,4 @@
-"""The translated template: the one description of the system, as CloudFormation would see it after SAM's transform."""
+"""The translated template: the description of the system as CloudFormation receives it after SAM's transform."""
 
 import json
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ _FOLDER_PROPERTIES = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::
 
 
 def load_template(path: Path, region: str, parameters: Mapping[str, str] | None = None) -> Template:
-    """Read a SAM template and translate it without calling AWS.
+    """Return a SAM template, translated without calls to AWS. Raise TemplateError.
 
-    Folders of functions and layers come out as `{"S3Bucket": LOCAL_BUCKET, "S3Key": <folder>}`.
+    Folders of functions and layers become `{"S3Bucket": LOCAL_BUCKET, "S3Key": <folder>}`.
     """
     source = _read(path)
-    _give_folders_an_address(source)
+    _address_folders(source)
     try:
         return _translate(source, region, dict(parameters or {}))
     except InvalidDocumentException as exc:
@@ -35,12 +35,12 @@ def load_template(path: Path, region: str, parameters: Mapping[str, str] | None 
 
 
 def _translate(source: Template, region: str, parameters: dict[str, str]) -> Template:
-    # What samtranslator's own `transform` does, which takes no session and so fails where no region is configured.
+    # As samtranslator's own `transform`, but with a session: without one it fails if no region is configured.
     to_py27_compatible_template(source, parameters)
     # No managed policies: SAM would ask IAM for them.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     translated: Template = undo_mark_unicode_str_in_template(translator.translate(source, parameters))
-    # They go nowhere, but unpublished ones make samtranslator warn on the terminal.
+    # The metrics are sent nowhere, but samtranslator prints a warning if they are not published.
     translator.metrics.publish()
     return translated
 
@@ -51,13 +51,13 @@ def _read(path: Path) -> Template:
     except (OSError, yaml.YAMLError) as exc:
         raise TemplateError(f"{path.name} cannot be read: {' '.join(str(exc).split())}") from exc
     if not isinstance(source, dict) or not isinstance(source.get("Resources"), dict):
-        raise TemplateError(f"{path.name} is no template: it has no Resources.")
-    # YAML anchors give shared objects, which SAM's in-place changes would change everywhere at once.
+        raise TemplateError(f"{path.name} is not a template: it has no Resources.")
+    # YAML anchors create shared objects, and SAM's changes in place would change every use of one.
     unshared: Template = json.loads(json.dumps(source, default=str))
     return unshared
 
 
-def _give_folders_an_address(source: Template) -> None:
+def _address_folders(source: Template) -> None:
     # SAM translates only what `sam package` has uploaded, so each local folder gets an S3 address that names it.
     sections = [(r.get("Type"), r.get("Properties", {})) for r in source["Resources"].values()]
     sections.append(("AWS::Serverless::Function", source.get("Globals", {}).get("Function", {})))

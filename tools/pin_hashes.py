@@ -1,7 +1,7 @@
 """Write layers/dependencies/requirements.txt: the pins of requirements.in, each with the SHA-256 of its wheels.
 
-Run after a change of a pin, with a folder that holds the wheels for Python 3.13 on both architectures:
-`python tools/pin_hashes.py <folder>`; layers/dependencies/README.md says how to fill it.
+Run it after a pin was changed, with a folder that has the wheels for Python 3.13 on both architectures:
+`python tools/pin_hashes.py <folder>`. layers/dependencies/README.md says how to download them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)
 
 
 def pins(text: str) -> dict[str, str]:
-    """Return the versions by package of a requirements file without hashes."""
+    """Return the version of each package in a requirements file without hashes."""
     return dict(PIN.findall(text))
 
 
@@ -28,12 +28,12 @@ def wheels_of(folder: Path, package: str, version: str) -> list[Path]:
 
 
 def hashed(folder: Path, text: str) -> str:
-    """Return the requirements with their hashes; raise ValueError for one that has no wheel."""
+    """Return the requirements with their hashes. Raise ValueError if a package has no wheel."""
     lines = [HEAD]
     for package, version in pins(text).items():
         digests = [sha256(wheel.read_bytes()).hexdigest() for wheel in wheels_of(folder, package, version)]
         if not digests:
-            raise ValueError(f"{folder} has no wheel of {package} {version}: download it first.")
+            raise ValueError(f"{folder} has no wheel of {package} {version}. Download it first.")
         lines.append(" \\\n    ".join([f"{package}=={version}", *(f"--hash=sha256:{each}" for each in digests)]) + "\n")
     return "".join(lines)
 

@@ -1,6 +1,6 @@
-"""Find a Python of the functions' own version, 3.13, and print its path; refuse in one sentence where there is none.
+"""Find a Python of the functions' version, 3.13, and print its path, or an error if there is none.
 
-A `python3.13` on PATH may be a pyenv shim that refuses to run, so each candidate has to prove itself.
+A `python3.13` on PATH may be a pyenv shim that does not run, so each candidate is tried.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ class RuntimePythonMissingError(Exception):
 
 
 def runtime_python() -> Path:
-    """Return the first candidate that runs: on PATH, then pyenv's versions, the newest first."""
+    """Return the first candidate that runs, on PATH or of pyenv. Raise RuntimePythonMissingError if none does."""
     for candidate in candidates():
         if runs(candidate):
             return candidate
     raise RuntimePythonMissingError(
-        f"No {COMMAND} runs on this machine, neither from PATH nor from pyenv, and the functions are built for it:"
-        f" install Python {VERSION} (pyenv install {VERSION}, or your distribution's) and try again."
+        f"No {COMMAND} runs on this machine, neither from PATH nor from pyenv, and the functions are built for it."
+        f" Install Python {VERSION} (pyenv install {VERSION}, or your distribution's) and try again."
     )
 
 
 def candidates() -> Iterator[Path]:
-    """Yield where it may be, whether or not it is there."""
+    """Return the paths to try, on PATH and then of pyenv (the newest version first), whether they exist or not."""
     for folder in os.get_exec_path():
         yield Path(folder) / COMMAND
     for root in pyenv_roots():
@@ -42,7 +42,7 @@ def candidates() -> Iterator[Path]:
 
 
 def pyenv_roots() -> Iterator[Path]:
-    """Yield what pyenv itself says, then its usual place."""
+    """Return pyenv's own root if it is installed, then its default folder."""
     pyenv = shutil.which("pyenv")
     if pyenv:
         yield Path(subprocess.run([pyenv, "root"], capture_output=True, text=True).stdout.strip())
@@ -50,12 +50,12 @@ def pyenv_roots() -> Iterator[Path]:
 
 
 def patch_number(python: Path) -> list[int]:
-    """Read the version from <root>/versions/<version>/bin/python3.13, for 3.13.11 is newer than 3.13.9."""
+    """Return the version's numbers from <root>/versions/<version>/bin/python3.13: 3.13.11 is newer than 3.13.9."""
     return [int(number) for number in re.findall(r"\d+", python.parents[1].name)]
 
 
 def runs(python: Path) -> bool:
-    """Tell whether it is a file that runs, has the version, and can make virtual environments."""
+    """Return whether a file runs as Python of the version and can create virtual environments."""
     if not os.access(python, os.X_OK) or python.is_dir():
         return False
     ran = subprocess.run([python, "-c", PROOF], capture_output=True, text=True)
@@ -63,7 +63,7 @@ def runs(python: Path) -> bool:
 
 
 def main() -> int:
-    """Run from the command line."""
+    """Run from the command line and return the exit code."""
     try:
         print(runtime_python())
     except RuntimePythonMissingError as missing:

@@ -1,6 +1,6 @@
-"""The stack's name: it begins the names of the buckets, which S3 takes only up to 63 lower-case characters.
+"""Check the stack's name: the names of the buckets begin with it, and S3 accepts at most 63 lower-case characters.
 
-CloudFormation finds out at the first bucket, with half of the stack made; a template cannot look at its stack's name.
+CloudFormation would fail at the first bucket, with half of the stack created, and a template cannot check the name.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 """
 
@@ -15,7 +15,7 @@ STACK_NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def longest(template: str, region: str) -> int:
-    """Return how many characters a stack's name may have in a region, by the bucket names of the template's text."""
+    """Return how many characters a stack's name may have in a region, from the bucket names in the template's text."""
     names = [
         name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", region)
         for name in BUCKETS.findall(template)
@@ -23,17 +23,17 @@ def longest(template: str, region: str) -> int:
     return LONGEST_BUCKET_NAME - max(map(len, names))
 
 
-def complaint(name: str, template: str, region: str) -> str | None:
-    """Return what is wrong with a stack's name, and what to do; None if nothing is."""
+def problem_of(name: str, template: str, region: str) -> str | None:
+    """Return what is wrong with a stack's name and what to do, or None if it can be used."""
     if not STACK_NAME.fullmatch(name):
         return (
-            f"the stack's name {name} begins the names of its buckets, which take only a-z, 0-9 and '-': choose a"
-            " stack_name of these, beginning with a letter."
+            f"the stack's name {name} begins the names of its buckets, which may have only a-z, 0-9 and '-'. Choose a"
+            " stack_name of these that begins with a letter."
         )
     most = longest(template, region)
     if len(name) > most:
         return (
             f"the stack's name {name} has {len(name)} characters, and may have {most} in {region}, because its longest"
-            f" bucket name would pass {LONGEST_BUCKET_NAME}: choose a shorter stack_name."
+            f" bucket name would exceed {LONGEST_BUCKET_NAME}. Choose a shorter stack_name."
         )
     return None

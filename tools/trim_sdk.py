@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# By service, each operation that the functions call; a test holds this list against what they are seen to call.
+# By service, each operation that the functions call. A test holds this list against what they are seen to call.
 OPERATIONS: dict[str, frozenset[str]] = {
     "dynamodb": frozenset({"BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
@@ -51,7 +51,7 @@ UNUSED = ("examples-", "waiters-")
 
 
 def trim(data: Path) -> None:
-    """Trim botocore's data folder in place; raises KeyError where an operation is not the service's."""
+    """Trim botocore's data folder in place. Raise KeyError if a service does not have an operation."""
     for folder in [entry for entry in data.iterdir() if entry.is_dir()]:
         if folder.name in OPERATIONS:
             _trim_service(folder, OPERATIONS[folder.name])
@@ -78,7 +78,7 @@ def _trim_service(folder: Path, operations: frozenset[str]) -> None:
 
 
 def trimmed(model: dict[str, Any], operations: frozenset[str]) -> dict[str, Any]:
-    """Give a service's model with those operations alone, the shapes that they reach, and no documentation."""
+    """Return a service's model with only these operations and the shapes that they use, without documentation."""
     kept = {name: model["operations"][name] for name in sorted(operations)}
     reached: set[str] = set()
     pending = list(_shapes_named_in(kept))
@@ -115,6 +115,6 @@ def _read(file: Path) -> bytes:
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
-    """Write a file uncompressed: what is left is small, and reading it is what a cold start waits for."""
+    """Write a file uncompressed: it is small, and a cold start waits for reading it."""
     file.unlink()
     file.with_suffix("" if file.suffix == ".gz" else file.suffix).write_text(json.dumps(content, separators=(",", ":")))

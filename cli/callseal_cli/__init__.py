@@ -1,5 +1,5 @@
-"""The operator's command `callseal`: tenants, keys, held files and the state of a stack, by its public interface.
+"""The operator's command `callseal`: tenants, keys, held files and the state of a stack, by its public interfaces.
 
-One module for each group of sub-commands (`tenants`, `keys`, `held`, `files`, `status`) and a package for `selftest`,
-which `app` puts together; the others are what they share. The functions never import any of it.
+Each group of sub-commands is a module (`tenants`, `keys`, `held`, `files`, `status`), and `selftest` is a package.
+`app` combines them. The other modules are shared. The functions import nothing from here.
 """

@@ -1,4 +1,4 @@
-"""The command as a whole: its groups of sub-commands, each in a module of its own."""
+"""The whole command, combined from its groups of sub-commands."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from callseal_cli.selftest import command
 HELP = """\
 Tenants, keys, held and delivered files, and the state of a Callseal stack.
 
-It works on AWS and on the local cloud alike, by the usual environment of AWS tools (AWS_PROFILE, AWS_REGION,
+It works on AWS and on the local cloud, with the usual environment of AWS tools (AWS_PROFILE, AWS_REGION,
 AWS_ENDPOINT_URL, ...).
 
 \b
 Exit codes:
-  0  done; the key is usable, or proven; all is well
-  1  the answer is no: not usable, not proven, not held, something needs attention
+  0  done: the key is usable or proven, the file is held, all is well
+  1  the answer is no: not usable, not proven, not held, or something needs attention
   2  wrong use, or it cannot be done: no such stack, no credentials, AWS refused
 """
 
-# Plain help: it is read in pipes and documents too.
+# Plain help: it is also read in pipes and copied into documents.
 app = typer.Typer(
     name="callseal", help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
     pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,4 +35,4 @@ app.command("selftest")(command.selftest)
 
 @app.callback(help=HELP)
 def callseal() -> None:
-    """Stand before the sub-commands."""
+    """Hold the help of the whole command."""

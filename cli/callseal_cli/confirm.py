@@ -1,4 +1,4 @@
-"""The comparison of fingerprints: only here is a key noticed that was exchanged on its way to the operator."""
+"""Compare fingerprints with the tenant: nothing else detects a key that was replaced on its way to the operator."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Fingerprints = Annotated[
     typer.Option(
         "--fingerprint",
         metavar="FINGERPRINT",
-        help="What the tenant read out over another channel; once for each key. Needed where nobody can be asked.",
+        help="What the tenant read out over another channel; once for each key. Required without a terminal.",
     ),
 ]
 CHANNEL = (
-    "Compare over another channel than the one that brought the key: call the tenant at a number you know, and let it "
-    "read its fingerprint out."
+    "Compare it over another channel than the one by which the key came: call the tenant at a number that you know, "
+    "and ask it to read out its fingerprint."
 )
 
 
 def confirmed(verdict: Verdict, given: Sequence[str] | None) -> bool:
-    """Return whether the keys are the tenant's: by the fingerprints that were given, else asked on a terminal.
+    """Return whether the keys are the tenant's, by the given fingerprints or by a question on the terminal.
 
-    Raises CannotError if other fingerprints were given, and if none was and there is no terminal to ask on.
+    Raise CannotError if other fingerprints are given, or if none is given and there is no terminal.
     """
     if given:
         _compare(verdict, given)
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CannotError(
-            f"Nothing was put: nobody has compared the key's fingerprint. {CHANNEL} Then repeat the command with "
-            f"{' '.join(f'--fingerprint {one}' for one in _fingerprints(verdict))}."
+            f"Nothing was stored: the key's fingerprint has not been compared. {CHANNEL} Then repeat the command with "
+            f"{' '.join(f'--fingerprint {fingerprint}' for fingerprint in _fingerprints(verdict))}."
         )
     for key in verdict.keys:
         typer.echo(f"  {_spaced(key)}", err=True)
@@ -45,11 +45,12 @@ def confirmed(verdict: Verdict, given: Sequence[str] | None) -> bool:
 
 
 def _compare(verdict: Verdict, given: Sequence[str]) -> None:
-    found, wanted = _fingerprints(verdict), {_plain(one) for one in given}
+    found, wanted = _fingerprints(verdict), {_plain(fingerprint) for fingerprint in given}
     if wanted != set(found):
         raise CannotError(
-            f"Nothing was put: the file holds {', '.join(found)}, and --fingerprint names {', '.join(sorted(wanted))}. "
-            "If the tenant read that out, somebody has exchanged the key: ask for it again over another channel."
+            f"Nothing was stored: the file has {', '.join(found)}, but --fingerprint names "
+            f"{', '.join(sorted(wanted))}. If the tenant read that out, the key was replaced on its way: ask for it "
+            "again over another channel."
         )
 
 
@@ -58,10 +59,10 @@ def _fingerprints(verdict: Verdict) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return a fingerprint as it is compared: openssl separates by colons, gpg by spaces."""
+    """Return a fingerprint for comparison, without openssl's colons and gpg's spaces."""
     return re.sub(r"[\s:]", "", text).removeprefix("0x").upper()
 
 
 def _spaced(key: dict[str, Any]) -> str:
-    """Return a fingerprint as it is read out, in groups of four."""
+    """Return a fingerprint for reading aloud, in groups of four digits."""
     return f"{key['kind']} {key['algorithm']}: {' '.join(re.findall('.{1,4}', key['fingerprint']))}"

@@ -1,4 +1,4 @@
-"""The register of delivered files: what became of each, as the functions keep it in a table of DynamoDB."""
+"""The register of delivered files: the state of each, from the functions' table in DynamoDB."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from botocore.exceptions import ClientError
 from callseal.aws.items import plain
 from callseal.core.audit import timestamp
 from callseal.sftp.file_table import INDEX, SHARDS
+from callseal.sftp.files import THRESHOLD_DAYS
 from callseal_cli.register import NoRegisterError
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack
 
+TABLE = "files"
 ATTRIBUTES = ("tenant", "key", "state", "delivered", "expires", "fetched", "size")
-# The first complaint about a file that nobody fetches comes then (watch_files).
-NEAR_END = timedelta(days=3)
+# watch_files emits the first event about an unfetched file at the same time.
+NEAR_END = timedelta(days=max(THRESHOLD_DAYS))
 
 
 def files(stack: Stack, screen: Screen, tenant: str, state: str | None = None) -> list[dict[str, Any]]:
-    """Give a tenant's delivered files, those of a state or all, in the order of their delivery; raises CannotError."""
-    # A download that was told of before its delivery is not one of them yet.
+    """Return a tenant's delivered files, those in a state or all, by time of delivery. Raise CannotError."""
+    # Without a state: a download was reported before its delivery, so the file is not listed yet.
     values, names = {":tenant": {"S": tenant}}, {"#state": "state"}
     wanted = "#state = :state" if state else "attribute_exists(#state)"
     with screen.progress("Files read") as tick, _register(stack) as table:
@@ -41,9 +43,9 @@ def files(stack: Stack, screen: Screen, tenant: str, state: str | None = None) -
 
 
 def near_end(stack: Stack, screen: Screen, now: datetime) -> dict[str, int]:
-    """Count by tenant the files that were not fetched and have 3 days left or less; raises NoRegisterError.
+    """Return for each tenant how many files were not fetched and have 3 days left or less. Raise NoRegisterError.
 
-    It looks at those alone of which something is due by then, in the index of unfetched files.
+    Only the index of unfetched files is read.
     """
     until, counts = {"S": timestamp(now + NEAR_END)}, Counter[str]()
     with screen.progress("Unfetched files read") as tick, _register(stack) as table:
@@ -61,13 +63,13 @@ def near_end(stack: Stack, screen: Screen, now: datetime) -> dict[str, int]:
 
 @contextmanager
 def _register(stack: Stack) -> Iterator[str]:
-    """Name the table; where it is not there, say what to do."""
-    table = f"{stack.name}-files"
+    """Yield the table's name. Raise NoRegisterError if the table does not exist."""
+    table = stack.table(TABLE)
     try:
         yield table
     except ClientError as exc:
         if exc.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
             raise
         raise NoRegisterError(
-            f"The stack {stack.name} has no register of delivered files yet (no table {table}). Deploy it anew."
+            f"The stack {stack.name} has no register of delivered files yet (no table {table}). Deploy it again."
         ) from exc

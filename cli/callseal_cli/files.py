@@ -1,4 +1,4 @@
-"""`callseal files`: what lies ready for a tenant, what it has fetched, and what expired before it did."""
+"""`callseal files`: the files delivered by SFTP that are ready, fetched, or expired."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LISTED = ("state", "delivered", "expires", "fetched", "size", "key")
 
 
 class State(StrEnum):
-    """What becomes of a file."""
+    """The state of a delivered file, as the functions write it."""
 
     DELIVERED = DELIVERED
     FETCHED = FETCHED
@@ -29,12 +29,12 @@ class State(StrEnum):
 @app.command("list")
 def list_files(
     tenant: TenantName,
-    state: Annotated[State | None, typer.Option("--state", help="Those alone that are so.")] = None,
+    state: Annotated[State | None, typer.Option("--state", help="Only files in this state.")] = None,
     stack: StackName = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """List a tenant's delivered files: lying ready, fetched, or expired unfetched, until 30 days after their end."""
+    """List a tenant's delivered files: ready, fetched, or expired unfetched, until 30 days after their end."""
     screen = Screen(as_json)
     found = delivered.files(find_stack(stack), screen, tenant_name(tenant), state)
     rows = [[file[name] for name in LISTED] for file in found]

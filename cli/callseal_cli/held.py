@@ -1,4 +1,4 @@
-"""`callseal held`: the files that wait in landing for somebody to put something right."""
+"""`callseal held`: the files that stay in landing until their cause is corrected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from callseal_cli.stack import Stack, find_stack
 app = typer.Typer(help="The files that are held in landing.", no_args_is_help=True)
 
 COLUMNS = {"tenant": "tenant", "reason": "reason", "age": "age_seconds", "size": "size", "key": "key"}
-# Clocks differ, and an event is a moment younger than its file; so much older it never is.
+# A file's event is later than the file itself, but its clock may differ by up to this.
 CLOCK_SKEW = timedelta(minutes=5)
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The landing key, <tenant>/<path>/<name>.<ext>.")]
@@ -30,15 +30,15 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The landing key, <tenan
 
 @app.command("list")
 def list_held(
-    tenant: Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="One tenant's alone.")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", metavar="TENANT", help="Only this tenant's files.")] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
     """List the held files: reason, age and key."""
     prefix = f"{tenant_name(tenant)}/" if tenant else ""
     screen, found = Screen(as_json), find_stack(stack)
-    files = [one for one in landing.look(found, screen, prefix) if one.reason]
-    rows = [_described(one) for one in files]
+    files = [file for file in landing.files(found, screen, prefix) if file.reason]
+    rows = [_described(file) for file in files]
     screen.show({"held": rows, "by_reason": landing.reasons(files)}, _table(rows, "No file is held."))
     return Exit.DONE
 
@@ -47,7 +47,7 @@ def list_held(
 def show(key: Key, stack: StackName = None, as_json: AsJson = False) -> int:
     """Show why a file is held, and what to do: its tags, and the sentence of its last RecordingHeld event.
 
-    Exit code 1 where it is in landing and not held.
+    Exit code 1 if it is in landing and not held.
     """
     screen, found = Screen(as_json), find_stack(stack)
     bucket = landing.landing_bucket(found)
@@ -56,7 +56,7 @@ def show(key: Key, stack: StackName = None, as_json: AsJson = False) -> int:
         held = bucket.held(file)
         tags = found.s3.get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
     except SourceGoneError as exc:
-        raise CannotError(f"There is no file {key!r} in landing: it was delivered, or never landed.") from exc
+        raise CannotError(f"There is no file {key!r} in landing: it was delivered, or never uploaded.") from exc
     event = _last_event(found, screen, file) if held else None
     document = {
         "held": held is not None, **_described(Landed(file, held.reason if held else None)),
@@ -76,53 +76,53 @@ def release(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Put held files back to the queue at once, instead of waiting for the sweep.
+    """Requeue held files now, instead of waiting for the sweep.
 
-    A file whose cause is not gone is held again, and nothing else happens to it. Exit code 1 where none is held.
+    A file whose cause remains is held again, and does not change. Exit code 1 if none is held.
     """
     if (target is None) != everything:
         raise CannotError("Name a tenant or a landing key, or --all for all held files.")
     screen, found = Screen(as_json), find_stack(stack)
     queue, put_back = LandedQueue(found.sqs, found.output("EncryptQueueUrl")), []
-    for one in _targets(found, screen, target):
-        queue.put(replace(one.file, was_unreadable=one.reason == Reason.SOURCE_UNREADABLE))
-        put_back.append(_described(one))
-    said = [f"{len(put_back)} put back to the queue."] if put_back else []
-    screen.show({"put_back": put_back}, _table(put_back, "No such file is held."), *said)
+    for held in _targets(found, screen, target):
+        queue.put(replace(held.file, was_unreadable=held.reason == Reason.SOURCE_UNREADABLE))
+        put_back.append(_described(held))
+    summary = [f"{len(put_back)} requeued."] if put_back else []
+    screen.show({"put_back": put_back}, _table(put_back, "No such file is held."), *summary)
     return Exit.DONE if put_back else Exit.NO
 
 
 def _targets(stack: Stack, screen: Screen, target: str | None) -> Iterator[Landed]:
     is_tenant = target is not None and TENANT.fullmatch(target)
-    for one in landing.look(stack, screen, f"{target}/" if is_tenant else target or ""):
-        if one.reason and (is_tenant or not target or one.file.key == target):
-            yield one
+    for landed in landing.files(stack, screen, f"{target}/" if is_tenant else target or ""):
+        if landed.reason and (is_tenant or not target or landed.file.key == target):
+            yield landed
 
 
 def _table(rows: Sequence[Mapping[str, Any]], empty: str) -> Table:
     return Table(list(COLUMNS), [[row[name] for name in COLUMNS.values()] for row in rows], empty)
 
 
-def _described(one: Landed) -> dict[str, Any]:
+def _described(landed: Landed) -> dict[str, Any]:
     return {
-        "tenant": tenant_of(one.file.key),
-        "reason": one.reason,
-        "landed_at": one.file.landed_at,
-        "age_seconds": one.age(now()),
-        "size": one.file.size,
-        "key": one.file.key,
+        "tenant": tenant_of(landed.file.key),
+        "reason": landed.reason,
+        "landed_at": landed.file.landed_at,
+        "age_seconds": landed.age(now()),
+        "size": landed.file.size,
+        "key": landed.file.key,
     }
 
 
 def _last_event(stack: Stack, screen: Screen, file: LandedObject) -> dict[str, Any] | None:
-    """Find the last RecordingHeld event of a file; none is older than the file itself."""
+    """Return the last RecordingHeld event of a file, or None. It is not older than the file itself."""
     since = (file.landed_at or now() - timedelta(days=1)) - CLOCK_SKEW
     found = trail.events(stack, screen, "RecordingHeld", since)
-    its = [event for event in found if event["source"]["key"] == file.key]
-    return max(its, key=lambda event: str(event["time"]), default=None)
+    of_file = [event for event in found if event["source"]["key"] == file.key]
+    return max(of_file, key=lambda event: str(event["time"]), default=None)
 
 
 def _sentence(is_held: bool, event: dict[str, Any] | None) -> str:
     if not is_held:
-        return "It is not held: it waits for its delivery."
+        return "It is not held: its delivery is pending."
     return str(event["message"]) if event else "Its audit event is not in the log group (any more)."

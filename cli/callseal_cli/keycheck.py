@@ -1,4 +1,4 @@
-"""The verdict on a key's text: the functions' own code, so what is usable here is usable there."""
+"""The verdict on a key's text. It comes from the functions' own code, so both judge alike."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from callseal_cli.store import MAX_SECRET_BYTES
 LEFT_OUT = {
     "usable": False,
     "reason": None,
-    "message": "Left out: it issued another certificate of this key, so it is the chain and no recipient.",
+    "message": "Left out: it issued another certificate of this text, so it belongs to the chain and is no recipient.",
 }
-# Without the subkey: what is compared with the tenant is one fingerprint a key.
+# Without the subkey: the operator compares one fingerprint for each key with the tenant.
 COLUMNS = ("fingerprint", "kind", "algorithm", "strength", "not_after", "verdict")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether files can be sealed to the text's keys; the reason and sentence are those that files would be held with.
+    """Whether files can be sealed to the keys of a text.
 
-    `keys` are those that were found in it, each with its own verdict, as far as they can be told.
+    If not, files would be held for this reason with this message. `keys` are the keys that could be read, each with its
+    own verdict.
     """
 
     reason: Reason | None
@@ -42,34 +43,37 @@ class Verdict:
 
     @property
     def usable(self) -> bool:
-        """Whether files can be sealed to it."""
+        """Whether files can be sealed to the keys."""
         return self.reason is None
 
     @property
     def document(self) -> dict[str, Any]:
-        """The verdict for JSON."""
+        """The verdict as a JSON object."""
         return {"usable": self.usable, "reason": self.reason, "message": self.message, "keys": self.keys}
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The verdict for a person."""
+        """The verdict as it is shown on a terminal."""
         verdict = f"not usable, {self.reason}" if self.reason else "usable"
-        rows = [[key[name] for name in COLUMNS[:-1]] + [_word(key)] for key in self.keys]
+        rows = [[key[name] for name in COLUMNS[:-1]] + [_key_verdict(key)] for key in self.keys]
         return Facts({"key": verdict}), self.message, *([Table(COLUMNS, rows)] if rows else [])
 
 
 def read_key(path: Path) -> str:
-    """Read a key file, or standard input for -, as an editor would show it; no more than is needed to refuse it."""
+    """Return the text of a key file, or of standard input for `-`, up to MAX_TEXT_BYTES + 1 bytes.
+
+    Raise CannotError if the path is a folder.
+    """
     if str(path) == "-":
         return _text(_bounded(sys.stdin.buffer))
     if path.is_dir():
-        raise CannotError(f"{path} is a folder: name the key file.")
+        raise CannotError(f"{path} is a folder. Name the key file.")
     with path.open("rb") as file:
         return _text(_bounded(file))
 
 
 def check(text: str, now: datetime, gpg: GpgFactory) -> Verdict:
-    """Judge a text; raises CannotError where it takes a gpg and there is none."""
+    """Return the verdict on a text at a time. Raise CannotError if it needs gpg and there is none."""
     try:
         recipients = judge(text, now, gpg)
     except HeldError as held:
@@ -78,22 +82,22 @@ def check(text: str, now: datetime, gpg: GpgFactory) -> Verdict:
         raise CannotError(f"This is an OpenPGP key, which only gpg can judge: {exc}") from exc
     members, chain = recipients.members, recipients.left_out if isinstance(recipients, CmsRecipients) else ()
     many = f"each of its {len(members)} keys opens them alone" if len(members) > 1 else "it alone opens them"
-    keys = [*map(_accepted, members), *(_accepted(one) | LEFT_OUT for one in chain)]
+    keys = [*map(_accepted, members), *(_accepted(issuer) | LEFT_OUT for issuer in chain)]
     if (size := len(text.encode(errors="replace"))) > MAX_SECRET_BYTES:
         return Verdict(Reason.KEY_UNREADABLE, _too_long(size, members), keys)
     return Verdict(None, f"Files can be sealed to it: {many}.{left_out_note(recipients)}", keys)
 
 
 def _too_long(size: int, members: Sequence[Recipient]) -> str:
-    """Say that a good key does not fit into a secret, and how it becomes smaller."""
+    """Return the message for a usable key that does not fit into a secret, with how to make it smaller."""
     if members[0].kind == "x509":
-        how = "Leave out what is around the certificates, and the chain (openssl x509 -in FILE prints one alone)"
+        how = "Remove the text around the certificates, and the chain (openssl x509 -in FILE prints one alone)"
     else:
         how = (
             "Ask the tenant for an export without photos and the signatures of others: gpg --armor --export-options "
             f"export-minimal,no-export-attributes --export {' '.join(member.fingerprint for member in members)}"
         )
-    return f"The key does not fit into a secret: it has {size:,} bytes, and a secret takes {MAX_SECRET_BYTES:,}. {how}"
+    return f"The key does not fit into a secret: it has {size:,} bytes, and a secret holds {MAX_SECRET_BYTES:,}. {how}"
 
 
 def _bounded(file: BinaryIO) -> bytes:
@@ -110,9 +114,9 @@ def _text(data: bytes) -> str:
 
 
 def _found(text: str, whole: HeldError, now: datetime, gpg: GpgFactory) -> list[dict[str, Any]]:
-    """List the keys of a text that is refused, each with its own verdict as far as it has one."""
+    """Return the keys of a refused text, each with its own verdict or `usable` None."""
     accepted, refused = _apart(text, now, gpg)
-    # Another block may revoke a key that is good by itself.
+    # Another block may revoke a key that is usable by itself.
     refused |= {whole.fingerprint: whole} if whole.fingerprint else {}
     found, chain = [], _chain(text)
     for key in inspect(text, gpg):
@@ -124,14 +128,14 @@ def _found(text: str, whole: HeldError, now: datetime, gpg: GpgFactory) -> list[
 
 
 def _chain(text: str) -> frozenset[str]:
-    """Return the fingerprints of the certificates that issued another one of the text."""
+    """Return the fingerprints of the certificates that issued another certificate of the text."""
     with suppress(HeldError):
         return x509.left_out(block for block in find_blocks(text) if block.label in CERTIFICATE_LABELS)
     return frozenset()
 
 
 def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[str, HeldError]]:
-    """Judge each block of a text as if it stood alone; gives the fingerprints that are good, and the refusals."""
+    """Judge each block of a text alone. Return the accepted fingerprints, and the refusals by fingerprint."""
     accepted, refused = set[str](), dict[str, HeldError]()
     try:
         blocks = find_blocks(text)
@@ -146,8 +150,8 @@ def _apart(text: str, now: datetime, gpg: GpgFactory) -> tuple[set[str], dict[st
     return accepted, refused
 
 
-def _word(key: Mapping[str, Any]) -> str | None:
-    """Return the verdict on one key, for its row of the table."""
+def _key_verdict(key: Mapping[str, Any]) -> str | None:
+    """Return the verdict on one key for its row of the table."""
     if key["message"] == LEFT_OUT["message"]:
         return "left out"
     return key["reason"] or ("usable" if key["usable"] else None)

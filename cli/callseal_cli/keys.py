@@ -1,4 +1,4 @@
-"""`callseal keys`: judge a key before it is pasted, put it, prove it, and list every key that ever was."""
+"""`callseal keys`: check a key file, store it, prove it, and list every key that a tenant has had."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from callseal.keys.check_folder import FOLDER
 from callseal_cli import keycheck, proof, recheck, register, store
 from callseal_cli.confirm import Fingerprints, confirmed
 from callseal_cli.errors import CannotError
@@ -26,11 +27,11 @@ LISTED = ("tenant", "fingerprint", "subkey", "kind", "algorithm", "strength", "f
           "retired", "use_count", "last_used")  # fmt: skip
 
 
-UNTOLD = "Nothing was heard of the answer within a minute: look at callseal keys list, later."
+NO_VERDICT = "There was no verdict within a minute. Look at callseal keys list later."
 
 
 class Format(StrEnum):
-    """What the register is exported as."""
+    """The format of an export."""
 
     CSV = "csv"
     JSON = "json"
@@ -40,11 +41,11 @@ class Format(StrEnum):
 def check(
     file: KeyFile,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="Judge as of then: 2027-01-31, or 2027-01-31T12:00Z.")
+        str | None, typer.Option("--at", metavar="TIME", help="Judge as of this time, 2027-01-31 or 2027-01-31T12:00Z.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Judge a key file, offline, just as it would be judged once pasted: exit code 0 usable, 1 not."""
+    """Check a key file offline, as the functions would check it: exit code 0 if it is usable, 1 if not."""
     verdict = keycheck.check(keycheck.read_key(file), _moment(at) if at else now(), gpg())
     Screen(as_json).show(verdict.document, *verdict.parts)
     return Exit.DONE if verdict.usable else Exit.NO
@@ -58,7 +59,7 @@ def put(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Check a key file, compare its fingerprint with the tenant's, and make it the tenant's key.
+    """Check a key file, compare its fingerprint with the tenant's, and store it as the tenant's key.
 
     A private key never leaves this machine.
     """
@@ -67,14 +68,14 @@ def put(
     verdict = keycheck.check(text, now(), gpg())
     document = {"tenant": tenant, **verdict.document}
     if not verdict.usable:
-        screen.show(document | {"version_id": None}, *verdict.parts, "Nothing was put.")
+        screen.show(document | {"version_id": None}, *verdict.parts, "Nothing was stored.")
         return Exit.NO
     found = find_stack(stack)
     if not confirmed(verdict, fingerprints):
-        screen.show(document | {"version_id": None}, "Nothing was put: the fingerprint is not the tenant's.")
+        screen.show(document | {"version_id": None}, "Nothing was stored: the fingerprint is not the tenant's.")
         return Exit.NO
     version, is_new = store.write_secret(found, tenant, text)
-    parts = [f"Put as version {version}.", request_check(found, tenant) if is_new else ""]
+    parts = [f"Stored as version {version}.", request_check(found, tenant) if is_new else ""]
     screen.show(document | {"version_id": version}, *verdict.parts, *filter(None, parts))
     return Exit.DONE
 
@@ -86,7 +87,7 @@ def list_keys(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """List a tenant's keys, of now and before, from the key register."""
+    """List every key that a tenant has had, from the key register."""
     if (tenant is None) != everything:
         raise CannotError("Name a tenant, or --all for all of them.")
     screen = Screen(as_json)
@@ -98,7 +99,7 @@ def list_keys(
 
 @app.command("export")
 def export(
-    form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.CSV,
+    form: Annotated[Format, typer.Option("--format", help="The format.")] = Format.CSV,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
@@ -113,23 +114,23 @@ def export(
 @app.command("prove")
 def prove(
     tenant: TenantName,
-    code: Annotated[str, typer.Argument(metavar="CODE", help="What the tenant read in its challenge.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The code that the tenant read in its challenge.")],
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Hand in the code that a tenant read in its key's challenge, and wait for the verdict: 0 proven, 1 not."""
+    """Submit the code that a tenant read in its challenge, and wait for the verdict: exit code 0 proven, 1 not."""
     screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
     pending = proof.pending(found, screen, tenant)
     if not pending:
-        raise CannotError(f"No key of {tenant} waits for its proof: none has a challenge in key-check/ unanswered.")
-    told_before = proof.refusals(found, screen, tenant)
-    asked = [key for key in pending if proof.answer(found, tenant, key, code.strip())]
-    proven, why_not = proof.wait(found, screen, tenant, asked, told_before)
-    told = f"Proven: {', '.join(proven)}." if proven else f"Not proven. {why_not or UNTOLD}"
-    if not asked:
-        told = "Not proven. Another answer still waits to be looked at: try again in a minute."
-    document = {"tenant": tenant, "proven": proven, "pending": pending, "message": told}
-    screen.show(document, told)
+        raise CannotError(f"No key of {tenant} waits for its proof: {FOLDER}/ has no challenge for an unproven key.")
+    earlier = proof.refusals(found, screen, tenant)
+    answered = [key for key in pending if proof.answer(found, tenant, key, code.strip())]
+    proven, why_not = proof.wait(found, screen, tenant, answered, earlier)
+    message = f"Proven: {', '.join(proven)}." if proven else f"Not proven. {why_not or NO_VERDICT}"
+    if not answered:
+        message = "Not proven. Another answer has not been judged yet. Try again in a minute."
+    document = {"tenant": tenant, "proven": proven, "pending": pending, "message": message}
+    screen.show(document, message)
     return Exit.DONE if proven else Exit.NO
 
 
@@ -140,7 +141,7 @@ def recheck_keys(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Let the functions judge a tenant's key anew, or every tenant's: exit code 0 all accepted, 1 not."""
+    """Have check_keys judge a tenant's key again, or every tenant's: exit code 0 if all are accepted, 1 if not."""
     if (tenant is None) != everything:
         raise CannotError("Name a tenant, or --all for all of them.")
     screen, found = Screen(as_json), find_stack(stack)
@@ -155,5 +156,5 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise CannotError(f"--at {text!r} is no time: write 2027-01-31, or 2027-01-31T12:00Z.") from exc
+        raise CannotError(f"--at {text!r} is not a time. Write 2027-01-31, or 2027-01-31T12:00Z.") from exc
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Options and arguments that several sub-commands take, and the exit codes of all."""
+"""Options and arguments of several sub-commands, and the exit codes of all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ StackName = Annotated[
     typer.Option(
         "--stack",
         envvar="CALLSEAL_STACK",
-        help="The stack's name. Default: the running local cloud's where AWS_ENDPOINT_URL points to it, else callseal.",
+        help="The stack's name. Default: the running local cloud's if AWS_ENDPOINT_URL points to it, else callseal.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -26,7 +26,7 @@ TenantName = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's 
 
 
 class Exit(IntEnum):
-    """What a command ends with."""
+    """The exit codes of all sub-commands."""
 
     DONE = 0
     NO = 1
@@ -34,17 +34,17 @@ class Exit(IntEnum):
 
 
 def tenant_name(name: str) -> str:
-    """Check a tenant's name."""
+    """Return the name if it can be a tenant's. Raise CannotError if not."""
     if not TENANT.fullmatch(name):
-        raise CannotError(f"{name!r} is no tenant's name: a-z, 0-9 and '-', 2 to 63 characters, the first no '-'.")
+        raise CannotError(f"{name!r} is no tenant's name: 2 to 63 characters of a-z, 0-9 and '-', the first not '-'.")
     return name
 
 
 def now() -> datetime:
-    """Tell the time."""
+    """Return the time in UTC."""
     return datetime.now(UTC)
 
 
 def gpg() -> GpgFactory:
-    """Give this machine's gpg; it is started only where an OpenPGP key comes along."""
+    """Return a factory for this machine's gpg, which is started only for an OpenPGP key."""
     return gpg_factory(os.environ.get("GPG_BINARY") or "gpg")

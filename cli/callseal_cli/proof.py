@@ -1,9 +1,9 @@
-"""Proving a key: the tenant has opened its challenge, and the operator hands in the code that stood in it.
+"""Prove a key: the tenant has opened its challenge, and the operator submits the code that it contains.
 
-The challenge is the sealed object `<tenant>/key-check/<fingerprint>.txt.p7m` (or `.pgp`) in the SFTP bucket, named by
-what encrypts: an OpenPGP subkey as a rule. The code goes beside it as `<fingerprint>.answer`, as if
-the tenant had put it there, and is removed once it was judged. The verdict shows in the register, or in an audit event
-that says why not.
+The challenge is the sealed object `<tenant>/key-check/<fingerprint>.txt.p7m` (or `.pgp`) in the SFTP bucket. Its
+fingerprint is that of the key that encrypts, usually an OpenPGP subkey. The code is written beside it as
+`<fingerprint>.answer`, as the tenant itself would do, and prove_keys removes it after judging it. A proof is recorded
+in the key register, and a refusal is an audit event with the reason.
 """
 
 from __future__ import annotations
@@ -15,33 +15,36 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
+from callseal.core.formats import ENVELOPES
+from callseal.keys.check_folder import FOLDER
+from callseal.keys.register import FINGERPRINT, encrypts_with
 from callseal_cli import register, trail
 from callseal_cli.options import now
-from callseal_cli.register import encrypts_with
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack
 
 WAIT_SECONDS, PAUSE_SECONDS = 60, 1
-# How long the register, or the audit log, may be behind an answer that was looked at.
+# How long the register and the audit log may lag behind an answer that was judged.
 BEHIND_SECONDS = 15
 REFUSED = "KeyProofRefused"
-# Clocks differ: what is new among the refusals is told by comparing, not by its time.
+# Clocks differ: new refusals are found by comparison with the earlier ones, not by their time.
 LOOK_BACK = timedelta(minutes=5)
-_CHALLENGE = re.compile(r"([0-9A-F]{40,64})\.txt\.(?:p7m|pgp)")
-_ANSWER = re.compile(r"([0-9A-F]{40,64})\.answer")
+_SUFFIXES = "|".join(re.escape(envelope.suffix) for envelope in ENVELOPES.values())
+_CHALLENGE = re.compile(rf"({FINGERPRINT.pattern})\.txt(?:{_SUFFIXES})")
+_ANSWER = re.compile(rf"({FINGERPRINT.pattern})\.answer")
 
 
 def pending(stack: Stack, screen: Screen, tenant: str) -> list[str]:
-    """Give the fingerprints of the tenant's keys that have a challenge in its folder and are not proven.
+    """Return the fingerprints of a tenant's keys that have a challenge and are not proven.
 
-    A challenge may be there before the register has heard of its key.
+    The register may not have the key of a challenge yet.
     """
     challenged = set(_in_folder(stack, tenant, _CHALLENGE))
     return sorted(challenged - {encrypts_with(key) for key in register.keys(stack, screen, tenant) if key["proven"]})
 
 
 def answer(stack: Stack, tenant: str, fingerprint: str, code: str) -> bool:
-    """Hand in a code for a key; False where another answer still waits to be looked at."""
+    """Submit a code for a key. Return False if another answer has not been judged yet."""
     try:
         stack.s3.put_object(
             Bucket=stack.output("SftpBucketName"), Key=f"{_folder(tenant)}{fingerprint}.answer",
@@ -55,37 +58,37 @@ def answer(stack: Stack, tenant: str, fingerprint: str, code: str) -> bool:
 
 
 def refusals(stack: Stack, screen: Screen, tenant: str) -> dict[tuple[str, str], str]:
-    """Give the sentences of a tenant's refused answers of the last minutes, by the events' ids and times."""
+    """Return the messages of a tenant's refused answers of the last minutes, by the events' ids and times."""
     found = trail.events(stack, screen, REFUSED, now() - LOOK_BACK, repeats=True)
     return {(event["id"], event["time"]): event["message"] for event in found if event["tenant"] == tenant}
 
 
 def wait(
-    stack: Stack, screen: Screen, tenant: str, asked: Collection[str], told: Collection[tuple[str, str]]
+    stack: Stack, screen: Screen, tenant: str, answered: Collection[str], earlier: Collection[tuple[str, str]]
 ) -> tuple[list[str], str]:
-    """Wait until one of the keys is proven, or the codes for all of them are refused, a minute at most.
+    """Wait until one of the keys is proven or the codes for all of them are refused, for a minute at most.
 
-    Gives the keys that are proven, and why the others are not, as far as that was told; `told` are earlier refusals.
+    Return the proven keys, and the messages of new refusals if none is proven. `earlier` are the refusals before.
     """
 
     def new() -> dict[tuple[str, str], str]:
-        return {name: why for name, why in refusals(stack, screen, tenant).items() if name not in told}
+        return {name: why for name, why in refusals(stack, screen, tenant).items() if name not in earlier}
 
     until = time.monotonic() + WAIT_SECONDS
     while True:
         proven = [encrypts_with(key) for key in register.keys(stack, screen, tenant)
-                  if encrypts_with(key) in asked and key["proven"]]  # fmt: skip
-        if proven or not asked or time.monotonic() > until:
+                  if encrypts_with(key) in answered and key["proven"]]  # fmt: skip
+        if proven or not answered or time.monotonic() > until:
             return proven, "" if proven else " ".join(new().values())
-        if not set(_in_folder(stack, tenant, _ANSWER)) & set(asked):
+        if not set(_in_folder(stack, tenant, _ANSWER)) & set(answered):
             until = min(until, time.monotonic() + BEHIND_SECONDS)
-            if len(refused := new()) >= len(asked):
+            if len(refused := new()) >= len(answered):
                 return [], " ".join(dict.fromkeys(refused.values()))
         time.sleep(PAUSE_SECONDS)
 
 
 def _in_folder(stack: Stack, tenant: str, name: re.Pattern[str]) -> Iterator[str]:
-    """Give the fingerprints of the files of a kind in the tenant's key-check folder."""
+    """Return the fingerprints of the files in the tenant's key-check folder whose names match."""
     prefix = _folder(tenant)
     pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=stack.output("SftpBucketName"), Prefix=prefix)
     names = (item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", []))
@@ -93,4 +96,4 @@ def _in_folder(stack: Stack, tenant: str, name: re.Pattern[str]) -> Iterator[str
 
 
 def _folder(tenant: str) -> str:
-    return f"{tenant}/key-check/"
+    return f"{tenant}/{FOLDER}/"

@@ -1,11 +1,13 @@
-"""Judging keys anew: the function check_keys is invoked for each tenant, and answers what became of its key."""
+"""Have the function check_keys judge tenants' keys again, one synchronous invocation for each tenant."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from callseal_cli.key_request import function_name
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack
 
@@ -14,19 +16,19 @@ TENANTS_AT_ONCE = 8
 
 
 def run(stack: Stack, screen: Screen, tenants: Sequence[str]) -> dict[str, str]:
-    """Return for each tenant whether its key is accepted, rejected, missing, or could not be judged (failed)."""
+    """Return each tenant's verdict: `accepted`, `rejected`, `missing`, or `failed` if the key could not be judged."""
     with screen.progress("Keys judged") as tick, ThreadPoolExecutor(TENANTS_AT_ONCE) as executor:
         verdicts = {}
-        for tenant, verdict in zip(tenants, executor.map(lambda one: _judged(stack, one), tenants), strict=True):
+        for tenant, verdict in zip(tenants, executor.map(partial(_judged, stack), tenants), strict=True):
             verdicts[tenant] = verdict
             tick(1)
         return verdicts
 
 
 def _judged(stack: Stack, tenant: str) -> str:
-    """Invoke check_keys for one tenant; it answers `{"accepted": 1}`, and raises if the key cannot be judged."""
+    """Invoke check_keys for one tenant. Its answer is `{"accepted": 1}`, and it fails if the key cannot be judged."""
     answer = stack.client("lambda").invoke(
-        FunctionName=f"{stack.name}-check-keys", Payload=json.dumps({"tenant": tenant}).encode()
+        FunctionName=function_name(stack), Payload=json.dumps({"tenant": tenant}).encode()
     )
     if "FunctionError" in answer:
         return FAILED

@@ -1,49 +1,34 @@
-"""The key register: every key that a tenant has had, as the functions keep it in a table of DynamoDB."""
+"""The key register: every key that a tenant has had, from the functions' table in DynamoDB."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
+from callseal.aws.items import plain
+from callseal.keys.register import FINGERPRINT, KeyRecord
 from callseal_cli.errors import CannotError
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack
 
-ATTRIBUTES = (
-    "tenant",
-    "fingerprint",
-    "subkey",
-    "kind",
-    "algorithm",
-    "strength",
-    "first_seen",
-    "accepted",
-    "proven",
-    "not_after",
-    "retired",
-    "secret_version_id",
-    "use_count",
-    "last_used",
-)
-# What else is in the table (challenges, the daily check's memory) is the functions' own business.
-FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+TABLE = "key-register"
+# Shown as `fingerprint` and `subkey`, or not at all.
+_NOT_SHOWN = {"fingerprint", "primary", "last_accepted", "revoked"}
+ATTRIBUTES = ("tenant", "fingerprint", "subkey", *(f.name for f in fields(KeyRecord) if f.name not in _NOT_SHOWN))
 
 
-def table_name(stack: Stack) -> str:
-    """Name a stack's register."""
-    return f"{stack.name}-key-register"
+class NoRegisterError(CannotError):
+    """The stack was deployed from a version without this register."""
 
 
 def keys(stack: Stack, screen: Screen, tenant: str | None = None) -> list[dict[str, Any]]:
-    """Return a tenant's keys, or all tenants', in the order of tenants and first sight; raises CannotError.
+    """Return the keys of one tenant or of all, sorted by tenant and first appearance. Raise NoRegisterError.
 
-    An OpenPGP key is there once for each subkey that was sealed to.
+    An OpenPGP key is listed once for each subkey that files were sealed to. The table's other items are skipped.
     """
     with screen.progress("Keys read") as tick:
         found = []
@@ -53,13 +38,8 @@ def keys(stack: Stack, screen: Screen, tenant: str | None = None) -> list[dict[s
     return sorted(found, key=lambda key: (key["tenant"], str(key["first_seen"]), key["fingerprint"]))
 
 
-def encrypts_with(key: dict[str, Any]) -> str:
-    """Return the fingerprint of what a key encrypts with, by which it is proven."""
-    return str(key["subkey"] or key["fingerprint"])
-
-
 def moment(value: object) -> datetime | None:
-    """Read a moment as the register writes it, None where there is none."""
+    """Return a time of the register as a datetime, or None if the key has none."""
     if not isinstance(value, str):
         return None
     read = datetime.fromisoformat(value)
@@ -67,34 +47,25 @@ def moment(value: object) -> datetime | None:
 
 
 def _pages(stack: Stack, tenant: str | None) -> Iterator[Any]:
-    name, table = table_name(stack), stack.dynamodb
+    table = stack.table(TABLE)
     try:
         if tenant is None:
-            yield from table.get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
+            yield from stack.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         else:
-            yield from table.get_paginator("query").paginate(
-                TableName=name, ConsistentRead=True, KeyConditionExpression="tenant = :tenant",
+            yield from stack.dynamodb.get_paginator("query").paginate(
+                TableName=table, ConsistentRead=True, KeyConditionExpression="tenant = :tenant",
                 ExpressionAttributeValues={":tenant": {"S": tenant}},
             )  # fmt: skip
     except ClientError as exc:
         if exc.response.get("Error", {}).get("Code") != "ResourceNotFoundException":
             raise
         raise NoRegisterError(
-            f"The stack {stack.name} has no key register yet (no table {name}). Deploy it anew."
+            f"The stack {stack.name} has no key register yet (no table {table}). Deploy it again."
         ) from exc
 
 
-class NoRegisterError(CannotError):
-    """The stack is of before the register."""
-
-
 def _key(item: dict[str, Any]) -> dict[str, Any]:
-    read = TypeDeserializer().deserialize
-    values = {name: read(value) for name, value in item.items()}
+    values = plain(item)
     if primary := values.get("primary"):
         values |= {"fingerprint": primary, "subkey": values["fingerprint"]}
-    return {name: _plain(values.get(name)) for name in ATTRIBUTES}
-
-
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, Decimal) else value
+    return {name: values.get(name) for name in ATTRIBUTES}

@@ -1,6 +1,6 @@
-"""What the command shows: tables for people on a terminal, plain lines in a pipe, one JSON document with `--json`.
+"""Print the command's answer: tables on a terminal, plain lines in a pipe, one JSON document with `--json`.
 
-Standard output has the answer and nothing else; progress and errors go to standard error.
+Standard output has only the answer. Progress and errors go to standard error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of a kind; `empty` is said where there are none."""
+    """Rows under columns. `empty` is printed if there are none."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -34,7 +34,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is to be told of one thing, by name."""
+    """Values by name, one a line."""
 
     facts: Mapping[str, object]
 
@@ -43,30 +43,30 @@ Part = Table | Facts | str
 
 
 class Screen:
-    """Shows an answer in the form that was asked for."""
+    """Prints answers as text or as JSON."""
 
     def __init__(self, as_json: bool, *, quiet: bool = False) -> None:
-        """Take whether JSON was asked for; `quiet` shows no progress, for what runs inside other long work."""
+        """Take whether to print JSON. `quiet` shows no progress, for look-ups inside other long work."""
         self._as_json, self._quiet = as_json, quiet
         self._out = _Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def show(self, document: Mapping[str, Any], *parts: Part) -> None:
-        """Show the answer: `document` as JSON, or the parts, which say the same to a person."""
+        """Print `document` as JSON, or else the parts, which have the same content for a person."""
         try:
             if self._as_json:
-                # ASCII alone: whatever a key's name has in it, no terminal takes it for a command.
+                # ASCII only: a key's name may contain control characters, which a terminal would execute.
                 print(json.dumps(document, indent=2, default=_plain_value))
             else:
                 for part in parts:
                     self._show(part)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever reads has seen enough (`| head`); the exit code is the same. Python writes once more at its end.
+            # The reader has closed the pipe (`| head`). The exit code stays, and Python's last flush goes to /dev/null.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     @contextmanager
     def progress(self, doing: str) -> Iterator[Callable[[int], None]]:
-        """Show on a terminal how far long work has come; gives what is called with each number of things done."""
+        """Show the progress of long work on a terminal. Yield a function to call with each number of items done."""
         console = Console(file=sys.stderr, highlight=False)
         columns = (SpinnerColumn(), TextColumn("{task.description}: {task.completed}"))
         disable = self._quiet or not console.is_terminal
@@ -76,7 +76,7 @@ class Screen:
 
     @contextmanager
     def steps(self, total: int) -> Iterator[Callable[[str], None]]:
-        """Show on a terminal which step of long work is under way; gives what is called with each step's name."""
+        """Show the current step of long work on a terminal. Yield a function to call with each step's name."""
         console = Console(file=sys.stderr, highlight=False)
         columns = (SpinnerColumn(), TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -101,26 +101,26 @@ class Screen:
         shown = RichTable(*table.columns, box=None, header_style="bold", pad_edge=False)
         for row in rows:
             shown.add_row(*map(Text, row))
-        # As wide as it is: a fingerprint or a key that is cut up cannot be copied.
+        # As wide as its content: a fingerprint or a key that is wrapped cannot be copied.
         width = sum(max(map(cell_len, column)) + 2 for column in zip(table.columns, *rows, strict=True))
         _Console(file=sys.stdout, highlight=False, width=width).print(shown)
 
 
 class _Console(Console):
-    """A console that does not end the program, with exit code 1, where nobody reads any more."""
+    """A console that raises BrokenPipeError, where rich's own ends the program with exit code 1."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
-def complain(sentence: str, as_json: bool) -> None:
-    """Say on standard error what went wrong."""
+def print_error(sentence: str, as_json: bool) -> None:
+    """Print an error on standard error, as `{"error": ...}` if JSON is wanted."""
     text = json.dumps({"error": sentence}) if as_json else f"callseal: {printable(sentence)}"
     print(text, file=sys.stderr)
 
 
 def cell(value: object) -> str:
-    """Write a value for a person."""
+    """Return a value as text for a person, or "-" for None or an empty text."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -130,12 +130,12 @@ def cell(value: object) -> str:
     if isinstance(value, timedelta):
         return _age(value)
     if isinstance(value, list | tuple):
-        return ", ".join(cell(one) for one in value) or "-"
+        return ", ".join(cell(item) for item in value) or "-"
     return printable(str(value))
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """Write rows as CSV, with a line of column names."""
+    """Return rows as CSV with a header line."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -144,8 +144,8 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> st
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would not print but obey: the platform names its files as it likes."""
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+    """Return a text with its control characters escaped: landing keys may have any, and a terminal executes them."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def _age(age: timedelta) -> str:
@@ -155,9 +155,9 @@ def _age(age: timedelta) -> str:
 
 
 def _plain_value(value: object) -> object:
-    """Write what JSON has no form for: moments as in audit events, ages in seconds."""
+    """Return a JSON value for a datetime (as in audit events) or a timedelta (whole seconds). Raise TypeError."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, timedelta):
         return int(value.total_seconds())
-    raise TypeError(f"no JSON form for {type(value).__name__}")
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,8 +1,9 @@
-"""A tenant's settings on a command line: `member=value`, whatever members the functions know."""
+"""A tenant's settings on a command line: `member=value` for each setting of the functions."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -12,25 +13,30 @@ from callseal.tenants.settings import TenantSettings, parse_settings
 from callseal_cli.errors import CannotError
 
 DEFAULTS = TenantSettings()
+# The last sentence of the functions' error, which sends the reader to the parameter.
+_LOOK_IN_PARAMETER = re.compile(r"\s*[A-Z][^.]*\.\.\./settings\.\Z")
 
 
 def checked(members: Mapping[str, Any]) -> TenantSettings:
-    """Check members as the functions do; raises CannotError."""
+    """Return the settings as the functions parse them. Raise CannotError if they refuse them."""
     try:
         return parse_settings(json.dumps(members))
     except HeldError as held:
-        raise CannotError(str(held).replace("Put them right in the parameter .../settings.", "").rstrip()) from held
+        raise CannotError(_LOOK_IN_PARAMETER.sub("", str(held))) from held
 
 
 def changed(before: Mapping[str, Any], assignments: Iterable[str], unset: Iterable[str] = ()) -> dict[str, Any]:
-    """Apply `member=value`s to members; `member=` and `unset` go back to the default. Raises CannotError."""
+    """Return the members after `member=value` assignments. `member=` and `unset` restore the default.
+
+    Raise CannotError for a text that is not an assignment, or for an unknown member.
+    """
     after = dict(before)
     for assignment in (*assignments, *(f"{name}=" for name in unset)):
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise CannotError(f"{assignment!r} is no member=value.")
+            raise CannotError(f"{assignment!r} is not member=value.")
         if name not in _names():
-            raise CannotError(f"There is no setting {name!r}. There are: {', '.join(_names())}.")
+            raise CannotError(f"There is no setting {name!r}. The settings are {', '.join(_names())}.")
         after.pop(name, None)
         if value:
             after[name] = _value(name, value)
@@ -38,18 +44,18 @@ def changed(before: Mapping[str, Any], assignments: Iterable[str], unset: Iterab
 
 
 def members_of(text: str) -> dict[str, Any]:
-    """Read the members that stand in a parameter, good or not; raises CannotError where it is no JSON object."""
+    """Return the members of a parameter's text, valid or not. Raise CannotError if it is not a JSON object."""
     try:
         members = json.loads(text)
     except ValueError as exc:
-        raise CannotError(f"What stands in the parameter is no JSON ({exc}). Put it right there, e.g. {{}}.") from exc
+        raise CannotError(f"The parameter's value is not JSON ({exc}). Correct it there, e.g. {{}}.") from exc
     if not isinstance(members, dict):
-        raise CannotError("What stands in the parameter is no JSON object. Put it right there, e.g. {}.")
+        raise CannotError("The parameter's value is not a JSON object. Correct it there, e.g. {}.")
     return members
 
 
 def effective(settings: TenantSettings) -> dict[str, Any]:
-    """Give all members with their values, the defaults too."""
+    """Return all members with their values, including defaults."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(settings).items()}
 
 
@@ -58,7 +64,7 @@ def _names() -> list[str]:
 
 
 def _value(name: str, value: str) -> Any:
-    """Read a value as JSON, or as the plain words that people write: mp3,wav for a list, a text without its quotes."""
+    """Return a value, from JSON or from plain words: `mp3,wav` for a list, a text without quotes."""
     try:
         read = json.loads(value)
     except ValueError:

@@ -1,6 +1,6 @@
-"""The stack that a command works on: its name, its outputs, and clients for the AWS that it is in.
+"""The stack that a command works on: its name, its outputs, and AWS clients.
 
-The local cloud is found like any other: AWS_ENDPOINT_URL points to it, and CloudFormation there knows its stack.
+A local cloud is found like any other stack: AWS_ENDPOINT_URL points to it, and its CloudFormation describes the stack.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from boto3.session import Session
 from botocore.exceptions import ClientError
 
 from callseal.aws.calls import client
+from callseal.tenants.names import tenants_prefix
 from callseal_cli.errors import SIGN_IN, CannotError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ OUTPUTS_FILE = Path(".local") / "outputs.json"
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack; `outputs` by their names in the template. `is_local`: it is the local cloud's."""
+    """A stack with its outputs by their names in the template. `is_local` means that a local cloud runs it."""
 
     name: str
     region: str
@@ -71,21 +72,30 @@ class Stack:
         made: DynamoDBClient = self.client("dynamodb")
         return made
 
+    @property
+    def tenants_prefix(self) -> str:
+        """The prefix of the names of tenants' secrets and parameters."""
+        return tenants_prefix(self.name)
+
+    def table(self, name: str) -> str:
+        """Return the full name of one of the stack's DynamoDB tables."""
+        return f"{self.name}-{name}"
+
     def client(self, service: str) -> Any:
-        """Give the client of a service, made at its first use."""
+        """Return the client of a service, created at the first call."""
         if service not in self._clients:
             self._clients[service] = client(self._session, service)
         return self._clients[service]
 
     def output(self, name: str) -> str:
-        """Give an output; raises CannotError where the stack has none of that name."""
+        """Return an output. Raise CannotError if the stack has none of that name."""
         if name not in self.outputs:
-            raise CannotError(f"The stack {self.name} has no output {name}: it is not Callseal's, or an older version.")
+            raise CannotError(f"The stack {self.name} has no output {name}: it is not Callseal's, or is older.")
         return self.outputs[name]
 
 
 def find_stack(name: str | None) -> Stack:
-    """Find a stack by its name, or the usual one; raises CannotError."""
+    """Return the stack of a name, or the local cloud's or `callseal` for None. Raise CannotError if there is none."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL") or ""
     local = _local_outputs(endpoint)
     is_local = _is_this_machine(endpoint)
@@ -97,7 +107,7 @@ def find_stack(name: str | None) -> Stack:
 
 
 def _local_outputs(endpoint: str) -> Mapping[str, str]:
-    """Read what the local cloud at an endpoint wrote of itself: in the current directory, or in our own checkout."""
+    """Return the outputs file of the local cloud at an endpoint, from the current directory or this checkout."""
     for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
         try:
             outputs = json.loads((folder / OUTPUTS_FILE).read_text())
@@ -109,11 +119,11 @@ def _local_outputs(endpoint: str) -> Mapping[str, str]:
 
 
 def _session(is_local: bool, region: str | None) -> Session:
-    """Make a session; raises CannotError without credentials or region."""
-    # An emulator takes any credentials; asking this machine's metadata service for some would take seconds.
+    """Return a session. Raise CannotError without credentials or region."""
+    # An emulator accepts any credentials, and a request to the instance metadata service would take seconds.
     wants_any = is_local and not {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} & set(os.environ)
     any_will_do = "local" if wants_any else None
-    # boto3 itself knows AWS_DEFAULT_REGION and the profile's.
+    # boto3 itself reads AWS_DEFAULT_REGION and the profile's region.
     region = os.environ.get("AWS_REGION") or Session().region_name or region
     session = Session(any_will_do, any_will_do, region_name=region)
     if not session.region_name:
@@ -134,7 +144,7 @@ def _outputs(session: Session, name: str) -> dict[str, str]:
         if exc.response.get("Error", {}).get("Code") != "ValidationError":
             raise
         raise CannotError(
-            f"There is no stack {name!r} in {session.region_name}. Name it with --stack or CALLSEAL_STACK, and look at "
-            "AWS_REGION and AWS_PROFILE; for the local cloud set AWS_ENDPOINT_URL to what `make local` shows."
+            f"There is no stack {name!r} in {session.region_name}. Name it with --stack or CALLSEAL_STACK, and check "
+            "AWS_REGION and AWS_PROFILE. For the local cloud, set AWS_ENDPOINT_URL to what `make local` shows."
         ) from exc
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -1,15 +1,14 @@
-"""Where a tenant's settings and key stand: a parameter of SSM and a secret, by the names of the public interface."""
+"""A tenant's settings in Parameter Store, and its keys in Secrets Manager."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from callseal.core.landing import TENANT
+from callseal.tenants import names
 from callseal_cli.errors import CannotError
 from callseal_cli.stack import Stack
 
@@ -18,39 +17,40 @@ MAX_SECRET_BYTES = 65_536
 
 
 def settings_name(stack: Stack, tenant: str) -> str:
-    """Name the parameter of a tenant's settings."""
-    return f"/{stack.name}/tenants/{tenant}/settings"
+    """Return the name of the parameter with a tenant's settings."""
+    return names.settings_parameter(stack.tenants_prefix, tenant)
 
 
 def secret_name(stack: Stack, tenant: str) -> str:
-    """Name the secret of a tenant's key."""
-    return f"{stack.name}/tenants/{tenant}/public-key"
+    """Return the name of the secret with a tenant's key."""
+    return names.key_secret(stack.tenants_prefix, tenant)
 
 
 def sftp_keys_name(stack: Stack, tenant: str) -> str:
-    """Name the secret of a tenant's SFTP keys."""
-    return f"{stack.name}/tenants/{tenant}/sftp-keys"
+    """Return the name of the secret with a tenant's SFTP keys."""
+    return names.sftp_keys_secret(stack.tenants_prefix, tenant)
 
 
 def tenants_with_settings(stack: Stack) -> dict[str, str]:
-    """Give the text of every tenant's settings."""
-    pages = stack.ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{stack.name}/tenants", Recursive=True)
-    name = re.compile(re.escape(settings_name(stack, "TENANT")).replace("TENANT", f"({TENANT.pattern})"))
-    found = ((name.fullmatch(one["Name"]), one["Value"]) for page in pages for one in page["Parameters"])
-    return {match[1]: value for match, value in found if match}
+    """Return the text of every tenant's settings by tenant."""
+    prefix = stack.tenants_prefix
+    pages = stack.ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{prefix}", Recursive=True)
+    parameters = (parameter for page in pages for parameter in page["Parameters"])
+    found = ((names.tenant_of_parameter(each["Name"], prefix), each["Value"]) for each in parameters)
+    return {tenant: value for tenant, value in found if tenant}
 
 
 def tenants_with_key(stack: Stack) -> set[str]:
-    """Name the tenants that have a secret."""
-    filters: Any = [{"Key": "name", "Values": [f"{stack.name}/tenants/"]}]
+    """Return the tenants that have a secret for their key."""
+    prefix = stack.tenants_prefix
+    filters: Any = [{"Key": "name", "Values": [f"{prefix}/"]}]
     pages = stack.secrets.get_paginator("list_secrets").paginate(Filters=filters)
-    name = re.compile(re.escape(secret_name(stack, "TENANT")).replace("TENANT", f"({TENANT.pattern})"))
-    found = (name.fullmatch(secret["Name"]) for page in pages for secret in page["SecretList"])
-    return {match[1] for match in found if match}
+    found = (names.tenant_of_secret(secret["Name"], prefix) for page in pages for secret in page["SecretList"])
+    return {tenant for tenant in found if tenant}
 
 
 def read_settings(stack: Stack, tenant: str) -> str | None:
-    """Read the text of a tenant's settings, None where there are none."""
+    """Return the text of a tenant's settings, or None if it has none."""
     try:
         return stack.ssm.get_parameter(Name=settings_name(stack, tenant))["Parameter"]["Value"]
     except ClientError as exc:
@@ -59,32 +59,32 @@ def read_settings(stack: Stack, tenant: str) -> str | None:
 
 
 def write_settings(stack: Stack, tenant: str, members: Mapping[str, Any], *, overwrite: bool) -> None:
-    """Write a tenant's settings."""
+    """Write a tenant's settings as JSON. Without `overwrite`, AWS refuses if there are any."""
     stack.ssm.put_parameter(
         Name=settings_name(stack, tenant), Value=json.dumps(members), Type="String", Overwrite=overwrite
     )
 
 
 def read_secret(stack: Stack, tenant: str) -> tuple[str | None, str] | None:
-    """Read a tenant's key and its version id; no text where the secret is binary, None where there is no secret."""
+    """Return a tenant's key (None if the secret is binary) and its version id, or None if there is no secret."""
     try:
         secret = stack.secrets.get_secret_value(SecretId=secret_name(stack, tenant), VersionStage="AWSCURRENT")
     except ClientError as exc:
-        # The second is a secret that is marked for deletion.
+        # InvalidRequestException is the answer for a secret that is marked for deletion.
         _unless(exc, "ResourceNotFoundException", "InvalidRequestException")
         return None
     return secret.get("SecretString"), secret["VersionId"]
 
 
 def write_secret(stack: Stack, tenant: str, text: str) -> tuple[str, bool]:
-    """Write a tenant's key; gives the new version's id, and whether the secret is new too."""
+    """Store a tenant's key. Return the new version's id, and whether the secret itself is new."""
     if len(text.encode()) > MAX_SECRET_BYTES:
-        raise CannotError(f"A secret takes {MAX_SECRET_BYTES:,} bytes. Leave out of the file what is no key.")
+        raise CannotError(f"A secret holds {MAX_SECRET_BYTES:,} bytes. Remove everything but the key from the file.")
     return _write_secret(stack, secret_name(stack, tenant), text)
 
 
 def write_sftp_keys(stack: Stack, tenant: str, text: str) -> None:
-    """Write a tenant's SFTP keys."""
+    """Store the text of a tenant's SFTP keys."""
     _write_secret(stack, sftp_keys_name(stack, tenant), text)
 
 
@@ -97,6 +97,6 @@ def _write_secret(stack: Stack, name: str, text: str) -> tuple[str, bool]:
 
 
 def _unless(exc: ClientError, *codes: str) -> None:
-    """Raise the error, unless it says by one of the codes that what was asked for is not there."""
+    """Raise the error unless it has one of AWS's codes."""
     if exc.response.get("Error", {}).get("Code") not in codes:
         raise exc

@@ -1,4 +1,4 @@
-"""`callseal tenants`: take tenants on, look at them, change their settings."""
+"""`callseal tenants`: add and show tenants, and change their settings."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, 
 from callseal_cli.screen import Facts, Screen, Table
 from callseal_cli.stack import Stack, find_stack
 
-# What a tenant's settings are when it is added, unless the operator says otherwise.
+# The settings of a new tenant, unless --set changes them.
 NEW_TENANT = {"require_key_proof": True}
-app = typer.Typer(help="The tenants: take on, look at, change.", no_args_is_help=True)
+app = typer.Typer(help="The tenants: add, list, show, change.", no_args_is_help=True)
 
 
 @app.command("add")
@@ -36,7 +36,7 @@ def add(
 ) -> int:
     """Add a tenant: its settings, and its key if one is given. Exit code 1 if the key is not usable.
 
-    Its key must be proven unless --set require_key_proof=false says otherwise.
+    The key must be proven before it is used, unless --set require_key_proof=false is given.
     """
     tenant_name(tenant)
     written = settings.changed(NEW_TENANT, members or [])
@@ -54,8 +54,8 @@ def add(
     version = store.write_secret(found, tenant, text)[0] if text is not None else None
     store.write_settings(found, tenant, written, overwrite=False)
     document = {"tenant": tenant, "added": True, "settings": settings.effective(wanted), "version_id": version}
-    said = "" if text is not None else " It has no key yet: callseal keys put."
-    parts = [f"{tenant} is taken on.{said}", request_check(found, tenant) if text is not None else ""]
+    hint = "" if text is not None else " It has no key yet: callseal keys put."
+    parts = [f"{tenant} was added.{hint}", request_check(found, tenant) if text is not None else ""]
     screen.show(document | {"key": verdict.document if verdict else None}, *filter(None, parts))
     return Exit.DONE
 
@@ -76,20 +76,20 @@ def list_tenants(stack: StackName = None, as_json: AsJson = False) -> int:
 
 @app.command("show")
 def show(tenant: TenantName, stack: StackName = None, as_json: AsJson = False) -> int:
-    """Show a tenant: its settings, its key and what that is good for, and how many of its files are held."""
+    """Show a tenant: its settings, its key with the verdict, and how many of its files are held."""
     screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
     text, secret = store.read_settings(found, tenant), store.read_secret(found, tenant)
     if text is None and secret is None:
-        raise CannotError(f"There is no tenant {tenant} in the stack {found.name}. callseal tenants add takes one on.")
+        raise CannotError(f"There is no tenant {tenant} in the stack {found.name}. Add it with callseal tenants add.")
     shown = _settings_shown(text)
     verdict, version = _judged(secret), secret[1] if secret else None
-    files = [one for one in landing.look(found, screen, f"{tenant}/") if one.reason]
+    files = [file for file in landing.files(found, screen, f"{tenant}/") if file.reason]
     by_reason = landing.reasons(files)
     document = {"tenant": tenant, **shown, "key": verdict.document | {"version_id": version},
                 "held": {"count": len(files), "by_reason": by_reason}}  # fmt: skip
-    told: dict[str, Any] = {"tenant": tenant, **(shown["settings"] or {"settings": shown["settings_problem"]})}
+    facts: dict[str, Any] = {"tenant": tenant, **(shown["settings"] or {"settings": shown["settings_problem"]})}
     files_held = [f"{count} {reason}" for reason, count in by_reason.items()]
-    screen.show(document, Facts(told | {"held files": files_held or "none"}), *verdict.parts)
+    screen.show(document, Facts(facts | {"held files": files_held or "none"}), *verdict.parts)
     return Exit.DONE
 
 
@@ -97,21 +97,21 @@ def show(tenant: TenantName, stack: StackName = None, as_json: AsJson = False) -
 def set_members(
     tenant: TenantName,
     members: Annotated[
-        list[str] | None, typer.Argument(metavar="[MEMBER=VALUE]...", help="MEMBER= makes it the default again.")
+        list[str] | None, typer.Argument(metavar="[MEMBER=VALUE]...", help="MEMBER= restores the default.")
     ] = None,
     unset: Annotated[
-        list[str] | None, typer.Option("--unset", metavar="MEMBER", help="Make it the default again; may be repeated.")
+        list[str] | None, typer.Option("--unset", metavar="MEMBER", help="Restore the default; may be repeated.")
     ] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Change a tenant's settings; shows them before and after."""
+    """Change a tenant's settings, and show them before and after."""
     if not members and not unset:
         raise CannotError("Say what to change: MEMBER=VALUE, or --unset MEMBER.")
     screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
     text = store.read_settings(found, tenant)
     if text is None:
-        raise CannotError(f"The tenant {tenant} has no settings in {found.name}. callseal tenants add writes some.")
+        raise CannotError(f"The tenant {tenant} has no settings in {found.name}. Write them with callseal tenants add.")
     before = settings.members_of(text)
     after = settings.changed(before, members or [], unset or [])
     values = settings.effective(settings.checked(after))
@@ -119,9 +119,9 @@ def set_members(
         store.write_settings(found, tenant, after, overwrite=True)
     was = _settings_shown(text)["settings"] or before
     rows = [(name, was.get(name), value) for name, value in values.items()]
-    said = "It counts within 60 seconds." if after != before else "Nothing to change."
+    effect = "It takes effect within 60 seconds." if after != before else "Nothing to change."
     document = {"tenant": tenant, "changed": after != before, "before": was, "after": values}
-    screen.show(document, Table(("member", "before", "after"), rows), said)
+    screen.show(document, Table(("member", "before", "after"), rows), effect)
     return Exit.DONE
 
 
@@ -141,7 +141,7 @@ def _state(text: str | None) -> str:
 
 def _settings_shown(text: str | None) -> dict[str, Any]:
     if text is None:
-        return {"settings": None, "settings_problem": "There are none: files are held SettingsMissing."}
+        return {"settings": None, "settings_problem": f"There are none: files are held {Reason.SETTINGS_MISSING}."}
     try:
         return {"settings": settings.effective(parse_settings(text)), "settings_problem": None}
     except HeldError as held:
@@ -152,5 +152,5 @@ def _judged(secret: tuple[str | None, str] | None) -> Verdict:
     if secret is None:
         return Verdict(Reason.KEY_MISSING, "There is no key. Put one with callseal keys put.", [])
     if secret[0] is None:
-        return Verdict(Reason.KEY_UNREADABLE, "The secret holds binary data. Put the key's text form there.", [])
+        return Verdict(Reason.KEY_UNREADABLE, "The secret holds binary data. Store the key as text.", [])
     return keycheck.check(secret[0], now(), gpg())

@@ -1,5 +1,5 @@
-"""`make demo`: the main job from nothing, on the local cloud, told so that a newcomer understands the product.
+"""`make demo`: the main job on the local cloud, from an empty stack, explained for newcomers.
 
-`__main__` is the story, `operator` what the platform's people do and see, `tenants` the four tenants with their keys
-and their own tools, `screen` what it looks like.
+`__main__` has the chapters, `operator` what the platform and its operator do, `tenants` the four tenants with their
+keys and tools, and `screen` the output.
 """

@@ -1,4 +1,4 @@
-"""The story that `make demo` tells; exit code 0 says that everything came out right, 1 that anything did not."""
+"""The chapters of `make demo`. Exit code 0 if every check succeeded, otherwise 1."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 
+from callseal.core.errors import Reason
+from callseal.core.formats import ENVELOPES, MEDIA_TYPES
 from localcloud.cloud import PROJECT, LocalCloud
 from localcloud.demo.fetching import Fetched, FetchingError, fetch, make_key
 from localcloud.demo.found import Found, audit_row
@@ -21,13 +23,13 @@ from localcloud.demo.tenants import OpeningError, OpenPgpTenant, Tenant, X509Ten
 from localcloud.errors import LocalCloudError
 
 SAMPLES = PROJECT / "tests" / "samples"
-FILES = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".wav", ".mp3", ".xml"))
+FILES = sorted(path for path in SAMPLES.iterdir() if path.suffix.removeprefix(".") in MEDIA_TYPES)
 PATIENCE_SECONDS = 60
 BOTH: dict[str, object] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
 
 
 class Demo:
-    """The demo: one cloud, its tenants, and what was found out so far."""
+    """The demo: one cloud, its tenants, and the checks so far, each with how many results are right."""
 
     def __init__(self, cloud: LocalCloud, screen: Screen, folder: Path) -> None:
         self.cloud, self.screen, self.operator = cloud, screen, Operator(cloud)
@@ -35,42 +37,42 @@ class Demo:
         self.nordlys = X509Tenant("nordlys", folder, BOTH, "everything sealed, to SFTP and archive")
         self.fjordbank = OpenPgpTenant("fjordbank", folder, only_sftp, "'Only encrypt recordings to FTP'")
         self.kystradio = Tenant("kystradio", folder, plain, "no encryption at all")
-        self.brattvik = X509Tenant("brattvik", folder, {}, "its certificate ran out yesterday")
+        self.brattvik = X509Tenant("brattvik", folder, {}, "its certificate expired yesterday")
         self.good = (self.nordlys, self.fjordbank, self.kystradio)
         self.tenants = (*self.good, self.brattvik)
         self.fetched: dict[str, Fetched] = {}
         self.checks: list[tuple[str, int, int]] = []
 
-    def tell(self) -> bool:
-        """Tell the whole story; gives whether everything came out right."""
-        self.take_on_tenants()
+    def run(self) -> bool:
+        """Run all chapters. Return whether every check succeeded."""
+        self.add_tenants()
         self.land()
         self.show_arrivals()
         self.fetch_by_sftp()
         self.open_deliveries()
-        self.mend_broken_key()
+        self.replace_expired_key()
         self.show_audit()
         return self.sum_up()
 
-    def take_on_tenants(self) -> None:
-        """Take on four tenants, as an operator does."""
+    def add_tenants(self) -> None:
+        """Add four tenants, as an operator does."""
         self.screen.chapter(
-            "Four tenants are taken on",
-            "Each sends its PUBLIC key; an operator pastes it into Secrets Manager, and the settings into Parameter "
+            "Four tenants are added",
+            "Each sends its PUBLIC key. An operator pastes it into Secrets Manager, and the settings into Parameter "
             "Store. The private halves never leave the tenants.",
         )
-        with self.screen.waiting("The tenants make their keys"):
+        with self.screen.waiting("The tenants generate their keys"):
             for tenant in self.good:
-                self.operator.take_on(tenant, tenant.public_key())
-            self.operator.take_on(self.brattvik, self.brattvik.certificate(valid_for=timedelta(days=-1)))
+                self.operator.add(tenant, tenant.public_key())
+            self.operator.add(self.brattvik, self.brattvik.certificate(valid_for=timedelta(days=-1)))
         rows = [(tenant.name, tenant.key_kind, tenant.about, tenant.settings_text) for tenant in self.tenants]
         self.screen.table(("tenant", "key", "what it wants", "settings"), rows)
 
     def land(self) -> None:
-        """Drop the recordings and their XML."""
+        """Upload the recordings and their XML to landing."""
         self.screen.chapter(
-            "Calls end, and the platform drops recordings and metadata into the landing bucket",
-            "From here on nobody does anything: the bucket announces each file, and a function takes it on.",
+            "Calls end, and the platform uploads recordings and metadata to the landing bucket",
+            "Everything after this is automatic: the bucket announces each file, and a function processes it.",
         )
         for tenant in self.tenants:
             for path in FILES:
@@ -80,7 +82,7 @@ class Demo:
             self.cloud.wait_until_idle(PATIENCE_SECONDS)
 
     def show_arrivals(self) -> None:
-        """Show what stands where."""
+        """Show where each file arrived."""
         self.screen.chapter("What arrived where")
         rows = []
         for tenant in self.tenants:
@@ -88,51 +90,51 @@ class Demo:
             self._check(f"{tenant.name}: every file is where its settings say, and nowhere else",
                         (row[1:] == self._wanted(tenant) for row in found))  # fmt: skip
             rows += found
-        self.screen.table(("landed file", "SFTP (the tenant fetches)", "archive", "landing (still owed)"), rows)
+        self.screen.table(("landed file", "SFTP (the tenant fetches)", "archive", "landing (not delivered)"), rows)
 
     def fetch_by_sftp(self) -> None:
-        """Let the tenants fetch, each with an SSH key of its own."""
+        """Let each tenant fetch its files with its own SSH key."""
         self.screen.chapter(
             "The tenants fetch by SFTP",
             "Each sent the public half of an SSH key. The identity function answers the local server as it answers "
             "Transfer Family in AWS, and its session policy holds each tenant to its own folder.",
         )
         for tenant in self.tenants:
-            self.operator.let_in(tenant, make_key(tenant.folder))
+            self.operator.add_ssh_key(tenant, make_key(tenant.folder))
         commands = [self._fetch(tenant).command for tenant in self.good]
         self.screen.say(f"$ {commands[0]}")
-        self.screen.table(("tenant", "fetched"), [(one.name, len(self.fetched[one.name].files)) for one in self.good])
+        self.screen.table(("tenant", "fetched"), [(t.name, len(self.fetched[t.name].files)) for t in self.good])
         self._check("a tenant's key opens no other tenant's folder",
                     [not fetch(self.cloud, self.fjordbank.name, self.nordlys.folder).files])  # fmt: skip
 
     def open_deliveries(self) -> None:
-        """Open everything with the tenants' own tools and compare it with what was recorded."""
+        """Open every file with its tenant's own tools, and compare it with the recording."""
         self.screen.chapter(
-            "The tenants open what they got, with their own tools",
-            "Stock openssl and gpg, under the tenants' private keys; the bytes are compared with what was recorded.",
+            "The tenants open their files with their own tools",
+            "Stock openssl and gpg, with the tenants' private keys. The bytes are compared with the recordings.",
         )
         self._open_all(self.good, ("Sftp", "Archive"))
 
-    def mend_broken_key(self) -> None:
-        """Show what is held, mend it as an operator does, and see it delivered."""
+    def replace_expired_key(self) -> None:
+        """Show the held files, replace the key as an operator does, and wait for the delivery."""
         name = self.brattvik.name
-        self.screen.chapter(f"And {name}, whose certificate has run out? Held: not lost, not sent in the clear")
+        self.screen.chapter(f"And {name}, whose certificate has expired? Held: not lost, not sent in the clear")
         held = self.operator.held(self.brattvik)
-        self.screen.say(f"Why: {held[0]['message']}" if held else "No audit event says why.")
-        expired = {detail["source"]["key"] for detail in held if detail["reason"] == "KeyExpired"}
+        self.screen.say(f"Why: {held[0]['message']}" if held else "No audit event has the reason.")
+        expired = {detail["source"]["key"] for detail in held if detail["reason"] == Reason.KEY_EXPIRED}
         self._check(f"{name}: held, with the true reason in the audit trail",
                     (f"{name}/{path.name}" in expired for path in FILES))  # fmt: skip
-        self.screen.say("The operator pastes the successor that the tenant sends. That is all there is to do.")
+        self.screen.say("The operator pastes the new key that the tenant sends. Nothing else is needed.")
         started = monotonic()
-        self.operator.paste(self.brattvik, self.brattvik.public_key())
-        with self.screen.waiting("Callseal notices the new key and takes the held files up again"):
+        self.operator.replace_key(self.brattvik, self.brattvik.public_key())
+        with self.screen.waiting("Callseal notices the new key and requeues the held files"):
             self._wait_for_empty_landing(name)
-        self.screen.say(f"Delivered {monotonic() - started:.1f} s after the key was put right.")
+        self.screen.say(f"Delivered {monotonic() - started:.1f} s after the key was replaced.")
         self._fetch(self.brattvik)
         self._open_all((self.brattvik,), ("Sftp",))
 
     def show_audit(self) -> None:
-        """Show the audit trail."""
+        """Show the audit trail, and that its locked copy is complete and cannot be deleted."""
         self.screen.chapter("The audit trail", f"From the log group {self.cloud.outputs['AuditLogGroupName']}.")
         events = self.operator.audit()
         columns = ("time", "event", "landed file", "outputs", "sealed to (fingerprint)", "reason")
@@ -144,9 +146,9 @@ class Demo:
             self._check(what, results)
 
     def sum_up(self) -> bool:
-        """Sum up; gives whether everything came out right."""
+        """Show all checks. Return whether every one succeeded."""
         self.screen.chapter("Summary")
-        self._check("the landing bucket is empty: nothing is owed", [not list(self.operator.keys("Landing"))])
+        self._check("the landing bucket is empty: everything is delivered", [not list(self.operator.keys("Landing"))])
         self._check("the dead-letter queue is empty", [self.operator.dead_letters() == 0])
         rows = [(what, right, of, "yes" if right == of and of else "NO") for what, right, of in self.checks]
         self.screen.table(("what was checked", "right", "of", "all right"), rows)
@@ -162,10 +164,10 @@ class Demo:
     def _wanted(self, tenant: Tenant) -> tuple[str, str, str]:
         """Return the expected states of a tenant's file: SFTP, archive, landing."""
         return {
-            self.nordlys: ("sealed .p7m", "sealed .p7m", "-"),
-            self.fjordbank: ("sealed .pgp", "plain", "-"),
+            self.nordlys: (f"sealed {ENVELOPES['cms'].suffix}", f"sealed {ENVELOPES['cms'].suffix}", "-"),
+            self.fjordbank: (f"sealed {ENVELOPES['openpgp'].suffix}", "plain", "-"),
             self.kystradio: ("plain", "plain", "-"),
-            self.brattvik: ("-", "-", "held KeyExpired"),
+            self.brattvik: ("-", "-", f"held {Reason.KEY_EXPIRED}"),
         }[tenant]
 
     def _open_all(self, tenants: Iterable[Tenant], buckets: Iterable[str]) -> None:
@@ -175,9 +177,9 @@ class Demo:
             found = [self._open_one(tenant, bucket, path) for path in FILES]
             place = "SFTP" if bucket == "Sftp" else "archive"
             self._check(f"{tenant.name}: opened from {place}, byte for byte what was recorded",
-                        (one.same for one in found))  # fmt: skip
-            rows += [(tenant.name, place, *one.row) for one in found]
-            commands.update({one.tool: one.command for one in reversed(found) if one.command})
+                        (file.same for file in found))  # fmt: skip
+            rows += [(tenant.name, place, *file.row) for file in found]
+            commands.update({file.tool: file.command for file in reversed(found) if file.command})
         for command in commands.values():
             self.screen.say(f"$ {command}")
         self.screen.table(("tenant", "from", "file", "bytes", "opened with", "same bytes"), rows)
@@ -209,14 +211,14 @@ class Demo:
 
 
 def main() -> int:
-    """Run the demo; gives the exit code."""
+    """Run the demo and return the exit code."""
     screen, started = Screen(), monotonic()
     screen.title(
         "Callseal seals call recordings to their tenant's own public key the moment they land.",
         "This is the whole system on this one machine: template.yaml on an emulated AWS, its functions as processes.",
     )
     if not shutil.which("gpg") or not shutil.which("gpgconf"):
-        screen.warn("The demo failed: gpg is not on this machine. Install GnuPG (Debian: apt-get install gnupg).")
+        screen.warn("The demo failed: gpg is not installed. Install GnuPG (Debian: apt-get install gnupg).")
         return 1
     try:
         with tempfile.TemporaryDirectory(prefix="cs-") as folder:
@@ -225,25 +227,23 @@ def main() -> int:
         screen.warn(f"The demo failed: {exc}")
         return 1
     except Exception as exc:  # noqa: BLE001  # a demo ends with a sentence, whatever happens
-        screen.warn(f"The demo failed, in a way that nobody foresaw: {type(exc).__name__}: {exc}")
+        screen.warn(f"The demo failed with an unexpected error: {type(exc).__name__}: {exc}")
         return 1
     if not right:
-        screen.warn("Not everything came out right: see the rows that say NO.")
+        screen.warn("Some checks failed: see the rows that say NO.")
         return 1
-    screen.say(f"Everything came out right, in {monotonic() - started:.0f} s. Next: README.md.")
+    screen.say(f"All checks succeeded, in {monotonic() - started:.0f} s. Next: README.md.")
     return 0
 
 
 def _run(screen: Screen, folder: Path) -> bool:
-    screen.say("The local cloud starts: it reads template.yaml and makes what it describes.")
+    screen.say("The local cloud starts: it reads template.yaml and creates its resources.")
     with LocalCloud(state_dir=folder / "state") as cloud:
         cloud.prewarm()
-        screen.say(
-            f"{len(cloud.created)} resources made; what only AWS has is left out by name (`make local` lists it)."
-        )
+        screen.say(f"{len(cloud.created)} resources were created. `make local` lists what only AWS has.")
         demo = Demo(cloud, screen, folder)
         with closing(demo.fjordbank):
-            return demo.tell()
+            return demo.run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A tenant's IT fetches by SFTP: with OpenSSH's sftp, or with paramiko where the machine has none."""
+"""Fetch by SFTP as a tenant's IT does, with OpenSSH's sftp, or with paramiko if it is not installed."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _SECONDS = 120
 
 
 class FetchingError(Exception):
-    """There is nothing to fetch from."""
+    """The local cloud has no SFTP front."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came, by name, and the command that a tenant's IT would type."""
+    """The fetched files by name, and the command that a tenant's IT would type."""
 
     files: dict[str, bytes]
     command: str
 
 
 def make_key(folder: Path) -> str:
-    """Make an SSH key in a tenant's folder; gives the line that the tenant sends."""
-    made = Ed25519PrivateKey.generate()
+    """Write a new SSH private key into a tenant's folder, and return the public line that the tenant sends."""
+    private = Ed25519PrivateKey.generate()
     path = folder / _KEY
     path.touch(mode=0o600)
-    path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    return made.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    return private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
 
 
 def fetch(cloud: LocalCloud, user: str, folder: Path) -> Fetched:
-    """Fetch all that lies ready for a user, with the key of a folder; nothing where the key does not open it."""
+    """Fetch all files of a user with the SSH key in a folder; none if the login is refused. Raise FetchingError."""
     if "SftpPort" not in cloud.outputs:
         raise FetchingError("The local cloud has no SFTP front: the stack's parameter SftpFront is none.")
     into = folder / f"fetched-{user}"
@@ -73,4 +73,4 @@ def _by_paramiko(cloud: LocalCloud, user: str, folder: Path, into: Path) -> str:
         with client.open_sftp() as sftp:
             for name in sftp.listdir("."):
                 sftp.get(name, str(into / name))
-    return "paramiko, for this machine has no sftp"
+    return "paramiko, because sftp is not installed"

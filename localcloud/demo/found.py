@@ -1,4 +1,4 @@
-"""What was found out, as rows of tables."""
+"""Rows of the demo's tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Found:
-    """A delivered file as its tenant found it: how it was opened, and whether it is what was recorded."""
+    """A delivered file: how its tenant opened it, and whether it has the bytes of the recording."""
 
     name: str
     size: int
@@ -17,12 +17,12 @@ class Found:
 
     @property
     def row(self) -> tuple[object, ...]:
-        """Its cells in the table."""
+        """The cells of its row."""
         return (self.name, self.size, self.tool, "yes" if self.same else "NO")
 
 
 def audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Write an audit event as a row: time, event, landed file (or whose login), outputs, recipients, reason."""
+    """Return an audit event as a row: time, event, landed file (or tenant), outputs, recipients, reason."""
     detail = event["detail"]
     outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
     recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"

@@ -1,4 +1,4 @@
-"""The audit trail under the lock: what is in the audit bucket, and whether an object of it can be deleted."""
+"""The locked copy of the audit trail: the events in the audit bucket, and whether an object can be deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True)
 class LockedTrail:
-    """The events in the audit bucket, by EventBridge's ids, the first object, and what came of deleting it."""
+    """EventBridge's ids of the events in the audit bucket, counts of objects, and the result of deleting the first.
+
+    `about` is a sentence about the first object's lock.
+    """
 
     ids: frozenset[str]
     objects: int
@@ -28,21 +31,21 @@ class LockedTrail:
 
 
 def show_locked_copy(cloud: LocalCloud, screen: Screen, ids: Sequence[str]) -> Iterator[tuple[str, list[bool]]]:
-    """Show that the locked bucket has these events, too, and that they cannot be deleted; gives the checks."""
+    """Show whether the audit bucket has these events and protects them. Return the checks with their results."""
     cloud.wait_until_idle(PATIENCE_SECONDS)
     locked = read_trail(cloud)
-    screen.say(f"The same events lie in {cloud.outputs['AuditBucketName']}. {locked.about}")
+    screen.say(f"The same events are in {cloud.outputs['AuditBucketName']}. {locked.about}")
     refused = "refused" if locked.refused else "NOT refused"
-    screen.say(f"Deleting that version is {refused}: the emulator honours Object Lock as S3 does.")
+    screen.say(f"Deleting that version is {refused}: the emulator enforces Object Lock as S3 does.")
     yield "every audit event is in the locked bucket, too", [each in locked.ids for each in ids]
     yield "an object of the locked bucket cannot be deleted", [locked.refused and not locked.unlocked]
 
 
 def read_trail(cloud: LocalCloud) -> LockedTrail:
-    """Read every object of the audit bucket, then try to delete the first for good, as nobody should be able to."""
+    """Read every object version of the audit bucket, and try to delete the first, which must be refused."""
     s3, bucket = cloud.client("s3"), cloud.outputs["AuditBucketName"]
     versions = [version for page in _pages(s3, bucket) for version in page.get("Versions", [])]
-    found = [s3.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"]) for one in versions]
+    found = [s3.get_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"]) for each in versions]
     lines = [line for each in found for line in gzip.decompress(each["Body"].read()).splitlines()]
     return LockedTrail(
         ids=frozenset(json.loads(line)["id"] for line in lines),

@@ -1,7 +1,7 @@
-"""A CMS reader that shares nothing with our writer, for machines without openssl.
+"""A CMS reader for machines without openssl. It shares no code with the functions' writer.
 
-asn1crypto parses, cryptography opens. Written from RFC 5083, 5084 and 3560; it reads what the demo's X.509 tenants
-get, and nothing else.
+asn1crypto parses and cryptography decrypts. It follows RFC 5083, 5084 and 3560, and reads only the kind of message that
+the demo's X.509 tenants receive.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ class _GcmParameters(core.Sequence):
 
 
 def open_cms(sealed: bytes, private_key: Path) -> bytes:
-    """Open AuthEnvelopedData with an RSA key; raises ValueError or InvalidTag where it cannot."""
+    """Return the content of AuthEnvelopedData, opened with an RSA key. Raise ValueError or InvalidTag if it fails."""
     message = cms.ContentInfo.load(sealed, strict=True)["content"]
     info = message["auth_encrypted_content_info"]
     key = load_pem_private_key(private_key.read_bytes(), password=None)

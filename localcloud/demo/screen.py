@@ -1,4 +1,4 @@
-"""What the demo looks like: colours and a spinner on a terminal, plain text where it is none."""
+"""The demo's output: colours and a spinner on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ _STYLES = {"sealed": "green", "plain": "yellow", "held": "red", "yes": "green", 
 
 
 class Screen:
-    """Prints the story."""
+    """Prints titles, chapters, sentences and tables."""
 
     def __init__(self) -> None:
-        # Wide enough for the tables where the output goes to a file.
+        # Wide enough for the tables if the output goes to a file.
         console = Console(highlight=False)
         self._console = console if console.is_terminal else Console(highlight=False, width=150)
         self._chapter = 0
 
     def title(self, text: str, about: str) -> None:
-        """Begin."""
+        """Print the title."""
         self._console.print(f"\n[bold cyan]{escape(text)}[/]\n{escape(about)}")
 
     def chapter(self, text: str, about: str = "") -> None:
-        """Begin a chapter."""
+        """Print the heading of the next chapter."""
         self._chapter += 1
         self._console.print(f"\n[bold]{self._chapter}. {escape(text)}[/]")
         if about:
             self._console.print(escape(about), style="dim")
 
     def say(self, text: str) -> None:
-        """Tell something."""
+        """Print a sentence."""
         self._console.print(f"   {escape(text)}")
 
     def warn(self, text: str) -> None:
-        """Tell what is wrong."""
+        """Print an error."""
         self._console.print(f"[bold red]{escape(text)}[/]")
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
-        """Show that something takes a moment, and then how long it took."""
+        """Show a spinner while the block runs, and then how long it took."""
         started = monotonic()
         with self._console.status(escape(text)):
             yield
         self._console.print(f"   {escape(text)}: done in {monotonic() - started:.1f} s", style="dim")
 
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-        """Show a table; words that stand for a state are coloured."""
+        """Print a table. Cells that begin with a state's word are coloured."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:
             table.add_column(column, justify="right" if column in ("bytes", "seconds") else "left", overflow="fold")

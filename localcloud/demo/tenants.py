@@ -1,4 +1,4 @@
-"""The demo's tenants: each makes its own key, hands over the public half, and opens what it gets with stock tools."""
+"""The demo's tenants: each generates a key pair, sends the public half, and opens its files with stock tools."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from callseal.core.formats import ENVELOPES
 from localcloud.demo.reader import open_cms
 
-# The default of gpg 2.2. A newer gpg would add OCB, whose packets other readers refuse
+# The default of gpg 2.2. A newer gpg would add OCB, whose packets other readers reject
 # (docs/decisions/0009-seipd-v1-enforced.md).
 _PREFERENCES = ("--default-preference-list", "AES256 AES192 AES SHA512 SHA384 SHA256 ZLIB BZIP2 ZIP Uncompressed")
 
 
 class OpeningError(Exception):
-    """A tenant could not open what it was sent."""
+    """A tenant could not open a delivered file."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The bytes that came out, and the command that a tenant's IT would type."""
+    """The content of a sealed file, and the command that a tenant's IT would type."""
 
     data: bytes
     command: str
@@ -43,7 +44,7 @@ class Opened:
 
 
 class Tenant:
-    """A tenant: its name, its settings, and a folder of its own that the platform never sees."""
+    """A tenant with its name, its settings, and its own folder, which the platform never reads."""
 
     key_kind = "none"
 
@@ -54,16 +55,16 @@ class Tenant:
 
     @property
     def settings_text(self) -> str:
-        """The JSON that goes into the tenant's parameter."""
+        """The settings as JSON for the tenant's parameter."""
         return json.dumps(self.settings)
 
     def public_key(self) -> str | None:
-        """Make the key pair at the first call; gives the text that the tenant sends."""
+        """Generate a key pair and return the public text that the tenant sends, or None without encryption."""
         return None
 
     def open(self, name: str, sealed: bytes) -> Opened:
-        """Open a file that was fetched as `name`."""
-        raise OpeningError(f"{self.name} has no key, and got {name} ({len(sealed)} bytes) sealed")
+        """Return the content of a file that was fetched as `name`. Raise OpeningError."""
+        raise OpeningError(f"{self.name} has no key, but {name} ({len(sealed)} bytes) is sealed")
 
     def _run(self, *command: str, into: str) -> Opened:
         done = subprocess.run(command, cwd=self.folder, capture_output=True, check=False)
@@ -78,11 +79,11 @@ class X509Tenant(Tenant):
     key_kind = "X.509, RSA 3072"
 
     def public_key(self) -> str:
-        """Make a certificate of a year."""
+        """Generate a key pair and return its certificate, valid for a year."""
         return self.certificate(valid_for=timedelta(days=365))
 
     def certificate(self, valid_for: timedelta) -> str:
-        """Make a key pair and a certificate whose time ends after `valid_for`, which may be in the past."""
+        """Generate a key pair and return its certificate, which expires after `valid_for` (negative: has expired)."""
         key = rsa.generate_private_key(65537, 3072)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self.name} call recordings")])
         end = datetime.now(UTC) + valid_for
@@ -103,12 +104,12 @@ class X509Tenant(Tenant):
         return text.decode()
 
     def open(self, name: str, sealed: bytes) -> Opened:
-        """Open with stock openssl; where the machine has none, with an independent reader, which the command says."""
+        """Open with stock openssl, or with an independent reader if it is not installed. The command says which."""
         (self.folder / name).write_bytes(sealed)
         if not shutil.which("openssl"):
             data = open_cms(sealed, self.folder / "our.key")
-            return Opened(data, "asn1crypto and cryptography, for this machine has no openssl")
-        plain = name.removesuffix(".p7m")
+            return Opened(data, "asn1crypto and cryptography, because openssl is not installed")
+        plain = name.removesuffix(ENVELOPES["cms"].suffix)
         return self._run("openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", name,
                          "-recip", "our.crt", "-inkey", "our.key", "-out", plain, into=plain)  # fmt: skip
 
@@ -119,7 +120,7 @@ class OpenPgpTenant(Tenant):
     key_kind = "OpenPGP, RSA 3072"
 
     def public_key(self) -> str:
-        """Make a key with an encryption subkey, in a GnuPG home of its own."""
+        """Generate a key with an encryption subkey in the tenant's folder, and return its export."""
         name = f"{self.name} call recordings"
         self._gpg(*_PREFERENCES, "--passphrase", "", "--quick-generate-key", name, "rsa3072", "sign", "1y")
         listing = self._gpg("--with-colons", "--list-keys", name)
@@ -130,12 +131,12 @@ class OpenPgpTenant(Tenant):
     def open(self, name: str, sealed: bytes) -> Opened:
         """Open with stock gpg."""
         (self.folder / name).write_bytes(sealed)
-        plain = name.removesuffix(".pgp")
+        plain = name.removesuffix(ENVELOPES["openpgp"].suffix)
         return self._run("gpg", "--homedir", ".", "--batch", "--quiet", "--output", plain, "--decrypt", name,
                          into=plain)  # fmt: skip
 
     def close(self) -> None:
-        """End the agent that gpg started."""
+        """Stop the agent that gpg started."""
         subprocess.run(["gpgconf", "--homedir", str(self.folder), "--kill", "all"], capture_output=True, check=False)
 
     def _gpg(self, *arguments: str) -> str:

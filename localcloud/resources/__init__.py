@@ -1,4 +1,4 @@
-"""Create on moto what the translated template declares, in order, and fail on what the local cloud does not know."""
+"""Create on moto what the translated template declares, in order. Reject what the local cloud does not support."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ _MAKERS: dict[str, Maker] = {
     "AWS::Transfer::Server": transfer.make_server,
 }
 _RESOURCE_MEMBERS = {"Type", "Properties", "DependsOn", "Condition"} | {
-    # What CloudFormation does when it deletes or describes; the local cloud forgets all at its end.
+    # For deletions and descriptions by CloudFormation. The local cloud deletes everything at its end.
     "DeletionPolicy",
     "Metadata",
     "UpdateReplacePolicy",
@@ -43,7 +43,7 @@ _RESOURCE_MEMBERS = {"Type", "Properties", "DependsOn", "Condition"} | {
 
 
 def create_resources(template: Template, context: Context, parameters: Mapping[str, str]) -> Stack:
-    """Create every resource, then resolve the outputs; gives the stack, filled."""
+    """Create every resource, resolve the outputs, and return the stack with both. Raise TemplateError."""
     resolver = Resolver(template, _pseudo_parameters(context.stack), parameters)
     resources = {
         logical_id: resource

@@ -1,4 +1,4 @@
-"""What every resource's maker is given, and what it gives back."""
+"""The arguments and the result of every resource's maker."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from localcloud.stack import Stack
 
 @dataclass(frozen=True)
 class Reference:
-    """Tell what Ref and Fn::GetAtt give for a resource."""
+    """The values of Ref and Fn::GetAtt for a resource."""
 
     ref: str
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -19,14 +19,14 @@ class Reference:
 
 @dataclass(frozen=True)
 class Context:
-    """Hold what makers need: the stack they add to, moto's clients, and the folder of the template."""
+    """What makers need: the stack that they add to, moto's clients, and the template's folder."""
 
     stack: Stack
     client: Callable[[str], Any]
     root: Path
 
     def name(self, properties: Properties, given: str | None) -> str:
-        """Give the name from the template, or one made from the stack's and the logical id, as CloudFormation does."""
+        """Return the name from the template, or one of the stack's name and the logical id, as CloudFormation does."""
         return given or f"{self.stack.name}-{properties.logical_id}"
 
 

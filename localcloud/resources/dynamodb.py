@@ -34,7 +34,7 @@ def _time_to_live(dynamodb: Any, table: str, properties: Properties) -> None:
     if lifetime:
         names = {"AttributeName": "AttributeName", "Enabled": "Enabled"}
         dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=lifetime.renamed(names))
-        properties.report_left_out("TimeToLiveSpecification", "moto takes it down, but deletes nothing by it")
+        properties.report_left_out("TimeToLiveSpecification", "moto stores it, but deletes no items")
 
 
 def _recovery(dynamodb: Any, table: str, properties: Properties) -> None:

@@ -1,6 +1,6 @@
 """EventBridge buses and rules.
 
-A rule is created on moto with the targets that moto serves; the functions among its targets are the pump's to invoke.
+A rule is created on moto with the targets that moto serves. The pump invokes the functions among its targets.
 """
 
 import json
@@ -14,18 +14,18 @@ from localcloud.resources.context import Context, Reference
 from localcloud.stack import Rule
 
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
-_NO_DEAD_LETTERS = "a target on moto cannot fail, so nothing ever goes to this queue"
+_NO_DEAD_LETTERS = "a target on moto cannot fail, so this queue stays empty"
 
 
 def make_bus(context: Context, properties: Properties) -> Reference:
-    """Create an event bus."""
+    """Create an event bus on moto."""
     name = properties.require("Name")
     arn = context.client("events").create_event_bus(Name=name)["EventBusArn"]
     return Reference(name, {"Arn": arn, "Name": name})
 
 
 def make_rule(context: Context, properties: Properties) -> Reference:
-    """Create a rule and its targets, and hand the functions among them to the pump."""
+    """Create a rule and its targets, and record it for the pump if it invokes functions."""
     name = context.name(properties, properties.take("Name"))
     bus, pattern = properties.take("EventBusName", "default"), properties.take("EventPattern")
     schedule, state = properties.take("ScheduleExpression"), properties.take("State", "ENABLED")
@@ -44,7 +44,7 @@ def make_rule(context: Context, properties: Properties) -> Reference:
 
 
 def rate_in_seconds(logical_id: str, expression: str) -> float:
-    """Read `rate(5 minutes)`; the local cloud knows no cron(...)."""
+    """Return the seconds of `rate(5 minutes)`. Raise TemplateError for any other schedule, such as cron(...)."""
     match = re.fullmatch(r"rate\((\d+) (second|minute|hour|day)s?\)", expression)
     if not match or int(match[1]) == 0:
         raise TemplateError(f"{logical_id}: the local cloud does not know the schedule {expression}, only rate(...).")
@@ -77,9 +77,9 @@ def _put_target(events: Any, target: Properties, rule: str, bus: str, arn: str) 
 
 
 def _put_stream_target(context: Context, target: Properties, rule: str, bus: str) -> None:
-    """Send a rule's events to the queue that stands in for a delivery stream, which moto's rules do not serve."""
+    """Send a rule's events to the queue that replaces a delivery stream, a target that moto's rules do not serve."""
     target.leave_out("RoleArn", "nothing here enforces IAM")
     stream = context.stack.streams.get(target.require("Arn"))
     if stream is None:
-        raise TemplateError(f"{target.logical_id}: {target.require('Arn')} is no delivery stream of this stack.")
+        raise TemplateError(f"{target.logical_id}: {target.require('Arn')} is not a delivery stream of this stack.")
     _put_target(context.client("events"), target, rule, bus, stream.queue_arn)

@@ -1,4 +1,4 @@
-"""Delivery streams of Amazon Data Firehose into a bucket. moto's own write nothing by time or size: the pump does."""
+"""Delivery streams of Amazon Data Firehose into a bucket. moto does not deliver their records, so the pump does."""
 
 import re
 
@@ -11,14 +11,14 @@ _EXPRESSION = re.compile(r"!\{timestamp:([^}]*)\}")
 _LETTERS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 _NOT_HERE = {
     "RoleARN": "nothing here enforces IAM",
-    "ErrorOutputPrefix": "a delivery on moto cannot fail, so nothing goes there",
-    "BufferingHints": "what has come is written at once",
+    "ErrorOutputPrefix": "a delivery on moto cannot fail, so nothing is written there",
+    "BufferingHints": "records are written at once",
     "CloudWatchLoggingOptions": "a delivery on moto cannot fail, so there is nothing to log",
 }
 
 
 def make_delivery_stream(context: Context, properties: Properties) -> Reference:
-    """Note down a stream, and create the queue that holds its records until the pump writes them."""
+    """Record a stream, and create the queue that holds its records until the pump writes them."""
     name = properties.require("DeliveryStreamName")
     if properties.require("DeliveryStreamType") != "DirectPut":
         raise TemplateError(f"{properties.logical_id}: the local cloud knows streams of the type DirectPut only.")
@@ -44,7 +44,7 @@ def make_delivery_stream(context: Context, properties: Properties) -> Reference:
 
 
 def _prefix(logical_id: str, text: str) -> str:
-    """Translate Java's date letters, as in `!{timestamp:yyyy/MM/dd}`, into those of strftime."""
+    """Return a prefix with Java's date letters, as in `!{timestamp:yyyy/MM/dd}`, replaced by those of strftime."""
 
     def translated(match: re.Match[str]) -> str:
         letters = re.findall(r"[A-Za-z]+|[^A-Za-z]+", match[1])
@@ -66,7 +66,7 @@ def _is_gzip(logical_id: str, compression: str) -> bool:
 
 
 def _delimiter(destination: Properties) -> str:
-    """Return what a processor appends to each record; Firehose concatenates records without one."""
+    """Return the delimiter that a processor appends to each record, or "": Firehose itself adds none."""
     processing = destination.nested("ProcessingConfiguration")
     if processing is None or not processing.take("Enabled", False):
         return ""

@@ -1,4 +1,4 @@
-"""Lambda functions, their layers, and what invokes them. They run here as processes: nothing of them is on moto."""
+"""Lambda functions, their layers, and what invokes them. They run as processes and are not on moto."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,23 +11,23 @@ from localcloud.stack import Function, QueueMapping
 from localcloud.template import LOCAL_BUCKET
 
 _LAYER_ARN = "layer:"
-# On one machine a person waits for the batch.
+# Longer windows are shortened, because a person waits for the batch.
 LONGEST_WINDOW_SECONDS = 3.0
 
 
 def make_layer(context: Context, properties: Properties) -> Reference:
-    """Find a layer's folder: `python/` in it goes on the functions' path, anything else has to be built first."""
+    """Record a layer's folder: its `python/` is put on the functions' path. A layer without it is left out."""
     folder = _folder(context, properties, "Content")
     for name in ("Description", "LayerName", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo"):
         properties.take(name)
     if not (folder / "python").is_dir():
         context.stack.leave_out(properties.logical_id, _UNBUILT_LAYER)
-    # The ARN carries the folder, so that a function finds it through the Ref in its Layers.
+    # The ARN contains the folder, so that a function finds it by the Ref in its Layers.
     return Reference(f"{context.stack.arn('lambda', _LAYER_ARN)}{folder}:1")
 
 
 def make_function(context: Context, properties: Properties) -> Reference:
-    """Note down how a function runs."""
+    """Record how a function runs."""
     name = context.name(properties, properties.take("FunctionName"))
     arn = context.stack.arn("lambda", f"function:{name}")
     context.stack.functions[arn] = Function(
@@ -47,10 +47,12 @@ def make_function(context: Context, properties: Properties) -> Reference:
 
 
 def make_event_invoke_config(context: Context, properties: Properties) -> Reference:
-    """Note down how often a function's failed asynchronous invocation is tried again."""
+    """Record how often a function's failed asynchronous invocation is retried."""
     arn, qualifier = _function_arn(context, properties.require("FunctionName")), properties.require("Qualifier")
     if qualifier != "$LATEST":
-        raise TemplateError(f"{properties.logical_id}: the local cloud knows no version {qualifier} of a function.")
+        raise TemplateError(
+            f"{properties.logical_id}: the local cloud does not know the version {qualifier} of a function."
+        )
     properties.leave_out("MaximumEventAgeInSeconds", "an event here never waits for a function")
     retries = int(properties.take("MaximumRetryAttempts", 2))
     context.stack.functions[arn] = replace(context.stack.functions[arn], retries=retries)
@@ -58,7 +60,7 @@ def make_event_invoke_config(context: Context, properties: Properties) -> Refere
 
 
 def make_event_source_mapping(context: Context, properties: Properties) -> Reference:
-    """Note down which queue feeds which function."""
+    """Record a mapping from a queue to a function, if it is enabled."""
     enabled = properties.take("Enabled", True)
     mapping = _queue_mapping(context, properties)
     if enabled:
@@ -66,7 +68,7 @@ def make_event_source_mapping(context: Context, properties: Properties) -> Refer
     return Reference(properties.logical_id)
 
 
-_UNBUILT_LAYER = "the layer is not built here: its libraries are this Python's own, its programs this machine's"
+_UNBUILT_LAYER = "the layer is not built here: this Python's libraries and this machine's programs replace it"
 
 
 def _leave_out_of_function(properties: Properties) -> None:
@@ -74,7 +76,7 @@ def _leave_out_of_function(properties: Properties) -> None:
     properties.leave_out("Runtime", "the function runs on the Python that runs the local cloud")
     properties.leave_out("Architectures", "the function runs on this machine")
     properties.leave_out("Tags", "nothing here reads a function's tags")
-    properties.leave_out("DeadLetterConfig", "what fails here is in the function's log and in no queue")
+    properties.leave_out("DeadLetterConfig", "a failed event is only in the function's log")
     properties.leave_out("Description", "nothing here shows a function's description")
 
 
@@ -85,7 +87,7 @@ def _environment(properties: Properties) -> dict[str, str]:
 
 
 def _log_level(properties: Properties) -> str | None:
-    """Return the level that Lambda filters by, which it does in the JSON format alone."""
+    """Return the level by which Lambda filters log lines, or None: it filters in the JSON format only."""
     logging = properties.nested("LoggingConfig")
     if logging is None:
         return None
@@ -114,14 +116,14 @@ def _queue_mapping(context: Context, properties: Properties) -> QueueMapping:
 def _function_arn(context: Context, name_or_arn: str) -> str:
     arn = name_or_arn if name_or_arn.startswith("arn:") else context.stack.arn("lambda", f"function:{name_or_arn}")
     if arn not in context.stack.functions:
-        raise TemplateError(f"{name_or_arn} is no function of this stack.")
+        raise TemplateError(f"{name_or_arn} is not a function of this stack.")
     return arn
 
 
 def _folder(context: Context, properties: Properties, name: str) -> Path:
     address: Any = properties.require(name)
     if not isinstance(address, dict) or address.get("S3Bucket") != LOCAL_BUCKET:
-        raise TemplateError(f"{properties.logical_id}: its {name} is no folder beside the template.")
+        raise TemplateError(f"{properties.logical_id}: its {name} is not a folder beside the template.")
     folder = (context.root / str(address["S3Key"])).resolve()
     if not folder.is_dir():
         raise TemplateError(f"{properties.logical_id}: its folder {address['S3Key']} does not exist.")

@@ -20,7 +20,7 @@ def make_key(context: Context, properties: Properties) -> Reference:
 
 
 def make_alias(context: Context, properties: Properties) -> Reference:
-    """Give a key its alias."""
+    """Create a key's alias."""
     name, key = properties.require("AliasName"), properties.require("TargetKeyId")
     context.client("kms").create_alias(AliasName=name, TargetKeyId=key)
     return Reference(name)

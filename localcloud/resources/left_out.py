@@ -1,4 +1,4 @@
-"""Resource types that the local cloud knows and leaves out, each with the reason and what a Ref of it gives."""
+"""Resource types that the local cloud leaves out, each with the reason and the values for references to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from localcloud.resources.context import Context, Reference
 
 @dataclass(frozen=True)
 class LeftOutType:
-    """Say why a type is left out; `arn` gives service and resource of its ARN, when it has one."""
+    """Why a type is left out. `arn` returns service and resource of its ARN for a name, if it has an ARN."""
 
     why: str
     name_property: str | None = None
     arn: Callable[[str], tuple[str, str]] | None = None
 
     def reference(self, context: Context, name: str) -> Reference:
-        """Give names and ARNs as if the resource were there, for those that refer to it."""
+        """Return name and ARN as if the resource existed."""
         if self.arn is None:
             return Reference(name)
         return Reference(name, {"Arn": context.stack.arn(*self.arn(name))})

@@ -1,4 +1,4 @@
-"""CloudWatch log groups and what subscribes to them."""
+"""CloudWatch log groups, log streams and subscriptions."""
 
 import re
 
@@ -29,19 +29,19 @@ def make_log_stream(context: Context, properties: Properties) -> Reference:
 
 
 def make_subscription_filter(context: Context, properties: Properties) -> Reference:
-    """Note down which lines of a log group go to which function."""
+    """Record which lines of a log group a function receives."""
     group, arn = properties.require("LogGroupName"), properties.require("DestinationArn")
     if arn not in context.stack.functions:
-        raise TemplateError(f"{properties.logical_id}: {arn} is no function of this stack.")
+        raise TemplateError(f"{properties.logical_id}: {arn} is not a function of this stack.")
     wanted = _wanted(properties.logical_id, properties.require("FilterPattern"))
     context.stack.subscriptions.append(LogSubscription(properties.logical_id, group, arn, wanted))
     return Reference(context.name(properties, properties.take("FilterName")))
 
 
 def _wanted(logical_id: str, pattern: str) -> frozenset[tuple[str, str]]:
-    """Read `{ ($.member = "value") || ... }`; the local cloud knows no other filter pattern."""
+    """Return member and value of each term of `{ ($.member = "value") || ... }`. Raise TemplateError for others."""
     terms = pattern.strip().removeprefix("{").removesuffix("}").strip().split(" || ")
     found = [_TERM.fullmatch(term.strip()) for term in terms]
     if not all(found):
         raise TemplateError(f"{logical_id}: the local cloud does not know the filter pattern {pattern.strip()}.")
-    return frozenset((one[1], one[2]) for one in found if one)
+    return frozenset((term[1], term[2]) for term in found if term)

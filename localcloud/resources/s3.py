@@ -8,13 +8,11 @@ from localcloud.errors import TemplateError
 from localcloud.properties import Properties
 from localcloud.resources.context import Context, Reference
 
-_CONDITION_IGNORED = (
-    "moto applies a Deny whatever its Condition says, so a conditional statement would shut everybody out"
-)
+_CONDITION_IGNORED = "moto applies a Deny without its Condition, so a conditional statement would refuse every request"
 
 
 def make_bucket(context: Context, properties: Properties) -> Reference:
-    """Create a bucket with everything its template says."""
+    """Create a bucket with everything that the template configures."""
     name = context.name(properties, properties.take("BucketName")).lower()
     _create(context, name, bool(properties.take("ObjectLockEnabled", False)))
     for configure in (_ownership, _public_access, _encryption, _versioning, _object_lock, _lifecycle, _notifications):
@@ -27,7 +25,7 @@ def make_bucket(context: Context, properties: Properties) -> Reference:
 
 
 def make_bucket_policy(context: Context, properties: Properties) -> Reference:
-    """Put the unconditional statements of a bucket's policy."""
+    """Set a bucket's policy, but only its unconditional statements."""
     bucket = properties.require("Bucket")
     document = dict(properties.require("PolicyDocument"))
     kept = [statement for statement in document["Statement"] if not _is_conditional(properties, statement)]
@@ -45,7 +43,7 @@ def _is_conditional(properties: Properties, statement: Mapping[str, Any]) -> boo
 
 def _create(context: Context, name: str, object_lock: bool) -> None:
     region = context.stack.region
-    # us-east-1 is the one region that S3 refuses to be told.
+    # S3 refuses a location constraint for us-east-1 only.
     location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     context.client("s3").create_bucket(Bucket=name, ObjectLockEnabledForBucket=object_lock, **location)
 

@@ -30,7 +30,7 @@ def make_queue(context: Context, properties: Properties) -> Reference:
 
 
 def make_queue_policy(context: Context, properties: Properties) -> Reference:
-    """Put a queue's policy; moto keeps it and enforces none of it, so its conditions do no harm."""
+    """Set a queue's policy. Moto stores it, but does not enforce it."""
     policy = json.dumps(properties.require("PolicyDocument"))
     for url in properties.require("Queues"):
         context.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})

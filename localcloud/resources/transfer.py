@@ -7,7 +7,7 @@ from localcloud.stack import SftpServer
 
 
 def make_server(context: Context, properties: Properties) -> Reference:
-    """Note down which function a server asks, and where it logs."""
+    """Record which function a server invokes for logins, and where it logs."""
     logical_id = properties.logical_id
     expected = {"Domain": "S3", "Protocols": ["SFTP"], "IdentityProviderType": "AWS_LAMBDA"}
     for name, value in expected.items():
@@ -16,7 +16,7 @@ def make_server(context: Context, properties: Properties) -> Reference:
     identity = properties.nested("IdentityProviderDetails")
     function_arn = identity.require("Function") if identity else ""
     if function_arn not in context.stack.functions:
-        raise TemplateError(f"{logical_id}: it asks {function_arn or 'nobody'}, which is no function of this stack.")
+        raise TemplateError(f"{logical_id}: its Function {function_arn or '(none)'} is not a function of this stack.")
     if identity:
         identity.leave_out("SftpAuthenticationMethods", "the server offers passwords too; the function refuses them")
     protocol = properties.nested("ProtocolDetails")

@@ -30,7 +30,7 @@ def lay(operator: Operator) -> Any:
         if fetched:
             file = file.fetched_at(str(file.expires))
         file = DeliveredFile(*(told if name == "told" else getattr(file, name) for name in DeliveredFile.__slots__))
-        register.keep(file, before)
+        register.save(file, before)
         return file
 
     return put
@@ -85,7 +85,7 @@ def test_a_register_of_many_pages_is_read_to_its_end(operator: Operator, lay: An
 
 def test_a_download_that_came_before_its_delivery_is_no_file_yet(operator: Operator) -> None:
     register, before = FileRegister(operator.stack.dynamodb, TABLE), DeliveredFile("acme", "acme/1.wav")
-    register.keep(before.fetched_at("2026-11-25T10:00:00.000Z"), before)
+    register.save(before.fetched_at("2026-11-25T10:00:00.000Z"), before)
     assert operator.json("files", "list", "acme") == {"tenant": "acme", "files": []}
     assert operator("files", "list", "acme").out == "There is no such file.\n"
 

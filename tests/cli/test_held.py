@@ -133,7 +133,7 @@ def test_what_is_put_back_is_delivered_once_its_cause_is_gone(operator: Operator
     operator.stack.tenant("acme", x509_tenant().public_text)
     answer = operator("held", "release", "acme")
     assert answer.code == 0
-    assert answer.out.endswith("1 put back to the queue.\n")
+    assert answer.out.endswith("1 requeued.\n")
     (message,) = operator.stack.sqs.receive_message(QueueUrl=operator.stack.queue_url)["Messages"]
     functions.load("encrypt_recording").lambda_handler(sqs_event(message["Body"]), None)
     assert list(operator.stack.objects("sftp")) == ["acme/1.wav.p7m"]
@@ -163,13 +163,13 @@ def test_all_is_well_with_a_stack_that_has_nothing_to_do(operator: Operator) -> 
     }  # fmt: skip
     text = operator("status").out
     assert text.endswith("All is well.\n")
-    assert "keys that end within 60 days: 0\n" in text
+    assert "keys that expire within 60 days: 0\n" in text
 
 
 def test_a_stack_of_before_the_key_register_has_a_status_too(operator: Operator) -> None:
     operator.stack.dynamodb.delete_table(TableName=REGISTER)
     assert operator.json("status")["keys_expiring"] is None
-    assert "keys that end within 60 days: no key register yet\n" in operator("status").out
+    assert "keys that expire within 60 days: no key register yet\n" in operator("status").out
 
 
 def test_what_is_delivered_and_under_way_is_no_trouble(operator: Operator, deliver: Callable[..., None]) -> None:

@@ -112,7 +112,7 @@ def test_the_verdict_is_as_of_the_moment_that_is_asked_for() -> None:
     )
     assert check(key.certificate, "--at", f"{now + timedelta(days=9):%Y-%m-%d}", code=0)["usable"]
     answer = run("keys", "check", key.certificate, "--at", "soon", "--json")
-    assert (answer.code, "is no time" in json.loads(answer.err)["error"]) == (2, True)
+    assert (answer.code, "is not a time" in json.loads(answer.err)["error"]) == (2, True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
@@ -152,7 +152,7 @@ def big(tmp_path: Path) -> Path:
 def test_a_key_that_does_not_fit_into_a_secret_is_told_what_makes_it_smaller(big: Path, tmp_path: Path) -> None:
     verdict = check(big, code=1)
     assert (verdict["usable"], verdict["reason"], verdict["keys"][0]["usable"]) == (False, "KeyUnreadable", True)
-    assert "it has 83,507 bytes, and a secret takes 65,536" in verdict["message"]
+    assert "it has 83,507 bytes, and a secret holds 65,536" in verdict["message"]
 
     # what the sentence advises is done by the tenant
     home = gpg_home("big")
@@ -170,7 +170,7 @@ def test_a_certificate_that_does_not_fit_into_a_secret_is_told_to_be_pasted_alon
     assert check(path, code=0)["usable"]
     path.write_text(key + "ü" * ((65_536 - len(key)) // 2 + 1))
     assert "does not fit into a secret" in (sentence := check(path, code=1)["message"])
-    assert "Leave out what is around the certificates" in sentence
+    assert "Remove the text around the certificates" in sentence
 
 
 def test_a_bad_key_that_does_not_fit_either_is_told_its_own_reason(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_key_is_put_and_put_again(operator: Operator) -> None:
     answer = operator("keys", "put", "acme", "-", "--fingerprint", as_shown, data=second.public_text.encode())
     assert answer.code == 0
     assert secret_of(operator, "acme")["SecretString"] == second.public_text
-    assert f"Put as version {secret_of(operator, 'acme')['VersionId']}.\n" in answer.out
+    assert f"Stored as version {secret_of(operator, 'acme')['VersionId']}.\n" in answer.out
 
 
 def test_neither_a_bad_key_nor_a_private_one_is_put(operator: Operator) -> None:
@@ -237,7 +237,7 @@ def test_neither_a_bad_key_nor_a_private_one_is_put(operator: Operator) -> None:
         for tenant in ("acme", "beta"):
             refused = operator.json("keys", "put", tenant, path, code=1)
             assert (refused["reason"], refused["version_id"]) == (reason, None)
-        assert operator("keys", "put", "acme", path).out.endswith("Nothing was put.\n")
+        assert operator("keys", "put", "acme", path).out.endswith("Nothing was stored.\n")
     assert secret_of(operator, "acme")["SecretString"] == good.public_text
     assert [one["tenant"] for one in operator.json("tenants", "list")["tenants"]] == ["acme"]
 
@@ -246,7 +246,7 @@ def test_what_no_secret_can_hold_is_refused(operator: Operator, tmp_path: Path) 
     (tmp_path / "long.pem").write_text(x509_tenant().public_text.rjust(65_537))
     answer = operator("keys", "put", "acme", tmp_path / "long.pem")
     assert answer.code == 1
-    assert "a secret takes 65,536" in answer.out
+    assert "a secret holds 65,536" in answer.out
     assert operator.json("tenants", "list") == {"tenants": []}
 
 
@@ -353,7 +353,7 @@ def test_the_code_is_handed_in_for_every_pending_challenge(
     refused = operator.json("keys", "prove", "acme", " 4711 ", code=1)
     assert answers(operator) == {f"acme/key-check/{one}.answer": b"4711" for one in ("A" * 64, "D" * 64, "E" * 40)}
     assert (refused["proven"], refused["pending"]) == ([], ["A" * 64, "D" * 64, "E" * 40])
-    assert "Nothing was heard of the answer" in refused["message"]
+    assert "There was no verdict within a minute" in refused["message"]
 
 
 def test_it_waits_for_the_verdict(operator: Operator, key_register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,7 +408,7 @@ def test_an_answer_that_waits_already_is_not_replaced(operator: Operator, key_re
     challenge(operator, key_register, "A" * 64)
     operator.stack.s3.put_object(Bucket=SFTP, Key=f"acme/key-check/{'A' * 64}.answer", Body=b"the tenant's own")
     answer = operator("keys", "prove", "acme", "4711")
-    assert (answer.code, "Another answer still waits" in answer.out) == (1, True)
+    assert (answer.code, "Another answer has not been judged yet" in answer.out) == (1, True)
     assert list(answers(operator).values()) == [b"the tenant's own"]
 
 

@@ -234,7 +234,7 @@ def test_everything_is_right_and_nothing_of_it_stays(cloud: LocalCloud, bench: B
     # then: the one line that cannot be tried says why, and no question that only AWS can answer has passed
     assert states(document) == RIGHT
     assert all(check["only_aws"] for check in document["checks"] if check["state"] == ONLY_AWS)
-    assert "No client can provoke it" in document["checks"][list(RIGHT).index("rejected connection")]["message"]
+    assert "A client cannot provoke it" in document["checks"][list(RIGHT).index("rejected connection")]["message"]
     counts = {name: document[name] for name in ("passed", "failed", "only_on_aws", "not_tried")}
     assert counts == {"passed": 10, "failed": 0, "only_on_aws": 9, "not_tried": 1}
     assert document["seconds"] < 300
@@ -270,8 +270,8 @@ def test_encrypt_recording_does_not_get_its_messages(bench: Bench) -> None:
     assert found == RIGHT | {"taken up": FAILED} | dict.fromkeys(NEED_TAKEN_UP, NOT_TRIED)
     assert rows[0][3] == "see below"
     assert rows[1][3] == "It needs 'taken up'."
-    assert "\nOnly AWS can show:\n  key announced: that EventBridge gets " in answer.out
-    assert "\ntaken up failed: After 6 s none of 9 files is delivered or held (in the queue " in answer.out
+    assert "\nOnly AWS can show:\n  key announced: that EventBridge receives " in answer.out
+    assert "\ntaken up failed: After 6 s none of 9 files is delivered or held (in the queue: " in answer.out
     assert "\n  What should hold: Files that land reach encrypt_recording" in answer.out
     assert "\n  What it means: The landing bucket does not announce files" in answer.out
     assert "\n  Where to look: docs/operations.md, 'The queue grows old'.\n" in answer.out
@@ -331,7 +331,7 @@ def test_the_audit_bucket_locks_nothing(bench: Bench) -> None:
     with bench.standing_still("audit-lock"):
         bench.shorten("retention")
         message = bench.fails("retention")
-    assert re.fullmatch(r"audit/\S+ is kept by no lock\.", message)
+    assert re.fullmatch(r"audit/\S+ is not locked\.", message)
 
 
 def test_the_sftp_front_is_down(bench: Bench) -> None:
@@ -356,7 +356,7 @@ def test_the_key_register_does_not_hear_of_keys(bench: Bench) -> None:
     with bench.standing_still("key-register"):
         bench.shorten("key announced")
         message = bench.fails("key announced")
-    assert message == "After 6 s the key register has accepted none."
+    assert message == "After 6 s the key register has as accepted: none."
 
 
 def test_a_delivered_file_can_be_overwritten(cloud: LocalCloud, bench: Bench) -> None:
@@ -471,7 +471,7 @@ def interrupt(cloud: LocalCloud, bench: Bench, number: signal.Signals, folder: s
                 time.sleep(0.1)
             running.send_signal(number)
             out, err = running.communicate(timeout=120)
-    assert (running.returncode, out, err) == (2, b"", b"callseal: Broken off.\n")
+    assert (running.returncode, out, err) == (2, b"", b"callseal: Interrupted.\n")
     assert not list(Path(folder).glob("cs-*")), "private keys were left behind"
 
 
@@ -479,7 +479,7 @@ def interrupt(cloud: LocalCloud, bench: Bench, number: signal.Signals, folder: s
     "tenant", ["acme", "selftest-acme", "selftest-0a1b2c3d-0a1b2c-gcm2", "selftest-0a1b2c3d-gcm", ""]
 )
 def test_nothing_is_removed_of_another_tenant(tenant: str) -> None:
-    with pytest.raises(ValueError, match="no canary"):
+    with pytest.raises(ValueError, match="not canaries"):
         removal.remove(None, [f"{name_of_run(20)}-gcm", tenant])  # type: ignore[arg-type]
 
 

@@ -62,7 +62,7 @@ def test_check_that_cannot_be_requested_is_said_and_fails_nothing(operator: Oper
 
 def test_a_tenant_is_added_without_a_key(operator: Operator) -> None:
     answer = operator("tenants", "add", "acme")
-    assert answer == (0, "acme is taken on. It has no key yet: callseal keys put.\n", "")
+    assert answer == (0, "acme was added. It has no key yet: callseal keys put.\n", "")
     assert settings_of(operator, "acme") == {"require_key_proof": True}
     assert operator.json("tenants", "list") == {"tenants": [{"tenant": "acme", "settings": "ok", "has_key": False}]}
 
@@ -111,7 +111,7 @@ def test_an_unusable_key_adds_nothing(operator: Operator) -> None:
         ("archive_formats=mp3,mp3", "archive_formats must be"),
         ("cms_profile=strong", "cms_profile must be one of"),
         ("encript=true", "no setting 'encript'"),
-        ("encrypt", "no member=value"),
+        ("encrypt", "is not member=value"),
     ],
 )
 def test_a_wrong_setting_is_refused_and_changes_nothing(operator: Operator, assignment: str, word: str) -> None:
@@ -165,7 +165,7 @@ def test_settings_that_are_wrong_are_put_right(operator: Operator) -> None:
     assert settings_of(operator, "acme") == {"encrypt": True, "deliver_to_archive": True}
 
     operator.stack.tenant("acme", settings="{")
-    assert "no JSON" in operator.refused("tenants", "set", "acme", "encrypt=true")
+    assert "not JSON" in operator.refused("tenants", "set", "acme", "encrypt=true")
 
 
 def test_setting_needs_something_to_set_and_a_tenant(operator: Operator) -> None:

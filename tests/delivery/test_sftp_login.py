@@ -220,7 +220,7 @@ def test_a_bad_line_is_told_once_and_the_good_ones_go_on_working(cloud: Stack, a
     assert answers == [[line()]] * 3
     told = [event for event in audited(cloud) if event["detail-type"] == "SftpKeyLineRefused"]
     (message,) = [event["detail"]["message"] for event in told]
-    assert "open nothing: line 2: the option command cannot be honoured" in message
+    assert "SFTP keys: line 2: the option command cannot be honoured" in message
 
 
 def test_many_bad_lines_are_one_notice_and_delay_no_login(
@@ -567,7 +567,7 @@ def test_log_lines_of_many_wrong_keys_are_counted(
 
 @pytest.mark.parametrize("event", [{}, {"awslogs": {}}, {"awslogs": {"data": "?"}}, {"awslogs": {"data": "eA=="}}])
 def test_what_is_no_batch_fails_and_is_kept_by_the_dead_letters(audit_sftp: ModuleType, event: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match="no batch of log lines"):
+    with pytest.raises(Exception, match="not a batch of log lines"):
         audit_sftp.lambda_handler(event, None)
 
 

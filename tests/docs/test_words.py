@@ -28,6 +28,8 @@ WORDS = {
     "what of": r"what of",
     "taken on": r"taken on",
 }
+# Python outside the package that is measured, too.
+FOLDERS = ("cli", "localcloud", "tools", "benchmarks")
 # Words that are counted, but not limited.
 OTHERS = {"return": r"return|returns|returned"}
 # The listed words together, for 1,000 words of the package's docstrings and comments.
@@ -102,12 +104,13 @@ def table(before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping
 
 
 def rates(root: Path) -> dict[str, dict[str, float]]:
-    """Return the rates of a checkout: in the package's docstrings, in its comments and docstrings, and in the pages."""
+    """Return the rates of a checkout: in the package's docstrings and comments, in the pages, and in other folders."""
     package = root / "layers" / "callseal" / "python" / "callseal"
     return {
         "docstrings": per_thousand(modules(package, comments=False)),
         "package": per_thousand(modules(package)),
         "docs": per_thousand(pages(root)),
+        **{folder: per_thousand(modules(root / folder)) for folder in FOLDERS},
     }
 
 

@@ -96,7 +96,7 @@ def test_nested_pattern_does_not_match_when_the_object_is_missing() -> None:
         ({"a": {"b": []}}, "a.b must be a list"),
         ({"a": {}}, "must be an object with members at a"),
         ({}, "must be an object with members"),
-        ({"a": [{"prefix": "x", "suffix": "y"}]}, "one operator at a time"),
+        ({"a": [{"prefix": "x", "suffix": "y"}]}, "one operator in each object"),
         ({"a": [{"prefix": 7}]}, "operator prefix .* cannot take 7"),
         ({"a": [{"numeric": ["~", 7]}]}, "operator numeric"),
         ({"a": [{"numeric": [">"]}]}, "operator numeric"),

@@ -80,7 +80,7 @@ def test_condition_holds(name: str, without_topic: bool, with_topic: bool) -> No
         ({"Fn::If": ["Nothing", 1, 2]}, "no condition Nothing"),
         ({"Fn::Not": ["perhaps"]}, "true or false"),
         ({"Fn::And": [True]}, "2 to 10"),
-        ({"Ref": "Bucket", "Other": 1}, "must stand alone"),
+        ({"Ref": "Bucket", "Other": 1}, "must be the only one"),
     ],
 )
 def test_value_fails_in_a_sentence(value: Any, sentence: str) -> None:
@@ -132,7 +132,7 @@ def test_order_puts_each_resource_after_what_it_needs() -> None:
 
 
 def test_order_fails_on_a_circle() -> None:
-    with pytest.raises(TemplateError, match="circle"):
+    with pytest.raises(TemplateError, match="cycle"):
         creation_order({"A": {"Properties": {"X": {"Ref": "B"}}}, "B": {"DependsOn": ["A"]}})
 
 

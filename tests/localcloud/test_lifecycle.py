@@ -51,7 +51,7 @@ def test_outputs_file_lives_as_long_as_the_cloud(site: Site) -> None:
 
 def test_stale_outputs_file_is_gone_while_the_cloud_starts(tmp_path: Path) -> None:
     (tmp_path / "outputs.json").write_text("stale", encoding="utf-8")
-    with StateFolder(tmp_path).taken():
+    with StateFolder(tmp_path).locked():
         assert not (tmp_path / "outputs.json").exists()
 
 

@@ -199,7 +199,7 @@ def test_pause_holds_everything_back(cloud: LocalCloud, shared_site: Site) -> No
 def test_pause_waits_for_what_is_in_flight(cloud: LocalCloud, shared_site: Site) -> None:
     send(cloud, {"do": "sleep", "seconds": 1})
     eventually(shared_site.notes)
-    with pytest.raises(TimeoutError, match="still at work"):
+    with pytest.raises(TimeoutError, match="still running"):
         cloud.pause(0.1)
     cloud.pause()
     assert count(cloud, "WorkUrl") == 0

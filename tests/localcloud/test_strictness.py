@@ -71,7 +71,7 @@ TABLE = {
         ),
         (
             {"C": {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": {"FunctionName": "x", "Qualifier": "1"}}},
-            "x is no function of this stack",
+            "x is not a function of this stack",
         ),
         (bucket(WebsiteConfiguration={}), "property WebsiteConfiguration of Bucket"),
         (

@@ -77,7 +77,7 @@ def test_a_machine_without_a_working_python_is_told_what_to_do(tmp_path: Path) -
     assert refused.returncode == 1
     assert refused.stdout == ""
     assert "No python3.13 runs on this machine" in refused.stderr
-    assert "install Python 3.13" in refused.stderr
+    assert "Install Python 3.13" in refused.stderr
 
 
 def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
@@ -106,17 +106,17 @@ def test_a_stack_name_is_as_long_as_the_longest_bucket_name_allows(region: str) 
     template = (rie.ROOT / "template.yaml").read_text()
     most = LONGEST[region]
     assert stack_name.longest(template, region) == most
-    assert stack_name.complaint("s" * most, template, region) is None
-    assert f"may have {most} in {region}" in (stack_name.complaint("s" * (most + 1), template, region) or "")
+    assert stack_name.problem_of("s" * most, template, region) is None
+    assert f"may have {most} in {region}" in (stack_name.problem_of("s" * (most + 1), template, region) or "")
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("callseal-" + "long" * 6, "choose a shorter stack_name"),
-        ("Callseal", "take only a-z, 0-9 and '-'"),
-        ("call_seal", "take only a-z, 0-9 and '-'"),
-        ("1callseal", "beginning with a letter"),
+        ("callseal-" + "long" * 6, "Choose a shorter stack_name"),
+        ("Callseal", "may have only a-z, 0-9 and '-'"),
+        ("call_seal", "may have only a-z, 0-9 and '-'"),
+        ("1callseal", "begins with a letter"),
     ],
 )
 def test_a_stack_whose_buckets_could_have_no_name_is_refused_before_it_is_built(
@@ -158,7 +158,7 @@ def test_a_function_too_big_for_lambda_stops_the_build(tmp_path: Path) -> None:
     refused = build(tmp_path)
 
     assert refused.returncode == 1
-    assert "Lambda takes 250 MB at most" in refused.stderr
+    assert "Lambda accepts 250 MB at most" in refused.stderr
 
 
 def test_the_build_output_has_the_layout_that_lambda_wants() -> None:

@@ -1,6 +1,6 @@
 """Open CMS as a receiver does: AuthEnvelopedData (RFC 5083) and EnvelopedData (RFC 5652), for one RSA recipient.
 
-It shares nothing with the writer that the functions use, and needs no openssl: macOS has one that lacks RFC 5083.
+It shares no code with the functions' writer. It does not use openssl, because that of macOS lacks RFC 5083.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OAEP = OAEP(MGF1(SHA256()), SHA256(), None)
 
 
 def open_cms(sealed: bytes, key: RSAPrivateKey) -> bytes:
-    """Return what is inside a message; raise ValueError or InvalidTag if the key or the message is wrong."""
+    """Return the content of a message. Raise ValueError or InvalidTag if the key or the message is wrong."""
     (_, message), *after = _elements(sealed)
     if after:
         raise ValueError("bytes after the message")
@@ -35,8 +35,8 @@ def open_cms(sealed: bytes, key: RSAPrivateKey) -> bytes:
     unwrap, decrypt = _OPENERS[kind]
     ((_, data),) = _elements(content)
     members = list(_elements(data))
-    # The recipients are the only SET; the encrypted content follows (RFC 5652, 6.1).
-    infos, info = next((one[1], two[1]) for one, two in pairwise(members) if one[0] == SET)
+    # The recipients are the only SET. The encrypted content follows (RFC 5652, 6.1).
+    infos, info = next((this[1], following[1]) for this, following in pairwise(members) if this[0] == SET)
     (_, recipient), *_ = _elements(infos)
     *_, (_, wrapped) = _elements(recipient)
     _, (_, algorithm), (_, encrypted) = _elements(info)
@@ -61,18 +61,18 @@ _OPENERS: dict[bytes, tuple[AsymmetricPadding, Callable[[bytes, bytes, bytes, by
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and contents of DER elements, one after the other; raise ValueError if they are cut off."""
+    """Return tag and contents of consecutive DER elements. Raise ValueError if they are truncated."""
     at = 0
     while at < len(data):
         tag, length, at = data[at], *_length(data, at + 1)
         if at + length > len(data):
-            raise ValueError("the message is cut off")
+            raise ValueError("the message is truncated")
         yield tag, data[at : at + length]
         at += length
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Return a length and where the contents begin (X.690, 8.1.3)."""
+    """Return an element's length and the offset of its contents (X.690, 8.1.3). Raise ValueError if indefinite."""
     first = data[at] if at < len(data) else 0x80
     if first < 0x80:
         return first, at + 1

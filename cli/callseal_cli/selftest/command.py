@@ -1,4 +1,4 @@
-"""`callseal selftest`: does this deployment do what it promises?"""
+"""`callseal selftest`: run the checks on canary tenants, remove these, and print the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from callseal_cli.options import AsJson, Exit, StackName, now
-from callseal_cli.screen import Part, Screen, Table, complain
+from callseal_cli.screen import Part, Screen, Table, print_error
 from callseal_cli.selftest import observe, removal, runner
 from callseal_cli.selftest.checks import CHECKS, sftp
 from callseal_cli.selftest.model import Result, State, Wait
@@ -25,9 +25,9 @@ from callseal_cli.selftest.removal import Removal
 from callseal_cli.selftest.trial import PREFIX, Trial
 from callseal_cli.stack import Stack, find_stack
 
-# Longer than any run: what is younger may be another operator's.
+# Longer than any run: younger canaries may belong to another operator's run.
 LEFT_OVER = timedelta(minutes=15)
-# Before the removal, which takes under a minute: the whole stays under five.
+# Without the removal, which takes under a minute: the whole run stays under five minutes.
 RUN_SECONDS = 235.0
 COLUMNS = ("check", "result", "seconds", "seen")
 COUNTS = {"passed": State.PASSED, "failed": State.FAILED, "only_on_aws": State.ONLY_AWS, "not_tried": State.NOT_TRIED}
@@ -40,40 +40,40 @@ def selftest(
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Prove a deployment on the spot, in under five minutes; exit code 1 if something fails.
+    """Test a deployment in under five minutes. Exit code 1 if something fails.
 
-    Canary tenants with keys made on the spot land a recording in each envelope; it is delivered, opened and compared,
-    fetched by SFTP, and looked for in the audit. All of it is removed again but logged and locked audit events.
-    What only AWS can answer is never shown as passed on the local cloud.
+    Canary tenants with new keys land recordings for each envelope. The recordings are delivered, opened, compared,
+    fetched by SFTP, and looked up in the audit trail. Then everything is removed except logged and locked audit events.
+    A question that only AWS can answer is never shown as passed on the local cloud.
     """
-    screen, found, whole = Screen(as_json), find_stack(stack), Wait(RUN_SECONDS)
+    screen, found, total = Screen(as_json), find_stack(stack), Wait(RUN_SECONDS)
     began = time.monotonic()
     gpg_program()
     sftp.require_client(found)
     leftovers = observe.leftovers(found, now() - LEFT_OVER)
     swept = removal.remove(found, leftovers)
     with tempfile.TemporaryDirectory(prefix="cs-") as folder, _terminated_as_interrupted():
-        results, removed = _tried(Trial(found, Path(folder), now()), screen, whole, limit)
+        results, removed = _run_checks(Trial(found, Path(folder), now()), screen, total, limit)
     took = time.monotonic() - began
     document = _document(found, results, leftovers, swept, removed, took)
     screen.show(document, *_parts(document, results))
     return Exit.NO if document["failed"] or document["not_removed"] else Exit.DONE
 
 
-def _tried(trial: Trial, screen: Screen, whole: Wait, limit: float | None) -> tuple[list[Result], Removal]:
-    """Run the checks and remove what they made, also if they break off."""
+def _run_checks(trial: Trial, screen: Screen, total: Wait, limit: float | None) -> tuple[list[Result], Removal]:
+    """Run the checks and remove what they created, even if they are interrupted. Return results and removal."""
     results: list[Result] = []
     try:
         with screen.steps(len(CHECKS)) as step:
-            trial.take_on()
-            results = runner.run(CHECKS, trial, whole, limit, step)
+            trial.add_tenants()
+            results = runner.run(CHECKS, trial, total, limit, step)
     finally:
         with _uninterrupted():
             trial.close()
             removed = removal.remove(trial.stack, trial.tenants)
             if not results:
                 for problem in removed.problems:
-                    complain(f"Not removed of {trial.name}: {problem}", as_json=False)
+                    print_error(f"Not removed of {trial.name}: {problem}", as_json=False)
     return results, removed
 
 
@@ -96,7 +96,7 @@ def _document(
 
 
 def _remains(stack: Stack) -> list[str]:
-    """Name what is not removed: what records that the trial took place."""
+    """Return what is never removed: the records of the trial in logs and in the audit bucket."""
     events = f"audit events of the tenants {PREFIX}..."
     locked = stack.outputs.get("AuditBucketName")
     return [
@@ -107,29 +107,29 @@ def _remains(stack: Stack) -> list[str]:
 
 
 def _parts(document: dict[str, Any], results: Sequence[Result]) -> Iterator[Part]:
-    # A long message would make the table wider than any terminal.
-    yield Table(COLUMNS, [(one.check.name, one.state, f"{one.seconds:.1f}", _seen(one)) for one in results])
-    if questions := [f"  {one.check.name}: {one.check.only_aws}" for one in results if one.state is State.ONLY_AWS]:
+    yield Table(COLUMNS, [(each.check.name, each.state, f"{each.seconds:.1f}", _seen(each)) for each in results])
+    if questions := [f"  {each.check.name}: {each.check.only_aws}" for each in results if each.state is State.ONLY_AWS]:
         yield "\n".join(["\nOnly AWS can show:", *questions])
-    for one in results:
-        if one.state is State.FAILED:
-            yield f"\n{one.check.name} failed: {one.message}\n  What should hold: {one.check.proves}"
-            yield f"  What it means: {one.check.means}\n  Where to look: docs/operations.md, '{one.check.look}'."
+    for result in results:
+        if result.state is State.FAILED:
+            yield f"\n{result.check.name} failed: {result.message}\n  What should hold: {result.check.proves}"
+            yield f"  What it means: {result.check.means}\n  Where to look: docs/operations.md, '{result.check.look}'."
     counts = ", ".join(f"{document[name]} {state}" for name, state in COUNTS.items())
     yield f"\n{counts}; {document['seconds']:.0f} s."
     yield from (f"Not removed: {problem}" for problem in document["not_removed"])
     if document["leftovers_removed"]:
-        yield f"An interrupted run had left {len(document['leftovers_removed'])} canary tenants: they are removed."
-    yield "\n".join(["Everything was removed but for:", *(f"  {one}" for one in document["remains"])])
+        yield f"An interrupted run had left {len(document['leftovers_removed'])} canary tenants. They were removed."
+    yield "\n".join(["Everything was removed except:", *(f"  {remains}" for remains in document["remains"])])
 
 
 def _seen(result: Result) -> str:
+    # The message of a failure would make the table wider than any terminal, so it is printed below.
     return "see below" if result.state is State.FAILED else result.message
 
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """End by SIGTERM as by Ctrl-C: with what was made removed."""
+    """Handle SIGTERM like Ctrl-C, so that the canaries are removed."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -143,7 +143,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let a second Ctrl-C not stop the removal."""
+    """Ignore SIGINT and SIGTERM during the removal."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

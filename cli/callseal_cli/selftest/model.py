@@ -1,4 +1,4 @@
-"""What a check is and what comes out of it: plain values, without AWS."""
+"""Checks and their results, as plain values without AWS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class State(StrEnum):
-    """What came out of a check."""
+    """The outcome of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -27,34 +27,34 @@ class State(StrEnum):
 
 
 class CheckFailedError(CallsealError):
-    """The check failed; the message says what happened."""
+    """The check failed. The message says what happened."""
 
 
 class NotTriedError(CallsealError):
-    """The check does not apply to this deployment; the message says why."""
+    """The check does not apply to this deployment. The message says why."""
 
 
 class Wait:
-    """The time that a check has, in seconds."""
+    """A time limit."""
 
     def __init__(self, seconds: float) -> None:
-        """Start the time."""
+        """Start the limit now."""
         self.seconds = seconds
         self._ends = time.monotonic() + seconds
 
     @property
     def left(self) -> float:
-        """The seconds that are left, 0 at the end."""
+        """The remaining seconds, 0 after the end."""
         return max(0.0, self._ends - time.monotonic())
 
     @property
     def passed(self) -> float:
-        """The seconds that have passed."""
+        """The elapsed seconds, at most the limit."""
         return self.seconds - self.left
 
-    def until(self, look: Callable[[], T]) -> T:
-        """Return the first answer of `look` that is true, or its last answer when the time is over."""
-        while not (found := look()) and self.left:
+    def until(self, poll: Callable[[], T]) -> T:
+        """Call `poll` until its result is true or the time is over, and return the last result."""
+        while not (found := poll()) and self.left:
             time.sleep(min(PAUSE_SECONDS, self.left))
         return found
 
@@ -66,9 +66,9 @@ Run = Callable[["Trial", Wait], str]
 class Check:
     """A check: `run` returns what was seen, or raises CheckFailedError or NotTriedError.
 
-    `proves` is a sentence; `means` says what a failure means; `look` is a heading of docs/operations.md; `needs` are
-    the checks without which it cannot be tried. `only_aws` is what only AWS can answer: on the local cloud such a check
-    never passes, and it is not even run there if it is not `local`.
+    `proves` is a sentence, `means` says what a failure means, and `look` is a heading of docs/operations.md. The check
+    is not tried unless all of `needs` hold. `only_aws` is the question that only AWS can answer: on the local cloud
+    such a check never passes, and without `local` it is not run there.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came out of a check: its state, what was seen, and the seconds that it took."""
+    """The result of a check: its state, what was seen, and its duration in seconds."""
 
     check: Check
     state: State
@@ -93,12 +93,12 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether checks that need this one can be tried."""
+        """Whether the checks that need this one can be tried."""
         return self.state in (State.PASSED, State.ONLY_AWS)
 
     @property
     def document(self) -> Mapping[str, object]:
-        """The result for JSON; `means` and `look` are null unless it failed, `only_aws` unless it asks AWS."""
+        """The result as a JSON object. `means` and `look` are null unless the check failed."""
         failed = self.state is State.FAILED
         return {
             "check": self.check.name,
@@ -122,7 +122,7 @@ def check(
     only_aws: str | None = None,
     local: bool = True,
 ) -> Callable[[Run], Check]:
-    """Make a check of a function, whose docstring is the sentence that it proves."""
+    """Turn a function into a check. Its docstring becomes the sentence `proves`."""
 
     def made(run: Run) -> Check:
         proves = (run.__doc__ or "").strip()

@@ -1,4 +1,4 @@
-"""What can be seen of a trial from outside: buckets, tags, the audit log group, the locked bucket."""
+"""Read the state of a trial from outside: buckets, tags, the audit log group, the audit bucket."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from callseal.core.errors import SourceGoneError
 from callseal.core.landing import LandedObject
 from callseal_cli import landing
 from callseal_cli.screen import Screen
-from callseal_cli.selftest.trial import LockedCopy, Trial, begun
+from callseal_cli.selftest.trial import PREFIX, LockedCopy, Trial, started_at
 from callseal_cli.stack import Stack
 
-# AWS's clocks and this machine's are not the same one.
+# How far AWS's clocks may differ from this machine's.
 CLOCK_SKEW = timedelta(minutes=1)
+BUCKETS = ("LandingBucketName", "SftpBucketName", "ArchiveBucketName")
 _GZIP = b"\x1f\x8b"
 
 
 def quiet() -> Screen:
-    """Return a screen for look-ups inside a check, which must not show a progress of their own."""
+    """Return a screen without progress, for look-ups inside a check."""
     return Screen(as_json=False, quiet=True)
 
 
 def read(stack: Stack, bucket: str, key: str) -> bytes | None:
-    """Return an object of the bucket in an output, None if it is not there."""
+    """Return an object of the bucket in an output, or None if it does not exist."""
     try:
         return stack.s3.get_object(Bucket=stack.output(bucket), Key=key)["Body"].read()
     except ClientError as exc:
@@ -44,7 +45,7 @@ def keys(stack: Stack, bucket: str, prefix: str) -> list[str]:
 
 
 def held_for(stack: Stack, key: str) -> str | None:
-    """Return the reason that a file in landing is held for, "" if it is not held, None if it is not in landing."""
+    """Return the reason of a held file, "" if the file is in landing and not held, or None if it is not in landing."""
     bucket = landing.landing_bucket(stack)
     try:
         held = bucket.held(bucket.refresh(LandedObject(bucket.name, key)))
@@ -54,7 +55,7 @@ def held_for(stack: Stack, key: str) -> str | None:
 
 
 def whereabouts(stack: Stack, key: str) -> str:
-    """Say what became of a landed file that was not delivered."""
+    """Return words for the state of a landed file that was not delivered."""
     reason = held_for(stack, key)
     if reason is None:
         return "it has left landing"
@@ -62,7 +63,7 @@ def whereabouts(stack: Stack, key: str) -> str:
 
 
 def audit_events(stack: Stack, run: str, since: datetime) -> list[dict[str, Any]]:
-    """Return the events of a run's canaries in the audit log group.
+    """Return the events of a run's canaries from the audit log group.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/matching-terms-json-log-events.html
     """
@@ -72,12 +73,12 @@ def audit_events(stack: Stack, run: str, since: datetime) -> list[dict[str, Any]
         filterPattern=f'{{ $.detail.tenant = "{run}*" }}',
     )  # fmt: skip
     found = (json.loads(entry["message"]) for page in pages for entry in page["events"])
-    # The emulator knows no JSON patterns and returns everything.
+    # The emulator does not support JSON patterns, and returns all events.
     return [event for event in found if (event.get("detail", {}).get("tenant") or "").startswith(run)]
 
 
 def locked_copy(trial: Trial, tenant: str, detail_type: str) -> LockedCopy | None:
-    """Find a tenant's event among the objects that were written to the locked bucket since the trial began."""
+    """Return the object of the audit bucket, written since the trial began, that has a tenant's event, or None."""
     stack, bucket = trial.stack, trial.stack.output("AuditBucketName")
     for key in _written_since(stack, bucket, trial.started - CLOCK_SKEW):
         found = stack.s3.get_object(Bucket=bucket, Key=key)
@@ -88,9 +89,9 @@ def locked_copy(trial: Trial, tenant: str, detail_type: str) -> LockedCopy | Non
 
 
 def retained_until(stack: Stack, copy: LockedCopy) -> datetime | None:
-    """Return until when Object Lock keeps a version, None if it does not.
+    """Return until when Object Lock keeps a version, or None if it is not locked.
 
-    S3 leaves it out of the answer for those who lack s3:GetObjectRetention.
+    Without the permission s3:GetObjectRetention, S3 omits the time and the result is None, too.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
     """
     head = stack.s3.head_object(Bucket=copy.bucket, Key=copy.key, VersionId=copy.version)
@@ -98,20 +99,20 @@ def retained_until(stack: Stack, copy: LockedCopy) -> datetime | None:
 
 
 def leftovers(stack: Stack, older_than: datetime) -> list[str]:
-    """Return the canary tenants of runs that began before a moment, in secrets, parameters and buckets."""
+    """Return the canary tenants of runs that began before a time, from secrets, parameters and buckets."""
     found = {*_in_secrets(stack), *_in_parameters(stack)}
-    for bucket in ("LandingBucketName", "SftpBucketName", "ArchiveBucketName"):
+    for bucket in BUCKETS:
         found |= set(_in_bucket(stack, stack.output(bucket)))
-    return sorted(tenant for tenant in found if (began := begun(tenant)) and began < older_than)
+    return sorted(tenant for tenant in found if (started := started_at(tenant)) and started < older_than)
 
 
 def error_code(exc: ClientError) -> str:
-    """Return AWS's code of an error."""
+    """Return AWS's code of an error, or "unknown"."""
     return exc.response.get("Error", {}).get("Code", "unknown")
 
 
 def _written_since(stack: Stack, bucket: str, since: datetime) -> Iterator[str]:
-    """Yield the keys that were written since a moment, of the days since then alone: the bucket keeps seven years."""
+    """Return the keys written since a time. Only the prefixes of the days since are listed: the bucket keeps years."""
     for day in sorted({since.date(), datetime.now(since.tzinfo).date()}):
         pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"audit/{day:%Y/%m/%d}/")
         items = (item for page in pages for item in page.get("Contents", []))
@@ -119,31 +120,30 @@ def _written_since(stack: Stack, bucket: str, since: datetime) -> Iterator[str]:
 
 
 def _events(data: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the events of an object: a line of JSON each, compressed or not."""
+    """Return the events of an object, one JSON text a line, with gzip or without."""
     text = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
     yield from (json.loads(line) for line in text.split("\n") if line.strip())
 
 
 def _in_secrets(stack: Stack) -> Iterator[str]:
-    # A filter on a name matches its beginning.
-    prefix, filters = f"{stack.name}/tenants/", [{"Key": "name", "Values": [f"{stack.name}/tenants/selftest-"]}]
-    arguments: Any = {"Filters": filters}
-    pages = stack.secrets.get_paginator("list_secrets").paginate(**arguments)
+    prefix = f"{stack.tenants_prefix}/"
+    # The filter matches the beginning of a name.
+    filters: Any = [{"Key": "name", "Values": [f"{prefix}{PREFIX}"]}]
+    pages = stack.secrets.get_paginator("list_secrets").paginate(Filters=filters)
     names = (secret["Name"] for page in pages for secret in page["SecretList"])
     return _tenants(prefix, names)
 
 
 def _in_parameters(stack: Stack) -> Iterator[str]:
-    prefix = f"/{stack.name}/tenants/"
-    filters = [{"Key": "Name", "Option": "BeginsWith", "Values": [f"{prefix}selftest-"]}]
-    arguments: Any = {"ParameterFilters": filters}
-    pages = stack.ssm.get_paginator("describe_parameters").paginate(**arguments)
+    prefix = f"/{stack.tenants_prefix}/"
+    filters: Any = [{"Key": "Name", "Option": "BeginsWith", "Values": [f"{prefix}{PREFIX}"]}]
+    pages = stack.ssm.get_paginator("describe_parameters").paginate(ParameterFilters=filters)
     names = (parameter["Name"] for page in pages for parameter in page["Parameters"])
     return _tenants(prefix, names)
 
 
 def _in_bucket(stack: Stack, bucket: str) -> Iterator[str]:
-    pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="selftest-", Delimiter="/")
+    pages = stack.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX, Delimiter="/")
     return _tenants("", (item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])))
 
 

@@ -1,4 +1,4 @@
-"""The canaries' keys, made on the spot: X.509 in memory, OpenPGP in a GnuPG home of its own, SSH in a file of 0600."""
+"""Key pairs of the canaries: X.509 in memory, OpenPGP in its own GnuPG home, SSH in a file of mode 0600."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from callseal.core.errors import CallsealError
+from callseal.core.formats import ENVELOPES
 from callseal_cli.errors import CannotError
 from callseal_cli.selftest.cms import open_cms
 
@@ -43,23 +44,23 @@ class PrivateKey(Protocol):
 
     @property
     def suffix(self) -> str:
-        """What sealed files' names end with."""
+        """The suffix of sealed files' names."""
 
     def open(self, sealed: bytes) -> bytes:
-        """Return what is inside a sealed file; raise OpenError."""
+        """Return the content of a sealed file. Raise OpenError."""
 
 
 @dataclass(frozen=True, slots=True)
 class X509Key:
-    """An RSA key with a self-signed certificate; the private half is in memory only."""
+    """An RSA key with a self-signed certificate. The private half is in memory only."""
 
     public_text: str
     fingerprint: str
     private: rsa.RSAPrivateKey
-    suffix: str = ".p7m"
+    suffix: str = ENVELOPES["cms"].suffix
 
     def open(self, sealed: bytes) -> bytes:
-        """Return what is inside a CMS message; raise OpenError."""
+        """Return the content of a CMS message. Raise OpenError."""
         try:
             return open_cms(sealed, self.private)
         except (ValueError, InvalidTag) as exc:
@@ -73,10 +74,10 @@ class OpenPgpKey:
     public_text: str
     fingerprint: str
     home: Path
-    suffix: str = ".pgp"
+    suffix: str = ENVELOPES["openpgp"].suffix
 
     def open(self, sealed: bytes) -> bytes:
-        """Return what is inside an OpenPGP message; raise OpenError."""
+        """Return the content of an OpenPGP message. Raise OpenError."""
         done = _gpg(self.home, "--quiet", "--decrypt", data=sealed)
         if done.returncode:
             raise OpenError(f"the canary's gpg does not open it (exit code {done.returncode})")
@@ -84,7 +85,7 @@ class OpenPgpKey:
 
 
 def make_x509(name: str, now: datetime) -> X509Key:
-    """Return an RSA key of 2048 bits with a certificate of 90 days."""
+    """Return a new RSA key of 2048 bits with a certificate for 90 days."""
     private = rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
@@ -102,7 +103,7 @@ def make_x509(name: str, now: datetime) -> X509Key:
 
 
 def make_openpgp(name: str, home: Path) -> OpenPgpKey:
-    """Return an ed25519 key with a cv25519 subkey of 90 days, in a new GnuPG home; raise CannotError."""
+    """Return a new ed25519 key with a cv25519 subkey for 90 days, in a new GnuPG home. Raise CannotError."""
     home.mkdir(mode=0o700)
     _made(home, "--quick-generate-key", name, "ed25519", "sign", f"{LIFE.days}d")
     listing = _made(home, "--with-colons", "--list-keys", name).decode()
@@ -112,7 +113,7 @@ def make_openpgp(name: str, home: Path) -> OpenPgpKey:
 
 
 def make_ssh(path: Path) -> str:
-    """Write a private ed25519 key for OpenSSH, and return the line for authorized_keys."""
+    """Write a new ed25519 private key for OpenSSH, and return its line for authorized_keys."""
     private = Ed25519PrivateKey.generate()
     path.touch(mode=0o600)
     path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
@@ -120,13 +121,13 @@ def make_ssh(path: Path) -> str:
 
 
 def end_agent(home: Path) -> None:
-    """End the agent that gpg started for a home."""
+    """Stop the agent that gpg started for a home."""
     if home.exists() and (gpgconf := shutil.which("gpgconf")):
         subprocess.run([gpgconf, "--homedir", str(home), "--kill", "all"], capture_output=True, check=False)
 
 
 def gpg_program() -> str:
-    """Return the operator's gpg; raise CannotError if there is none."""
+    """Return the operator's gpg (GPG_BINARY or `gpg`). Raise CannotError if it is not installed."""
     name = os.environ.get("GPG_BINARY") or "gpg"
     if not shutil.which(name):
         raise CannotError(f"The selftest opens OpenPGP files with gpg, and there is no {name}. Install GnuPG.")
@@ -143,5 +144,5 @@ def _made(home: Path, *arguments: str) -> bytes:
 
 def _gpg(home: Path, *arguments: str, data: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [gpg_program(), "--homedir", str(home), "--batch", *arguments]
-    # Not the terminal's group: Ctrl-C ends the selftest, which then ends gpg's agent itself.
+    # A session of its own: Ctrl-C must not stop gpg's agent before the selftest stops it.
     return subprocess.run(command, input=data or b"", capture_output=True, check=False, start_new_session=True)

@@ -1,6 +1,6 @@
-"""Remove what a trial made, or what an interrupted one left: objects, secrets, settings and rows of canaries alone.
+"""Remove what a trial created, or an interrupted one left: the canaries' objects, secrets, settings and rows.
 
-What stays is what cannot or must not be deleted: the audit events in the log group and in the locked bucket.
+The audit events in the log group and in the audit bucket remain: they cannot or must not be deleted.
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from callseal_cli import store
+from callseal.keys.check_folder import FOLDER
+from callseal_cli import delivered, register, store
 from callseal_cli.errors import explain
 from callseal_cli.selftest import observe
 from callseal_cli.selftest.model import PAUSE_SECONDS, Wait
-from callseal_cli.selftest.trial import begun, run_of
+from callseal_cli.selftest.observe import BUCKETS
+from callseal_cli.selftest.trial import run_of, started_at
 from callseal_cli.stack import Stack
 
-# Events reach the registers within seconds; a function at work on a file that was removed commits within seconds, too.
+# Events reach the registers within seconds, and a function that works on a removed file commits within seconds, too.
 SETTLE_SECONDS, ROUNDS_SECONDS, QUIET_SECONDS = 20.0, 20.0, 3.0
-BUCKETS = ("LandingBucketName", "SftpBucketName", "ArchiveBucketName")
-# Tables in which a tenant has a partition, with the other attribute of their keys.
-FILES, KEYS = ("files", "key"), ("key-register", "fingerprint")
+# Tables in which a tenant has a partition, with the table's sort key.
+FILES, KEYS = (delivered.TABLE, "key"), (register.TABLE, "fingerprint")
 TABLES: tuple[tuple[str, str | None], ...] = (FILES, KEYS, ("login-settings", None))
 
 
 @dataclass(slots=True)
 class Removal:
-    """What was removed, by kind, and in sentences what could not be."""
+    """How much was removed, by kind, and sentences about what was not."""
 
     removed: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def attempt(self, kind: str, remove: Callable[[], int]) -> int:
-        """Remove something and count it; what AWS refuses is a problem, and does not stop the rest."""
+        """Call `remove`, add up its count and return it. An error of AWS becomes a problem and counts 0."""
         try:
             count = remove()
         except (ClientError, BotoCoreError) as exc:
@@ -48,53 +49,53 @@ class Removal:
 
 
 def remove(stack: Stack, tenants: Sequence[str]) -> Removal:
-    """Remove all that is there of canary tenants; raise ValueError for any other tenant's name."""
-    if strangers := [tenant for tenant in tenants if not begun(tenant)]:
-        raise ValueError(f"no canary: {strangers}")
+    """Remove everything of canary tenants. Raise ValueError for any other tenant's name."""
+    if strangers := [tenant for tenant in tenants if not started_at(tenant)]:
+        raise ValueError(f"not canaries: {strangers}")
     done = Removal()
-    # First of all: a file that is still there would be delivered once more.
+    # Landing first: a file that stays there would be delivered again.
     done.attempt("objects", lambda: _objects(stack, tenants, BUCKETS[:1]))
     _settle(stack, tenants)
     done.attempt("secrets", lambda: _secrets(stack, tenants))
     done.attempt("parameters", lambda: _parameters(stack, tenants))
     done.attempt("rows", lambda: _counted_events(stack, tenants))
-    wait, calm = Wait(ROUNDS_SECONDS), Wait(QUIET_SECONDS)
-    while tenants and wait.left and calm.left:
-        calm = Wait(QUIET_SECONDS) if _round(stack, tenants, done) else calm
+    rounds, quiet = Wait(ROUNDS_SECONDS), Wait(QUIET_SECONDS)
+    while tenants and rounds.left and quiet.left:
+        quiet = Wait(QUIET_SECONDS) if _round(stack, tenants, done) else quiet
         time.sleep(PAUSE_SECONDS)
     return done
 
 
 def _round(stack: Stack, tenants: Sequence[str], done: Removal) -> int:
-    """Remove objects and rows; return how many there were."""
+    """Remove the objects and rows that exist now. Return how many."""
     return sum(
         (
             done.attempt("objects", lambda: _objects(stack, tenants, BUCKETS)),
             done.attempt("rows", lambda: sum(_rows(stack, tenants, *table) for table in TABLES)),
-            done.attempt("rows", lambda: _forget(stack, [f"told#{tenant}" for tenant in tenants])),
+            done.attempt("rows", lambda: _delete_key_events(stack, [f"told#{tenant}" for tenant in tenants])),
         )
     )
 
 
 def _settle(stack: Stack, tenants: Sequence[str]) -> None:
-    """Wait until the registers know the canaries' files and keys: a row that comes after its removal would stay."""
+    """Wait until the registers have the canaries' files and keys: a row written after the removal would remain."""
 
     def settled() -> bool:
-        return all(_delivered(stack, tenant) <= _known(stack, tenant) for tenant in tenants) and all(
+        return all(_delivered(stack, tenant) <= _registered(stack, tenant) for tenant in tenants) and all(
             any(_items(stack, KEYS[0], tenant)) for tenant in tenants if _has_key(stack, tenant)
         )
 
     try:
         Wait(SETTLE_SECONDS).until(settled)
     except (ClientError, BotoCoreError):
-        return  # who may not look may not remove either, and reads so then
+        return  # the removal then fails with the same error and reports it
 
 
 def _delivered(stack: Stack, tenant: str) -> set[str]:
-    return {key for key in observe.keys(stack, "SftpBucketName", f"{tenant}/") if "/key-check/" not in key}
+    return {key for key in observe.keys(stack, "SftpBucketName", f"{tenant}/") if f"/{FOLDER}/" not in key}
 
 
-def _known(stack: Stack, tenant: str) -> set[str]:
+def _registered(stack: Stack, tenant: str) -> set[str]:
     return {item["key"]["S"] for item in _items(stack, FILES[0], tenant) if "state" in item}
 
 
@@ -120,7 +121,7 @@ def _parameters(stack: Stack, tenants: Sequence[str]) -> int:
 
 
 def _delete_secret(stack: Stack, name: str) -> None:
-    # Asked first: AWS forgives the forced deletion of what is not there, and it would be counted.
+    # AWS accepts the forced deletion of a secret that does not exist, and that would be counted.
     stack.secrets.describe_secret(SecretId=name)
     stack.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
@@ -140,24 +141,24 @@ def _unless(code: str, delete: Callable[[Stack, str], None], stack: Stack, name:
 
 
 def _rows(stack: Stack, tenants: Sequence[str], table: str, sort_key: str | None) -> int:
-    """Delete the tenants' partitions of a table."""
+    """Delete the tenants' partitions of a table. Return the number of items."""
     items = [item for tenant in tenants for item in _items(stack, table, tenant)]
     for item in items:
         key = {name: item[name] for name in ("tenant", sort_key) if name}
-        stack.dynamodb.delete_item(TableName=f"{stack.name}-{table}", Key=key)
+        stack.dynamodb.delete_item(TableName=stack.table(table), Key=key)
     return len(items)
 
 
 def _counted_events(stack: Stack, tenants: Sequence[str]) -> int:
-    """Delete the ids of the tenants' events, which are kept so that each is counted once."""
-    runs = {run_of(tenant): began for tenant in tenants if (began := begun(tenant))}
-    events = [event for run, began in runs.items() for event in observe.audit_events(stack, run, began)]
-    return _forget(stack, [event["detail"]["id"] for event in events])
+    """Delete the ids of the tenants' events, which the functions store to count each event once."""
+    runs = {run_of(tenant): started for tenant in tenants if (started := started_at(tenant))}
+    events = [event for run, started in runs.items() for event in observe.audit_events(stack, run, started)]
+    return _delete_key_events(stack, [event["detail"]["id"] for event in events])
 
 
-def _forget(stack: Stack, names: Iterable[str]) -> int:
-    """Delete items of the table of counted events and of reported verdicts; return how many were there."""
-    table = f"{stack.name}-key-events"
+def _delete_key_events(stack: Stack, names: Iterable[str]) -> int:
+    """Delete items of the table of counted events and announced verdicts. Return how many existed."""
+    table = stack.table("key-events")
     answers = [
         stack.dynamodb.delete_item(TableName=table, Key={"event_id": {"S": name}}, ReturnValues="ALL_OLD")
         for name in sorted(set(names))
@@ -166,9 +167,9 @@ def _forget(stack: Stack, names: Iterable[str]) -> int:
 
 
 def _items(stack: Stack, table: str, tenant: str) -> Iterator[Any]:
-    """Yield a tenant's partition of a table; there is none in a stack of a version without the table."""
+    """Return a tenant's items of a table; none if the stack is of a version without the table."""
     pages = stack.dynamodb.get_paginator("query").paginate(
-        TableName=f"{stack.name}-{table}", ConsistentRead=True, KeyConditionExpression="tenant = :tenant",
+        TableName=stack.table(table), ConsistentRead=True, KeyConditionExpression="tenant = :tenant",
         ExpressionAttributeValues={":tenant": {"S": tenant}},
     )  # fmt: skip
     try:

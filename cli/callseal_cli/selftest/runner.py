@@ -1,4 +1,4 @@
-"""Run checks one after the other, each within its time; the trial's own events go on meanwhile."""
+"""Run checks one after the other, each with its own time limit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from callseal_cli.selftest.trial import Trial
 
 
 def run(
-    checks: Sequence[Check], trial: Trial, whole: Wait, limit: float | None, step: Callable[[str], None]
+    checks: Sequence[Check], trial: Trial, total: Wait, limit: float | None, step: Callable[[str], None]
 ) -> list[Result]:
     """Return the results in the order of the checks.
 
-    `whole` is the time for all of them; `limit` shortens each check's time, in seconds; `step` gets each name.
+    `total` limits the time of all checks, and `limit` that of each check, in seconds. `step` is called with each name.
     """
     results: dict[str, Result] = {}
     for check in checks:
         step(check.name)
-        results[check.name] = _result(check, trial, results, min(check.seconds, limit or check.seconds, whole.left))
+        results[check.name] = _result(check, trial, results, min(check.seconds, limit or check.seconds, total.left))
     return list(results.values())
 
 
@@ -44,7 +44,7 @@ def _outcome(check: Check, trial: Trial, wait: Wait) -> tuple[State, str]:
     except CheckFailedError as exc:
         return State.FAILED, str(exc)
     except Exception as exc:
-        # What AWS refuses, or what the stack lacks, fails the check; a fault of this program is none of its answers.
+        # An error of AWS or of the stack fails the check. A fault of this program is raised.
         if not (sentence := explain(exc)):
             raise
         return State.FAILED, sentence

@@ -1,4 +1,4 @@
-"""One run of the selftest: its canary tenants, what they land, and where that must arrive."""
+"""One run of the selftest: its canary tenants, their recordings, and the expected outputs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from callseal_cli.selftest.private_keys import PrivateKey, end_agent, make_openp
 from callseal_cli.stack import Stack
 
 GCM, CBC, PGP, TWO, HELD, KEYLESS = "gcm", "cbc", "pgp", "two", "held", "keyless"
-# The name says when the run began, so a later run recognizes what an interrupted one left.
-CANARY = re.compile(r"selftest-([0-9a-f]{8})-[0-9a-f]{6}-(?:gcm|cbc|pgp|two|held|keyless)")
 PREFIX = "selftest-"
 SETTINGS: Mapping[str, Mapping[str, Any] | None] = {
     GCM: {"cms_profile": "authenveloped-gcm"},
@@ -28,11 +26,13 @@ SETTINGS: Mapping[str, Mapping[str, Any] | None] = {
     HELD: None,
     KEYLESS: {},
 }
+# The name contains the run's start, so a later run recognizes the canaries of an interrupted one.
+CANARY = re.compile(rf"{PREFIX}([0-9a-f]{{8}})-[0-9a-f]{{6}}-(?:{'|'.join(SETTINGS)})")
 
 
 @dataclass(frozen=True, slots=True)
 class LockedCopy:
-    """The version of an object in the audit bucket that has an event of the trial."""
+    """The version of an object in the audit bucket that contains an event of the trial."""
 
     bucket: str
     key: str
@@ -41,7 +41,7 @@ class LockedCopy:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A tenant of the selftest: `files` by landing key; no settings or no key if these are what is tried."""
+    """A tenant of the selftest, with its files by landing key. The checks of holding have no settings or no key."""
 
     tenant: str
     settings: Mapping[str, Any] | None
@@ -61,29 +61,29 @@ class Canary:
 
 
 class Trial:
-    """The canaries of one run, on one stack; `folder` is temporary and private."""
+    """The canaries of one run on one stack. `folder` is a private temporary folder."""
 
     def __init__(self, stack: Stack, folder: Path, started: datetime) -> None:
-        """Make the canaries' keys and files; nothing of it is in AWS yet."""
+        """Create the canaries' keys and files on this machine, but nothing in AWS."""
         self.stack, self.folder, self.started = stack, folder, started
         self.name = f"{PREFIX}{int(started.timestamp()):08x}-{secrets.token_hex(3)}"
         self._home = folder / "gpg"
-        self.canaries = {what: self._canary(what) for what in SETTINGS}
+        self.canaries = {kind: self._canary(kind) for kind in SETTINGS}
         self.ssh_key = folder / "ssh.key"
         self.ssh_line = make_ssh(self.ssh_key)
         self.locked: LockedCopy | None = None
 
-    def __getitem__(self, what: str) -> Canary:
-        """Return a canary by what it tries."""
-        return self.canaries[what]
+    def __getitem__(self, kind: str) -> Canary:
+        """Return the canary of a kind (GCM, CBC, ...)."""
+        return self.canaries[kind]
 
     @property
     def tenants(self) -> list[str]:
         """The names of all canary tenants."""
         return [canary.tenant for canary in self.canaries.values()]
 
-    def take_on(self) -> None:
-        """Write the canaries' keys and settings, as an operator does."""
+    def add_tenants(self) -> None:
+        """Store the canaries' keys and settings, as an operator does."""
         for canary in self.canaries.values():
             if canary.key:
                 store.write_secret(self.stack, canary.tenant, canary.key.public_text)
@@ -91,39 +91,39 @@ class Trial:
                 store.write_settings(self.stack, canary.tenant, canary.settings, overwrite=False)
         store.write_sftp_keys(self.stack, self[GCM].tenant, self.ssh_line)
 
-    def land(self, what: str) -> None:
-        """Land a canary's files, as the platform does: no header about encryption."""
-        for key, data in self[what].files.items():
+    def land(self, kind: str) -> None:
+        """Upload a canary's files to landing without encryption headers, as the platform does."""
+        for key, data in self[kind].files.items():
             self.stack.s3.put_object(Bucket=self.stack.output("LandingBucketName"), Key=key, Body=data)
 
     def close(self) -> None:
-        """End gpg's agent; the folder goes with its owner."""
+        """Stop gpg's agent. The caller removes the folder."""
         end_agent(self._home)
 
-    def _canary(self, what: str) -> Canary:
-        tenant = f"{self.name}-{what}"
-        key = None if what == KEYLESS else self._key(what, tenant)
+    def _canary(self, kind: str) -> Canary:
+        tenant = f"{self.name}-{kind}"
+        key = None if kind == KEYLESS else self._key(kind, tenant)
         name = f"{tenant}/{secrets.token_hex(4)}_1"
-        files = {f"{name}.wav": _recording()} | ({f"{name}.xml": _metadata()} if what in (GCM, CBC, PGP) else {})
-        return Canary(tenant, SETTINGS[what], key, files)
+        files = {f"{name}.wav": _recording()} | ({f"{name}.xml": _metadata()} if kind in (GCM, CBC, PGP) else {})
+        return Canary(tenant, SETTINGS[kind], key, files)
 
-    def _key(self, what: str, tenant: str) -> PrivateKey:
-        return make_openpgp(tenant, self._home) if what == PGP else make_x509(tenant, self.started)
+    def _key(self, kind: str, tenant: str) -> PrivateKey:
+        return make_openpgp(tenant, self._home) if kind == PGP else make_x509(tenant, self.started)
 
 
-def begun(tenant: str) -> datetime | None:
-    """Return when the run began that a canary's name belongs to, None for any other tenant's name."""
+def started_at(tenant: str) -> datetime | None:
+    """Return when a canary's run started, or None for any other tenant's name."""
     found = CANARY.fullmatch(tenant)
     return datetime.fromtimestamp(int(found[1], 16), UTC) if found else None
 
 
 def run_of(tenant: str) -> str:
-    """Return the part of a canary's name that all canaries of a run have."""
+    """Return the part of a canary's name that all canaries of its run share."""
     return tenant.rpartition("-")[0]
 
 
 def _recording() -> bytes:
-    """Return a second of noise as a WAV file of 16 kB."""
+    """Return one second of noise as a WAV file of 16 kB."""
     data = io.BytesIO()
     with wave.open(data, "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", "NONE"))

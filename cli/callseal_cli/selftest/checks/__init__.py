@@ -1,4 +1,4 @@
-"""The checks of the selftest, in the order in which they run: what takes long to arrive comes last."""
+"""The checks of the selftest in the order in which they run, those with the longest waits last."""
 
 from callseal_cli.selftest.checks import audit, delivery, held, keys, refusals, sftp
 from callseal_cli.selftest.model import Check

@@ -1,4 +1,4 @@
-"""Every file has its audit event: in the log group, and in a locked copy that cannot be deleted."""
+"""Checks of the audit trail: each file has its event in the log group and in the locked bucket."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def log_group(trial: Trial, wait: Wait) -> str:
             f"After {wait.passed:.0f} s the log group lacks {len(missing)} of {len(wanted)} events: "
             f"{missing[0]}{', ...' if missing[1:] else ''}."
         )
-    for what in (GCM, CBC, PGP):
-        for landed in trial[what].files:
-            _compare(trial, what, landed, found[DELIVERED, landed])
+    for kind in (GCM, CBC, PGP):
+        for landed in trial[kind].files:
+            _compare(trial, kind, landed, found[DELIVERED, landed])
     if (reason := found[HELD_EVENT, trial[HELD].recording]["reason"]) != Reason.SETTINGS_MISSING:
         raise CheckFailedError(f"RecordingHeld of {trial[HELD].recording} names the reason {reason}.")
     return f"{len(wanted)} events are in the log group."
@@ -52,12 +52,12 @@ def log_group(trial: Trial, wait: Wait) -> str:
 def locked_copy(trial: Trial, wait: Wait) -> str:
     """The RecordingDelivered event is in an object of the audit bucket."""
     if "AuditBucketName" not in trial.stack.outputs:
-        raise CheckFailedError("It is not deployed: the stack has no output AuditBucketName.")
+        raise CheckFailedError("The audit bucket is not deployed: the stack has no output AuditBucketName.")
     copy = wait.until(lambda: observe.locked_copy(trial, trial[GCM].tenant, DELIVERED))
     if not copy:
         raise CheckFailedError(f"After {wait.passed:.0f} s no object of the audit bucket has the event.")
     trial.locked = copy
-    return f"It is in an object of {copy.key.rpartition('/')[0]}/."
+    return f"The event is in an object of {copy.key.rpartition('/')[0]}/."
 
 
 @check(
@@ -71,16 +71,17 @@ def retention(trial: Trial, wait: Wait) -> str:
     """Object Lock keeps that version of the object."""
     copy = trial.locked
     if not copy:
-        raise CheckFailedError("The object with the event is not known.")
-    # A small function may set it after the object was written.
+        raise CheckFailedError("The object with the event is unknown.")
+    # The function lock_audit sets the lock after the object was written.
     until = wait.until(lambda: observe.retained_until(trial.stack, copy))
     if not until or until <= datetime.now(UTC):
-        raise CheckFailedError(f"{copy.key} is kept {f'until {until:%Y-%m-%d %H:%M} UTC' if until else 'by no lock'}.")
-    return f"It is kept until {until:%Y-%m-%d}."
+        end = f"locked only until {until:%Y-%m-%d %H:%M} UTC" if until else "not locked"
+        raise CheckFailedError(f"{copy.key} is {end}.")
+    return f"It is locked until {until:%Y-%m-%d}."
 
 
 def _wanted(trial: Trial) -> set[tuple[str, str]]:
-    delivered = {(DELIVERED, key) for what in (GCM, CBC, PGP) for key in trial[what].files}
+    delivered = {(DELIVERED, key) for kind in (GCM, CBC, PGP) for key in trial[kind].files}
     return delivered | {(HELD_EVENT, trial[HELD].recording)}
 
 
@@ -94,15 +95,15 @@ def _by_file(trial: Trial) -> Events:
     }
 
 
-def _compare(trial: Trial, what: str, landed: str, detail: Mapping[str, Any]) -> None:
-    canary = trial[what]
+def _compare(trial: Trial, kind: str, landed: str, detail: Mapping[str, Any]) -> None:
+    canary = trial[kind]
     output = canary.sealed[landed]
-    recipients = [one["fingerprint"] for one in detail["recipients"] or ()]
+    recipients = [recipient["fingerprint"] for recipient in detail["recipients"] or ()]
     if not canary.key or recipients != [canary.key.fingerprint]:
         raise CheckFailedError(
             f"RecordingDelivered of {landed} names the recipients {', '.join(recipients) or 'none'}."
         )
     stored = observe.read(trial.stack, "SftpBucketName", output)
-    recorded = [one["sha256"] for one in detail["outputs"] if one["key"] == output]
+    recorded = [each["sha256"] for each in detail["outputs"] if each["key"] == output]
     if stored is None or recorded != [sha256(stored).hexdigest()]:
         raise CheckFailedError(f"RecordingDelivered of {landed} has another sha256 than {output} in the SFTP bucket.")

@@ -1,4 +1,4 @@
-"""A file that cannot be sealed is held with its reason, and delivered when the cause is gone."""
+"""Checks of holding: a file that cannot be sealed is held with its reason, and delivered when the cause is gone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callseal_cli.selftest.trial import HELD, KEYLESS, Trial
 @check(
     "held",
     seconds=30,
-    means="A file that cannot be delivered is not marked as held, and goes round the queue as a dead letter.",
+    means="A file that cannot be delivered is not held, but is retried until it is a dead letter.",
     look="A file is held",
     needs=("taken up",),
 )
@@ -25,12 +25,12 @@ def held(trial: Trial, wait: Wait) -> str:
 @check(
     "released",
     seconds=75,
-    means="The sweep does not run at a change of settings, so what is held waits for the sweep of every 5 minutes.",
+    means="The sweep does not run at a change of settings, so held files wait for the sweep of every 5 minutes.",
     look="The sweep is silent",
     needs=("held",),
 )
 def released(trial: Trial, wait: Wait) -> str:
-    """The held file is delivered within a minute of its tenant's settings."""
+    """The held file is delivered within a minute after its tenant's settings were written."""
     store.write_settings(trial.stack, trial[HELD].tenant, {}, overwrite=False)
     opened(trial, wait, HELD, trial[HELD].recording)
     return f"It was delivered {wait.passed:.0f} s after the settings were written."
@@ -45,12 +45,12 @@ def released(trial: Trial, wait: Wait) -> str:
     only_aws="that Secrets Manager answers the role's request for a missing secret with ResourceNotFoundException",
 )
 def missing_key(trial: Trial, wait: Wait) -> str:
-    """A file of a tenant without a secret is held KeyMissing, and is no error."""
+    """A file of a tenant without a secret is held KeyMissing, and does not fail its invocation."""
     return _held(trial, wait, KEYLESS, Reason.KEY_MISSING)
 
 
-def _held(trial: Trial, wait: Wait, what: str, reason: Reason) -> str:
-    landed = trial[what].recording
+def _held(trial: Trial, wait: Wait, kind: str, reason: Reason) -> str:
+    landed = trial[kind].recording
     wait.until(lambda: observe.held_for(trial.stack, landed))
     found = observe.held_for(trial.stack, landed)
     if found != reason:

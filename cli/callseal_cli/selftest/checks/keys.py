@@ -1,4 +1,4 @@
-"""A tenant's first key is noticed."""
+"""Check of keys: the first key of a tenant is judged at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from callseal_cli.selftest.trial import GCM, Trial
     seconds=75,
     means="A first key is judged, and challenged, only by the daily check, or its verdict does not reach the register.",
     look="The key register lags",
-    only_aws='that EventBridge gets "Secret Label Updated" for the first value of a secret',
+    only_aws='that EventBridge receives "Secret Label Updated" for the first value of a secret',
 )
 def announced(trial: Trial, wait: Wait) -> str:
     """The first value of a new secret is judged: within a minute the key register has the key as accepted."""
@@ -25,5 +25,7 @@ def announced(trial: Trial, wait: Wait) -> str:
 
     found = wait.until(accepted)
     if not canary.key or found != [canary.key.fingerprint]:
-        raise CheckFailedError(f"After {wait.passed:.0f} s the key register has accepted {found or 'none'}.")
+        raise CheckFailedError(
+            f"After {wait.passed:.0f} s the key register has as accepted: {', '.join(found) or 'none'}."
+        )
     return "The key register has it as accepted."

@@ -1,4 +1,4 @@
-"""What must be refused: overwrites of what was delivered, and recordings under another key than the stack's."""
+"""Checks of refusals: overwrites of delivered files, and recordings that land under another key than the stack's."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from callseal_cli.selftest.model import CheckFailedError, Wait, check
 from callseal_cli.selftest.trial import TWO, Trial
 
 BUCKETS = ("SftpBucketName", "ArchiveBucketName")
-OVERWRITTEN = "A delivered file can be replaced by another one without a trace."
+OVERWRITTEN = "A delivered file can be replaced without a trace."
 POLICY_OF_LANDING = "The landing bucket's policy allows it"
 
 
 @check("overwrite", seconds=15, means=OVERWRITTEN, look="A selftest fails", needs=("second copy",))
-def overwrite(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check takes the two
+def overwrite(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check has both parameters
     """Another object under a delivered file's key is refused with If-None-Match: *, in both buckets."""
     _refused_everywhere(trial, "PreconditionFailed", IfNoneMatch="*")
     return "PreconditionFailed; the delivered bytes are as before."
@@ -41,7 +41,7 @@ def unconditional(trial: Trial, wait: Wait) -> str:  # noqa: ARG001
 @check(
     "AWS managed key",
     seconds=15,
-    means=f"{POLICY_OF_LANDING}: recordings lie under a key that everyone in the account may use.",
+    means=f"{POLICY_OF_LANDING}: recordings are stored under a key that everyone in the account may use.",
     look="A selftest fails",
     only_aws="that the landing bucket refuses aws:kms without a key id",
     local=False,
@@ -83,7 +83,7 @@ def _landing_refuses(trial: Trial, name: str, **encryption: Any) -> str:
 
 
 def _put(trial: Trial, bucket: str, key: str, **more: Any) -> str:
-    """Put an object; return what S3 answered: OK or the code of its refusal."""
+    """Put an object. Return S3's answer, "OK" or the code of the error."""
     try:
         trial.stack.s3.put_object(Bucket=bucket, Key=key, Body=b"another file of the selftest", **more)
     except ClientError as exc:

@@ -1,4 +1,4 @@
-"""The tenant fetches its files: with OpenSSH's sftp, from AWS Transfer Family or from the local front."""
+"""Checks of SFTP: the tenant fetches its files with OpenSSH's sftp, from AWS Transfer Family or the local front."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def listing(trial: Trial, wait: Wait) -> str:
     needs=("SFTP listing",),
 )
 def fetch(trial: Trial, wait: Wait) -> str:
-    """The tenant fetches the recording, the same bytes as in the SFTP bucket."""
+    """The tenant fetches the recording and receives the bytes that are in the SFTP bucket."""
     canary = trial[GCM]
     output, into = canary.sealed[canary.recording], trial.folder / "fetched"
     done = _sftp(trial, wait, f"get {_name(output)} {into.name}")
@@ -52,17 +52,17 @@ def fetch(trial: Trial, wait: Wait) -> str:
         raise CheckFailedError(f"sftp ended with {done.returncode}: {_last_line(done.stderr)}")
     data = into.read_bytes()
     if data != observe.read(trial.stack, "SftpBucketName", output):
-        raise CheckFailedError(f"{output} came with other bytes than those in the SFTP bucket.")
-    return f"The same {len(data)} bytes came."
+        raise CheckFailedError(f"The fetched {output} differs from the object in the SFTP bucket.")
+    return f"The tenant received the same {len(data)} bytes."
 
 
 @check(
     "fetched state",
     seconds=60,
-    means="Every file that tenants fetch is complained of as unfetched, then as expired.",
+    means="Every file that tenants fetch is reported as unfetched, and later as expired.",
     look="The file register lags",
     needs=("SFTP fetch",),
-    only_aws="which path Transfer Family names when a download has ended",
+    only_aws="which path Transfer Family reports for a completed download",
 )
 def fetched(trial: Trial, wait: Wait) -> str:
     """`callseal files list` shows the fetched recording as fetched."""
@@ -80,42 +80,44 @@ def fetched(trial: Trial, wait: Wait) -> str:
 
 
 @check("rejected connection", seconds=1, means="", look="A tenant cannot log in")
-def rejected_connection(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check takes the two
+def rejected_connection(trial: Trial, wait: Wait) -> str:  # noqa: ARG001  # every check has both parameters
     """A connection that the server rejects before any login is in the audit."""
-    raise NotTriedError("No client can provoke it: only limits of Transfer Family itself do.")
+    raise NotTriedError("A client cannot provoke it: only limits of Transfer Family itself cause it.")
 
 
 def require_client(stack: Stack) -> None:
-    """Raise CannotError if there is a front and no client for it."""
+    """Raise CannotError if the stack has an SFTP front and this machine has no client."""
     if _front(stack) and not shutil.which("sftp"):
-        raise CannotError("The selftest fetches with OpenSSH's sftp, and there is none. Install the OpenSSH client.")
+        raise CannotError(
+            "The selftest fetches with OpenSSH's sftp, which is not installed. Install the OpenSSH client."
+        )
 
 
 def _front(stack: Stack) -> tuple[str, str] | None:
-    """Return host and port of the SFTP front, None if the stack has none."""
+    """Return host and port of the SFTP front, or None if the stack has none."""
     if stack.is_local:
         return (stack.outputs["SftpHost"], stack.outputs["SftpPort"]) if "SftpPort" in stack.outputs else None
     return (stack.outputs["SftpEndpoint"], PORT) if "SftpEndpoint" in stack.outputs else None
 
 
 def _listed(trial: Trial, wait: Wait, expected: set[str]) -> subprocess.CompletedProcess[str] | None:
-    """List once; return the answer if all is there."""
+    """Run `ls` once. Return the finished process if it lists all expected files, else None."""
     done = _sftp(trial, wait, "ls -1")
     return done if not done.returncode and expected <= set(done.stdout.split()) else None
 
 
 def _sftp(trial: Trial, wait: Wait, batch: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of commands; raise NotTriedError without a front, CheckFailedError if the server does not answer."""
+    """Run one sftp command. Raise NotTriedError without a front, or CheckFailedError at a timeout."""
     front = _front(trial.stack)
     if not front:
         raise NotTriedError("The stack has no SFTP front (SftpFront=none; locally, no .local/outputs.json).")
     options = {
         "BatchMode": "yes", "IdentitiesOnly": "yes", "IdentityAgent": "none", "ConnectTimeout": "15",
-        # The host key is met for the first time, and what is fetched opens for the canary alone.
+        # The host key is unknown on this machine, but a fetched file opens with the canary's key only.
         "StrictHostKeyChecking": "accept-new", "UserKnownHostsFile": str(trial.folder / "known_hosts"),
     }  # fmt: skip
-    given = [f"-o{name}={value}" for name, value in options.items()]
-    command = ["sftp", "-F", "none", "-q", "-P", front[1], "-i", str(trial.ssh_key), *given, "-b", "-"]
+    flags = [f"-o{name}={value}" for name, value in options.items()]
+    command = ["sftp", "-F", "none", "-q", "-P", front[1], "-i", str(trial.ssh_key), *flags, "-b", "-"]
     try:
         return subprocess.run(
             [*command, f"{trial[GCM].tenant}@{front[0]}"], input=f"{batch}\n", capture_output=True, text=True,
@@ -130,4 +132,4 @@ def _name(output: str) -> str:
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it said nothing."])[-1]
+    return (text.strip().splitlines() or ["it printed nothing."])[-1]

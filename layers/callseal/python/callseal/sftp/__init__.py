@@ -1,5 +1,5 @@
-"""The SFTP front's core: who may log in, and what a session may reach.
+"""The SFTP front: who may log in, what a session may reach, and what became of each delivered file.
 
-`authorized_keys.py` and `options.py` judge the text that a tenant sent, `session.py` says what a session reaches,
-`login.py` reads what the server asks, `server_log.py` what it logs, and `events.py` tells the audit.
+Logins: `authorized_keys.py` and `options.py` parse the keys that a tenant sent, `login.py` parses the server's request,
+and `session.py` builds its answer. Audit: `server_log.py` parses the server's log, and `events.py` builds the events.
 """

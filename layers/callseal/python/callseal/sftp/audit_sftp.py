@@ -1,4 +1,4 @@
-"""The audit of the SFTP front: the server's log, its announcements of fetched files, and notices of refused logins."""
+"""Audit the SFTP front: the server's log, its events of completed downloads, and notices of refused logins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from callseal.sftp.server_log import LogLine, log_lines
 
 
 class SftpAudit:
-    """Puts what happened at the SFTP front on the audit bus."""
+    """Emits audit events for logins, downloads and refusals at the SFTP front."""
 
     def __init__(
         self,
@@ -34,15 +34,15 @@ class SftpAudit:
         bucket: str,
         server: str,
     ) -> None:
-        """Take what it works with: the SFTP bucket's name, and the server's id or "" if there is none."""
+        """Take the collaborators. `bucket` is the SFTP bucket's name, `server` the server's id or "" without one."""
         self._bus, self._notices, self._known, self._clock, self._log = bus, notices, known, clock, log
         self._bucket, self._server = bucket, server
 
     def handle(self, invocation: Mapping[str, Any]) -> dict[str, Any]:
-        """Handle a batch of notices, a batch of log lines, or an announcement.
+        """Handle a batch of notices, a batch of log lines, or an event of the server.
 
-        Return Lambda's partial answer for notices, and counts for the others, which fail as a whole and come again with
-        the same ids. Raise UnreadableLogError for anything else.
+        Return Lambda's partial batch response for notices, and counts for the others. The others fail as a whole, and a
+        retry emits events with the same ids. Raise UnreadableLogError for any other invocation.
         """
         messages = queue_messages(invocation)
         if messages is not None:
@@ -53,7 +53,7 @@ class SftpAudit:
         found = [events.of_log_line(line, self._tenant(line)) for line in log_lines(invocation)]
         put = [each for each in found if isinstance(each, AuditEvent)]
         refused = [each for each in found if isinstance(each, RefusedLogin)]
-        # Notices last: if the batch fails and comes again, its events have the same ids, and a notice counts twice.
+        # Notices last: a retry of the batch emits events with the same ids, but sends each notice again.
         answer = self._put(put)
         self._notices.send(refused)
         return answer | {"refused": len(refused)}
@@ -64,12 +64,12 @@ class SftpAudit:
         return {"events": len(put)}
 
     def _tenant(self, line: LogLine) -> str | None:
-        """Return the line's tenant if there is one of that name: a client may send anything as its user name."""
+        """Return the line's tenant, or None if no such tenant exists: the user name is any text that a client sent."""
         claimed = line.claimed_tenant
         return claimed if claimed and (line.activity == "CONNECTED" or self._known.knows(claimed)) else None
 
     def _count(self, messages: Sequence[Message]) -> Iterator[str]:
-        """Put the events of a batch of notices; yield the ids of the messages whose event was not accepted."""
+        """Emit the events of a batch of notices, and return the ids of the messages that failed."""
         notices = {message.id: self._notice(message) for message in messages}
         yield from (each for each, notice in notices.items() if notice is None)
         now = self._clock()

@@ -1,7 +1,8 @@
-"""A login at the SFTP front: which keys may open a session, or nothing.
+"""Answer a login at the SFTP front with the keys that may open a session, or with an empty answer.
 
-An unknown tenant gets the same answer as one that may not log in, after the same time. Anybody may ask, at any rate, so
-an answer takes nothing that sealing needs: settings come from a copy, and refusals go to a queue (`sftp/refusals.py`).
+The answer for an unknown tenant does not differ from that for a refused one, nor does the time until it is sent. Anyone
+can attempt logins at any rate. An answer therefore uses no quota that sealing needs: settings are read from a copy, and
+refusals go to a queue (`sftp/refusals.py`).
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from callseal.sftp.stored_keys import KeysText, NoSftpKeysError, SftpKeys
 from callseal.tenants.login_sources import Address, within
 from callseal.tenants.settings import TenantSettings, parse_settings
 
-# Longer than the three requests of a known tenant's login take as a rule, so that time tells nothing either.
+# Longer than the three requests of a known tenant's login usually take, so the time does not show which tenants exist.
 ANSWER_SECONDS = 0.3
-# Of one text; a file that is no authorized_keys at all has as many bad lines as it has lines.
+# In one notice: in a file that is not an authorized_keys file at all, each line is refused.
 MAX_LINES_NAMED = 20
 MAX_REMEMBERED = 10_000
 REFUSED: dict[str, Any] = {}
 
 
 class _RefusedError(CallsealError):
-    """A login that is refused; the sentence is for the audit, the server gets none. `tenant` if it exists."""
+    """The login is refused. The sentence goes to the audit only. `tenant` is None unless the tenant exists."""
 
     def __init__(self, refusal: Refusal, sentence: str, tenant: str | None = None) -> None:
         super().__init__(sentence)
@@ -41,7 +42,7 @@ class _RefusedError(CallsealError):
 
 
 class SftpLogins:
-    """Answers logins; no key is remembered, so a key that is taken away opens nothing from then on."""
+    """Answers logins. Keys are not cached, so a removed key opens no session after its removal."""
 
     def __init__(
         self,
@@ -53,13 +54,16 @@ class SftpLogins:
         wait: Callable[[float], None],
         log: Log,
     ) -> None:
-        """Take what it works with; `wait` is handed the seconds that are missing to a constant time."""
+        """Take the collaborators. `wait` is called with the seconds that remain until ANSWER_SECONDS."""
         self._keys, self._tenant_settings, self._notices = keys, tenant_settings, notices
         self._settings, self._clock, self._wait, self._log = settings, clock, wait, log
         self._lines_sent: set[tuple[str, str]] = set()
 
     def answer(self, request: LoginRequest) -> dict[str, Any]:
-        """Answer a server's question; raises TransientError where nothing is known, and the login fails, too."""
+        """Return the answer to a server's request, empty for a refusal.
+
+        Raise TransientError if an AWS call failed. The login then fails, too.
+        """
         started = time.monotonic()
         try:
             return self._answer(request)
@@ -68,7 +72,7 @@ class SftpLogins:
 
     def _answer(self, request: LoginRequest) -> dict[str, Any]:
         try:
-            return self._session(*_who_and_whence(request))
+            return self._session(*_tenant_and_address(request))
         except _RefusedError as refused:
             tenant = refused.tenant or self._known_tenant(request, refused.refusal)
             why = (tenant, refused.refusal, str(refused))
@@ -83,7 +87,7 @@ class SftpLogins:
 
     def _session(self, tenant: str, address: Address) -> dict[str, Any]:
         keys = self._keys_of(tenant)
-        # From here on the tenant exists, and its name may be repeated.
+        # The tenant exists, so the audit may name it.
         try:
             settings = self._settings_of(tenant)
             usable = self._usable(tenant, address, keys, settings)
@@ -97,25 +101,26 @@ class SftpLogins:
         return session_answer(self._settings, tenant, offered, may_delete=settings.sftp_may_delete)
 
     def _usable(self, tenant: str, address: Address, keys: KeysText, settings: TenantSettings) -> list[AuthorizedKey]:
-        """List the keys that may open this session; raises _RefusedError where there is none."""
+        """Return the keys that may open this session. Raise _RefusedError if there are none."""
         if settings.sftp_source_addresses and not within(address, settings.sftp_source_addresses):
             raise _RefusedError(
-                Refusal.SOURCE_NOT_ALLOWED, "The setting sftp_source_addresses does not have the caller's address."
+                Refusal.SOURCE_NOT_ALLOWED, "The caller's address is not in the setting sftp_source_addresses."
             )
         authorized = parse_authorized_keys(keys.text)
         self._report_refused_lines(tenant, keys.version, authorized)
         if authorized.has_private_key:
             raise _RefusedError(
                 Refusal.PRIVATE_KEY_PASTED,
-                "The tenant's SFTP keys hold a PRIVATE key, so none of them is taken. Delete this version of the "
-                "secret, tell the tenant that the key pair is burnt, and ask for the public half (.pub) of a new one.",
+                "The tenant's SFTP keys contain a PRIVATE key, so none of them is accepted. Delete this version of the "
+                "secret, inform the tenant that the key pair is compromised, and ask for the public half (.pub) of a "
+                "new one.",
             )
         usable = authorized.admitting(address, self._clock())
         if not usable:
             raise _RefusedError(
                 Refusal.NO_KEY_USABLE,
-                "No line of the tenant's SFTP keys may be used from this address at this time "
-                f"({len(authorized.keys)} good lines, {len(authorized.refused)} refused).",
+                "No line of the tenant's SFTP keys is valid for this address at this time "
+                f"({len(authorized.keys)} lines accepted, {len(authorized.refused)} refused).",
             )
         return usable
 
@@ -132,18 +137,18 @@ class SftpLogins:
         try:
             return self._keys.read(tenant)
         except NoSftpKeysError as exc:
-            sentence = "No tenant of the user's name has SFTP keys. The name is not repeated here."
+            sentence = "No tenant with this user name has SFTP keys. The name is not repeated here."
             raise _RefusedError(Refusal.TENANT_UNKNOWN, sentence) from exc
 
     def _report_refused_lines(self, tenant: str, version: str, authorized: AuthorizedKeys) -> None:
-        """Send one notice of all bad lines of a version, once in the life of this execution environment."""
+        """Send one notice of all refused lines of a secret's version, once in this execution environment."""
         if not authorized.refused or (tenant, version) in self._lines_sent:
             return
         whys = [f"line {line.line}: {line.why}" for line in authorized.refused[:MAX_LINES_NAMED]]
         more = len(authorized.refused) - len(whys)
         message = (
-            f"Lines of the tenant's SFTP keys that open nothing: {'; '.join(whys)}"
-            f"{f'; and {more} more' if more else ''}. Put them right in the secret."
+            f"Refused lines of the tenant's SFTP keys: {'; '.join(whys)}"
+            f"{f'; and {more} more' if more else ''}. Correct them in the secret."
         )
         self._notices.send([RefusedLines(timestamp(self._clock()), tenant, version, message)])
         if len(self._lines_sent) >= MAX_REMEMBERED:
@@ -151,14 +156,14 @@ class SftpLogins:
         self._lines_sent.add((tenant, version))
 
 
-def _who_and_whence(request: LoginRequest) -> tuple[str, Address]:
-    """Give tenant and address of a login with a key by SFTP; raises _RefusedError for any other."""
+def _tenant_and_address(request: LoginRequest) -> tuple[str, Address]:
+    """Return the tenant and the source address of an SFTP login with a key. Raise _RefusedError for any other login."""
     if request.protocol != PROTOCOL:
         raise _RefusedError(Refusal.PROTOCOL_NOT_OFFERED, "Only SFTP is offered.")
     if request.has_password:
-        raise _RefusedError(Refusal.PASSWORD_NOT_TAKEN, "Passwords are not taken: log in with a key.")
+        raise _RefusedError(Refusal.PASSWORD_NOT_TAKEN, "Passwords are not accepted. Log in with a key.")
     if request.address is None:
-        raise _RefusedError(Refusal.SOURCE_UNKNOWN, "The server did not tell where the login comes from.")
+        raise _RefusedError(Refusal.SOURCE_UNKNOWN, "The server's request has no valid source address.")
     if request.tenant is None:
-        raise _RefusedError(Refusal.TENANT_UNKNOWN, "The user's name cannot be a tenant's. It is not repeated here.")
+        raise _RefusedError(Refusal.TENANT_UNKNOWN, "The user name cannot be a tenant's name. It is not repeated here.")
     return request.tenant, request.address

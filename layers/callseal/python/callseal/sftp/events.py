@@ -1,4 +1,4 @@
-"""What the audit is told of the SFTP front. A login's outcome is known to the server alone, so its log tells it."""
+"""The audit events of the SFTP front. Only the server knows the outcome of a login, so those come from its log."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SESSION = {
     "server": None, "address": None, "id": None, "key_fingerprint": None, "operation": None, "path": None,
     "attempts": None,
 }  # fmt: skip
-# Why a login failed, by the server's activity type; the identity function states its own reasons.
+# Why a login failed, by the server's activity type. Refusals by the identity function have their own reasons.
 _REFUSALS = {"AUTH_FAILURE": Refusal.KEY_REFUSED, "CONNECTION_REJECTED": Refusal.CONNECTION_REJECTED}
 
 
 def login_refused(group: RefusedLogins, now: datetime) -> AuditEvent:
-    """Return the event of refused logins that share one; its id is made of the messages that it counts."""
+    """Return the one event of a group of refused logins. Its id is derived from the ids of the counted messages."""
     first, attempts = group.first, len(group.messages)
     message = first.message
     if group.addresses > 1:
@@ -38,13 +38,13 @@ def login_refused(group: RefusedLogins, now: datetime) -> AuditEvent:
 
 
 def key_lines_refused(refused: RefusedLines, now: datetime) -> AuditEvent:
-    """Return the event of all lines of a tenant's keys that open nothing; one id for each version of the secret."""
+    """Return the event of all refused lines of a tenant's keys. Its id is the same for one version of the secret."""
     members = {"key_version": refused.version, "message": refused.message}
     return _event("SftpKeyLineRefused", [refused.version], refused.tenant, {}, now, members)
 
 
 def file_fetched(announced: Mapping[str, Any], bucket: str, server: str) -> AuditEvent | None:
-    """Return the event of a file that was sent to its end; None for another server's file, or another event.
+    """Return the event of a completed download, or None for another server's file or another event type.
 
     `server` is the id of the stack's own server, or "" if it has none. Raise UnreadableLogError for any other shape.
     https://docs.aws.amazon.com/transfer/latest/userguide/events-detail-reference.html
@@ -54,7 +54,7 @@ def file_fetched(announced: Mapping[str, Any], bucket: str, server: str) -> Audi
         identifier, moment = str(announced["id"]), datetime.fromisoformat(announced["time"]).astimezone(UTC)
         size = int(detail["bytes"])
     except (KeyError, TypeError, ValueError) as exc:
-        raise UnreadableLogError("The event is none of a file that was fetched.") from exc
+        raise UnreadableLogError("The event is not of a file that was fetched.") from exc
     key = _key(path, detail, bucket, server)
     if announced["detail-type"] != FETCHED or key is None:
         return None
@@ -69,10 +69,10 @@ def file_fetched(announced: Mapping[str, Any], bucket: str, server: str) -> Audi
 
 
 def _key(path: str, detail: Mapping[str, Any], bucket: str, server: str) -> str | None:
-    """Return the object's key by an event's path, or None if it is not in our bucket.
+    """Return the object's key for an event's path, or None if the object is not in the stack's bucket.
 
-    AWS's example has `/<bucket>/<key>`. Whether a logical home directory changes that is not documented, so a path
-    without the bucket counts as one of the session, if the server is ours: `/<tenant>/<path>` or `/<path>`.
+    AWS's example has `/<bucket>/<key>`. Whether a logical home directory changes that is not documented. If the server
+    is the stack's, a path without the bucket is therefore read as the session's: `/<tenant>/<path>` or `/<path>`.
     """
     folder, _, key = path.removeprefix("/").partition("/")
     if folder == bucket:
@@ -84,25 +84,25 @@ def _key(path: str, detail: Mapping[str, Any], bucket: str, server: str) -> str 
 
 
 def file_unfetched(bucket: str, file: DeliveredFile, days: int, now: datetime) -> AuditEvent:
-    """Tell that a delivered file has so many days left and was not fetched; with 0 that it expired unfetched."""
+    """Return FileUnfetched for a file that expires within `days` days, or FileExpired if `days` is 0."""
     source = {"bucket": bucket, "key": file.key, "etag": None, "size": file.size or 0}
     end = f"{datetime.fromisoformat(file.expires or ''):%Y-%m-%d %H:%M} UTC"
     message = (
         f"The file was not fetched, and expires on {end}, in {days} day{'s' if days > 1 else ''} or less. "
         "Ask the tenant whether its pick-up job runs."
         if days
-        else f"The file was not fetched before it expired on {end}. Land its recording again where it is needed."
+        else f"The file was not fetched before it expired on {end}. If it is needed, upload its recording again."
     )
     kind = FILE_UNFETCHED if days else FILE_EXPIRED
     return _event(kind, [file.key, file.delivery, days], file.tenant, {}, now, {"source": source, "message": message})
 
 
 def of_log_line(line: LogLine, tenant: str | None) -> AuditEvent | RefusedLogin | None:
-    """Return what a line of the server's log adds to the audit: an event, a refused login to be counted, or nothing.
+    """Return the audit event of a line of the server's log, a refused login to be counted, or None.
 
     `tenant` is the line's tenant, or None if no tenant of that name exists.
     """
-    if line.activity in _REFUSALS and not line.is_told_already:
+    if line.activity in _REFUSALS and not line.is_reported_already:
         return refused_login(line.moment, line.session, tenant, _REFUSALS[line.activity])
     if line.activity == "CONNECTED":
         return _event("SftpLogin", [line.id], tenant, line.session, line.moment, {"reason": None})
@@ -120,5 +120,5 @@ def _event(
     now: datetime,
     members: Mapping[str, Any],
 ) -> AuditEvent:
-    told = {**members, "session": {**SESSION, **session}} if session else members
-    return event(detail_type, now, {"tenant": tenant, **told}, [detail_type, tenant, *happened])
+    detail = {**members, "session": {**SESSION, **session}} if session else members
+    return event(detail_type, now, {"tenant": tenant, **detail}, [detail_type, tenant, *happened])

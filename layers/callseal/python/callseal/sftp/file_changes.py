@@ -1,4 +1,4 @@
-"""What an audit event changes of delivered files. Odd events are refused here, before anything is written of them."""
+"""Parse audit events into changes of delivered files, and reject malformed events before anything is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callseal.inbound.notification import parse_audit_event
 from callseal.sftp.events import FILE_FETCHED
 from callseal.sftp.files import DeliveredFile
 
-# A file's tenant and key, and what an event makes of the file.
+# A file's tenant and key, and a function that returns the file as it is after the event.
 FileChange = tuple[tuple[str, str], Callable[[DeliveredFile], DeliveredFile]]
 DELIVERED, DESTINATION = "RecordingDelivered", "sftp"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, and a sort key of DynamoDB has the same bound:
@@ -21,10 +21,11 @@ _MAX_SIZE = 2**63
 
 
 def file_changes(body: str, days: int) -> list[FileChange]:
-    """Return the changes of an audit event from a queue; `days` is how long the SFTP bucket keeps a file.
+    """Return the changes of an audit event from a queue. `days` is how long the SFTP bucket keeps a file.
 
-    None for an event without a tenant: nobody could fetch its files. A delivery has one change for each output in the
-    SFTP bucket: usually one, or two after a change of the tenant's settings. Raises UnreadableNotificationError.
+    The list is empty for an event without a tenant, since no session could fetch its files. A delivery has one change
+    for each output in the SFTP bucket: usually one, or two after a change of the tenant's settings. Raise
+    UnreadableNotificationError if the body is not such an event.
     """
     detail_type, detail = parse_audit_event(body, "source", "outputs")
     kinds = {DELIVERED: _deliveries, FILE_FETCHED: _fetches}
@@ -33,8 +34,8 @@ def file_changes(body: str, days: int) -> list[FileChange]:
         return [] if detail["tenant"] is None else list(changes)
     except (KeyError, TypeError, ValueError) as exc:
         raise UnreadableNotificationError(
-            "The message is no audit event of files: its type is another, or a member is missing or odd; look at it in "
-            "the dead-letter queue."
+            "The message is not an audit event of files: it has another type, or a member is missing or malformed. "
+            "Look at it in the dead-letter queue."
         ) from exc
 
 

@@ -1,8 +1,8 @@
-"""The register of delivered files in DynamoDB: what became of each.
+"""The register of delivered files in DynamoDB: the state of each file.
 
-One partition for each tenant, an item for each file. Files that are not fetched, and they alone, stand in the index
-`due` as well, by when something is to be told of them next: who looks for these reads nothing else. Its partitions are
-16 shards, by the file's name, for all files of a busy hour would be too many for one.
+The table has one partition for each tenant and one item for each file. The sparse index `due` contains only files that
+have not been fetched, sorted by when the next event about them is due, so the watch reads no other files. The index has
+16 partitions (shards, by a hash of the file's key), because one could not hold the rate of a busy hour.
 """
 
 from __future__ import annotations
@@ -28,46 +28,46 @@ if TYPE_CHECKING:
 INDEX = "due"
 SHARDS = tuple("0123456789abcdef")
 PAGE = 500
-# What events change; what else an item has follows from these.
+# The attributes that events change. The other attributes are derived from these.
 _CHANGING = ("delivery", "delivered", "fetched", "told")
 # A file's tenant and key.
 Name = tuple[str, str]
 
 
 class FileRegister:
-    """Reads and writes files' items; safe to use from several threads."""
+    """Reads and writes the items of files. It is thread-safe."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         """Take the client, and the table's name."""
         self._client, self._table = client, table
 
     def find(self, tenant: str, key: str) -> DeliveredFile:
-        """Read what is known of a file."""
+        """Return a file as it is registered. One without an item has only its tenant and its key."""
         with calling("Reading the file register"):
             found = self._client.get_item(TableName=self._table, Key=_item_key((tenant, key)), ConsistentRead=True)
         return _file({"tenant": tenant, "key": key} | plain(found.get("Item", {})))
 
     def find_all(self, names: Iterable[Name]) -> dict[Name, DeliveredFile | CallsealError]:
-        """Return what is known of each file, or the error for each that could not be read; 100 files in one request."""
+        """Return each file as it is registered, or the error if it could not be read. One request reads 100 files."""
         return item_batches.in_batches(self._read, item_batches.in_hundreds(names))
 
-    def keep(self, file: DeliveredFile, before: DeliveredFile) -> None:
-        """Write a file's item over the one that was read; ChangedMeanwhileError where that is no longer there."""
+    def save(self, file: DeliveredFile, before: DeliveredFile) -> None:
+        """Write a file's item. Raise ChangedMeanwhileError if it is no longer as it was read (`before`)."""
         with conditionally("Writing to the file register"):
             self._client.put_item(**self._put(file, before))
 
-    def keep_all(self, changes: Iterable[tuple[DeliveredFile, DeliveredFile]]) -> dict[Name, CallsealError]:
-        """Write files, each as it is now over the one that was read before; return the error of each not written.
+    def save_all(self, changes: Iterable[tuple[DeliveredFile, DeliveredFile]]) -> dict[Name, CallsealError]:
+        """Write files (each as it is now, and as it was read). Return the error of each file that was not written.
 
-        100 files are one request. The error is ChangedMeanwhileError where the file that was read is no longer there.
+        One request writes 100 files. The error is ChangedMeanwhileError if the item is no longer as it was read.
         """
         puts = {(file.tenant, file.key): {"Put": self._put(file, before)} for file, before in changes}
         return item_batches.write_each(self._client, "Writing to the file register", puts)
 
     def due(self, shard: str, now: datetime) -> Iterator[Sequence[tuple[str, str]]]:
-        """Give tenants and keys of a shard's files of which something is to be told, the longest due first, in pages.
+        """Return tenant and key of a shard's files for which an event is due, in pages, the longest due first.
 
-        The index is behind by moments: whether it is so still, the file itself says.
+        The index is eventually consistent, so the caller must read the file itself to see whether it is still due.
         """
         start: dict[str, Any] = {}
         while True:
@@ -87,9 +87,9 @@ class FileRegister:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _read(self, names: Sequence[Name]) -> dict[Name, DeliveredFile | CallsealError]:
-        """Read up to 100 files, and again those that DynamoDB, short of capacity, leaves unprocessed.
+        """Return up to 100 files. Keys that DynamoDB leaves unprocessed for lack of capacity are requested again.
 
-        The read is consistent: a stale one costs half, but each write that it spoils cancels a transaction.
+        The read is consistent. A stale one would cost half, but each write that follows from it cancels a transaction.
         """
         found, left = self._read_once(names)
         for attempt in range(1, item_batches.TRIES):
@@ -100,12 +100,12 @@ class FileRegister:
                 more, left = self._read_once(left)
                 found |= more
         unread = TransientError(
-            "Reading the file register failed: DynamoDB did not process the key; it is tried again."
+            "Reading the file register failed: DynamoDB did not process the key. The message is retried."
         )
         return {name: found.get(name, DeliveredFile(*name)) for name in names} | dict.fromkeys(left, unread)
 
     def _read_once(self, names: Sequence[Name]) -> tuple[dict[Name, DeliveredFile], list[Name]]:
-        """Return the files that are there, and the names that were not processed."""
+        """Return the files that have an item, and the names that were not processed."""
         keys: Any = {"Keys": [_item_key(name) for name in names], "ConsistentRead": True}
         with item_batches.requesting("Reading the file register"):
             answer = self._client.batch_get_item(RequestItems={self._table: keys})
@@ -137,7 +137,7 @@ def _file(members: dict[str, Any]) -> DeliveredFile:
 
 
 def _derived(file: DeliveredFile) -> dict[str, Any]:
-    """Give what an item has for its readers, its index and its end."""
+    """Return the attributes for the index (`shard`, `due`), readers (`state`) and DynamoDB's TTL (`expires_at`)."""
     due, forgotten = file.due, file.forgotten
     shard = sha256(file.key.encode()).hexdigest()[0]
     return {

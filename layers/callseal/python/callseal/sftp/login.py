@@ -1,9 +1,9 @@
-"""Logins: what the server asks about one, and why one is refused.
+"""The server's request about a login, and the reasons for refusals.
 
-The shape is AWS Transfer Family's for a Lambda identity provider:
+The shape is that of AWS Transfer Family for a Lambda identity provider:
 https://docs.aws.amazon.com/transfer/latest/userguide/custom-lambda-idp.html
-A login with a key comes without a password, or with an empty one: the server has not looked at the key yet, will be
-given all keys that may open a session, and compares for itself.
+A request for a login with a key has no password, or an empty one. The server has not checked the key yet: it receives
+all keys that may open a session, and compares them itself.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """A server's question. `tenant` is None if the user's name cannot be a tenant's.
+    """A server's request. `tenant` is None if the user name cannot be a tenant's name.
 
-    People type passwords where a name belongs, so a name is repeated only if a tenant of that name exists.
+    People type passwords into the field for the name, so a name is logged only if a tenant of that name exists.
     """
 
     tenant: str | None
@@ -50,12 +50,12 @@ class LoginRequest:
 
     @property
     def session(self) -> dict[str, Any]:
-        """What the audit is told of who asked."""
+        """The members `server` and `address` of an audit event's session."""
         return {"server": self.server or None, "address": str(self.address) if self.address else None}
 
 
 def parse_login(event: Mapping[str, Any]) -> LoginRequest:
-    """Read the event of a login; whatever is missing or odd in it is refused by what comes of it, not by an error."""
+    """Return the request in an event. A missing or malformed member raises no error, but leads to a refusal later."""
     name, password = event.get("username"), event.get("password")
     return LoginRequest(
         tenant=name if isinstance(name, str) and TENANT.fullmatch(name) else None,

@@ -1,4 +1,4 @@
-"""The queue of notices: refused logins wait here until a batch of them becomes a few audit events."""
+"""The queue of notices: audit_sftp merges a batch of refused logins into few audit events."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MAX_ENTRIES = 10
 
 
 class NoticeQueue:
-    """Sends notices."""
+    """Sends notices of refused logins and refused key lines."""
 
     def __init__(self, sqs: SQSClient, url: str) -> None:
         """Take the client and the queue's URL."""
         self._sqs, self._url = sqs, url
 
     def send(self, notices: Sequence[Notice]) -> None:
-        """Send notices; raise TransientError if the queue did not take one."""
+        """Send notices. Raise TransientError if SQS did not accept one."""
         for first in range(0, len(notices), MAX_ENTRIES):
             chunk = enumerate(notices[first : first + MAX_ENTRIES])
             entries: Any = [{"Id": str(number), "MessageBody": write_notice(notice)} for number, notice in chunk]
             with calling("Sending notices of refused logins"):
                 answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
             if answer.get("Failed"):
-                raise TransientError("The queue did not take a notice of a refused login.")
+                raise TransientError("SQS did not accept a notice of a refused login.")

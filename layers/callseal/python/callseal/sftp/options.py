@@ -1,7 +1,7 @@
 """Options of an authorized_keys line (sshd(8), AUTHORIZED_KEYS FILE FORMAT): honoured, or the line is refused.
 
-What only forbids things that an SFTP front does not have (`no-pty`, `restrict`, ...) is honoured by their absence.
-What would have to be done at a login and cannot be (`command=`, `environment=`, ...) refuses the line.
+An option that only forbids a feature which the SFTP front does not have (`no-pty`, `restrict`, ...) is honoured. An
+option that requires an action at login which the front cannot do (`command=`, `environment=`, ...) refuses the line.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from datetime import UTC, datetime
 
 from callseal.tenants.login_sources import Sources
 
-# In lower case, as sshd compares them. There is no terminal, no forwarding and no rc file, so nothing of it is granted.
-_OF_WHAT_IS_NOT_THERE = frozenset(
+# In lower case, as sshd compares them. The front has no terminal, no forwarding and no rc file, so it grants none.
+_ABSENT_FEATURES = frozenset(
     f"{prefix}{name}"
     for prefix in ("", "no-")
     for name in ("agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding")
 ) | {"restrict"}
-_LIMITS_OF_WHAT_IS_NOT_THERE = frozenset({"permitopen", "permitlisten"})
+_LIMITS_OF_ABSENT_FEATURES = frozenset({"permitopen", "permitlisten"})
 _REFUSED = {
     "command": "no command is run here",
     "environment": "there is no environment to set here",
-    "cert-authority": "certificates are not taken here",
-    "principals": "certificates are not taken here",
+    "cert-authority": "certificates are not accepted here",
+    "principals": "certificates are not accepted here",
     "tunnel": "there are no tunnels here",
-    "no-touch-required": "security keys are not taken here",
-    "verify-required": "security keys are not taken here",
+    "no-touch-required": "security keys are not accepted here",
+    "verify-required": "security keys are not accepted here",
 }
-_ONE = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,(?=.)|\Z)', re.DOTALL)
+_OPTION = re.compile(r'([A-Za-z0-9-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,(?=.)|\Z)', re.DOTALL)
 _TIMES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 
 class OptionError(ValueError):
-    """An option that cannot be honoured; the message is the rest of a sentence about the line."""
+    """An option cannot be honoured. The message completes the sentence "line N: ..."."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a line's options ask of a login: where it may come from (None: anywhere), and until when (UTC)."""
+    """The conditions for a login: its source addresses (None: any), and until when the key is valid (UTC)."""
 
     sources: Sources | None = None
     until: datetime | None = None
 
 
 def parse_options(text: str) -> Options:
-    """Parse the options of a line; raises OptionError for what cannot be honoured."""
+    """Return the options of a line. Raise OptionError if one cannot be honoured."""
     sources: Sources | None = None
     until: datetime | None = None
     for name, value in _split(text):
@@ -65,7 +65,7 @@ def parse_options(text: str) -> Options:
 def _split(text: str) -> Iterator[tuple[str, str | None]]:
     position = 0
     while position < len(text):
-        match = _ONE.match(text, position)
+        match = _OPTION.match(text, position)
         if not match:
             raise OptionError('its options cannot be read (name or name="value", with commas and no spaces between)')
         yield match[1].lower(), None if match[2] is None else match[2].replace('\\"', '"')
@@ -75,7 +75,7 @@ def _split(text: str) -> Iterator[tuple[str, str | None]]:
 def _check_harmless(name: str, value: str | None) -> None:
     if name in _REFUSED:
         raise OptionError(f"the option {name} cannot be honoured: {_REFUSED[name]}")
-    known = _OF_WHAT_IS_NOT_THERE if value is None else _LIMITS_OF_WHAT_IS_NOT_THERE
+    known = _ABSENT_FEATURES if value is None else _LIMITS_OF_ABSENT_FEATURES
     if name not in known:
         raise OptionError(f"the option {name[:32]} is not known here, at least not in this form")
 
@@ -88,7 +88,7 @@ def _sources(value: str) -> Sources:
 
 
 def _moment(value: str) -> datetime:
-    """Read sshd's YYYYMMDD[HHMM[SS]][Z]; it is UTC here, with Z or without."""
+    """Return the time of sshd's YYYYMMDD[HHMM[SS]][Z], always as UTC. Raise OptionError for any other text."""
     digits = value.removesuffix("Z")
     try:
         if not digits.isascii() or not digits.isdecimal():

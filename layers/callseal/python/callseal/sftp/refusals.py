@@ -1,7 +1,7 @@
-"""Refused logins: one message each, and one audit event for all of an address within a minute.
+"""Refused logins: one message for each, and one audit event for all from an address within a minute.
 
-Anybody can make refusals, at any rate. A message costs no quota that sealing needs, and an event does: so messages are
-collected in a queue, and a batch of them becomes a few events with counts.
+Anyone can cause refusals at any rate. A message uses no quota that sealing needs, but an event does. Messages are
+therefore collected in a queue, and a batch of them becomes a few events with counts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from callseal.core.audit import timestamp
 from callseal.core.errors import UnreadableNotificationError
 from callseal.sftp.login import Refusal
 
-# Events of one batch with an address of their own; all other addresses of the batch share one event a reason.
+# The most events of a batch for a single address. The other addresses of the batch share one event for each reason.
 MAX_ADDRESSES = 30
 _MINUTE = len("2026-11-24T12:20")
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLogin:
-    """A refused attempt. `time` is RFC 3339 in UTC; `tenant` is None unless a tenant of that name exists."""
+    """A refused attempt. `time` is RFC 3339 in UTC. `tenant` is None unless a tenant of that name exists."""
 
     time: str
     address: str | None
@@ -41,7 +41,7 @@ class RefusedLogin:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLines:
-    """Lines of a tenant's SFTP keys that open nothing, in one version of the secret; `message` names each."""
+    """Refused lines of a tenant's SFTP keys in one version of the secret. `message` names them."""
 
     time: str
     tenant: str
@@ -54,7 +54,7 @@ Notice = RefusedLogin | RefusedLines
 
 @dataclass(frozen=True, slots=True)
 class RefusedLogins:
-    """Attempts that share one event: the earliest of them, and the ids of all messages."""
+    """Attempts that share one event: the earliest one, the ids of all messages, and the number of addresses."""
 
     first: RefusedLogin
     messages: tuple[str, ...]
@@ -64,18 +64,18 @@ class RefusedLogins:
 def refused_login(
     now: datetime, session: dict[str, Any], tenant: str | None, refusal: Refusal, message: str | None = None
 ) -> RefusedLogin:
-    """Return the refusal of a login; `session` has its `address` and its `server`."""
+    """Return a refused login. `session` has the members `address` and `server`."""
     return RefusedLogin(timestamp(now), session["address"], session["server"], tenant, refusal.value, message)
 
 
 def write_notice(notice: Notice) -> str:
-    """Return a message's body."""
+    """Return a notice as a message's body (JSON)."""
     kind = "login" if isinstance(notice, RefusedLogin) else "lines"
     return json.dumps({"kind": kind, **asdict(notice)})
 
 
 def read_notice(body: str) -> Notice:
-    """Return what a message's body says; raise UnreadableNotificationError for any other text."""
+    """Return the notice in a message's body. Raise UnreadableNotificationError for any other text."""
     try:
         members = json.loads(body)
         kind = {"login": RefusedLogin, "lines": RefusedLines}[members.pop("kind")]
@@ -84,12 +84,12 @@ def read_notice(body: str) -> Notice:
             Refusal(notice.reason)
         datetime.fromisoformat(notice.time)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise UnreadableNotificationError("The message is no notice of a refused login.") from exc
+        raise UnreadableNotificationError("The message is not a notice of a refused login.") from exc
     return notice
 
 
 def aggregate(refused: Iterable[tuple[str, RefusedLogin]]) -> list[RefusedLogins]:
-    """Return one group for each minute, address, server, tenant and reason; `refused` has the messages' ids.
+    """Return one group for each minute, address, server, tenant and reason. `refused` has the messages' ids.
 
     A batch with more than MAX_ADDRESSES groups keeps those of tenants first, then the largest. The rest becomes one
     group for each reason, without address and tenant.

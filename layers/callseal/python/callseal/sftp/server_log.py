@@ -1,7 +1,7 @@
-"""The server's log: what really became of logins and operations, which only the server knows.
+"""The server's log: the outcome of logins and operations, which only the server knows.
 
 Structured log lines of AWS Transfer Family (https://docs.aws.amazon.com/transfer/latest/userguide/cw-structure-logs.html),
-as CloudWatch Logs hands them to a subscription
+as CloudWatch Logs sends them to a subscription
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html#LambdaFunctionExample).
 """
 
@@ -20,20 +20,20 @@ from callseal.core.errors import CallsealError
 from callseal.core.landing import TENANT
 from callseal.tenants.login_sources import parse_address
 
-# A batch of a subscription is at most 1 MB compressed; nothing here inflates to more than this.
+# A subscription's batch is at most 1 MB compressed. It is not decompressed beyond this size.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
-# What the server says where the identity function answered nothing: that refusal has told the audit already, and why.
-# Were the words to change, an attempt would be in the audit twice, never not at all.
-_TOLD_ALREADY = "unrecognized"
+# The server's message if the identity function's answer was empty: that function has reported the refusal already.
+# If AWS changes the word, such an attempt is in the audit twice, but never missing.
+_REPORTED_ALREADY = "unrecognized"
 
 
 class UnreadableLogError(CallsealError):
-    """The event is no batch of log lines; Lambda's dead letters keep it."""
+    """The event is not one that audit_sftp can read. Lambda moves it to the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line: its id and moment by CloudWatch, what happened, and the members that say to whom."""
+    """A log line: CloudWatch's id and time, the server's activity type, and the line's JSON members."""
 
     id: str
     moment: datetime
@@ -44,20 +44,20 @@ class LogLine:
     def claimed_tenant(self) -> str | None:
         """The session's user, or the folder of a path (`/<bucket>/<tenant>/...`), if that can be a tenant's name.
 
-        Before the login succeeds this is what the client sent: a tenant of that name need not exist.
+        Until the login succeeds, it is unverified text from the client: a tenant of that name need not exist.
         """
         folder = str(self.members.get("path", "")).split("/")[2:3]
         named = self.members.get("user") or "".join(folder)
         return named if isinstance(named, str) and TENANT.fullmatch(named) else None
 
     @property
-    def is_told_already(self) -> bool:
-        """Whether the identity function refused this login itself."""
-        return self.activity == "AUTH_FAILURE" and _TOLD_ALREADY in str(self.members.get("message", ""))
+    def is_reported_already(self) -> bool:
+        """Whether the identity function refused this login, and so has reported it."""
+        return self.activity == "AUTH_FAILURE" and _REPORTED_ALREADY in str(self.members.get("message", ""))
 
     @property
     def session(self) -> dict[str, Any]:
-        """What the audit is told of the session; the key's fingerprint, never the key."""
+        """The session's members in an audit event; the key's fingerprint, never the key."""
         address = parse_address(self.members.get("source-ip"))
         return {
             "server": _text(str(self.members.get("resource-arn") or "").rpartition("/")[2]),
@@ -70,15 +70,15 @@ class LogLine:
 
 
 def log_lines(event: Mapping[str, Any]) -> Iterator[LogLine]:
-    """List the lines of a batch that are JSON objects; raises UnreadableLogError where it is no batch at all."""
+    """Return the lines of a batch that are JSON objects. Raise UnreadableLogError if the event is not a batch."""
     try:
         packed = base64.b64decode(event["awslogs"]["data"], validate=True)
         batch = json.loads(zlib.decompressobj(wbits=31).decompress(packed, MAX_BATCH_BYTES))
         if batch["messageType"] != "DATA_MESSAGE":
             return
-        entries = [(str(one["id"]), _moment(one["timestamp"]), str(one["message"])) for one in batch["logEvents"]]
+        entries = [(str(log["id"]), _moment(log["timestamp"]), str(log["message"])) for log in batch["logEvents"]]
     except (KeyError, TypeError, ValueError, binascii.Error, zlib.error, OverflowError) as exc:
-        raise UnreadableLogError("The event is no batch of log lines as CloudWatch Logs sends them.") from exc
+        raise UnreadableLogError("The event is not a batch of log lines from CloudWatch Logs.") from exc
     for identifier, moment, message in entries:
         members = _object(message)
         if members is not None:

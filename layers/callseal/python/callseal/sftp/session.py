@@ -1,8 +1,8 @@
-"""Sessions: what a tenant's session sees and may do, as the answer that lets a server open one.
+"""The answer that lets a server open a tenant's session: its home folder, its keys, and what it may do.
 
 https://docs.aws.amazon.com/transfer/latest/userguide/custom-lambda-idp.html (the answer) and
-https://docs.aws.amazon.com/transfer/latest/userguide/users-policies-session.html (the policy). The policy narrows the
-session's role down; what the role itself does not have, it cannot give.
+https://docs.aws.amazon.com/transfer/latest/userguide/users-policies-session.html (the policy). The policy restricts the
+session's role, and cannot grant a permission that the role does not have.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 # The fingerprints of a certificate (SHA-256) and of OpenPGP keys (SHA-1 and, of version 5 and 6, SHA-256) in hex.
 FINGERPRINT_DIGITS = (40, 64)
-# Transfer's limit for a session policy.
+# Transfer Family's limit for a session policy.
 MAX_POLICY_CHARACTERS = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What all sessions of a stack share: ARNs of role, bucket's key and partition's bucket, and the region."""
+    """What all sessions of a stack share: the ARNs of role, bucket and KMS key, the bucket's name and the region."""
 
     role_arn: str
     bucket: str
@@ -30,7 +30,7 @@ class SessionSettings:
 
 
 def session_answer(settings: SessionSettings, tenant: str, keys: Iterable[str], *, may_delete: bool) -> dict[str, Any]:
-    """Answer that a session may be opened with one of the keys (each `type base64`)."""
+    """Return the answer that lets a server open a session with one of the keys (each `type base64`)."""
     home = [{"Entry": "/", "Target": f"/{settings.bucket}/{tenant}"}]
     policy = session_policy(settings, tenant, may_delete=may_delete)
     return {
@@ -43,10 +43,10 @@ def session_answer(settings: SessionSettings, tenant: str, keys: Iterable[str], 
 
 
 def session_policy(settings: SessionSettings, tenant: str, *, may_delete: bool) -> dict[str, Any]:
-    """Write what a session may do in its tenant's folder: list, read, answer a key check, and by setting delete."""
+    """Return a session's policy: list and read its tenant's folder, answer a key check, and delete if allowed."""
     bucket, own = settings.bucket_arn, f"{settings.bucket_arn}/{tenant}"
-    # A prefix without the slash would list the folders of tenants whose names begin with this one's, too; with the
-    # delimiter `/` it would still list their names.
+    # A prefix without the slash would also list the folders of tenants whose names begin with this one's, and with the
+    # delimiter `/` their names.
     listing = {"StringLike": {"s3:prefix": [f"{tenant}/*"]}}
     answers = [f"{own}/key-check/{'?' * digits}.answer" for digits in FINGERPRINT_DIGITS]
     at_rest = {"StringEquals": {"kms:ViaService": f"s3.{settings.region}.amazonaws.com"}}
@@ -56,7 +56,7 @@ def session_policy(settings: SessionSettings, tenant: str, *, may_delete: bool) 
         _allow("Read", "s3:GetObject", f"{own}/*"),
         *([_allow("Delete", "s3:DeleteObject", f"{own}/*")] if may_delete else []),
         _allow("AnswerKeyCheck", "s3:PutObject", answers),
-        # IAM's `?` matches a slash, too: an answer is put directly into the folder, and into none below it.
+        # IAM's `?` also matches a slash: this restricts answers to the folder itself.
         _allow("NoFolderBelow", "s3:PutObject", f"{own}/key-check/*/*") | {"Effect": "Deny"},
         _allow("AtRest", ["kms:Decrypt", "kms:GenerateDataKey"], settings.key_arn) | {"Condition": at_rest},
     ]

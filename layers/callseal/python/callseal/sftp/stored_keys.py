@@ -1,4 +1,4 @@
-"""A tenant's SFTP keys, as they stand in Secrets Manager at this moment."""
+"""A tenant's SFTP keys in Secrets Manager, read at each login."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class NoSftpKeysError(CallsealError):
-    """The tenant has no secret with SFTP keys: nobody has let it in."""
+    """The tenant has no secret with SFTP keys, or the secret is marked for deletion."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeysText:
-    """The text of the secret, and the version that it stands in."""
+    """The text of the secret, and the id of its version."""
 
     text: str
     version: str
@@ -29,16 +29,16 @@ class SftpKeys:
     """Reads the secrets `<prefix>/<tenant>/sftp-keys`."""
 
     def __init__(self, secrets: SecretsManagerClient, prefix: str) -> None:
-        """Take the client and the names' prefix, `<stack>/tenants`."""
+        """Take the client and the prefix of the secrets' names, `<stack>/tenants`."""
         self._secrets, self._prefix = secrets, prefix
 
     def read(self, tenant: str) -> KeysText:
-        """Read a tenant's keys; raises NoSftpKeysError, or TransientError."""
-        # The last is what Secrets Manager answers for a secret that is marked for deletion.
+        """Return a tenant's keys. Raise NoSftpKeysError, or TransientError if the read failed."""
+        # InvalidRequestException is the answer for a secret that is marked for deletion.
         gone = {"on_ResourceNotFoundException": NoSftpKeysError, "on_InvalidRequestException": NoSftpKeysError}
         with calling("Reading the tenant's SFTP keys", **gone):
             secret = self._secrets.get_secret_value(
                 SecretId=sftp_keys_secret(self._prefix, tenant), VersionStage="AWSCURRENT"
             )
-        # Binary data are no authorized_keys: an empty text has no keys.
+        # A binary secret is not an authorized_keys file: it counts as an empty text without keys.
         return KeysText(secret.get("SecretString", ""), secret["VersionId"])

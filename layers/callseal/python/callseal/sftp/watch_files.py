@@ -1,7 +1,8 @@
-"""Watching: who does not fetch its files is told of, 3 days and 1 day before they expire, and once they have.
+"""Report delivered files that are not fetched: 3 days and 1 day before they expire, and when they have expired.
 
-The audit comes first and what was told is remembered after it: a run that breaks off, or two at once, tell the same
-again under the same ids, and nothing is passed over. What a run has no time for stays due, and is the next one's.
+The event is emitted before the report is recorded on the file. A run that is interrupted, or two runs at once, can
+therefore emit an event again under the same id, but never skip one. Files that a run has no time for stay due for the
+next run.
 """
 
 from __future__ import annotations
@@ -26,26 +27,30 @@ from callseal.sftp.file_table import SHARDS, FileRegister
 
 # Below the function's timeout in template.yaml, by more than a page of files takes.
 RUN_TIME = timedelta(minutes=3)
-# Their events go out ten at a time, as many as one request takes.
+# Their events are sent ten at a time, the most that one request accepts.
 FILES_AT_ONCE = 20
 
 
 class FilesUnwatchedError(CallsealError):
-    """Some files could not be reported. Lambda does not retry: they stay due for the next run, in an hour."""
+    """Some files could not be reported. Lambda does not retry. They stay due for the next run, in an hour."""
 
 
 class Watch:
-    """Tells of the files that are due."""
+    """Emits an audit event for each unfetched file that is due."""
 
     def __init__(
         self, files: FileRegister, bus: AuditBus, window: BatchWindow, bucket: str, clock: Clock, log: Log
     ) -> None:
-        """Take what it works with; `bucket` is where the files are."""
+        """Take the collaborators. `bucket` is the SFTP bucket's name."""
         self._files, self._bus, self._window = files, bus, window
         self._bucket, self._clock, self._log = bucket, clock, log
 
     def run(self) -> Counter[str]:
-        """Tell of all that is due, as far as there is time; counts what became of the files."""
+        """Report the files that are due until RUN_TIME is over. Return counts of files by outcome.
+
+        The outcomes are `unfetched`, `expired`, `settled` (no longer due) and `failed`. `cut_short` is 1 if the time
+        was over.
+        """
         counts, run = Counter[str](), Run(self._clock, RUN_TIME)
         shards = run.shuffled(SHARDS)
         with ThreadPoolExecutor(FILES_AT_ONCE, "file") as executor:
@@ -59,24 +64,23 @@ class Watch:
     def _try(self, name: tuple[str, str]) -> str:
         try:
             with self._window.at_work():
-                return self._tell(*name)
-        except Exception as exc:  # noqa: BLE001  # told by FilesUnwatchedError too, once the others are done
+                return self._report(*name)
+        except Exception as exc:  # noqa: BLE001  # counted, and raised as FilesUnwatchedError after the others
             self._log.warning("file not watched", extra={"tenant": name[0], **describe(exc)})
             return "failed"
 
-    def _tell(self, tenant: str, key: str) -> str:
+    def _report(self, tenant: str, key: str) -> str:
         file, now = self._files.find(tenant, key), self._clock()
         days = file.reached(now)
         if days is None:
             return "settled"  # since the index was read
-        told = events.file_unfetched(self._bucket, file, days, now)
-        self._bus.put(told)
-        with suppress(ChangedMeanwhileError):  # fetched, or told by somebody else; what is still due comes once more
-            self._files.keep(replace(file, told=days), file)
+        self._bus.put(events.file_unfetched(self._bucket, file, days, now))
+        with suppress(ChangedMeanwhileError):  # fetched, or reported by another run; if still due, the next run has it
+            self._files.save(replace(file, told=days), file)
         return "unfetched" if days else "expired"
 
 
 def metrics_of(counts: Mapping[str, int]) -> Iterator[Metric]:
-    """Give the metrics of a run; 0 is a run in which nothing was due."""
+    """Return the metrics of a run. They are 0 if nothing was due."""
     yield Metric("FilesUnfetched", counts.get("unfetched", 0))
     yield Metric("FilesExpired", counts.get("expired", 0))

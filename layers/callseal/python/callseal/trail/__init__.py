@@ -1,1 +1,1 @@
-"""The audit trail's two copies, the log group and the locked bucket: how they are written, and how they compare."""
+"""The audit trail's two copies, in a log group and in a bucket under Object Lock: locking and comparing them."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditObject:
-    """One version of an object, and when it was written."""
+    """One version of an object, and S3's time of its writing."""
 
     key: str
     version: str
@@ -27,17 +27,17 @@ class AuditObject:
 
 
 class AuditBucket:
-    """Reads the audit bucket, and locks what is in it."""
+    """Reads, writes and locks objects of the audit bucket."""
 
     def __init__(self, s3: S3Client, bucket: str, mode: str, days: int) -> None:
-        """Take the client, the bucket's name, and how an object is locked: the mode, and the days from its writing."""
+        """Take the client, the bucket's name, the lock's mode, and its length in days from an object's writing."""
         self._s3: Any = s3
         self._bucket, self._mode, self._days = bucket, mode, timedelta(days=days)
 
     def objects(self, hours: tuple[datetime, datetime], written: tuple[datetime, datetime]) -> Iterator[AuditObject]:
-        """Return the versions under the prefixes of some hours that were written from one moment to before another.
+        """Return the versions under the prefixes of `hours` (inclusive) that were written in `written` (end excluded).
 
-        Versions, because a delete marker or a later object of the same key hides what is under the lock.
+        Versions, because a delete marker or a later object with the same key hides the locked version.
         """
         for prefix in prefixes(*hours):
             for item in self._versions(prefix):
@@ -45,14 +45,14 @@ class AuditBucket:
                     yield AuditObject(item["Key"], item["VersionId"], item["LastModified"])
 
     def read(self, stored: AuditObject) -> tuple[bytes, bool]:
-        """Return an object's bytes, and whether it is locked for long enough."""
+        """Return an object's bytes, and whether it is locked for the configured number of days."""
         with calling("Reading an audit object"):
             found = self._s3.get_object(Bucket=self._bucket, Key=stored.key, VersionId=stored.version)
             return found["Body"].read(), self._is_locked(found)
 
     def lock(self, key: str, version: str) -> bool:
-        """Lock a version from its writing on; return whether it was not locked for that long before."""
-        with calling("Looking at an audit object"):
+        """Lock a version for the configured days from its writing. Return False if it already was."""
+        with calling("Reading the lock of an audit object"):
             found = self._s3.head_object(Bucket=self._bucket, Key=key, VersionId=version)
         if self._is_locked(found):
             return False
@@ -62,7 +62,7 @@ class AuditBucket:
         return True
 
     def put_locked(self, key: str, data: bytes, now: datetime) -> None:
-        """Write an object under the lock."""
+        """Write an object with its lock, which counts from `now`."""
         with calling("Writing an audit object"):
             self._s3.put_object(
                 Bucket=self._bucket, Key=key, Body=data, ContentType="application/octet-stream",

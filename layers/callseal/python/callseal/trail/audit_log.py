@@ -1,6 +1,6 @@
 """The audit log group: the searchable copy of the audit trail.
 
-FilterLogEvents costs nothing but its quota of requests a second; a page has up to 10,000 events or 1 MB.
+FilterLogEvents is free, but has a quota of requests a second. A page has up to 10,000 events or 1 MB.
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
@@ -26,7 +26,7 @@ class AuditLog:
         page: dict[str, Any] = {"nextToken": None}
         while "nextToken" in page:
             page = self._page(start, end, page["nextToken"])
-            # The end of a search is included in it.
+            # FilterLogEvents includes the end of the search.
             found = (parse_record(each["message"]) for each in page["events"] if each["timestamp"] < _milliseconds(end))
             yield from (record for record in found if record)
 

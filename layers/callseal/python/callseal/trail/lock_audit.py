@@ -1,7 +1,7 @@
-"""Lock each object of the audit bucket as soon as it is announced.
+"""Lock each object of the audit bucket when S3 announces it.
 
 Amazon Data Firehose is not documented to write into a bucket with a default retention, so the lock is set here.
-A batch that comes twice, late or in any order does no harm: the lock counts from the object's own time.
+Batches may arrive twice, late and in any order, because the lock counts from the object's own time.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from callseal.trail.audit_bucket import AuditBucket
 
 
 class AuditLocks:
-    """Locks what a batch of S3 notifications announces."""
+    """Locks the objects that a batch of S3 notifications announces."""
 
     def __init__(self, bucket: AuditBucket, name: str, log: Log) -> None:
-        """Take what it works with; `name` is the bucket's."""
+        """Take the collaborators. `name` is the bucket's."""
         self._bucket, self._name, self._log = bucket, name, log
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Handle a batch from a queue; the messages that failed come back in `batchItemFailures`."""
+        """Handle a batch from a queue. Return the ids of failed messages in `batchItemFailures`."""
         messages = batch_messages(event)
         return answer(messages, try_each(messages, self._lock_all), self._log, "audit object not locked")
 

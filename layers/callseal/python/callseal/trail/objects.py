@@ -1,7 +1,7 @@
-"""Objects of the audit bucket: their keys by the hour, and the records in them, as Amazon Data Firehose writes both.
+"""Keys and records of the audit bucket's objects, in the format of Amazon Data Firehose.
 
-Keys: https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html. The prefix is the template's own
-(`AuditStream`): the hour in UTC in which the oldest record of the object arrived.
+Keys: https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html. The template sets the prefix (`AuditStream`):
+the hour in UTC in which the oldest record of the object arrived.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event as EventBridge handed it over; `id` is EventBridge's own and the same in both copies."""
+    """One event as EventBridge delivered it. `id` is EventBridge's and the same in both copies."""
 
     id: str
     time: datetime
@@ -36,7 +36,7 @@ def prefixes(start: datetime, end: datetime) -> Iterator[str]:
 
 
 def parse_record(text: str) -> Record | None:
-    """Return the record in a line, or None if the line is no event of EventBridge."""
+    """Return the record in a line, or None if the line is not an EventBridge event."""
     try:
         event = json.loads(text)
         identifier, time = event["id"], datetime.fromisoformat(event["time"])
@@ -46,9 +46,9 @@ def parse_record(text: str) -> Record | None:
 
 
 def read_records(data: bytes) -> Iterator[Record]:
-    """Return the records of an object: gzip, one JSON text a line.
+    """Return the records of an object (gzip, one JSON text a line).
 
-    What cannot be read is left out: its events then count as missing from the bucket, which they are.
+    An unreadable part is skipped, so its events count as missing from the bucket.
     """
     try:
         for line in gzip.GzipFile(fileobj=io.BytesIO(data)):
@@ -59,7 +59,7 @@ def read_records(data: bytes) -> Iterator[Record]:
 
 
 def write_records(records: Iterable[Record]) -> bytes:
-    """Return the bytes of an object with these records; the same records give the same bytes."""
+    """Return the bytes of an object with these records, the same bytes for the same records."""
     text = "".join(f"{record.text.rstrip()}\n" for record in records)
     return gzip.compress(text.encode(), mtime=0)
 

@@ -1,4 +1,4 @@
-"""How far the comparison of the two copies has come: windows of time, and those in which something is missing."""
+"""The progress of the comparison: which windows of time have been compared, and which of them have a gap."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-# At 10 million events a day a window has 70,000 of them on average, some 300,000 at noon: tens of megabytes of ids.
+# At 10 million events a day, a window has 70,000 on average and about 300,000 at noon: tens of megabytes of ids.
 LENGTH = timedelta(minutes=10)
-# Firehose delivers after a minute, and its alarm on freshness rings after 15.
+# Firehose delivers after a minute, and the alarm on its data freshness fires after 15.
 CLOSED_AFTER = timedelta(minutes=30)
-# Where the first comparison begins, and one whose progress was lost.
+# How far back the first comparison begins, and one without a readable progress.
 LOOK_BACK = timedelta(hours=12)
-# A standard parameter of SSM takes 4,096 characters.
+# A standard parameter of SSM has at most 4,096 characters.
 MAX_OPEN = 100
 _FORMAT = "%Y%m%dT%H%M"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time, without its end."""
+    """LENGTH from `start` on, the end excluded."""
 
     start: datetime
 
     @property
     def end(self) -> datetime:
-        """The first moment after the window."""
+        """The end of the window, not part of it."""
         return self.start + LENGTH
 
     def holds(self, moment: datetime) -> bool:
-        """Return whether a moment is in the window."""
+        """Return whether the window contains a time."""
         return self.start <= moment < self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """How many events of a window are in one copy and not in the other."""
+    """How many events of a window are missing from the bucket, and how many from the log group."""
 
     bucket: int = 0
     log: int = 0
@@ -48,21 +48,21 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`next` is the start of the first window that was never compared; `open` has the windows with a gap."""
+    """`next` is the start of the first window that was never compared. `open` has the windows with a gap."""
 
     next: datetime
     open: Mapping[Window, Gap] = field(default_factory=dict)
 
     @classmethod
     def beginning(cls, now: datetime) -> Progress:
-        """Return where to begin when nothing is known."""
+        """Return the progress of a first comparison, which begins LOOK_BACK before now."""
         start = (now - LOOK_BACK).astimezone(UTC)
         return cls(start.replace(minute=start.minute // 10 * 10, second=0, microsecond=0))
 
     def due(self, now: datetime) -> Iterator[Window]:
-        """Return the windows to compare: new ones that are closed first, then those with a gap.
+        """Return the windows to compare: first new ones that are closed, then those with a gap.
 
-        No new one is taken up while there are too many with a gap, so none is ever passed over.
+        There are at most MAX_OPEN, so with MAX_OPEN gaps no new window is compared, but none is skipped.
         """
         start = self.next
         for _ in range(MAX_OPEN - len(self.open)):
@@ -73,7 +73,7 @@ class Progress:
         yield from self.open
 
     def compared(self, window: Window, gap: Gap) -> Progress:
-        """Return the progress after a window was compared; a window with a gap stays open, at the end of the queue."""
+        """Return the progress after a window was compared. A window with a gap moves to the end of `open`."""
         others = {each: found for each, found in self.open.items() if each != window}
         opened = {**others, window: gap} if gap else others
         return replace(self, next=max(self.next, window.end), open=opened)
@@ -83,20 +83,20 @@ class Progress:
         return now - self.next
 
     def missing(self) -> Gap:
-        """Return how many events are missing in all windows."""
+        """Return the sum of the gaps of all open windows."""
         return Gap(sum(gap.bucket for gap in self.open.values()), sum(gap.log for gap in self.open.values()))
 
     def dumps(self) -> str:
-        """Return the text to keep."""
+        """Return the progress as JSON text for `loads`."""
         opened = [[f"{window.start:{_FORMAT}}", gap.bucket, gap.log] for window, gap in self.open.items()]
         return json.dumps({"next": f"{self.next:{_FORMAT}}", "open": opened}, separators=(",", ":"))
 
 
 def loads(text: str) -> Progress:
-    """Return the progress from the text that was kept; raises ValueError, KeyError or TypeError for any other text."""
-    kept = json.loads(text)
-    opened = {Window(_moment(start)): Gap(int(bucket), int(log)) for start, bucket, log in kept["open"]}
-    return Progress(_moment(kept["next"]), opened)
+    """Return the progress from the text of `dumps`. Raise ValueError, KeyError or TypeError for any other text."""
+    saved = json.loads(text)
+    opened = {Window(_moment(start)): Gap(int(bucket), int(log)) for start, bucket, log in saved["open"]}
+    return Progress(_moment(saved["next"]), opened)
 
 
 def _moment(text: str) -> datetime:

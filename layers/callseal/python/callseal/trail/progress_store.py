@@ -1,4 +1,4 @@
-"""Where the comparison of the audit trail's copies goes on: a parameter of SSM."""
+"""The parameter of SSM that holds the progress of the audit trail's comparison."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class _NotThereError(CallsealError):
-    """Nothing was compared yet."""
+    """The parameter does not exist: no comparison has run yet."""
 
 
 class ReconcileProgress:
-    """Keeps the progress; of two runs at once the last one's stays, and windows are compared again."""
+    """Reads and writes the progress. Of two runs at once the later write remains, and windows are compared again."""
 
     def __init__(self, ssm: SSMClient, name: str) -> None:
         """Take the client and the parameter's name."""
         self._ssm, self._name = ssm, name
 
     def read(self, now: datetime) -> Progress:
-        """Return the progress; a text that cannot be read counts as none, and the last 12 hours are compared again."""
+        """Return the progress; if it is missing or unreadable, that of a first comparison (12 hours back)."""
         try:
             with calling("Reading the progress of the comparison", on_ParameterNotFound=_NotThereError):
                 return loads(self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"])
@@ -33,6 +33,6 @@ class ReconcileProgress:
             return Progress.beginning(now)
 
     def write(self, progress: Progress) -> None:
-        """Keep the progress."""
-        with calling("Keeping the progress of the comparison"):
+        """Write the progress over the earlier one."""
+        with calling("Writing the progress of the comparison"):
             self._ssm.put_parameter(Name=self._name, Value=progress.dumps(), Type="String", Overwrite=True)

@@ -1,7 +1,7 @@
-"""Compare the audit trail's two copies window by window: what is in the log group and not in the bucket, or vice versa.
+"""Compare the audit trail's two copies window by window: which events are in the log group only, or in the bucket only.
 
-Both copies get each event at least once, so equal counts prove nothing: events are compared by EventBridge's id, which
-is the same in both. A window with a gap stays open, and is compared at each run until the gap is closed.
+Each copy receives each event at least once, so equal counts prove nothing. Events are compared by EventBridge's id,
+which is the same in both copies. A window with a gap stays open, and each run compares it until the gap is closed.
 """
 
 from __future__ import annotations
@@ -27,24 +27,28 @@ if TYPE_CHECKING:
 
 # Below the function's timeout in template.yaml, by more than the fullest window takes.
 RUN_TIME = timedelta(minutes=10)
-# Most events are in an object within so long, and in the log under a time so near their own.
+# SPREAD: most events are in an object of the bucket this soon. SKEW: their time in the log differs by at most this.
 SPREAD, SKEW = timedelta(minutes=5), timedelta(minutes=1)
-# EventBridge and Firehose each try for 24 hours; a restored object has the prefix of its window.
+# EventBridge and Firehose each retry for 24 hours. A restored object has the prefix of its window.
 # https://docs.aws.amazon.com/firehose/latest/dev/troubleshooting.html
 LATEST = timedelta(hours=49)
-# Some 4 MB of events, about as many as Firehose puts into an object.
+# About 4 MB of events, as many as Firehose puts into an object.
 RESTORED_AT_ONCE = 2000
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run found: how far it came, and counts of windows compared, objects unlocked and events restored."""
+    """A run's result: the new progress, and counts.
+
+    The counts are `windows` compared, windows still `open`, objects found `unlocked` and events `restored`. `cut_short`
+    is 1 if windows are left.
+    """
 
     progress: Progress
     counts: Counter[str] = field(default_factory=Counter)
 
     def samples(self, now: datetime) -> Iterator[Metric]:
-        """Return the metrics of a run."""
+        """Return the run's metrics at a time."""
         missing = self.progress.missing()
         yield Metric("AuditGapBucket", missing.bucket)
         yield Metric("AuditGapLog", missing.log)
@@ -53,22 +57,22 @@ class Report:
 
 
 class AuditReconcile:
-    """Compares the log group with the bucket, locks what was left unlocked, and restores on request.
+    """Compares the log group with the bucket, locks unlocked objects, and restores events on request.
 
-    The log group's own time of an event says which window it belongs to.
+    An event belongs to a window by its time in the log group.
     """
 
     def __init__(
         self, audit_log: AuditLog, bucket: AuditBucket, progress: ReconcileProgress, stack: str, clock: Clock, log: Log
     ) -> None:
-        """Take what it works with; `stack` names the objects that it writes."""
+        """Take the collaborators. `stack` is part of the names of restored objects."""
         self._audit_log, self._bucket, self._progress = audit_log, bucket, progress
         self._stack, self._clock, self._log = stack, clock, log
 
     def run(self, *, restore: bool = False) -> Report:
-        """Compare the windows that are due, as far as there is time; with `restore`, put events back into the bucket.
+        """Compare the due windows until RUN_TIME is over. With `restore`, write missing events into the bucket.
 
-        The progress is kept after each window: a run that breaks off is resumed by the next one.
+        The progress is written after each window, so the next run resumes one that was interrupted.
         """
         run = Run(self._clock, RUN_TIME)
         report = Report(self._progress.read(run.started))
@@ -86,8 +90,8 @@ class AuditReconcile:
     def _compare(self, window: Window, report: Report, *, restore: bool) -> Gap:
         logged, oldest = self._read_log(window)
         missing, unlogged = self._search_bucket(window, logged, report)
-        self._forget_found(missing, self._other_records(window, oldest))
-        self._forget_found(unlogged, self._records_around(window))
+        self._discard_found(missing, self._other_records(window, oldest))
+        self._discard_found(unlogged, self._records_around(window))
         if restore and missing:
             report.counts["restored"] += self._restore(window, missing)
         gap = Gap(len(missing), len(unlogged))
@@ -99,8 +103,8 @@ class AuditReconcile:
     def _read_log(self, window: Window) -> tuple[set[str], datetime]:
         """Return the ids that the log group has in the window, and the time of its oldest event.
 
-        EventBridge may hand an event over late: its own time is then before the window. A sender may also set that time
-        to any moment, so it counts only as far back as EventBridge and Firehose try.
+        EventBridge may deliver an event late, so its own time can be before the window. A sender may also set any time,
+        so the time returned is at most LATEST before the window, as long as EventBridge and Firehose retry.
         """
         ids, oldest = set[str](), window.start
         for record in self._audit_log.records(window.start, window.end):
@@ -109,7 +113,7 @@ class AuditReconcile:
         return ids, max(oldest, window.start - LATEST)
 
     def _search_bucket(self, window: Window, logged: set[str], report: Report) -> tuple[set[str], set[str]]:
-        """Return the ids that are in the log group alone, and those of the window that are in the bucket alone."""
+        """Return the ids that are in the log group only, and those of the window that are in the bucket only."""
         missing, unlogged = set(logged), set[str]()
         for stored in self._objects(window, window.start, window.end + SPREAD):
             data, locked = self._bucket.read(stored)
@@ -121,20 +125,20 @@ class AuditReconcile:
                     unlogged.add(record.id)
         return missing, unlogged
 
-    def _forget_found(self, ids: set[str], records: Iterator[Record]) -> None:
-        """Take away what is found after all; reads no further than needed."""
+    def _discard_found(self, ids: set[str], records: Iterator[Record]) -> None:
+        """Discard the ids that are among the records. Stop reading when none is left."""
         while ids and (record := next(records, None)):
             ids.discard(record.id)
 
     def _other_records(self, window: Window, oldest: datetime) -> Iterator[Record]:
-        """Return the records of the objects that were written later than most, and of those from before the window."""
+        """Return the records of objects written later than SPREAD after the window, then of those written before it."""
         late = self._objects(window, window.end + SPREAD, self._clock())
         early = self._bucket.objects((oldest - HOUR, window.start), (oldest, window.start))
         for stored in chain(late, early):
             yield from read_records(self._bucket.read(stored)[0])
 
     def _records_around(self, window: Window) -> Iterator[Record]:
-        """Return what the log group has right before the window, and after it."""
+        """Return the log group's records of the last SKEW before the window, and those up to LATEST after it."""
         before = self._audit_log.records(window.start - SKEW, window.start)
         return chain(before, self._audit_log.records(window.end, self._until(window)))
 
@@ -146,7 +150,7 @@ class AuditReconcile:
         return min(self._clock(), window.end + LATEST)
 
     def _restore(self, window: Window, missing: set[str]) -> int:
-        """Write what is missing from the log group into the bucket; return how many events, and forget their ids."""
+        """Copy the missing events from the log group into the bucket, discard their ids, and return their number."""
         restored = 0
         logged = self._audit_log.records(window.start, window.end)
         for records in _batches(record for record in logged if record.id in missing):

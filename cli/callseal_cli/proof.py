@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
+from callseal.core.event_types import EventType
 from callseal_cli import register, trail
 from callseal_cli.options import now
 from callseal_cli.register import encrypts_with
@@ -24,7 +25,7 @@ from callseal_cli.stack import Stack
 WAIT_SECONDS, PAUSE_SECONDS = 60, 1
 # How long the register, or the audit log, may be behind an answer that was looked at.
 BEHIND_SECONDS = 15
-REFUSED = "KeyProofRefused"
+REFUSED = EventType.KEY_PROOF_REFUSED
 # Clocks differ: what is new among the refusals is told by comparing, not by its time.
 LOOK_BACK = timedelta(minutes=5)
 _CHALLENGE = re.compile(r"([0-9A-F]{40,64})\.txt\.(?:p7m|pgp)")

@@ -1,11 +1,12 @@
-"""The metrics: their names, and what they are measured in. docs/operations.md says what each is good for."""
+"""The metrics: their names and units. template.yaml's alarms and dashboard read them."""
 
 from dataclasses import dataclass
 
 from callseal.core.errors import Reason
 
 NAMESPACE = "Callseal"
-# In CloudWatch's own words for units.
+# Units by CloudWatch's names:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 UNITS = {
     "RecordingsDelivered": "Count",
     "RecordingsHeld": "Count",
@@ -35,7 +36,7 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One value of a metric; of RecordingsHeld and KeysRejected, with the reason as a dimension."""
+    """One value of a metric. RecordingsHeld and KeysRejected have the reason as a dimension."""
 
     name: str
     value: float

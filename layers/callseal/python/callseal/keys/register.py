@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from callseal.core.errors import Reason
 from callseal.keys import events
 
 FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
@@ -74,7 +75,7 @@ def _revoked(
 
     A key is rejected as revoked if it is revoked itself, or if no subkey is left: all its parts are revoked then.
     """
-    if detail_type == events.REJECTED and detail["reason"] == "KeyRevoked":
+    if detail_type == events.REJECTED and detail["reason"] == Reason.KEY_REVOKED:
         mine = {row.fingerprint for row in rows if told["fingerprint"] in (row.primary, row.fingerprint)}
         return sorted(mine | {encrypts_with(told)})
     return told.get("revoked_subkeys") or ()

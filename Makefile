@@ -64,7 +64,8 @@ faults: setup ## break everything around a recording, request by request; FAULTS
 storm: setup ## 5,000 recordings under faults, seen from outside (15 minutes); STORM="--seed 7" for the same again, "--stuck 20000" for a stuck tenant
 	@$(BIN)/python -m tests.storm $(STORM)
 
-docs: setup ## write docs/interoperability.md and docs/keys-accepted.md anew from what the tests see
+docs: setup ## write every generated file: schemas, tables of the pages, events/env.json, and the pages of keys and readers
+	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.keys.page
 

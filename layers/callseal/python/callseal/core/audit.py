@@ -38,7 +38,7 @@ class AuditEvent:
 class Output:
     """A committed output.
 
-    `size` is in bytes. `sha256` is of the sealed bytes, None for a plain output. `sealed` is as in the object's metadata.
+    `size` is in bytes. `sha256` is of the sealed bytes, None if plain. `sealed` is as in the object's metadata.
     """
 
     destination: str

@@ -28,7 +28,7 @@ def file_changes(body: str, days: int) -> list[FileChange]:
     """
     detail_type, detail = parse_audit_event(body, "source", "outputs")
     try:
-        changes = _CHANGES[detail_type](detail, days)
+        changes = CHANGES[detail_type](detail, days)
         return [] if detail["tenant"] is None else list(changes)
     except (KeyError, TypeError, ValueError) as exc:
         raise UnreadableNotificationError(
@@ -64,7 +64,7 @@ def _size(value: object) -> int:
 
 
 # By the detail-types that template.yaml's FileRegisterRule puts into the queue.
-_CHANGES: Mapping[str, Callable[[Mapping[str, Any], int], Iterator[FileChange]]] = {
+CHANGES: Mapping[str, Callable[[Mapping[str, Any], int], Iterator[FileChange]]] = {
     EventType.RECORDING_DELIVERED: _deliveries,
     EventType.FILE_FETCHED: _fetches,
 }

@@ -105,7 +105,7 @@ class TenantSettings:
     )
     encrypt_metadata: bool = _setting(True, FLAG, "The XML is sealed too when its recording is sealed.")
     archive_formats: tuple[str, ...] = _setting(
-        ("mp3",), FORMATS, "Which recording formats the archive gets. It gets the XML in any case."
+        ("mp3",), FORMATS, "Which recording formats the archive gets; this does not limit the XML."
     )
     cms_profile: str = _setting(
         "authenveloped-gcm",

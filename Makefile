@@ -64,7 +64,8 @@ faults: setup ## fail each request around a recording in turn; FAULTS=--few for 
 storm: setup ## deliver 5,000 recordings under faults, checked from outside (15 minutes); STORM="--seed 7" repeats a run, "--stuck 20000" adds a stuck tenant
 	@$(BIN)/python -m tests.storm $(STORM)
 
-docs: setup ## regenerate the generated pages and tables of docs/
+docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the pages of keys and readers
+	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.keys.page
 	$(BIN)/python -m tools.pages.alarms

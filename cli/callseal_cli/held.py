@@ -11,6 +11,7 @@ import typer
 
 from callseal.aws.queue import LandedQueue
 from callseal.core.errors import Reason, SourceGoneError
+from callseal.core.event_types import EventType
 from callseal.core.landing import TENANT, LandedObject, tenant_of
 from callseal_cli import landing, trail
 from callseal_cli.errors import CannotError
@@ -117,7 +118,7 @@ def _described(landed: Landed) -> dict[str, Any]:
 def _last_event(stack: Stack, screen: Screen, file: LandedObject) -> dict[str, Any] | None:
     """Return the last RecordingHeld event of a file, or None. It is not older than the file itself."""
     since = (file.landed_at or now() - timedelta(days=1)) - CLOCK_SKEW
-    found = trail.events(stack, screen, "RecordingHeld", since)
+    found = trail.events(stack, screen, EventType.RECORDING_HELD, since)
     of_file = [event for event in found if event["source"]["key"] == file.key]
     return max(of_file, key=lambda event: str(event["time"]), default=None)
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
+from callseal.core.event_types import EventType
 from callseal.core.formats import ENVELOPES
 from callseal.keys.check_folder import FOLDER
 from callseal.keys.register import FINGERPRINT, encrypts_with
@@ -26,7 +27,7 @@ from callseal_cli.stack import Stack
 WAIT_SECONDS, PAUSE_SECONDS = 60, 1
 # How long the register and the audit log may lag behind an answer that was judged.
 BEHIND_SECONDS = 15
-REFUSED = "KeyProofRefused"
+REFUSED = EventType.KEY_PROOF_REFUSED
 # Clocks differ: new refusals are found by comparison with the earlier ones, not by their time.
 LOOK_BACK = timedelta(minutes=5)
 _SUFFIXES = "|".join(re.escape(envelope.suffix) for envelope in ENVELOPES.values())

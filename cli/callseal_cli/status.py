@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from callseal.core.event_types import EventType
 from callseal_cli import delivered, landing, register, store, trail
 from callseal_cli.landing import Landed
 from callseal_cli.options import AsJson, Exit, StackName, now
@@ -26,7 +27,7 @@ def status(stack: StackName = None, as_json: AsJson = False) -> int:
     """
     screen, found, moment = Screen(as_json), find_stack(stack), now()
     files = list(landing.files(found, screen))
-    last_hour = sum(1 for _ in trail.events(found, screen, "RecordingDelivered", moment - LAST))
+    last_hour = sum(1 for _ in trail.events(found, screen, EventType.RECORDING_DELIVERED, moment - LAST))
     document: dict[str, Any] = {
         "stack": found.name,
         "region": found.region,

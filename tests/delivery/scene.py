@@ -10,10 +10,10 @@ from typing import Any
 
 from callseal.keys.register import encrypts_with
 from tests.support.clock import Clock
+from tests.support.events import VALIDATOR
 from tests.support.keys import OpenPgpTenant, X509Tenant
 from tests.support.register import feed
 from tests.support.stack import LANDING, SFTP, STACK, Stack, failures, notification, sqs_event
-from tests.unit.test_audit import VALIDATOR
 
 SECRET = f"{STACK}/tenants/acme/public-key"
 PROOF = {"require_key_proof": True}

@@ -223,6 +223,12 @@ def test_readme_names_every_file() -> None:
     assert [path.name for path in EVENTS.glob("*.json") if f"| `{path.name}` |" not in readme] == []
 
 
+def test_readme_has_a_sample_for_every_function() -> None:
+    rows = re.findall(r"^\| `[\w-]+\.json` \| ([\w, ]+) \|", (EVENTS / "README.md").read_text(), re.MULTILINE)
+    sampled = {name for row in rows for name in row.split(", ")}
+    assert sampled == {*json.loads((EVENTS / "env.json").read_text())}, "Add a sample to events/ and events/README.md."
+
+
 def test_env_json_has_every_variable_that_the_template_declares() -> None:
     class Loader(yaml.SafeLoader):
         """Reads CloudFormation's short forms as nothing."""

@@ -12,11 +12,11 @@ import pytest
 
 from tests.delivery.test_track_files import PLAIN, deliver
 from tests.support.clock import Clock
+from tests.support.events import VALIDATOR
 from tests.support.files import fetched, files, states, track
 from tests.support.metrics import emitted
 from tests.support.network import Network
 from tests.support.stack import SFTP, STACK, Stack
-from tests.unit.test_audit import VALIDATOR
 
 UNFETCHED, EXPIRED = "FileUnfetched", "FileExpired"
 

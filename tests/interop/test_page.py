@@ -11,7 +11,7 @@ def test_page_is_what_was_seen() -> None:
     for peer in PEERS.values():
         skip_other_version(peer, "docs/interoperability.md cannot be checked")
     if PAGE.read_text() != render():
-        pytest.fail("docs/interoperability.md is stale: PYTHONPATH=layers/callseal/python python -m tests.interop.page")
+        pytest.fail("docs/interoperability.md is stale. Run `make docs`, and commit what it writes.")
 
 
 def test_every_note_is_referred_to() -> None:

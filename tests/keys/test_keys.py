@@ -46,4 +46,4 @@ def test_the_page_is_what_was_seen() -> None:
     for family in FAMILIES:
         skip_other_version(family)
     if not PAGE.exists() or PAGE.read_text() != render():
-        pytest.fail("docs/keys-accepted.md is stale: python -m tests.keys.page, with PYTHONPATH as in the Makefile")
+        pytest.fail("docs/keys-accepted.md is stale. Run `make docs`, and commit what it writes.")

@@ -16,7 +16,7 @@ from callseal.core.audit import timestamp
 from tests.cli.command import PATHS
 from tests.localcloud.support import eventually
 from tests.sftp.conftest import Front
-from tests.unit.test_audit import VALIDATOR
+from tests.support.events import VALIDATOR
 
 MIB = 1024 * 1024
 KINDS = ("FileUnfetched", "FileExpired")

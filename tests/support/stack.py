@@ -19,6 +19,7 @@ from moto.core.request import normalize_request
 from localcloud.moto_child import heed_etags_of_batch_deletes
 from localcloud.moto_transactions import copy_little_for_transactions
 from tests.privacy.watch import WATCH
+from tests.support.events import check_event
 
 REGION = "eu-north-1"
 STACK = "callseal-test"
@@ -105,12 +106,15 @@ class Stack:
         return list(self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []))
 
     def audit(self) -> list[dict[str, Any]]:
-        """Give all events that the audit bus has taken so far, in their order: the EventBridge envelopes."""
+        """Return all events that the audit bus has accepted so far, in order, as EventBridge envelopes; check each."""
         while messages := self.sqs.receive_message(QueueUrl=self.audit_queue_url, MaxNumberOfMessages=10).get(
             "Messages"
         ):
-            self._audit += [json.loads(message["Body"]) for message in messages]
             for message in messages:
+                event = json.loads(message["Body"])
+                if event["source"] == "callseal":
+                    check_event(event["detail-type"], event["detail"])
+                self._audit.append(event)
                 self.sqs.delete_message(QueueUrl=self.audit_queue_url, ReceiptHandle=message["ReceiptHandle"])
         return self._audit
 

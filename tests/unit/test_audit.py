@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,8 @@ from callseal.core.errors import HeldError, Reason
 from callseal.core.landing import LandedObject
 from callseal.core.recipient import Recipient
 from callseal.sftp.login import Refusal
+from tests.support.events import SCHEMA, check_event
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "audit-event.schema.json").read_text())
-VALIDATOR = Draft202012Validator(SCHEMA)
 NOW = datetime(2026, 11, 23, 10, 11, 12, 345678, tzinfo=UTC)
 LANDED = LandedObject("landing", "acme/2026/4711_1.wav", "d41d8cd98f00b204e9800998ecf8427e", 1024, "v1")
 OUTPUT = Output("sftp", "sftp-bucket", "acme/2026/4711_1.wav.p7m", 1500, "ab" * 32, "cms")
@@ -45,9 +43,9 @@ objects = st.builds(
 
 
 def schema_of(event: AuditEvent) -> dict[str, Any]:
-    """Check an event as it arrives on the bus, and give it back."""
+    """Check an event as it arrives on the bus, and return its detail."""
     detail: dict[str, Any] = json.loads(json.dumps(event.detail))
-    VALIDATOR.validate(detail)
+    check_event(event.detail_type, detail)
     assert set(detail) == set(SCHEMA["required"])
     return detail
 

@@ -8,11 +8,12 @@ from hashlib import sha256
 from typing import Any
 
 from callseal.core.errors import Reason
+from callseal.core.event_types import EventType
 from callseal_cli.selftest import observe
 from callseal_cli.selftest.model import CheckFailedError, Wait, check
 from callseal_cli.selftest.trial import CBC, GCM, HELD, PGP, Trial
 
-DELIVERED, HELD_EVENT = "RecordingDelivered", "RecordingHeld"
+DELIVERED, HELD_EVENT = EventType.RECORDING_DELIVERED, EventType.RECORDING_HELD
 Events = Mapping[tuple[str, str], Mapping[str, Any]]
 
 

@@ -1,6 +1,6 @@
-"""Audit events: what happened to a landed file, to a tenant's key (`keys.events`), or by SFTP (`sftp.events`).
+"""Audit events of landed files, and the parts of all audit events. `keys.events` and `sftp.events` build the others.
 
-Their schema is schemas/audit-event.schema.json.
+`core.event_types` is their catalogue, schemas/audit-event.schema.json the schema of their `detail`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from callseal.core.errors import HeldError, Reason
+from callseal.core.event_types import EventType
 from callseal.core.landing import LandedObject, tenant_of
 from callseal.core.recipient import Recipient
 
@@ -22,7 +23,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """An event for the bus."""
+    """An event for the bus: its detail-type, and the members of its detail."""
 
     detail_type: str
     detail: dict[str, Any]
@@ -35,7 +36,10 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A committed output; `sealed` as in its metadata, `sha256` of the sealed bytes, None for a plain one."""
+    """A committed output.
+
+    `size` is in bytes. `sha256` is of the sealed bytes, None if plain. `sealed` is as in the object's metadata.
+    """
 
     destination: str
     bucket: str
@@ -52,9 +56,9 @@ def delivered(
     key_version: str | None,
     now: datetime,
 ) -> AuditEvent:
-    """Tell that every output of a file is committed."""
+    """Return the event of a file whose outputs are all committed."""
     return _event(
-        "RecordingDelivered",
+        EventType.RECORDING_DELIVERED,
         landed,
         now,
         {
@@ -66,9 +70,9 @@ def delivered(
 
 
 def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now: datetime) -> AuditEvent:
-    """Tell that a file is held and why. Held again for the same reason by another key, it is another event."""
+    """Return the event of a held file. A hold for the same reason by another version of the key has another id."""
     return _event(
-        "RecordingHeld",
+        EventType.RECORDING_HELD,
         landed,
         now,
         {
@@ -82,9 +86,9 @@ def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now:
 
 
 def released(landed: LandedObject, reason: str, key_version: str | None, now: datetime) -> AuditEvent:
-    """Tell that the cause that a file was held for is gone, and that it is taken up again."""
+    """Return the event of a file that is processed again, because the cause of its hold is gone."""
     return _event(
-        "RecordingReleased",
+        EventType.RECORDING_RELEASED,
         landed,
         now,
         {"key_version": key_version, "reason": _known(reason)},
@@ -93,9 +97,9 @@ def released(landed: LandedObject, reason: str, key_version: str | None, now: da
 
 
 def held_too_long(landed: LandedObject, reason: str, days: int, now: datetime) -> AuditEvent:
-    """Tell that a file has lain in landing for so many days and is still held: somebody must act."""
+    """Return the event of a file that is still held after `days` in landing: an operator must act."""
     return _event(
-        "RecordingHeldTooLong",
+        EventType.RECORDING_HELD_TOO_LONG,
         landed,
         now,
         {
@@ -108,7 +112,7 @@ def held_too_long(landed: LandedObject, reason: str, days: int, now: datetime) -
 
 
 def timestamp(moment: datetime) -> str:
-    """Write a moment as RFC 3339 in UTC."""
+    """Return a moment as RFC 3339 in UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -123,7 +127,10 @@ def recipient_member(recipient: Recipient) -> dict[str, Any]:
 
 
 def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Sequence[object]) -> AuditEvent:
-    """Build an event. Its id is made of what happened, to which thing: repeats share it. Other members are null."""
+    """Return an event; members that are not given are null.
+
+    The id is a hash of `happened`, which names what happened and to which object or key, so a repeat has the same id.
+    """
     detail: dict[str, Any] = {
         "schema": SCHEMA,
         "id": sha256(json.dumps(happened).encode()).hexdigest()[:32],
@@ -141,9 +148,9 @@ def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Se
 
 
 def numbered(event: AuditEvent, number: int) -> AuditEvent:
-    """Return the event with the id of the same thing happening for another cause; `number` causes came before it.
+    """Return the event with an id of its own for a further cause; `number` is how many causes came before.
 
-    0 leaves the id as it is. A repeat must come with the same number.
+    The first cause, 0, leaves the id as it is. A repeat must have the same number.
     """
     if not number:
         return event
@@ -152,14 +159,14 @@ def numbered(event: AuditEvent, number: int) -> AuditEvent:
 
 
 def _known(reason: str) -> str | None:
-    """Give a reason that a tag names: anybody with access to the bucket could have written something else there."""
+    """Return the reason that a tag names, or None: other writers to the bucket can set the tag to any text."""
     return reason if reason in set(Reason) else None
 
 
 def _event(
     detail_type: str, landed: LandedObject, now: datetime, members: dict[str, Any], by: Sequence[object] = ()
 ) -> AuditEvent:
-    """Build the event of a landed object; `by` is what, or why."""
+    """Return the event of a landed object; `by` distinguishes events of one type and object."""
     source = {"bucket": landed.bucket, "key": landed.key, "etag": landed.etag, "size": landed.size}
     happened = [detail_type, landed.bucket, landed.key, landed.etag, landed.version_id, *by]
     return event(detail_type, now, {"tenant": tenant_of(landed.key), "source": source} | members, happened)

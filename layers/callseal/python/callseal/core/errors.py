@@ -1,46 +1,109 @@
-"""What can go wrong, as one tree; which branch an error stands on says what becomes of the file.
+"""The errors of Callseal, as one tree. The class of an error decides what happens to the file.
 
 CallsealError
-├── HeldError                     permanent until somebody acts: the file stays in landing, tagged with its Reason
-│   └── SourceUnreadableError     the landed object cannot be read for permission
-├── UnreadableNotificationError   no file can be told from the message: it ends in the dead-letter queue
-├── SourceGoneError               nothing left to do: the landed object is not, or no longer, the one of the event
-│   └── SourceReplacedError       it was overwritten: its own audit event may not have been told
-├── OutputExistsError             another commit came first: look at what is there
-└── TransientError                will pass: the message fails, and SQS brings it again
-    └── AccessRefusedError        AWS refuses the request, perhaps for good: the caller may find out, and hold the file
+├── HeldError                     permanent until an operator acts: the file stays in landing, tagged with its Reason
+│   └── SourceUnreadableError     the functions have no permission to read the landed object
+├── UnreadableNotificationError   the message names no file: it ends in the dead-letter queue
+├── SourceGoneError               nothing left to do: the landed object was purged, or is not the one of the event
+│   └── SourceReplacedError       it was overwritten: the audit event of its delivery may be missing
+├── OutputExistsError             another commit came first: compare with the existing output
+└── TransientError                temporary: the message fails, and SQS delivers it again
+    └── AccessRefusedError        AWS refuses the request, perhaps permanently: the caller may check, and hold the file
 """
+
+from __future__ import annotations
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a file is held. Where several apply, the one that stands first here is given."""
+    """Why a file is held. If several reasons apply, the first in this order is reported.
 
-    UNSUPPORTED_FILE = "UnsupportedFile"
-    SOURCE_UNREADABLE = "SourceUnreadable"
-    SETTINGS_MISSING = "SettingsMissing"
-    SETTINGS_INVALID = "SettingsInvalid"
-    NOTHING_TO_DELIVER = "NothingToDeliver"
-    KEY_MISSING = "KeyMissing"
-    KEY_IS_PRIVATE = "KeyIsPrivate"
-    KEY_UNREADABLE = "KeyUnreadable"
-    KEY_NOT_FOR_ENCRYPTION = "KeyNotForEncryption"
-    KEY_TOO_WEAK = "KeyTooWeak"
-    KEY_REVOKED = "KeyRevoked"
-    KEY_EXPIRED = "KeyExpired"
-    KEY_NOT_YET_VALID = "KeyNotYetValid"
-    KEY_UNPROVEN = "KeyUnproven"
-    OUTPUT_CONFLICT = "OutputConflict"
+    Each reason has its meaning and the operator's action. `make docs` writes both into docs/operations.md, and the
+    reasons into schemas/audit-event.schema.json.
+    """
+
+    meaning: str
+    action: str
+
+    def __new__(cls, value: str, meaning: str, action: str) -> Reason:
+        """Return the reason as a string that has the two sentences beside it."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.meaning, reason.action = meaning, action
+        return reason
+
+    UNSUPPORTED_FILE = (
+        "UnsupportedFile",
+        (
+            "The landing key is not `<tenant>/<path>/<name>.<wav,mp3,xml>`, has a folder over 255 bytes or a name over "
+            "251, or has a folder that ends like a file (`.wav .mp3 .xml .json .p7m .pgp`)."
+        ),
+        "Land the file again under a proper name, and delete this one.",
+    )
+    SOURCE_UNREADABLE = ("SourceUnreadable", "S3 refuses to read the file.", 'See "A landed file cannot be read".')
+    SETTINGS_MISSING = (
+        "SettingsMissing",
+        "The tenant has no settings.",
+        "Write the parameter; `{}` selects the defaults.",
+    )
+    SETTINGS_INVALID = (
+        "SettingsInvalid",
+        "The tenant's settings are wrong; the message names the wrong member.",
+        "Correct the parameter.",
+    )
+    NOTHING_TO_DELIVER = (
+        "NothingToDeliver",
+        "The tenant's settings leave this format no destination.",
+        "Enable a destination, or delete the file by hand.",
+    )
+    KEY_MISSING = ("KeyMissing", "The tenant has no key.", "Paste the tenant's key into the secret.")
+    KEY_IS_PRIVATE = (
+        "KeyIsPrivate",
+        "The secret contains a **private** key.",
+        'See "A private key was pasted", at once.',
+    )
+    KEY_UNREADABLE = (
+        "KeyUnreadable",
+        "The tenant's key cannot be read; the message says what is wrong.",
+        "Ask the tenant for another key.",
+    )
+    KEY_NOT_FOR_ENCRYPTION = (
+        "KeyNotForEncryption",
+        "The key is not meant for encryption; the message says what is wrong.",
+        "Ask the tenant for another key.",
+    )
+    KEY_TOO_WEAK = (
+        "KeyTooWeak",
+        "The key is weaker than is accepted; the message says what is wrong.",
+        "Ask the tenant for another key.",
+    )
+    KEY_REVOKED = ("KeyRevoked", "The key was revoked.", "Ask the tenant for a new key.")
+    KEY_EXPIRED = ("KeyExpired", "The key has expired.", "Ask the tenant for a new key.")
+    KEY_NOT_YET_VALID = (
+        "KeyNotYetValid",
+        "The key is not valid yet.",
+        "Wait, or restore the previous key until then.",
+    )
+    KEY_UNPROVEN = (
+        "KeyUnproven",
+        "The tenant has not proven that it can open files sealed to this key.",
+        'Ask the tenant for the code in its SFTP folder `key-check` (see "Changing a key").',
+    )
+    OUTPUT_CONFLICT = (
+        "OutputConflict",
+        "A different object has this name already, and Callseal never overwrites.",
+        "Move one of the two.",
+    )
 
     @property
     def is_of_key(self) -> bool:
-        """Whether it is the tenant's key that is at fault, and nothing else."""
+        """Whether the fault is the tenant's key alone."""
         return self.name.startswith("KEY_")
 
     @property
     def rank(self) -> int:
-        """The reason's place in the order above, 0 first."""
+        """The reason's place in the order above, from 0."""
         return list(Reason).index(self)
 
 
@@ -49,16 +112,16 @@ class CallsealError(Exception):
 
 
 class HeldError(CallsealError):
-    """Hold the file: `reason` for machines, the sentence (`str(error)`) for the person who can mend it."""
+    """Hold the file: `reason` for programs, the sentence (`str(error)`) for the operator."""
 
     def __init__(self, reason: Reason, sentence: str, fingerprint: str | None = None) -> None:
-        """Take the reason and a sentence that names the thing, the reason and what to do, and nothing secret.
+        """Take the reason and a sentence: what happened, to what, and what to do. It contains nothing secret.
 
-        `fingerprint` is that of the key which is refused, where its text can be read so far.
+        `fingerprint` is that of the refused key, if it could be read.
         """
         super().__init__(sentence)
         self.reason = reason
-        # Added on the way up, where it is known: the version of the secret that was judged.
+        # The judged version of the secret. A caller that knows it adds it.
         self.key_version: str | None = None
         self.fingerprint = fingerprint
 
@@ -67,31 +130,31 @@ class SourceUnreadableError(HeldError):
     """Hold the file as `SourceUnreadable`: the functions have no permission, or no key, to read it."""
 
     def __init__(self, sentence: str) -> None:
-        """Take the sentence for the person who can change that."""
+        """Take the sentence for the operator."""
         super().__init__(Reason.SOURCE_UNREADABLE, sentence)
 
 
 class UnreadableNotificationError(CallsealError):
-    """The message names no landed file in a way that we know."""
+    """The message names no landed file in a known form."""
 
 
 class SourceGoneError(CallsealError):
-    """The landed object has been purged, or replaced by one that has an event of its own."""
+    """The landed object was purged, or replaced by an object that has its own event."""
 
 
 class SourceReplacedError(SourceGoneError):
-    """The landed object has been overwritten, before it was delivered or after."""
+    """The landed object was overwritten, before it was delivered or after."""
 
 
 class OutputExistsError(CallsealError):
-    """An object stands under the output's key already."""
+    """The output's key already has an object."""
 
 
 class TransientError(CallsealError):
-    """Something around us failed for now; nothing has become visible, trying again is safe."""
+    """A call failed for now. Nothing has become visible, so a retry is safe."""
 
 
 class AccessRefusedError(TransientError):
-    """AWS refuses a request in a way that may last; `code` is AWS's own, or the status of an answer without body."""
+    """AWS refuses a request, perhaps permanently. `code` is AWS's own, or the status of an answer without a body."""
 
     code = ""

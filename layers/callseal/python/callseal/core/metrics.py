@@ -1,11 +1,12 @@
-"""The names and units of the metrics. docs/operations.md explains them."""
+"""The metrics: their names and units. template.yaml's alarms and dashboard read them."""
 
 from dataclasses import dataclass
 
 from callseal.core.errors import Reason
 
 NAMESPACE = "Callseal"
-# Units as CloudWatch spells them.
+# Units by CloudWatch's names:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 UNITS = {
     "RecordingsDelivered": "Count",
     "RecordingsHeld": "Count",
@@ -35,7 +36,7 @@ UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One value of a metric. RecordingsHeld and KeysRejected also have the reason, as a dimension."""
+    """One value of a metric. RecordingsHeld and KeysRejected have the reason as a dimension."""
 
     name: str
     value: float

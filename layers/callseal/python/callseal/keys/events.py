@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from callseal.core.audit import AuditEvent, event, recipient_member
-from callseal.core.errors import HeldError
+from callseal.core.errors import HeldError, Reason
+from callseal.core.event_types import EventType
 from callseal.core.recipient import Recipient
 
-ACCEPTED, REJECTED, EXPIRING, PROVEN = "KeyAccepted", "KeyRejected", "KeyExpiring", "KeyProven"
-PROOF_REFUSED = "KeyProofRefused"
+ACCEPTED, REJECTED, EXPIRING = EventType.KEY_ACCEPTED, EventType.KEY_REJECTED, EventType.KEY_EXPIRING
+PROVEN, PROOF_REFUSED = EventType.KEY_PROVEN, EventType.KEY_PROOF_REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def proven(verdict: KeyVerdict, now: datetime) -> AuditEvent:
 def proof_refused(verdict: KeyVerdict, why: str, answer: str, now: datetime) -> AuditEvent:
     """Return the event that an answer was refused; `answer` identifies the answer's object, never the code."""
     message = f"An answer to the key check was refused: {why}."
-    reason = "KeyUnproven"
+    reason = Reason.KEY_UNPROVEN.value
     return _event(PROOF_REFUSED, verdict, now, message, reason, by=(*verdict.names, answer))
 
 

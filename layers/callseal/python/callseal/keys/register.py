@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from callseal.core.errors import Reason
 from callseal.keys import events
 
 FINGERPRINT = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}", re.ASCII)
@@ -77,7 +78,7 @@ def _revoked(
 
     A key is rejected as revoked if it is revoked itself, or if no subkey is left. All its parts are revoked then.
     """
-    if detail_type == events.REJECTED and detail["reason"] == "KeyRevoked":
+    if detail_type == events.REJECTED and detail["reason"] == Reason.KEY_REVOKED:
         mine = {
             record.fingerprint for record in records if recipient["fingerprint"] in (record.primary, record.fingerprint)
         }

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from callseal.aws.item_batches import retry_changed
 from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, UnreadableNotificationError
+from callseal.core.event_types import EventType
 from callseal.core.log import Log
 from callseal.core.queue_message import Message
 from callseal.inbound.notification import parse_audit_event
@@ -24,7 +25,7 @@ from callseal.keys.register_table import KeyRegister
 from callseal.keys.usage_table import KeyUsage, UsageTable
 
 KEY_EVENTS = (events.ACCEPTED, events.REJECTED, events.PROVEN)
-DELIVERED = "RecordingDelivered"
+DELIVERED = EventType.RECORDING_DELIVERED
 _RECORD_TYPES = get_type_hints(KeyRecord)
 
 

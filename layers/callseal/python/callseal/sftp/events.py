@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from callseal.core.audit import AuditEvent, event
+from callseal.core.event_types import EventType
 from callseal.core.landing import TENANT, tenant_of
 from callseal.sftp.files import DeliveredFile
 from callseal.sftp.login import Refusal
@@ -16,7 +17,6 @@ from callseal.sftp.server_log import LogLine, UnreadableLogError
 from callseal.tenants.login_sources import parse_address
 
 FETCHED = "SFTP Server File Download Completed"
-FILE_FETCHED, FILE_UNFETCHED, FILE_EXPIRED = "FileFetched", "FileUnfetched", "FileExpired"
 SESSION = {
     "server": None, "address": None, "id": None, "key_fingerprint": None, "operation": None, "path": None,
     "attempts": None,
@@ -34,13 +34,13 @@ def login_refused(group: RefusedLogins, now: datetime) -> AuditEvent:
     session = {"server": first.server, "address": first.address, "attempts": attempts}
     counted = sha256("\n".join(group.messages).encode()).hexdigest()
     members = {"reason": first.reason, "message": message, "time": first.time}
-    return _event("SftpLoginRefused", [first.reason, counted], first.tenant, session, now, members)
+    return _event(EventType.SFTP_LOGIN_REFUSED, [first.reason, counted], first.tenant, session, now, members)
 
 
 def key_lines_refused(refused: RefusedLines, now: datetime) -> AuditEvent:
     """Return the event of all refused lines of a tenant's keys. Its id is the same for one version of the secret."""
     members = {"key_version": refused.version, "message": refused.message}
-    return _event("SftpKeyLineRefused", [refused.version], refused.tenant, {}, now, members)
+    return _event(EventType.SFTP_KEY_LINE_REFUSED, [refused.version], refused.tenant, {}, now, members)
 
 
 def file_fetched(announced: Mapping[str, Any], bucket: str, server: str) -> AuditEvent | None:
@@ -65,7 +65,7 @@ def file_fetched(announced: Mapping[str, Any], bucket: str, server: str) -> Audi
         "address": str(address) if address else None,
         "id": detail.get("session-id"),
     }
-    return _event(FILE_FETCHED, [identifier], tenant_of(key), session, moment, {"source": source})
+    return _event(EventType.FILE_FETCHED, [identifier], tenant_of(key), session, moment, {"source": source})
 
 
 def _key(path: str, detail: Mapping[str, Any], bucket: str, server: str) -> str | None:
@@ -93,7 +93,7 @@ def file_unfetched(bucket: str, file: DeliveredFile, days: int, now: datetime) -
         if days
         else f"The file was not fetched before it expired on {end}. If it is needed, upload its recording again."
     )
-    kind = FILE_UNFETCHED if days else FILE_EXPIRED
+    kind = EventType.FILE_UNFETCHED if days else EventType.FILE_EXPIRED
     return _event(kind, [file.key, file.delivery, days], file.tenant, {}, now, {"source": source, "message": message})
 
 
@@ -105,10 +105,10 @@ def of_log_line(line: LogLine, tenant: str | None) -> AuditEvent | RefusedLogin 
     if line.activity in _REFUSALS and not line.is_reported_already:
         return refused_login(line.moment, line.session, tenant, _REFUSALS[line.activity])
     if line.activity == "CONNECTED":
-        return _event("SftpLogin", [line.id], tenant, line.session, line.moment, {"reason": None})
+        return _event(EventType.SFTP_LOGIN, [line.id], tenant, line.session, line.moment, {"reason": None})
     if line.activity == "ERROR":
         members = {"reason": Refusal.ACCESS_DENIED.value}
-        return _event("SftpOperationRefused", [line.id], tenant, line.session, line.moment, members)
+        return _event(EventType.SFTP_OPERATION_REFUSED, [line.id], tenant, line.session, line.moment, members)
     return None
 
 

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from callseal.core.errors import UnreadableNotificationError
+from callseal.core.event_types import EventType
 from callseal.inbound.notification import parse_audit_event
-from callseal.sftp.events import FILE_FETCHED
 from callseal.sftp.files import DeliveredFile
 
 # A file's tenant and key, and a function that returns the file as it is after the event.
 FileChange = tuple[tuple[str, str], Callable[[DeliveredFile], DeliveredFile]]
-DELIVERED, DESTINATION = "RecordingDelivered", "sftp"
+DESTINATION = "sftp"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html, and a sort key of DynamoDB has the same bound:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _MAX_KEY_BYTES = 1024
@@ -28,9 +28,8 @@ def file_changes(body: str, days: int) -> list[FileChange]:
     UnreadableNotificationError if the body is not such an event.
     """
     detail_type, detail = parse_audit_event(body, "source", "outputs")
-    kinds = {DELIVERED: _deliveries, FILE_FETCHED: _fetches}
     try:
-        changes = kinds[detail_type](detail, days)
+        changes = CHANGES[detail_type](detail, days)
         return [] if detail["tenant"] is None else list(changes)
     except (KeyError, TypeError, ValueError) as exc:
         raise UnreadableNotificationError(
@@ -63,3 +62,10 @@ def _size(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_SIZE:
         raise TypeError("not a size in bytes")
     return value
+
+
+# By the detail-types that template.yaml's FileRegisterRule puts into the queue.
+CHANGES: Mapping[str, Callable[[Mapping[str, Any], int], Iterator[FileChange]]] = {
+    EventType.RECORDING_DELIVERED: _deliveries,
+    EventType.FILE_FETCHED: _fetches,
+}

@@ -1,0 +1,137 @@
+"""The catalogue of audit events: each detail-type, which functions put it, and which members of its detail it has.
+
+Code takes detail-types from here. `make docs` writes the table in docs/operations.md, and
+tests/unit/test_event_types.py compares the roles and rules of template.yaml with the catalogue.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """A detail-type of source `callseal`.
+
+    `emitters` are names of function folders. The members `schema`, `id` and `time` are in every event. The members in
+    `always` are never null, those in `sometimes` are null in some events, and all others are null.
+    """
+
+    emitters: tuple[str, ...]
+    always: tuple[str, ...]
+    sometimes: tuple[str, ...]
+    meaning: str
+
+    def __new__(cls, value: str, emitters: str, always: str, sometimes: str, meaning: str) -> EventType:
+        """Return the detail-type as a string that has its facts beside it; lists are separated by spaces."""
+        kind = str.__new__(cls, value)
+        kind._value_ = value
+        kind.emitters, kind.always, kind.sometimes = (tuple(each.split()) for each in (emitters, always, sometimes))
+        kind.meaning = meaning
+        return kind
+
+    RECORDING_DELIVERED = (
+        "RecordingDelivered",
+        "encrypt_recording recheck_delivery",
+        "source outputs",
+        "tenant recipients key_version",
+        "Every output of a landed file is committed.",
+    )
+    RECORDING_HELD = (
+        "RecordingHeld",
+        "encrypt_recording",
+        "source reason message",
+        "tenant outputs key_version",
+        "A landed file is held.",
+    )
+    RECORDING_RELEASED = (
+        "RecordingReleased",
+        "encrypt_recording sweep_landing",
+        "source",
+        "tenant reason key_version",
+        "The cause of a hold is gone, and the file is processed again.",
+    )
+    RECORDING_HELD_TOO_LONG = (
+        "RecordingHeldTooLong",
+        "sweep_landing",
+        "source message",
+        "tenant reason",
+        "A file has been held for a day or longer: an operator must act.",
+    )
+    KEY_ACCEPTED = (
+        "KeyAccepted",
+        "check_keys",
+        "tenant recipients key_version message",
+        "",
+        "A tenant's key is accepted: recordings can be sealed to it.",
+    )
+    KEY_REJECTED = (
+        "KeyRejected",
+        "check_keys",
+        "tenant reason message",
+        "recipients key_version",
+        "A tenant's key is rejected: recordings are held.",
+    )
+    KEY_EXPIRING = (
+        "KeyExpiring",
+        "check_keys",
+        "tenant recipients key_version message",
+        "",
+        "A tenant's key expires soon.",
+    )
+    KEY_PROVEN = (
+        "KeyProven",
+        "prove_keys",
+        "tenant recipients key_version message",
+        "",
+        "The tenant has opened the challenge that was sealed to its key.",
+    )
+    KEY_PROOF_REFUSED = (
+        "KeyProofRefused",
+        "prove_keys",
+        "tenant reason message",
+        "recipients key_version",
+        "An answer to a challenge is refused.",
+    )
+    SFTP_LOGIN = ("SftpLogin", "audit_sftp", "session", "tenant", "A login by SFTP succeeded.")
+    SFTP_LOGIN_REFUSED = (
+        "SftpLoginRefused",
+        "audit_sftp",
+        "reason session",
+        "tenant message",
+        "Logins by SFTP were refused; `session.attempts` counts them.",
+    )
+    SFTP_OPERATION_REFUSED = (
+        "SftpOperationRefused",
+        "audit_sftp",
+        "reason session",
+        "tenant",
+        "An upload, a rename or a removal by SFTP was refused.",
+    )
+    SFTP_KEY_LINE_REFUSED = (
+        "SftpKeyLineRefused",
+        "audit_sftp",
+        "tenant key_version message",
+        "",
+        "Lines of a tenant's SFTP keys are not accepted.",
+    )
+    FILE_FETCHED = (
+        "FileFetched",
+        "audit_sftp",
+        "source session",
+        "tenant",
+        "A delivered file was sent to the tenant to its last byte.",
+    )
+    FILE_UNFETCHED = (
+        "FileUnfetched",
+        "watch_files",
+        "tenant source message",
+        "",
+        "A delivered file expires soon and was not fetched.",
+    )
+    FILE_EXPIRED = (
+        "FileExpired",
+        "watch_files",
+        "tenant source message",
+        "",
+        "A delivered file expired before it was fetched.",
+    )

@@ -68,7 +68,6 @@ docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the
 	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.keys.page
-	$(BIN)/python -m tools.pages.alarms
 
 lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""The table of alarms in docs/operations.md, from template.yaml: `python -m tools.pages.alarms` writes it.
+"""The table of alarms in docs/operations.md, from template.yaml.
 
 An alarm's description is `<what happened>. <what to do>; see docs/operations.md, "<section>".`
 """
@@ -12,33 +12,21 @@ from typing import Any
 
 from localcloud.template import load_template
 
+from .markers import replace_part, table
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/operations.md"
-BEGIN = "<!-- The alarms of template.yaml, written by `make docs`. -->\n\n"
-END = "\n<!-- End of the alarms. -->\n"
-HEAD = "| alarm | what happened | what to do | section |\n|---|---|---|---|\n"
+HEAD = ("alarm", "what happened", "what to do", "section")
 DESCRIPTION = re.compile(r'(?P<event>[^.]+)\. (?P<action>[^;]+); see docs/operations\.md, "(?P<section>[^"]+)"\.')
+
+
+def operations(page: str) -> str:
+    """Return docs/operations.md with the table of the alarms on template.yaml's dashboard, in its order."""
+    return replace_part(page, "alarms", render(load_template(ROOT / "template.yaml", "eu-north-1")))
 
 
 def render(template: dict[str, Any]) -> str:
     """Return the table of the alarms on a translated template's dashboard, in its order."""
-    return HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in _rows(template))
-
-
-def replaced(page: str, table: str) -> str:
-    """Return the page with the table between its markers. Raise ValueError if a marker is missing or repeated."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if (page.count(BEGIN), rest.count(END)) != (1, 1):
-        raise ValueError(
-            f"docs/operations.md must have the lines {BEGIN.strip()} and {END.strip()} once, in this order."
-        )
-    return f"{before}{BEGIN}{table}{END}{after}"
-
-
-def current(page: str) -> str:
-    """Return the page with the table of template.yaml."""
-    return replaced(page, render(load_template(ROOT / "template.yaml", "eu-north-1")))
+    return "\n" + table(HEAD, _rows(template)) + "\n"
 
 
 def _rows(template: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -55,7 +43,3 @@ def _row(name: str, alarm: dict[str, Any]) -> tuple[str, ...]:
     anchor = re.sub(r"[^a-z0-9 -]", "", section.lower()).replace(" ", "-")
     suffix = alarm["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}")
     return f"`...{suffix}`", event, action, f"[{section}](#{anchor})"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(current(PAGE.read_text()))

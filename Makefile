@@ -27,7 +27,7 @@ $(VENV)/.done: requirements.txt layers/dependencies/requirements.in pyproject.to
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-# The functions' Python with Lambda's runtime interface client: tests/sam run the build output with it.
+# The functions' Python with Lambda's runtime interface client: tests/template/sam run the build output with it.
 .venv-lambda/.done: requirements-lambda.txt
 	python="$$($(PYTHON) tools/runtime_python.py)" && "$$python" -m venv .venv-lambda
 	.venv-lambda/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-lambda.txt
@@ -54,20 +54,20 @@ test: setup .venv-sam/.done .venv-checkov/.done try-build ## run all tests
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 fuzz: setup ## fuzz the parsers of untrusted input, a minute each (SECONDS_EACH=60)
-	$(BIN)/python -m tests.abuse.fuzz all --seconds $(SECONDS_EACH)
+	$(BIN)/python -m tests.security.abuse.fuzz all --seconds $(SECONDS_EACH)
 
 check: lint test ## run everything that CI runs
 
 faults: setup ## fail each request around a recording in turn; FAULTS=--few for a short run
-	@$(BIN)/python -m tests.faults $(FAULTS)
+	@$(BIN)/python -m simulation.faults $(FAULTS)
 
 storm: setup ## deliver 5,000 recordings under faults, checked from outside (15 minutes); STORM="--seed 7" repeats a run, "--stuck 20000" adds a stuck tenant
-	@$(BIN)/python -m tests.storm $(STORM)
+	@$(BIN)/python -m simulation.storm $(STORM)
 
 docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the pages of keys and readers
 	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tests.interop.page
-	$(BIN)/python -m tests.keys.page
+	$(BIN)/python -m tests.vectors.page
 
 lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check
@@ -79,7 +79,7 @@ build: .venv-sam/.done ## run sam build, byte-compile, and check the size (ENV=d
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)
 
 # The tests of the build output need python3.13 and a gpg that Lambda can run. Without these, they are skipped with a
-# message (tests/sam/conftest.py), and fail in CI.
+# message (tests/template/sam/conftest.py), and fail in CI.
 try-build: .venv-sam/.done
 	@rm -f .aws-sam/not-built; mkdir -p .aws-sam; \
 	$(MAKE) --no-print-directory build .venv-lambda/.done > .aws-sam/build.log 2>&1 \

@@ -98,7 +98,7 @@ def memory() -> list[Row]:
 
 def cold_start_vs_boto3() -> Row:
     """Compare INIT and the first sealed recording with a bare boto3 handler's INIT, GET and PUT, under the RIE."""
-    sys.path.insert(0, str(ROOT / "tests" / "sam"))
+    sys.path.insert(0, str(ROOT / "tests" / "template" / "sam"))
     import rie
 
     ours = rie.built_function("EncryptRecordingFunction", ROOT / "functions" / "encrypt_recording")

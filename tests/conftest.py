@@ -6,12 +6,12 @@ import pytest
 
 from tests.support import keys
 
-pytest_plugins = ["tests.permissions.plugin", "tests.privacy.plugin"]
+pytest_plugins = ["tests.template.permissions.plugin", "tests.security.privacy.plugin"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the storms, which take longest, begin first: at the end one worker has them, and the others wait for it."""
-    items.sort(key=lambda item: item.path.parent.name != "storm")
+    """Run the storms and the fault runs first. They take longest, and at the end the other workers would be idle."""
+    items.sort(key=lambda item: item.path.parent.name != "simulation")
 
 
 @pytest.fixture(scope="session", autouse=True)

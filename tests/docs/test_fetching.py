@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sftp.conftest import Front, front, sftp_cloud  # noqa: F401  # fixtures
+from tests.e2e.sftp.conftest import Front, front, sftp_cloud  # noqa: F401  # fixtures
 from tests.support.functions import ROOT
 
 PAGE = (ROOT / "docs/fetching.md").read_text()

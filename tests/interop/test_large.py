@@ -16,7 +16,7 @@ from tests.interop import keys
 from tests.interop.damage import jobs_for
 from tests.interop.peers import Opened, bouncy_castle_heads
 from tests.interop.rows import CBC, GCM
-from tests.unit.sources import CHUNK, Endless
+from tests.unit.crypto.sources import CHUNK, Endless
 
 LARGEST = 2**31 - 1
 both_forms = pytest.mark.parametrize("form", [GCM, CBC])

@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.interop.java import bouncy_castle
 from tests.support.keys import run, tool
 from tests.support.odd_certificates import key_file, usable
-from tests.unit.test_odd_certificates import sealed_to
-from tests.unit.verdicts import armour
+from tests.unit.crypto.test_odd_certificates import sealed_to
+from tests.unit.crypto.verdicts import armour
 
 # Bouncy Castle does not load these; its reader takes issuer and serial number instead, and openssl opens with them.
 NOT_LOADED = {

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from tests.privacy import hooks
+from tests.security.privacy import hooks
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_PREFIX = "app_"

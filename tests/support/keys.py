@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.privacy.watch import WATCH
+from tests.security.privacy.watch import WATCH
 
 OPENSSL_ALGORITHMS = {
     "rsa2048": ["rsa:2048"],

@@ -20,10 +20,10 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from tests.permissions import calls
-from tests.privacy.watch import CALLERS, WATCH
+from tests.security.privacy.watch import CALLERS, WATCH
 from tests.support.functions import MODULE_PREFIX
 from tests.support.stack import ARCHIVE, SFTP
+from tests.template.permissions import calls
 
 # What the output buckets' policies refuse without If-None-Match (template.yaml, NeverOverwrite).
 WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
@@ -209,7 +209,7 @@ def _asking_function() -> str:
 
 
 def _note(function: str, event_name: str, request: Request) -> None:
-    """Note the call: at the end of the tests, the function's role is judged by it (tests/permissions)."""
+    """Note the call: at the end of the tests, the function's role is judged by it (tests/template/permissions)."""
     _, service, operation = event_name.split(".")
     headers = {name.lower(): value for name, value in request.headers.items()}
     calls.note(function, service, operation, str(request.raw.url), headers, request.body)

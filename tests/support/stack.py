@@ -18,7 +18,7 @@ from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
 from localcloud.moto_transactions import copy_little_for_transactions
-from tests.privacy.watch import WATCH
+from tests.security.privacy.watch import WATCH
 from tests.support.events import check_event
 
 REGION = "eu-north-1"

@@ -1,6 +1,6 @@
 """The files that are generated, or have a generated part, and what writes each: `make docs` writes all of them.
 
-The pages of key files and readers are not here: they need every reader's program, see tests/keys/page.py and
+The pages of key files and readers are not here: they need every reader's program, see tests/vectors/page.py and
 tests/interop/page.py.
 """
 

@@ -5,7 +5,7 @@ Schema) and a sentence for the operator. `make docs` writes schemas/tenant-setti
 README.md from the fields.
 
 Values are checked here and not by that schema, because loading a validator would slow each cold start.
-tests/unit/test_settings.py compares the parser with the schema.
+tests/unit/tenants/test_settings.py compares the parser with the schema.
 """
 
 import json

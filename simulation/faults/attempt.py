@@ -1,0 +1,195 @@
+"""An attempt: one thing goes wrong while functions work, and what they do is repeated as Lambda and SQS repeat it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from simulation.fault_proxy import CutBefore, Fault, Seen
+from simulation.faults.broken import OTHER_KEY, VARIANTS
+from simulation.faults.broken_duties import BROKEN_DUTIES
+from simulation.faults.cloud import Cloud
+from simulation.faults.environment import DiedError, Environment
+from simulation.faults.model import Broken
+from simulation.faults.tenants import tenant
+from tests.security.privacy.watch import WATCH
+
+# By their numbers from 1: of the seven promises, then of the duties.
+BREAKAGES = (*VARIANTS, *BROKEN_DUTIES)
+RECEIVES = 5  # maxReceiveCount of the queues; then the message is a dead letter
+
+
+@dataclass(frozen=True)
+class Point:
+    """A request: the n-th of its kind at a bucket (or none) in a step of the story, as a run without faults has it."""
+
+    step: int
+    operation: str
+    bucket: str
+    occurrence: int
+
+    def __str__(self) -> str:
+        return f"step {self.step}, {self.operation} {self.bucket} #{self.occurrence}".replace("  ", " ")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong: a fault `once`, until the `invocation` ends, or as long as the `step` lasts; or a kill."""
+
+    how: Literal["once", "invocation", "step", "kill before", "kill after"]
+    fault: Fault | None = None
+
+    @property
+    def is_kill(self) -> bool:
+        """Whether the process is killed."""
+        return self.fault is None
+
+    def __str__(self) -> str:
+        return self.how if self.is_kill else f"{self.fault} {self.how}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to try; without point and trouble, the story as it should be. `broken` is the number of a variant."""
+
+    scenario: str
+    point: Point | None = None
+    trouble: Trouble | None = None
+    broken: int | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it; `fired` tells whether the request came at all, `requests` are all that were made."""
+
+    case: Case
+    broken: Sequence[Broken]
+    fired: bool
+    requests: Sequence[Point]
+
+    def complaints(self) -> Iterator[str]:
+        """Say what broke, and where."""
+        where = f"{self.case.scenario}: {self.case.point or 'undisturbed'}: {self.case.trouble or ''}"
+        if self.case.point and not self.fired:
+            yield f"NOT TRIED: {where}: the request never came"
+        for one in self.broken:
+            yield f"BROKEN promise {one.promise}: {where}: {one.seen}"
+
+
+class Attempt:
+    """What befalls the requests of one try, and the process that makes them; `broken` grows."""
+
+    clock_skew: timedelta | None = None
+
+    def __init__(self, cloud: Cloud, case: Case, tenant_name: str) -> None:
+        """Take the case, and a tenant's name that no other attempt has."""
+        self._cloud, self._case, self._tenant = cloud, case, tenant_name
+        self._ahead = timedelta()
+        self._step, self._invocation = 0, 0
+        self._counted: Counter[tuple[int, str, str]] = Counter()
+        self.fired_at: Seen | None = None
+        self._fired_in = 0
+        self.requests: list[Point] = []
+        self._logs: list[str] = []
+        self.broken: list[Broken] = []
+        self.environment = self._new_environment()
+
+    def asked(self, seen: Seen) -> None:
+        """Look at a request before it is carried out."""
+
+    def changed(self, seen: Seen) -> None:
+        """Look at what a request, now carried out, has changed."""
+
+    def befalling_by_story(self, _seen: Seen) -> Fault | None:
+        """Return what befalls a request by the story, whatever the case."""
+        return None
+
+    def complain(self, promise: int, seen: str) -> None:
+        """Note a broken promise."""
+        broken = Broken(promise, seen)
+        if broken not in self.broken:
+            self.broken.append(broken)
+
+    # ---- the proxy's side -------------------------------------------------------------------------------------------
+
+    def decide(self, seen: Seen) -> Fault | None:
+        """Count a request, and tell what befalls it."""
+        kind = self._step, seen.operation, seen.bucket
+        self._counted[kind] += 1
+        this = Point(*kind, self._counted[kind])
+        self.requests.append(this)
+        self.asked(seen)
+        if seen.operation == "PutEvents" and self._case.broken is None:
+            WATCH.put_events(seen.members["Entries"])
+        return self._befalling(seen, this) or self.befalling_by_story(seen)
+
+    def _befalling(self, seen: Seen, this: Point) -> Fault | None:
+        point, trouble = self._case.point, self._case.trouble
+        if not point or not trouble:
+            return None
+        if this == point:
+            self.fired_at, self._fired_in = seen, self._invocation
+            if trouble.how == "kill before":
+                self.environment.kill()
+                return CutBefore()
+            return trouble.fault
+        return trouble.fault if self._lasts(trouble) and replace(this, occurrence=point.occurrence) == point else None
+
+    def after(self, seen: Seen) -> None:
+        """See what a request has changed."""
+        trouble = self._case.trouble
+        if seen is self.fired_at and trouble and trouble.how == "kill after":
+            self.environment.kill()
+        self.changed(seen)
+
+    def _lasts(self, trouble: Trouble) -> bool:
+        if not self.fired_at:
+            return False
+        return trouble.how == "step" or (trouble.how == "invocation" and self._fired_in == self._invocation)
+
+    # ---- Lambda's and SQS's side ------------------------------------------------------------------------------------
+
+    def _hand_over(
+        self, function: str, waiting: list[dict[str, Any]], acknowledge: Callable[[dict[str, Any]], None]
+    ) -> list[dict[str, Any]]:
+        """Hand messages over until they are acknowledged; gives those that failed to the last."""
+        for receive in range(1, RECEIVES + 1):
+            if not waiting:
+                break
+            for message in waiting:
+                message["attributes"]["ApproximateReceiveCount"] = str(receive)
+            answer = self._invoke(function, {"Records": waiting})
+            failed = [message["messageId"] for message in waiting]
+            if answer is not None:
+                failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+            for message in waiting:
+                if message["messageId"] not in failed:
+                    acknowledge(message)
+            waiting = [message for message in waiting if message["messageId"] in failed]
+        return waiting
+
+    def _invoke(self, function: str, event: Mapping[str, Any]) -> Any:
+        self._invocation += 1
+        try:
+            return self.environment.invoke(function, event, self._ahead)
+        except DiedError as exc:
+            trouble = self._case.trouble
+            if str(exc) != "killed" or not (trouble and trouble.is_kill):
+                self.complain(6, f"{function} ended without an answer: {exc}")
+            self.end_environment()
+            self.environment = self._new_environment()
+            return None
+
+    def end_environment(self) -> None:
+        """End the process; its log stays."""
+        self.environment.kill()
+        self._logs.append(self.environment.log())
+        self.environment.close()
+
+    def _new_environment(self) -> Environment:
+        variables = self._cloud.environment | {OTHER_KEY: tenant("cms", "other").public_text}
+        break_it = BREAKAGES[self._case.broken - 1].break_it if self._case.broken else None
+        return Environment(variables, break_it, self.clock_skew)

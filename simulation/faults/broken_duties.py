@@ -1,0 +1,135 @@
+"""The duties, broken on purpose, with the one trouble that shows each: what their judges must see.
+
+Each function is called in the environment's own process, before its first event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from callseal.aws.bus import AuditBus
+from callseal.core.errors import TransientError
+from callseal.keys import prove_keys
+from callseal.keys.announcements import AnnouncementLog
+from callseal.keys.register_table import KeyRegister
+from callseal.keys.usage_table import UsageTable
+from callseal.sftp.file_table import FileRegister
+from callseal.sftp.notice_queue import NoticeQueue
+from callseal.sftp.stored_keys import SftpKeys
+from callseal.sftp.track_files import FileTracking
+from callseal.trail.lock_audit import AuditLocks
+from simulation.fault_proxy import CutAfter, Fault, Refuse
+from tests.support.stack import AUDIT
+
+BUSY = Refuse(503, "SlowDown")
+
+
+@dataclass(frozen=True)
+class BrokenDuty:
+    """A duty broken; it is seen when this befalls the n-th request of a kind in a step (None: whatever happens)."""
+
+    duty: str
+    what: str
+    break_it: Callable[[], None]
+    at: tuple[int, str, int] | None = None
+    how: Any = "once"
+    fault: Fault | None = None
+    bucket: str = ""
+
+
+def _remember_first(kind: str, owner: Any, remember: str) -> None:
+    """Let what was told be remembered before the bus has taken it."""
+    put, keep, waiting = AuditBus.put, getattr(owner, remember), list[Any]()
+
+    def put_later(self: Any, event: Any) -> None:
+        if event.detail_type == kind:
+            waiting.append((self, event))
+        else:
+            put(self, event)
+
+    def keep_first(self: Any, *arguments: Any) -> None:
+        keep(self, *arguments)
+        while waiting:
+            put(*waiting.pop())
+
+    AuditBus.put = put_later  # type: ignore[method-assign]
+    setattr(owner, remember, keep_first)
+
+
+def _any_code_fits() -> None:
+    prove_keys.matches = lambda *_: True
+
+
+def _count_unconditionally() -> None:
+    mark = UsageTable._mark
+
+    def mark_anyway(self: Any, *arguments: Any) -> Any:
+        put = mark(self, *arguments)["Put"]
+        return {"Put": {name: value for name, value in put.items() if name != "ConditionExpression"}}
+
+    UsageTable._mark = mark_anyway  # type: ignore[method-assign]
+
+
+def _acknowledge_everything(owner: Any) -> None:
+    handle = owner.handle
+    owner.handle = lambda self, event: handle(self, event) and {"batchItemFailures": []}
+
+
+def _another_tenants_keys() -> None:
+    read = SftpKeys.read
+
+    def read_something(self: Any, tenant: str) -> Any:
+        try:
+            return read(self, tenant)
+        except TransientError:
+            return read(self, f"{tenant}-other")
+
+    SftpKeys.read = read_something  # type: ignore[method-assign]
+
+
+def _refuse_uncounted() -> None:
+    send = NoticeQueue.send
+
+    def try_to_send(self: Any, notices: Any) -> None:
+        with suppress(TransientError):
+            send(self, notices)
+
+    NoticeQueue.send = try_to_send  # type: ignore[method-assign]
+
+
+def _ids_by_chance() -> None:
+    put_all = AuditBus.put_all
+
+    def put_anew(self: Any, events: Any) -> Any:
+        return put_all(self, [replace(one, detail=one.detail | {"id": uuid4().hex}) for one in events])
+
+    AuditBus.put_all = put_anew  # type: ignore[method-assign]
+
+
+BROKEN_DUTIES = (
+    BrokenDuty("prove", "a code is marked as used before its event",
+               partial(_remember_first, "KeyProven", KeyRegister, "save_challenge"), (2, "PutItem", 2), "kill after"),
+    BrokenDuty("prove, wrong code", "any code fits", _any_code_fits),
+    BrokenDuty("check", "remembered before it is told",
+               partial(_remember_first, "KeyAccepted", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
+    BrokenDuty("check, private key", "remembered before it is told",
+               partial(_remember_first, "KeyRejected", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
+    BrokenDuty("register", "uses are counted unconditionally", _count_unconditionally),
+    BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, FileTracking),
+               (1, "BatchGetItem", 1), "step", BUSY),
+    BrokenDuty("watch", "remembered before it is told", partial(_remember_first, "FileUnfetched", FileRegister, "keep"),
+               (2, "PutItem", 1), "kill after"),
+    BrokenDuty("login", "another tenant's keys open a session where the own ones cannot be read",
+               _another_tenants_keys, (1, "GetSecretValue", 1), "once", Refuse(400, "InvalidRequest")),
+    BrokenDuty("login", "a refusal that cannot be sent is not counted", _refuse_uncounted,
+               (3, "SendMessageBatch", 1), "step", BUSY),
+    BrokenDuty("login audit", "a line that comes again has another id", _ids_by_chance,
+               (1, "SendMessageBatch", 1), "invocation", CutAfter()),
+    BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
+               (1, "HeadObject", 1), "step", BUSY, AUDIT),
+)  # fmt: skip

@@ -1,0 +1,261 @@
+"""moto's server with one stack of what the functions touch, seen and changed from outside, past the proxy."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from botocore.exceptions import ClientError
+
+from localcloud.moto_process import MotoProcess
+from tests.security.privacy.watch import WATCH
+from tests.support.stack import (
+    ARCHIVE,
+    AUDIT,
+    LANDING,
+    REGION,
+    SFTP,
+    make_file_register,
+    make_login_settings,
+    make_sweep_memory,
+    make_tables,
+)
+
+STACK = "callseal-faults"
+BUS, SWEEPS = f"{STACK}-audit", f"{STACK}-sweep"
+# The tables of the duties besides delivery, with their keys.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "key-register": ("tenant", "fingerprint"), "key-events": ("event_id",), "files": ("tenant", "key"),
+    "login-settings": ("tenant",),
+}  # fmt: skip
+BUCKETS = (LANDING, SFTP, ARCHIVE)
+# Small files, so that a try is fast, and all the same of several parts.
+SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as it stands in a bucket."""
+
+    data: bytes
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class Cloud:
+    """Runs until closed."""
+
+    def __init__(self) -> None:
+        os.environ.update(SMALLEST_PART)
+        with patch("localcloud.moto_process._SCRIPT", Path(__file__).with_name("moto_server.py")):
+            self._moto = MotoProcess(0, REGION, lambda _: None)
+        self.endpoint_url = self._moto.endpoint_url
+        self._s3, self._sqs, self._events = (self._moto.client(name) for name in ("s3", "sqs", "events"))
+        self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
+        self._dynamodb = self._moto.client("dynamodb")
+        make_sweep_memory(self._dynamodb, SWEEPS)
+        make_tables(self._dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
+        make_file_register(self._dynamodb, f"{STACK}-files")
+        make_login_settings(self._dynamodb, f"{STACK}-login-settings")
+        for bucket in BUCKETS:
+            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        region: Any = {"LocationConstraint": REGION}
+        self._s3.create_bucket(Bucket=AUDIT, CreateBucketConfiguration=region, ObjectLockEnabledForBucket=True)
+        self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
+        self.recheck_url, _ = self._queue(f"{STACK}-recheck")
+        self.notices_url, _ = self._queue(f"{STACK}-login-notices")
+        self._audit_url, audit_arn = self._queue("audit")
+        self._events.create_event_bus(Name=BUS)
+        self._events.put_rule(Name="audit", EventBusName=BUS, EventPattern='{"source": ["callseal"]}')
+        self._events.put_targets(Rule="audit", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": audit_arn}])
+        announced: Any = {"QueueConfigurations": [{"QueueArn": queue_arn, "Events": ["s3:ObjectCreated:*"]}]}
+        self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=announced)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that template.yaml gives the functions."""
+        return {
+            "STACK_NAME": STACK,
+            "TENANTS_PREFIX": f"{STACK}/tenants",
+            "SWEEP_MEMORY": SWEEPS,
+            "CHECK_KEYS_FUNCTION": f"{STACK}-check-keys",
+            "LANDING_BUCKET": LANDING,
+            "SFTP_BUCKET": SFTP,
+            "ARCHIVE_BUCKET": ARCHIVE,
+            "ENCRYPT_QUEUE_URL": self.queue_url,
+            "RECHECK_QUEUE_URL": self.recheck_url,
+            "AUDIT_BUS": BUS,
+            "KEY_REGISTER": f"{STACK}-key-register",
+            "KEY_EVENTS": f"{STACK}-key-events",
+            "FILE_REGISTER": f"{STACK}-files",
+            "SFTP_RETENTION_DAYS": "7",
+            "LOGIN_SETTINGS": f"{STACK}-login-settings",
+            "LOGIN_NOTICE_QUEUE_URL": self.notices_url,
+            "SFTP_SERVER_ID": "s-1",
+            "SFTP_BUCKET_ARN": f"arn:aws:s3:::{SFTP}",
+            "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
+            "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
+            "AWS_REGION": REGION,
+            "AUDIT_BUCKET": AUDIT,
+            "AUDIT_LOCK_MODE": "GOVERNANCE",
+            "AUDIT_RETENTION_DAYS": "2557",
+            "GPG_BINARY": "gpg",
+            "POWERTOOLS_SERVICE_NAME": "callseal",
+        }
+
+    def close(self) -> None:
+        """End it."""
+        self._moto.close()
+
+    def remove(self, places: Iterable[tuple[str, str]], uploads: Iterable[tuple[str, str, str]]) -> None:
+        """Throw away what a try has left."""
+        for bucket, key in places:
+            self._s3.delete_object(Bucket=bucket, Key=key)
+        for bucket, key, identifier in uploads:
+            self._s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=identifier)
+
+    def forget_sweeps(self) -> None:
+        """Throw away what sweeps remember: the next trial's clock is behind it."""
+        self._dynamodb.delete_item(TableName=SWEEPS, Key={"id": {"S": "sweep"}})
+
+    def items(self, table: str, tenant: str, key: str) -> dict[str, dict[str, Any]]:
+        """Give a tenant's items in a table by their sort key, as plain values."""
+        found = self._dynamodb.scan(TableName=f"{STACK}-{table}", ConsistentRead=True)["Items"]
+        plain = [{name: int(value["N"]) if "N" in value else value.get("S") for name, value in item.items()}
+                 for item in found]  # fmt: skip
+        return {item[key]: {name: value for name, value in item.items() if value is not None}
+                for item in plain if item["tenant"] == tenant}  # fmt: skip
+
+    def change_challenge(self, tenant: str, name: str, attempts: int) -> None:
+        """Let so many answers to a challenge have been wrong."""
+        self._dynamodb.update_item(
+            TableName=f"{STACK}-key-register",
+            Key={"tenant": {"S": tenant}, "fingerprint": {"S": f"challenge#{name}"}},
+            UpdateExpression="SET attempts = :attempts",
+            ExpressionAttributeValues={":attempts": {"N": str(attempts)}},
+        )
+
+    def forget_duties(self, tenant: str) -> None:
+        """Empty the tables of the duties, and a tenant's SFTP area."""
+        for table, keys in TABLES.items():
+            for item in self._dynamodb.scan(TableName=f"{STACK}-{table}")["Items"]:
+                self._dynamodb.delete_item(TableName=f"{STACK}-{table}", Key={name: item[name] for name in keys})
+        for key in self.listing(SFTP):
+            if key.startswith(f"{tenant}/"):
+                self._s3.delete_object(Bucket=SFTP, Key=key)
+
+    def put_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
+        """Put a tenant's settings."""
+        name = f"/{STACK}/tenants/{tenant}/settings"
+        self._ssm.put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
+
+    def put_key(self, tenant: str, text: str) -> str:
+        """Paste a tenant's key; gives the secret's version."""
+        return self.put_secret(tenant, "public-key", text)
+
+    def put_secret(self, tenant: str, which: str, text: str) -> str:
+        """Put one of a tenant's secrets; gives its version."""
+        WATCH.learn(text)
+        name = f"{STACK}/tenants/{tenant}/{which}"
+        try:
+            answer = self._secrets.put_secret_value(SecretId=name, SecretString=text)
+        except self._secrets.exceptions.ResourceNotFoundException:
+            answer = self._secrets.create_secret(Name=name, SecretString=text)
+        return str(answer["VersionId"])
+
+    def put(self, bucket: str, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> str:
+        """Put an object; gives its etag."""
+        if bucket == LANDING:
+            WATCH.landed(key)
+        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata=metadata or {})
+        return str(answer["ETag"]).strip('"')
+
+    def read(self, bucket: str, key: str) -> Stored | None:
+        """Read an object, if it is there."""
+        try:
+            answer = self._s3.get_object(Bucket=bucket, Key=key)
+        except ClientError:
+            return None
+        return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
+
+    def put_audit(self, key: str) -> str:
+        """Put an object into the audit bucket, as Firehose does; gives its version."""
+        return str(self._s3.put_object(Bucket=AUDIT, Key=key, Body=b"{}")["VersionId"])
+
+    def lock(self, key: str, version: str) -> tuple[str | None, int | None]:
+        """Give the mode of an audit object's lock, and for how many days from its writing it is."""
+        found = self._s3.head_object(Bucket=AUDIT, Key=key, VersionId=version)
+        until = found.get("ObjectLockRetainUntilDate")
+        return found.get("ObjectLockMode"), (until - found["LastModified"]).days if until else None
+
+    def tags(self, key: str) -> dict[str, str]:
+        """Give a landed object's tags; none where it is gone."""
+        try:
+            tags = self._s3.get_object_tagging(Bucket=LANDING, Key=key)["TagSet"]
+        except ClientError:
+            return {}
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+    def listing(self, bucket: str) -> dict[str, str]:
+        """List what stands in a bucket: etags by key."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
+
+    def unfinished_uploads(self) -> list[tuple[str, str, str]]:
+        """List the multipart uploads that were neither completed nor aborted: bucket, key, id."""
+        return [
+            (bucket, upload["Key"], upload["UploadId"])
+            for bucket in (SFTP, ARCHIVE)
+            for upload in self._s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        ]
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Give the events that the bus has taken since the last call."""
+        return [json.loads(message["Body"]) for message in self._take(self._audit_url)]
+
+    def messages(self, url: str) -> list[dict[str, Any]]:
+        """Take what waits in a queue, as Lambda hands it over; it never comes back by itself."""
+        return [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{url.rpartition('/')[2]}",
+                "awsRegion": REGION,
+            }
+            for message in self._receive(url)
+        ]
+
+    def delete_message(self, url: str, message: Mapping[str, Any]) -> None:
+        """Take a message off its queue: it is done with, or dead."""
+        self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["receiptHandle"])
+
+    def _take(self, url: str) -> list[Any]:
+        messages = self._receive(url)
+        for start in range(0, len(messages), 10):
+            some = messages[start : start + 10]
+            entries = [{"Id": one["MessageId"], "ReceiptHandle": one["ReceiptHandle"]} for one in some]
+            self._sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+        return messages
+
+    def _receive(self, url: str) -> list[Any]:
+        received: list[Any] = []
+        while True:
+            answer = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=43_000)
+            some = answer.get("Messages", [])
+            received += some
+            if len(some) < 10:
+                return received
+
+    def _queue(self, name: str) -> tuple[str, str]:
+        url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return url, attributes["QueueArn"]

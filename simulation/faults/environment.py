@@ -1,0 +1,212 @@
+"""An execution environment: a real process, forked from one that has imported everything, that can be killed.
+
+The forkserver of multiprocessing imports this module once and forks a child for each try. What only costs time is
+shortened here; whatever decides what happens is the functions' own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http.client import HTTPConnection
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.forkserver import ensure_running
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.retries.standard import ExponentialBackoff
+
+from callseal.aws import bus, calls, item_batches, upload
+from callseal.crypto import gpg
+from callseal.crypto.envelopes import openpgp
+from callseal.crypto.recipients import openpgp as openpgp_keys
+from callseal.crypto.recipients import x509
+from callseal.delivery import commit, output_buckets, planning
+from callseal.keys import announcements, check_keys, usage_table
+from callseal.sftp import authenticate_sftp
+from callseal.tenants import directory
+from callseal.wiring import container
+from simulation.fault_proxy import in_time
+from tests.security.privacy.hooks import as_lambda_logs
+from tests.support import functions
+
+ATTEMPTS = 2
+PART_BYTES = 64 * 1024
+HANDLERS = {
+    "encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing", "check": "check_keys",
+    "prove": "prove_keys", "register": "register_keys", "track": "track_files", "watch": "watch_files",
+    "login": "authenticate_sftp", "audit": "audit_sftp",
+    "lock": "lock_audit",
+}  # fmt: skip
+# Of a function that hangs, on a machine that does much else.
+INVOCATION_SECONDS = 300.0
+IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
+
+_ahead = timedelta()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC) + _ahead
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+_client = cache(lambda service: calls.client(_session(), service))
+
+
+def _shorten() -> None:
+    """Shorten waits, parts and start-up."""
+    HTTPConnection.getresponse = in_time  # type: ignore[method-assign,assignment]
+    calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
+    ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
+    bus.PAUSE_SECONDS = item_batches.PAUSE_SECONDS = usage_table.PAUSE_SECONDS = 0.001
+    # Who waits for a claim still waits for longer than it lasts.
+    announcements.CLAIM, check_keys.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
+    authenticate_sftp.ANSWER_SECONDS = 0
+    for module in (upload, planning, commit):
+        module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
+    output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
+    # As if all that stands there had stood there for long, where a scenario does not say otherwise.
+    directory.CLOCK_SKEW = -timedelta(days=1)
+    container.now = _now
+    container.Session = _session  # type: ignore[misc,assignment]
+    container.client = lambda _, service: _client(service)  # type: ignore[assignment]
+    # Made once, before anything is sent: a child has the same clients, with connections of its own.
+    for service in ("s3", "sqs", "ssm", "secretsmanager", "events", "dynamodb", "lambda"):
+        _client(service)
+
+
+if "AWS_ENDPOINT_URL" in os.environ:
+    _shorten()
+    APPS: Mapping[str, Any] = {name: functions.load(folder) for name, folder in HANDLERS.items()}
+
+
+class DiedError(Exception):
+    """The process is gone, or was ended since it gave no answer."""
+
+
+class Environment:
+    """A child process that handles events until it is killed; what it writes goes to `log`."""
+
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        break_it: Callable[[], None] | None = None,
+        clock_skew: timedelta | None = None,
+    ) -> None:
+        context = get_context("forkserver")
+        handle, name = tempfile.mkstemp(suffix=".log")
+        os.close(handle)
+        self._log = Path(name)
+        # It may be killed by a thread of the proxy, and be found dead at the same time by the one that waits for it.
+        self._ending, self._ended = Lock(), False
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, dict(variables), name, break_it, clock_skew), daemon=True
+        )
+        with _without_main():
+            self._process.start()
+        theirs.close()
+
+    def invoke(
+        self, function: str, event: Mapping[str, Any], ahead: timedelta, seconds: float = INVOCATION_SECONDS
+    ) -> Any:
+        """Hand an event over, with the clock so far ahead; gives the answer or, where it raised, None."""
+        try:
+            self._connection.send((function, event, ahead))
+            if not self._connection.poll(seconds):
+                self.kill()
+                raise DiedError("no answer")
+            return self._connection.recv()
+        except (EOFError, OSError) as exc:
+            raise DiedError("killed") from exc
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid or 0
+
+    def kill(self) -> None:
+        """End it, and the gpg that it may have started, as the end of a sandbox does."""
+        with self._ending:
+            if self._process.pid is None or self._ended:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            wait([self._process.sentinel])
+            self._ended = True
+
+    def log(self) -> str:
+        """Give all it wrote."""
+        return self._log.read_text(errors="replace")
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.kill()
+        self._connection.close()
+        self._process.close()
+        self._log.unlink()
+
+
+def start_server(endpoint_url: str) -> None:
+    """Start the process that the children are forked from, which takes over the environment as it is now."""
+    settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-north-1"}
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["simulation.faults.environment"])
+    settings |= {"AWS_ENDPOINT_URL": endpoint_url, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with patch.dict(os.environ, settings):
+        ensure_running()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Spare each child the import of the program that was started here, which it does not need."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _serve(
+    connection: Connection,
+    variables: Mapping[str, str],
+    log: str,
+    break_it: Callable[[], None] | None,
+    clock_skew: timedelta | None,
+) -> None:
+    global _ahead
+    os.setpgid(0, 0)
+    writing = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(writing, 1)
+    os.dup2(writing, 2)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.environ.update(variables)
+    directory.CLOCK_SKEW = clock_skew or directory.CLOCK_SKEW
+    if break_it:
+        break_it()
+    while True:
+        function, event, _ahead = connection.recv()
+        try:
+            answer = APPS[function].lambda_handler(event, None)
+        except Exception as exc:
+            print(as_lambda_logs(exc))
+            answer = None
+        connection.send(answer)

@@ -1,0 +1,392 @@
+"""The model of what may be seen from outside: checked after every request that changes something, and at the end.
+
+It shares no code with the functions: envelopes are opened by readers of their own, and what the outputs, the tags and
+the audit events must say stands in the scenario.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from threading import RLock
+from typing import Any
+from urllib.parse import parse_qs, unquote_plus, urlsplit
+
+from jsonschema import Draft202012Validator
+
+from simulation.fault_proxy import FOREIGN_WORDS, Seen
+from simulation.faults.cloud import BUCKETS, STACK, SWEEPS, Cloud, Stored
+from simulation.faults.scenarios import CALLER, Scenario
+from simulation.faults.tenants import Tenant, tenant
+from tests.support.stack import ARCHIVE, LANDING, SFTP
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT_BUCKETS = {"sftp": SFTP, "archive": ARCHIVE}
+# In every line of what lands here; wherever it turns up, somebody has seen what was said.
+SPOKEN = "what was said by"
+LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD = range(1, 8)  # the promises in README.md, broken
+HARMLESS = ("Get", "Head", "List", "ChangeMessageVisibility")
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A broken promise, and what was seen."""
+
+    promise: int
+    seen: str
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What landed, and whose it is."""
+
+    tenant: str
+    key: str
+    data: bytes
+    etag: str
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """It, as audit events name it."""
+        return {"bucket": LANDING, "key": self.key, "etag": self.etag, "size": len(self.data)}
+
+
+def spoken(tenant_name: str, size: int) -> bytes:
+    """Make a recording of lines that are all different."""
+    lines = (f"{SPOKEN} {tenant_name}, line {number:07d}\n".encode() for number in range(size // 20))
+    return b"".join(lines)[:size]
+
+
+class Model:
+    """What was seen of one try; `broken` grows."""
+
+    def __init__(self, cloud: Cloud, scenario: Scenario, landed: Landed) -> None:
+        self._cloud, self._scenario, self.landed = cloud, scenario, landed
+        self._owner = tenant(scenario.envelope)
+        self._others = [tenant("cms", "other"), tenant("openpgp", "other")]
+        self._lock = RLock()
+        self.key_version: str | None = None
+        self.broken: list[Broken] = []
+        # What stands in all buckets at the end, and the uploads that were neither completed nor aborted.
+        self.left: dict[Place, str] = {}
+        self.unfinished: list[tuple[str, str, str]] = []
+        self._uploads_begun, self._uploads_known = False, set[str]()
+        self._expected: dict[Place, bool] = {
+            self._place(destination, sealed): sealed for destination, sealed in scenario.outputs.items()
+        }
+        self._there: dict[Place, Stored] = {}
+        self._events: dict[str, dict[str, Any]] = {}
+        self._ids: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+        self._untold = False
+
+    def put_stranger(self, destination: str) -> None:
+        """Let something stand where an output is to go."""
+        place = self._place(destination, self._scenario.outputs[destination])
+        self._cloud.put(*place, b"a stranger")
+        self._there[place] = self._must_read(place)
+
+    def another_commits(self) -> None:
+        """Let another worker, that knows of other settings, commit a plain output: an event is to name that, too."""
+        assert self._scenario.also_at
+        with self._lock:
+            place = self._place(self._scenario.also_at, sealed=False)
+            metadata = {"callseal-source-etag": self.landed.etag, "callseal-sealed": "none"}
+            self._cloud.put(*place, self.landed.data, metadata)
+            self._look_at_audit()  # of before
+            self._expected[place] = False
+            self._look_at_object(place)
+            self._events, self._untold = {}, True
+
+    def asked(self, seen: Seen) -> None:
+        """Look at a request before it is carried out: what it names, and what it would bring to a destination."""
+        with self._lock:
+            try:
+                self._look_at_request(seen)
+            except Exception as exc:
+                self._complain(0, f"the model failed at {seen.operation}: {exc!r}")
+
+    def changed(self, seen: Seen) -> None:
+        """Look at what a request, now carried out, has changed."""
+        with self._lock:
+            try:
+                self._look_at_change(seen)
+            except Exception as exc:
+                self._complain(0, f"the model failed after {seen.operation}: {exc!r}")
+
+    def settled(self) -> bool:
+        """Tell whether there is nothing more to wait for."""
+        if self._scenario.ends == "held":
+            return self._cloud.tags(self.landed.key).get("callseal-state") == "held"
+        return not self._cloud.listing(LANDING)
+
+    def end(self, log: str, killed: bool) -> None:
+        """Look at everything once more when all is said and done."""
+        with self._lock:
+            self._look_at_audit()
+            self.left = {(bucket, key): etag for bucket in BUCKETS for key, etag in self._cloud.listing(bucket).items()}
+            self._look_at_landing_at_the_end()
+            for place in {place for place in self.left if place[0] != LANDING} | set(self._there):
+                if place not in self._there or self._there[place].etag != self.left.get(place):
+                    self._look_at_object(place)
+            self._look_at_uploads(killed)
+            self._look_for_secrets("the log", log)
+
+    # ---- requests ---------------------------------------------------------------------------------------------------
+
+    def _look_at_request(self, seen: Seen) -> None:
+        if seen.service == "s3":
+            self._look_at_s3_request(seen)
+        elif seen.operation in ("GetSecretValue", "DescribeSecret", "GetParameter"):
+            name = str(seen.members.get("SecretId") or seen.members.get("Name"))
+            own = f"{STACK}/tenants/{self.landed.tenant}/"
+            if not name.lstrip("/").startswith(own):
+                self._complain(SWAPPED, f"{seen.operation} of {name}")
+        elif seen.operation == "SendMessage":
+            record = json.loads(seen.members["MessageBody"])["Records"][0]["s3"]
+            told = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
+            if told != (LANDING, self.landed.key, self.landed.etag):
+                self._complain(SWAPPED, f"put on a queue: {told}")
+        elif not _is_known(seen):
+            self._complain(0, f"the model does not know {seen.service} {seen.operation}")
+
+    def _look_at_s3_request(self, seen: Seen) -> None:
+        self._uploads_known.update(parse_qs(urlsplit(seen.path).query).get("uploadId", []))
+        # The SDK asks by itself for a bucket's region where S3 answers 400.
+        place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket", "DeleteObjects")
+        own = place in self._expected or place == (LANDING, self.landed.key) or self._is_look_for_another_form(seen)
+        if not no_object and not own:
+            self._complain(self._promise_of(seen.bucket), f"{seen.operation} at {place}")
+        if SPOKEN.encode() in seen.body and (self._expected.get(place, True) or seen.bucket == LANDING):
+            self._complain(LEAKED, f"{seen.operation} at {place} with plain text")
+        if strange := seen.purged.keys() - {self.landed.key}:
+            self._complain(SWAPPED, f"{seen.operation} of {strange}")
+        if seen.bucket == LANDING and not seen.operation.startswith((*HARMLESS, "PutObjectTagging", "DeleteObject")):
+            self._complain(LOST, f"{seen.operation} in the landing bucket")
+        if seen.bucket != LANDING and seen.operation.startswith(("Delete", "PutObjectTagging")):
+            self._complain(LOST, f"{seen.operation} at {place}")
+
+    def _is_look_for_another_form(self, seen: Seen) -> bool:
+        """Whether it only asks if this file stands there in a form that other settings, or another key, ask for."""
+        forms = {self.landed.key + suffix for suffix in ("", ".p7m", ".pgp")}
+        return seen.operation == "HeadObject" and seen.bucket in OUTPUT_BUCKETS.values() and seen.key in forms
+
+    def _look_at_change(self, seen: Seen) -> None:
+        self._uploads_begun |= seen.operation == "CreateMultipartUpload"
+        if seen.operation == "PutEvents":
+            self._look_at_audit()  # moto has handed it on to the audit queue when it answers
+        elif seen.operation in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
+            self._look_at_object((seen.bucket, seen.key))
+        elif seen.operation in ("DeleteObject", "DeleteObjects") and seen.bucket == LANDING:
+            self._look_at_purge()
+        elif seen.operation == "PutObjectTagging" and seen.bucket == LANDING:
+            self._look_at_tags()
+
+    # ---- outputs ----------------------------------------------------------------------------------------------------
+
+    def _look_at_object(self, place: Place) -> None:
+        stored, before = self._cloud.read(*place), self._there.get(place)
+        if before:
+            if stored != before:
+                self._complain(TWICE, f"what stood at {place} is {'another' if stored else 'gone'} now")
+            return
+        if stored is None:
+            return
+        self._there[place] = stored
+        if place not in self._expected:
+            self._complain(self._promise_of(place[0], stored), f"an object at {place}")
+        elif self._expected[place]:
+            self._look_at_sealed(place, stored)
+        elif stored.data != self.landed.data:
+            self._complain(PARTIAL, f"{len(stored.data)} bytes at {place}, {len(self.landed.data)} landed")
+        self._look_at_metadata(place, stored)
+
+    def _look_at_uploads(self, killed: bool) -> None:
+        """After a kill, or when S3's answer with an upload's id got lost, only the lifecycle rule can abort it."""
+        self.unfinished = self._cloud.unfinished_uploads() if self._uploads_begun else []
+        if left := [upload for upload in self.unfinished if upload[2] in self._uploads_known and not killed]:
+            self._complain(PARTIAL, f"unfinished uploads are left: {left}")
+
+    def _look_at_sealed(self, place: Place, stored: Stored) -> None:
+        if SPOKEN.encode() in stored.data:
+            self._complain(LEAKED, f"plain text at {place}")
+        if any(opened_by(other, stored.data) is not None for other in self._others):
+            self._complain(SWAPPED, f"another tenant can open {place}")
+        opened = opened_by(self._owner, stored.data)
+        if opened is None:
+            self._complain(PARTIAL, f"its tenant cannot open {place}")
+        elif opened != self.landed.data:
+            self._complain(PARTIAL, f"{len(opened)} bytes in {place}, {len(self.landed.data)} landed")
+        elif (count := self._owner.count(stored.data)) != 1:
+            self._complain(SWAPPED, f"{place} is sealed to {count} recipients")
+
+    def _look_at_metadata(self, place: Place, stored: Stored) -> None:
+        sealed = self._expected.get(place)
+        wanted = {"callseal-source-etag": self.landed.etag, "callseal-sealed": "none"}
+        if sealed:
+            wanted |= {"callseal-sealed": self._owner.envelope, "callseal-recipients": self._owner.fingerprint}
+            wanted |= {"callseal-subkeys": self._owner.subkey} if self._owner.subkey else {}
+        if dict(stored.metadata) != wanted:
+            self._complain(SWAPPED if sealed else TWICE, f"metadata of {place}: {dict(stored.metadata)}")
+
+    # ---- landing ----------------------------------------------------------------------------------------------------
+
+    def _look_at_purge(self) -> None:
+        if self._cloud.read(LANDING, self.landed.key):
+            return
+        if missing := set(self._expected) - set(self._there):
+            self._complain(LOST, f"purged before {sorted(missing)} was there")
+        if not self._told("RecordingDelivered"):
+            self._complain(LOST, "purged before the bus had taken its event")
+        if self._scenario.ends == "held":
+            self._complain(LOST, "purged, and it was to be held")
+
+    def _look_at_tags(self) -> None:
+        tags = self._cloud.tags(self.landed.key)
+        reason = tags.get("callseal-reason")
+        if tags.get("callseal-state") != "held":
+            return
+        if reason not in self._scenario.reasons:
+            self._complain(SILENT, f"held for {reason}")
+        if not self._told("RecordingHeld", reason):
+            self._complain(SILENT, f"tagged as held for {reason} before the bus had taken its event")
+
+    def _look_at_landing_at_the_end(self) -> None:
+        rest = [key for bucket, key in self.left if bucket == LANDING]
+        if self._scenario.ends == "delivered":
+            if rest:
+                self._complain(SILENT, f"neither delivered nor held: {self._cloud.tags(self.landed.key)}")
+            if missing := set(self._expected) - set(self._there):
+                self._complain(SILENT if rest else LOST, f"never delivered: {sorted(missing)}")
+            if not self._told("RecordingDelivered") or self._untold:
+                self._complain(SILENT, "no RecordingDelivered event, or none of all that stands")
+            return
+        stored = self._cloud.read(LANDING, self.landed.key)
+        if rest != [self.landed.key] or stored is None or stored.data != self.landed.data:
+            self._complain(LOST, f"in the landing bucket: {rest}")
+        tags, reason = self._cloud.tags(self.landed.key), self._scenario.reasons[-1]
+        if (tags.get("callseal-state"), tags.get("callseal-reason")) != ("held", reason):
+            self._complain(SILENT, f"to be held for {reason}, but tagged {tags}")
+        if not self._told("RecordingHeld", reason):
+            self._complain(SILENT, f"no RecordingHeld event for {reason}")
+
+    # ---- audit ------------------------------------------------------------------------------------------------------
+
+    def _look_at_audit(self) -> None:
+        for event in self._cloud.audit():
+            self._look_at_event(event["detail-type"], event["detail"])
+
+    def _look_at_event(self, kind: str, detail: dict[str, Any]) -> None:
+        self._look_for_secrets(f"a {kind} event", json.dumps(detail, ensure_ascii=False), keys=False)
+        if errors := [error.message for error in schema().iter_errors(detail)]:
+            self._complain(SILENT, f"a {kind} event does not follow its schema: {errors}")
+        if (detail["tenant"], detail["source"]) != (self.landed.tenant, self.landed.source):
+            self._complain(SWAPPED, f"a {kind} event of {detail['tenant']}, {detail['source']}")
+        self._look_at_repeats(kind, detail)
+        if kind == "RecordingDelivered" and self._scenario.ends == "delivered":
+            self._look_at_delivered(detail)
+        elif kind in ("RecordingHeld", "RecordingReleased") and detail["reason"] in self._scenario.reasons:
+            self._look_at_outputs(kind, detail["outputs"] or [])
+        else:
+            self._complain(SILENT, f"an event that is not true: {kind} {detail['reason']}")
+
+    def _look_at_repeats(self, kind: str, detail: dict[str, Any]) -> None:
+        content = {name: value for name, value in detail.items() if name != "time"} | {"kind": kind}
+        if (first := self._events.setdefault(detail["id"], content)) != content:
+            differing = sorted(name for name in content if first[name] != content[name])
+            self._complain(TWICE, f"a {kind} event, repeated, says something else of {differing}")
+        ids = self._ids[kind, detail["reason"]]
+        ids.add(detail["id"])
+        if len(ids) > 1:
+            self._complain(TWICE, f"a {kind} event has another id when repeated")
+
+    def _look_at_delivered(self, detail: dict[str, Any]) -> None:
+        self._look_at_outputs("RecordingDelivered", detail["outputs"])
+        named = {(output["bucket"], output["key"]) for output in detail["outputs"]}
+        if named != set(self._expected):
+            self._complain(LOST, f"delivered to {sorted(named)}, says the event")
+        self._untold = False
+        sealed = any(self._expected.values())
+        recipients = [(one["fingerprint"], one["subkey"], one["kind"]) for one in detail["recipients"] or []]
+        if recipients != ([(self._owner.fingerprint, self._owner.subkey, self._owner.kind)] if sealed else []):
+            self._complain(SWAPPED, f"sealed to {recipients}, says the event")
+        if detail["key_version"] != (self.key_version if sealed else None):
+            self._complain(SWAPPED, f"sealed by version {detail['key_version']}, says the event")
+
+    def _look_at_outputs(self, kind: str, outputs: list[dict[str, Any]]) -> None:
+        for output in outputs:
+            place = output["bucket"], output["key"]
+            stored = self._there.get(place)
+            if stored is None:
+                self._complain(LOST, f"a {kind} event names {place}, where nothing is")
+                continue
+            sealed = self._expected.get(place)
+            truth = {
+                "destination": next(name for name, bucket in OUTPUT_BUCKETS.items() if bucket == place[0]),
+                "bucket": place[0],
+                "key": place[1],
+                "size": len(stored.data),
+                "sha256": sha256(stored.data).hexdigest() if sealed else None,
+                "sealed": self._owner.envelope if sealed else "none",
+            }
+            if output != truth:
+                self._complain(SILENT, f"a {kind} event says {output} of what is {truth}")
+
+    def _told(self, kind: str, reason: str | None = None) -> bool:
+        return bool(self._ids.get((kind, reason)))
+
+    # ---- what must stand nowhere ------------------------------------------------------------------------------------
+
+    def _look_for_secrets(self, where: str, text: str, *, keys: bool = True) -> None:
+        secrets = {
+            "what was said": SPOKEN,
+            "the plain text's hash": sha256(self.landed.data).hexdigest(),
+            "a private key": "PRIVATE KEY",
+            "some of a private key": self._owner.private_text.splitlines()[3],
+            "words of AWS": FOREIGN_WORDS,
+        } | ({"a caller's number": CALLER} if keys else {})
+        for what, secret in secrets.items():
+            if secret in text:
+                self._complain(TOLD, f"{where} has {what}")
+
+    def _promise_of(self, bucket: str, stored: Stored | None = None) -> int:
+        """Name the promise that something at a place of its own breaks."""
+        to_be_sealed = any(sealed for (one, _), sealed in self._expected.items() if one == bucket)
+        return LEAKED if stored and to_be_sealed and SPOKEN.encode() in stored.data else SWAPPED
+
+    def _place(self, destination: str, sealed: bool) -> Place:
+        return OUTPUT_BUCKETS[destination], self.landed.key + (self._owner.suffix if sealed else "")
+
+    def _must_read(self, place: Place) -> Stored:
+        stored = self._cloud.read(*place)
+        assert stored
+        return stored
+
+    def _complain(self, promise: int, seen: str) -> None:
+        broken = Broken(promise, seen)
+        if broken not in self.broken:
+            self.broken.append(broken)
+
+
+@cache
+def schema() -> Any:
+    return Draft202012Validator(json.loads((ROOT / "schemas/audit-event.schema.json").read_text()))
+
+
+def opened_by(owner: Tenant, sealed: bytes) -> bytes | None:
+    try:
+        return owner.open(sealed)
+    except Exception:
+        return None
+
+
+def _is_known(seen: Seen) -> bool:
+    """Tell whether a function may make this request, whatever it is about."""
+    of_the_sweep = seen.operation == "PutItem" and seen.members["TableName"] == SWEEPS
+    asks_for_a_check = seen.service == "lambda" and f"/{STACK}-check-keys/" in seen.path
+    return of_the_sweep or asks_for_a_check or seen.operation == "PutEvents" or seen.operation.startswith(HARMLESS)

@@ -1,0 +1,206 @@
+"""A try: one recording's story with one thing going wrong, and what is seen of it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from callseal.tenants.directory import CLOCK_SKEW
+from simulation.fault_proxy import CutBefore, Fault, Refuse, Seen
+from simulation.faults.attempt import Attempt, Case, Result
+from simulation.faults.cloud import STACK, Cloud
+from simulation.faults.duties import DUTIES
+from simulation.faults.ground import Ground
+from simulation.faults.model import Landed, Model, spoken
+from simulation.faults.scenarios import BY_NAME, Scenario, Step
+from simulation.faults.tenants import tenant
+from tests.security.privacy.watch import WATCH
+from tests.support.stack import LANDING
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+INVOCATIONS = 3  # of an asynchronous invocation that fails
+SWEEPS = 3
+TEN_MINUTES = timedelta(minutes=10)
+
+
+class Bench:
+    """What tries share: moto, the proxy, the process to fork from. One for each process, as is that."""
+
+    def __init__(self) -> None:
+        self._trial: Attempt | None = None
+        self._ground = Ground(Cloud, self._decide, after=self._after)
+        self.cloud = self._ground.cloud
+        self._numbers = count(1)
+
+    def run(self, case: Case) -> Result:
+        """Try something."""
+        kind: type[Attempt] = DUTIES.get(case.scenario, Trial)
+        self._trial = trial = kind(self.cloud, case, f"t{os.getpid()}-{next(self._numbers)}")
+        try:
+            trial.run()
+            trial.end_environment()
+            self._drain()
+            trial.look_at_end()
+            trial.throw_away()
+        finally:
+            self._trial = None
+        return Result(case, trial.broken, trial.fired_at is not None, trial.requests)
+
+    def close(self) -> None:
+        """End everything that was started."""
+        self._ground.close()
+
+    def _decide(self, seen: Seen) -> Fault | None:
+        return self._trial.decide(seen) if self._trial else CutBefore()
+
+    def _after(self, seen: Seen, _status: int) -> None:
+        if self._trial:
+            self._trial.after(seen)
+
+    def _drain(self) -> None:
+        """Let what a killed process had under way come to its end."""
+        deadline = time.monotonic() + 60
+        while self._ground.proxy.connections and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+class Trial(Attempt):
+    """One try of a recording's story."""
+
+    def __init__(self, cloud: Cloud, case: Case, tenant_name: str) -> None:
+        self._scenario: Scenario = BY_NAME[case.scenario]
+        self.clock_skew = CLOCK_SKEW if self._scenario.about_a_change else None
+        super().__init__(cloud, case, tenant_name)
+        cloud.forget_sweeps()
+        self._rechecks: list[dict[str, Any]] = []
+        self.model = Model(cloud, self._scenario, self._land())
+        self.broken = self.model.broken
+        self._settle_tenant()
+
+    def throw_away(self) -> None:
+        """Leave the cloud as it was found, but for the tenant."""
+        self._cloud.remove(self.model.left, self.model.unfinished)
+        if any(point.operation == "SendMessage" for point in self.requests):
+            self._lose()
+            self._take_all(self._cloud.recheck_url)
+
+    def run(self) -> None:
+        """Let the story happen, then whatever heals."""
+        for step in self._scenario.steps:
+            self._step += 1
+            self._take(step)
+        self._step += 1  # from here on nothing goes wrong any more
+        for _ in range(SWEEPS):
+            if self.model.settled():
+                break
+            self._sweep("schedule")
+            self._encrypt()
+        self._recheck()
+
+    def look_at_end(self) -> None:
+        """Look at what it came to."""
+        trouble = self._case.trouble
+        if self._case.broken is None:  # a variant that leaks on purpose is the model's to catch
+            WATCH.log("\n".join(self._logs))
+        self.model.end("\n".join(self._logs), killed=bool(trouble and trouble.is_kill))
+
+    def asked(self, seen: Seen) -> None:
+        """Let the model look at a request."""
+        self.model.asked(seen)
+
+    def changed(self, seen: Seen) -> None:
+        """Let the model look at what a request has changed."""
+        self.model.changed(seen)
+
+    def befalling_by_story(self, seen: Seen) -> Fault | None:
+        """Refuse what reads the landed file, as S3 does under a KMS key that the role may not use."""
+        uses_the_key = seen.operation == "GetObject" or "x-amz-checksum-mode" in seen.headers
+        reads = seen.bucket == LANDING and uses_the_key
+        copies = seen.operation == "CopyObject" and f"{LANDING}/" in seen.headers["x-amz-copy-source"]
+        return Refuse(403, "AccessDenied") if self._step in self._scenario.unreadable and (reads or copies) else None
+
+    # ---- the story --------------------------------------------------------------------------------------------------
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case "encrypt":
+                self._encrypt()
+            case "recheck":
+                self._recheck()
+            case "another commits":
+                self.model.another_commits()
+            case "sweep":
+                self._sweep("schedule")
+            case "sweep tenant":
+                self._sweep("settings-changed")
+            case "lose":
+                self._lose()
+            case "put key":
+                self._put_key(tenant(self._scenario.envelope).public_text)
+            case "put settings":
+                self._cloud.put_settings(self._tenant, {})
+            case "land again":
+                self._cloud.put(LANDING, self.model.landed.key, self.model.landed.data)
+
+    def _land(self) -> Landed:
+        if self._scenario.settings is not None:
+            self._cloud.put_settings(self._tenant, self._scenario.settings)
+        key, data = f"{self._tenant}/{self._scenario.landing_name}", spoken(self._tenant, self._scenario.size)
+        return Landed(self._tenant, key, data, self._cloud.put(LANDING, key, data))
+
+    def _settle_tenant(self) -> None:
+        owner = tenant(self._scenario.envelope)
+        if self._scenario.key == "good":
+            self._put_key(owner.public_text)
+        elif self._scenario.key == "private":
+            self._put_key(owner.public_text + owner.private_text)
+        if self._scenario.stranger_at:
+            self.model.put_stranger(self._scenario.stranger_at)
+
+    def _lose(self) -> None:
+        self._take_all(self._cloud.queue_url)
+
+    def _take_all(self, url: str) -> None:
+        for message in self._cloud.messages(url):
+            self._cloud.delete_message(url, message)
+
+    def _put_key(self, text: str) -> None:
+        self.model.key_version = self._cloud.put_key(self._tenant, text)
+
+    def _encrypt(self) -> None:
+        """Hand the queue's messages over until they are acknowledged or dead letters."""
+        url = self._cloud.queue_url
+        for message in self._receive("encrypt", url, self._cloud.messages(url)):
+            self._cloud.delete_message(url, message)
+
+    def _recheck(self) -> None:
+        """Hand over what is to be rechecked; what fails comes back for a day, and so in the next step."""
+        url = self._cloud.recheck_url
+        self._rechecks = self._receive("recheck", url, [*self._rechecks, *self._cloud.messages(url)])
+
+    def _receive(self, function: str, url: str, waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return self._hand_over(function, waiting, lambda message: self._cloud.delete_message(url, message))
+
+    def _sweep(self, cause: str) -> None:
+        self._ahead += TEN_MINUTES
+        event = event_of(cause, self._tenant)
+        for _ in range(INVOCATIONS):
+            if self._invoke("sweep", event) is not None:
+                return
+
+
+def event_of(cause: str, tenant_name: str) -> dict[str, Any]:
+    """Give the sample event of a cause to sweep, as this stack and a tenant of it would cause it."""
+    text = _event(cause).replace("callseal-local", STACK).replace("/acme/", f"/{tenant_name}/")
+    return dict(json.loads(text))
+
+
+@cache
+def _event(name: str) -> str:
+    return (EVENTS / f"{name}.json").read_text()

@@ -1,0 +1,1 @@
+"""Thousands of recordings while keys change, events get lost and requests fail."""

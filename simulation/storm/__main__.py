@@ -1,0 +1,129 @@
+"""A storm: thousands of recordings, while keys change and break, events get lost and requests fail.
+
+At the end each is delivered exactly once or held for the true reason, the audit accounts for each, and nothing else
+exists anywhere. See simulation/storm/plan.py for what happens, simulation/storm/judge.py for what is seen as broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from random import SystemRandom
+
+from rich.console import Console
+from rich.table import Table
+
+from simulation.storm.broken import VARIANTS, unfair
+from simulation.storm.crowd import Crowd
+from simulation.storm.judge import Verdict, dump
+from simulation.storm.plan import draw
+from simulation.storm.storm import MIB, Figures, Storm
+from tests.support import keys
+
+MOST_TOLD = 40
+
+
+def main() -> int:
+    """Run; gives the exit code."""
+    options = _options()
+    if options.stuck:
+        return _crowd(options.stuck, unfair if options.broken == "unfair" else None)
+    seed = options.seed if options.seed is not None else SystemRandom().randrange(10**6)
+    _say(f"seed {seed}: {options.recordings} recordings of {options.tenants} tenants, {options.failing:g} % failing")
+    if options.broken:
+        _say(f"broken on purpose: {options.broken}")
+    storm = Storm(draw(seed, options.recordings, options.tenants), seed, options.failing / 100, _say,
+                  VARIANTS.get(options.broken))  # fmt: skip
+    try:
+        verdict = storm.run()
+    finally:
+        storm.close()
+        keys.clean_up()
+    _report(verdict, storm.figures)
+    return int(bool(verdict.complaints))
+
+
+def _crowd(stuck: int, break_it: Callable[[], None] | None) -> int:
+    crowd = Crowd(stuck, _say, break_it)
+    try:
+        waited = crowd.run()
+    finally:
+        crowd.close()
+        keys.clean_up()
+    for line in waited.late[:MOST_TOLD]:
+        _say(f"BROKEN late {line}")
+    by_sweeps = ", ".join(f"{count} after {sweeps}" for sweeps, count in sorted(waited.sweeps.items()))
+    _say(f"seconds: {waited.seconds:.0f}")
+    _say(f"longest queue: {waited.longest_queue} messages")
+    _say(f"crowd: {stuck} files of one stuck tenant; the others' were delivered by sweeps: {by_sweeps or 'none'}; "
+         f"{len(waited.late)} late")  # fmt: skip
+    return int(bool(waited.late))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulation.storm",
+        description=__doc__,
+        epilog="The last line counts files: N recordings, D delivered, H held, L lost, P leaked, W swapped, U doubled. "
+        "Exit code 1 if anything is broken, in the line or said above it (silent, told in a log, the queue, memory).",
+    )
+    parser.add_argument("--seed", type=int, help="draw the same plan again [a new one, which is printed]")
+    parser.add_argument("--recordings", type=int, default=5000, help="how many files land [5000]")
+    parser.add_argument("--tenants", type=int, default=50, help="of how many tenants [50]")
+    parser.add_argument("--failing", type=float, default=5.0, metavar="PERCENT", help="of the requests [5]")
+    about_stuck = "instead: one tenant is stuck with so many files [20000 is the whole]; the others' must not be late"
+    parser.add_argument("--stuck", type=int, metavar="FILES", help=about_stuck)
+    parser.add_argument(
+        "--broken",
+        choices=sorted([*(name for name in VARIANTS if name), "unfair"]),
+        help="break a promise on purpose; must end with 1; `unfair` goes with --stuck",
+    )
+    return parser.parse_args()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _report(verdict: Verdict, figures: Figures) -> None:
+    for line in dump(verdict.complaints[:MOST_TOLD]).splitlines():
+        _say(line)
+    if len(verdict.complaints) > MOST_TOLD:
+        _say(f"and {len(verdict.complaints) - MOST_TOLD} more")
+    for line in verdict.notes:
+        _say(f"IN TWO FORMS {line}")
+    _show(list(_rows(verdict, figures)))
+    lost, leaked, swapped, doubled = (verdict.count(letter) for letter in ("L", "P", "W", "U"))
+    _say(f"storm: {verdict.recordings} recordings, {verdict.delivered} delivered, {verdict.held} held, {lost} lost, "
+         f"{leaked} leaked, {swapped} swapped, {doubled} doubled")  # fmt: skip
+
+
+def _rows(verdict: Verdict, figures: Figures) -> Iterator[tuple[str, str]]:
+    yield "seconds", f"{figures.seconds:.0f}"
+    yield "requests in the storm", f"{figures.requests:,}"
+    failed = sum(figures.befallen.values())
+    yield "of these disturbed", f"{failed:,} ({100 * failed / max(1, figures.requests):.1f} %)"
+    yield from ((f"  {what}", f"{count:,}") for what, count in sorted(figures.befallen.items()))
+    yield from ((what, f"{count:,}") for what, count in sorted((figures.counts + verdict.counts).items()))
+    yield from ((f"held for {reason}", f"{count:,}") for reason, count in sorted(verdict.reasons.items()))
+    yield "in two forms around a change", f"{len(verdict.notes):,}"
+    yield "silent", f"{verdict.count('S'):,}"
+    memory = " / ".join(f"{size / MIB:.0f}" for size in figures.memory)
+    yield "a worker's memory at 10 %, 50 %, the end (MiB)", memory
+
+
+def _show(rows: list[tuple[str, str]]) -> None:
+    if not sys.stdout.isatty():
+        for what, value in rows:
+            _say(f"{what}: {value}")
+        return
+    table = Table("figure", "value", title="The storm")
+    table.columns[1].justify = "right"
+    for what, value in rows:
+        table.add_row(what, value)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

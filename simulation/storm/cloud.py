@@ -1,0 +1,61 @@
+"""The storm's cloud: the encrypt queue with its redrive, and what the landing bucket announces, on a way of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from math import ceil
+from typing import Any
+from urllib.parse import unquote_plus
+
+from localcloud.queues import QueuePump
+from localcloud.stack import QueueMapping
+from simulation.faults.cloud import Cloud
+from simulation.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
+from simulation.storm.workers import INVOCATION_SECONDS
+from tests.support.stack import LANDING
+
+# A batch takes less as a rule; what takes longer goes to two workers at once, as in life.
+VISIBILITY_SECONDS = 10
+RECEIVES = 5
+# How long a worker may take, and what it may remember from before a change, and what clocks may differ.
+RECHECK_SECONDS = ceil(INVOCATION_SECONDS + REMEMBERED_SECONDS + CLOCK_SKEW_SECONDS) + 1
+
+
+class StormCloud(Cloud):
+    """Runs until closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._announced_url, announced_arn = self._queue("announced")
+        self._dead_url, dead_arn = self._queue("dead")
+        redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": RECEIVES})
+        attributes = {"RedrivePolicy": redrive, "VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
+        announced: Any = {"QueueConfigurations": [{"QueueArn": announced_arn, "Events": ["s3:ObjectCreated:*"]}]}
+        self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=announced)
+        # Rechecked is what no worker can be at any more, as in template.yaml.
+        later = {"DelaySeconds": str(RECHECK_SECONDS), "VisibilityTimeout": str(RECHECK_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=self.recheck_url, Attributes=later)
+        self._take(self.queue_url)  # S3's test events
+        self._take(self._announced_url)
+
+    def pump(self, url: str, runtime: Any, gate: Any, log: Any) -> QueuePump:
+        """Make what hands a queue's messages to a runtime, with Lambda's own rules."""
+        arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        mapping = QueueMapping(arn.rpartition(":")[2], arn, "", 10, 0.0, True, 2)
+        return QueuePump(mapping, runtime, self._sqs, gate, log)
+
+    def announcements(self) -> Iterator[tuple[str, str, str]]:
+        """Take what the landing bucket has announced: the message, and the key and etag that it tells of."""
+        for message in self._take(self._announced_url):
+            thing = json.loads(message["Body"])["Records"][0]["s3"]["object"]
+            yield message["Body"], unquote_plus(thing["key"]), thing["eTag"]
+
+    def announce(self, body: str, delay: int) -> None:
+        """Pass an announcement on to the encrypt queue, to arrive after so many seconds."""
+        self._sqs.send_message(QueueUrl=self.queue_url, MessageBody=body, DelaySeconds=delay)
+
+    def dead_letters(self) -> int:
+        """Count the messages that nobody wanted."""
+        return len(self._take(self._dead_url))

@@ -1,0 +1,100 @@
+"""What was asked for at which moment, and so what may have become of a file: the contract's table once more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from simulation.storm.plan import MISSPELT, Key, Settings
+
+# How long a worker may go by what it has read (shortened, see workers.py), and what clocks and requests may take more.
+REMEMBERED_SECONDS = 3.0
+SLACK_SECONDS = 0.5
+# What stands for callseal.tenants.directory.CLOCK_SKEW in the storm: on one machine nothing is stale.
+CLOCK_SKEW_SECONDS = 2
+DEFAULTS = {"encrypt": True, "deliver_to_sftp": True, "deliver_to_archive": False, "only_encrypt_sftp": False,
+            "encrypt_metadata": True, "archive_formats": ["mp3"]}  # fmt: skip
+REASONS = {"none": "KeyMissing", "expired": "KeyExpired", "private": "KeyIsPrivate", "garbage": "KeyUnreadable",
+           "weak": "KeyTooWeak"}  # fmt: skip
+NO_KEY = Key("none")
+
+
+def destinations(settings: Settings, extension: str) -> dict[str, bool]:
+    """Return each destination of a file, and whether the file is sealed there."""
+    asked = {**DEFAULTS, **settings}
+    is_metadata = extension == "xml"
+    sealed = asked["encrypt"] and (asked["encrypt_metadata"] or not is_metadata)
+    ways = {}
+    if asked["deliver_to_archive"] and (is_metadata or extension in asked["archive_formats"]):
+        ways["archive"] = sealed and not asked["only_encrypt_sftp"]
+    if asked["deliver_to_sftp"]:
+        ways["sftp"] = sealed
+    return ways
+
+
+@dataclass
+class _Put:
+    began: float
+    ended: float
+    value: Any
+
+
+class History:
+    """What stood in each tenant's secret and parameter, and when."""
+
+    def __init__(self) -> None:
+        self._puts: dict[tuple[str, str], list[_Put]] = defaultdict(list)
+        self.versions: dict[str, Key] = {}
+
+    def note(self, tenant: str, value: Key | Settings, began: float, ended: float) -> None:
+        """Note that an operator put something, between two moments."""
+        self._puts[tenant, "key" if isinstance(value, Key) else "settings"].append(_Put(began, ended, value))
+
+    def keys(self, tenant: str, since: float, until: float) -> list[Key]:
+        """List what stood in the secret at some moment of a span."""
+        return [one or NO_KEY for one in self._between(tenant, "key", since, until)]
+
+    def settings(self, tenant: str, since: float, until: float) -> list[Settings | None]:
+        """List the settings at some moment of a span; None where there were none."""
+        return self._between(tenant, "settings", since, until)
+
+    def all_keys(self) -> Iterator[tuple[str, Key]]:
+        """List all good keys that anybody has had."""
+        for (tenant, what), puts in self._puts.items():
+            if what == "key":
+                yield from ((tenant, put.value) for put in puts if put.value.kind == "good")
+
+    def _between(self, tenant: str, what: str, since: float, until: float) -> list[Any]:
+        puts = [_Put(0.0, 0.0, None), *self._puts[tenant, what]]
+        ends = [put.ended for put in puts[1:]] + [float("inf")]
+        return [put.value for put, end in zip(puts, ends, strict=True) if put.began <= until and end >= since]
+
+
+def span(landed: float, ended: float) -> tuple[float, float]:
+    """Give the span in which a file's fate was decided: from what a worker may have remembered when it landed."""
+    return landed - REMEMBERED_SECONDS - SLACK_SECONDS, ended + SLACK_SECONDS
+
+
+def reason(settings: Settings | None, key: Key, extension: str) -> str | None:
+    """Tell what a file is held for, in the design's order; None where it is delivered, unless something is in its way.
+
+    The extension is "" where the file is none that can be delivered.
+    """
+    if not extension:
+        return "UnsupportedFile"
+    if settings is None:
+        return "SettingsMissing"
+    if settings == MISSPELT:
+        return "SettingsInvalid"
+    ways = destinations(settings, extension)
+    if not ways:
+        return "NothingToDeliver"
+    return REASONS.get(key.kind) if any(ways.values()) else None
+
+
+def routes_asked(many: list[Settings | None], extension: str) -> list[dict[str, bool]]:
+    """List the ways that any of these settings asks for."""
+    usable = [one for one in many if one is not None and one != MISSPELT]
+    return [ways for one in usable if (ways := destinations(one, extension))]

@@ -1,0 +1,194 @@
+"""What happens in a storm, drawn from its seed alone: who lands what when, what operators do, what befalls the events.
+
+Only the order of landings is planned, not the time: what else happens, happens after so many of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal
+
+from simulation.faults.scenarios import BOTH, CALLER
+
+# What may stand in a secret: the tenant's own key of a generation, or what is none; `none` is no secret at all.
+KeyKind = Literal["good", "none", "expired", "private", "garbage", "weak"]
+BAD: tuple[KeyKind, ...] = ("expired", "private", "garbage", "weak")
+Fate = Literal["told", "late", "lost", "doubled", "doubled late"]
+Tenant, Settings = str, Mapping[str, Any]
+
+SETTINGS: tuple[Settings, ...] = (
+    {}, BOTH, {**BOTH, "only_encrypt_sftp": True}, {"deliver_to_archive": True}, {**BOTH, "encrypt_metadata": False},
+    {"cms_profile": "enveloped-cbc"}, {**BOTH, "deliver_to_sftp": False},
+    {"deliver_to_archive": True, "deliver_to_sftp": False},
+)  # fmt: skip
+PLAIN: tuple[Settings, ...] = ({"encrypt": False}, {**BOTH, "encrypt": False})
+MISSPELT: Settings = {"encrpyt": True}
+# Names without a tenant, without a format that is taken, and with what no key may have.
+UNSUPPORTED = ("{tenant}/{name}.flac", "{tenant}/a//{name}.wav", "{tenant}/{name}", "No Tenant/{name}.wav")
+
+
+@dataclass(frozen=True)
+class Key:
+    """What stands in a tenant's secret; `generation` counts the good keys that it has had."""
+
+    kind: KeyKind
+    envelope: str = "cms"
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """After so many landings an operator puts a tenant's key, or its settings."""
+
+    after: int
+    tenant: Tenant
+    key: Key | None = None
+    settings: Settings | None = None
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A file lands; `content` names its bytes, `fate` is what befalls its event; `over` is the same key's second."""
+
+    tenant: Tenant
+    key: str
+    size: int
+    content: int
+    fate: Fate
+    over: bool = False
+
+    @property
+    def extension(self) -> str:
+        """Its format as settings name it; "" where it is none that can be delivered."""
+        stem, _, extension = self.key.rpartition(".")
+        taken = extension.lower() in ("wav", "mp3", "xml") and "//" not in stem and stem.startswith(self.tenant)
+        return extension.lower() if taken else ""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """After so many landings, the next worker to make such a request is killed before or after it is carried out."""
+
+    after: int
+    operation: str
+    when: Literal["before", "after"]
+
+
+@dataclass
+class Plan:
+    """All of it."""
+
+    landings: list[Landing] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+    # What is wrong on purpose until the end; everybody else's is mended.
+    tenants: list[Tenant] = field(default_factory=list)
+    left_broken: set[Tenant] = field(default_factory=set)
+    # Who changes what it asks for, and not only whether that can be done.
+    movers: set[Tenant] = field(default_factory=set)
+
+
+def draw(seed: int, recordings: int, tenants: int) -> Plan:
+    """Draw a plan."""
+    plan = Plan(tenants=[f"t{number:02d}" for number in range(tenants)])
+    for number, tenant in enumerate(plan.tenants):
+        _draw_tenant(plan, Random(f"{seed} {tenant}"), number, recordings)
+    plan.changes.sort(key=lambda change: change.after)
+    _draw_landings(plan, Random(f"{seed} landings"), recordings)
+    _draw_kills(plan, Random(f"{seed} kills"), recordings)
+    return plan
+
+
+def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> None:
+    """Tell a tenant's story; every ten tenants have all of them."""
+    tenant, envelope = plan.tenants[number], random.choice(("cms", "openpgp"))
+    settings = SETTINGS[random.randrange(len(SETTINGS))]
+    other = "openpgp" if envelope == "cms" else "cms"
+    good, successor, third = (Key("good", envelope, generation) for generation in range(3))
+    bad, worse = (Key(kind) for kind in random.sample(BAD, 2))
+    stories: list[list[Key | Settings | None]] = [
+        [settings, Key("good", "cms")],
+        [settings, Key("good", "openpgp")],
+        [random.choice(PLAIN)],
+        [settings, good, successor, third],
+        [settings, None, bad, good],
+        [good, None, settings],
+        [settings, good, bad, worse, successor],
+        [settings, good, MISSPELT, settings],
+        [settings, good, *_moves(settings, good, Key("good", other, 1), random)],
+        random.choice(([settings, None, bad, worse], [settings, good, bad], [settings, good, MISSPELT], [good])),
+    ]  # fmt: skip
+    story = stories[number % len(stories)]
+    if number % len(stories) == len(stories) - 1:
+        plan.left_broken.add(tenant)
+    if number % len(stories) == len(stories) - 2:
+        plan.movers.add(tenant)
+    # What is there from the beginning; from `None` on, and from the second of a kind, it comes later.
+    later, kinds = False, set[type]()
+    moments = iter(sorted(random.randrange(recordings // 10, recordings * 9 // 10) for _ in story))
+    for step in story:
+        later = later or step is None or type(step) in kinds
+        kinds.add(type(step))
+        if step is not None:
+            after = next(moments) if later else 0
+            what = {"key": step} if isinstance(step, Key) else {"settings": step}
+            plan.changes.append(Change(after, tenant, **what))  # type: ignore[arg-type]
+
+
+def _moves(settings: Settings, good: Key, of_other_family: Key, random: Random) -> list[Key | Settings]:
+    """List changes of what is asked for, and not only of whether it can be done."""
+    more = {**BOTH, "only_encrypt_sftp": bool(random.randrange(2))}
+    moves: list[Key | Settings] = [of_other_family, {"encrypt": False}, more, settings, good, of_other_family]
+    return moves[random.randrange(3) :]
+
+
+def _draw_landings(plan: Plan, random: Random, recordings: int) -> None:
+    waiting: list[tuple[int, Landing]] = []
+    while len(plan.landings) < recordings:
+        due = [item for item in waiting if item[0] <= len(plan.landings)]
+        waiting = [item for item in waiting if item not in due]
+        plan.landings += [landing for _, landing in due]
+        number = len(plan.landings)
+        # Around such a change its tenant is busy, so that files of all ages meet it.
+        moving = [one.tenant for one in plan.changes if one.tenant in plan.movers and 0 < one.after - number < 8]
+        for landing in _draw_call(random, random.choice(moving or plan.tenants), number):
+            plan.landings.append(landing)
+            if random.random() < 0.03:
+                waiting.append((len(plan.landings) + random.choice((0, 5, 400)), _again(random, landing)))
+    del plan.landings[recordings:]
+
+
+def _draw_call(random: Random, tenant: Tenant, number: int) -> Iterator[Landing]:
+    """Draw a call's recording, and in one of four cases its metadata; some are no such thing."""
+    name = f"2026/+{CALLER} æ_{number}"
+    if random.random() < 0.02:
+        yield _landing(random, tenant, random.choice(UNSUPPORTED).format(tenant=tenant, name=name), number)
+        return
+    yield _landing(random, tenant, f"{tenant}/{name}.{random.choice(('wav', 'mp3', 'WAV'))}", number)
+    if random.random() < 0.25:
+        yield _landing(random, tenant, f"{tenant}/{name}.xml", -number)
+
+
+def _landing(random: Random, tenant: Tenant, key: str, content: int) -> Landing:
+    low, high = random.choices([(0, 30), (500, 8_000), (8_000, 60_000), (60_000, 140_000), (140_000, 400_000)],
+                               [1, 75, 14, 8, 2])[0]  # fmt: skip
+    fates: list[Fate] = ["told", "late", "lost", "doubled", "doubled late"]
+    (fate,) = random.choices(fates, [78, 8, 3, 6, 5])
+    return Landing(tenant, key, random.randrange(low, high), content, fate)
+
+
+def _again(random: Random, landing: Landing) -> Landing:
+    """Draw the landing of the same name once more, one in three times with the same bytes."""
+    content = random.choice((landing.content, landing.content + 1_000_000, landing.content + 1_000_000))
+    return Landing(landing.tenant, landing.key, landing.size, content, "told", over=True)
+
+
+def _draw_kills(plan: Plan, random: Random, recordings: int) -> None:
+    operations = ("PutObject", "CopyObject", "UploadPart", "CompleteMultipartUpload", "PutEvents", "DeleteObject")
+    for number in range(max(2, recordings // 400)):
+        when: Literal["before", "after"] = random.choice(("before", "after"))
+        after = random.randrange(recordings // 20, recordings * 9 // 10)
+        plan.kills.append(Kill(after, operations[number % len(operations)], when))
+    plan.kills.sort(key=lambda kill: kill.after)

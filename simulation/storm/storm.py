@@ -1,0 +1,236 @@
+"""The storm: files land, operators change things, the sweep runs and requests fail, all at once; then it calms down."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import md5
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from localcloud.gate import Gate
+from localcloud.queues import QueuePump
+from simulation.fault_proxy import Fault, Seen
+from simulation.faults.broken import OTHER_KEY
+from simulation.faults.ground import Ground
+from simulation.faults.model import CALLER, FOREIGN_WORDS, SPOKEN
+from simulation.faults.trial import event_of
+from simulation.storm import people
+from simulation.storm.cloud import StormCloud
+from simulation.storm.courier import Courier
+from simulation.storm.history import History
+from simulation.storm.judge import Judge, Verdict
+from simulation.storm.plan import Change, Key, Landing, Plan
+from simulation.storm.weather import Weather
+from simulation.storm.witness import Complaint, Witness, content_of
+from simulation.storm.workers import Runtime, Workers
+from tests.support.stack import LANDING
+
+# So many files may lie in landing undecided before the next one lands.
+WINDOW = 60
+SWEEP_SECONDS = 30.0
+PUMPS = 2
+DRAIN_SECONDS = 120.0
+MOST_SWEEPS = 20
+TELL_SECONDS = 20.0
+# What a worker may take more at the end than half-way.
+GROWTH_BYTES = 16 * 1024**2
+MIB = 1024**2
+SECRETS = {"what was said": SPOKEN, "a private key": "PRIVATE KEY", "a caller's number": CALLER,
+           "words of AWS": FOREIGN_WORDS}  # fmt: skip
+
+
+@dataclass
+class Figures:
+    """What was measured."""
+
+    seconds: float = 0.0
+    requests: int = 0
+    befallen: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    memory: list[int] = field(default_factory=list)
+
+
+class Storm:
+    """One storm; it runs once. `tell` gets lines on how it goes."""
+
+    def __init__(
+        self, plan: Plan, seed: int, share: float, tell: Callable[[str], None], break_it: Callable[[], None] | None
+    ) -> None:
+        self._plan, self._seed, self._tell = plan, seed, tell
+        self._history = History()
+        self._witness = Witness(self._history)
+        self.figures = Figures()
+        self._weather = Weather(seed, share, plan.kills, lambda name: self._workers.kill(name))
+        self._ground = Ground(StormCloud, self._decide, before=self._witness.asked, after=self._after)
+        self._cloud = self._ground.cloud
+        # Of somebody whom the storm knows, for a function that is broken on purpose.
+        others = people.reader(plan.tenants[0], Key("good", "cms")).public_text
+        self._workers = Workers(self._cloud.environment | {OTHER_KEY: others}, break_it, seed)
+        self._courier = Courier(self._cloud, seed)
+        self._gate, self._sweeps = Gate(), SimpleQueue[Any]()
+        self._log: list[str] = []
+        self._pump, self._rechecks = (
+            self._cloud.pump(url, Runtime(self._workers, function), self._gate, self._log.append)
+            for url, function in ((self._cloud.queue_url, "encrypt"), (self._cloud.recheck_url, "recheck"))
+        )
+        self._audit: list[dict[str, Any]] = []
+        self._changes = list(plan.changes)
+        self._began = self._told = time.monotonic()
+
+    def run(self) -> Verdict:
+        """Let it rage, calm down, and judge."""
+        self._make_keys()
+        self._began = self._told = time.monotonic()
+        self._change(0)
+        threads = [
+            *self._pump.start(PUMPS),
+            *self._rechecks.start(1),
+            Thread(target=self._sweep_on_schedule, daemon=True),
+        ]
+        threads[-1].start()
+        for number, landing in enumerate(self._plan.landings, 1):
+            self._land(landing)
+            self._weather.landed(number)
+            self._change(number)
+            self._look_at_memory(number)
+            if number % 20 == 0:
+                self._audit += self._cloud.audit()  # moto is slow with queues that grow long
+            self._wait_for_room(number)
+        self._tell(f"  all have landed after {self._seconds():.0f} s; faults end, keys and settings are mended")
+        self._calm_down()
+        self._gate.close()
+        self._workers.close()
+        self._courier.end()
+        self.figures.seconds = self._seconds()
+        return self._judge()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._gate.close()
+        self._ground.close()
+
+    # ---- the proxy --------------------------------------------------------------------------------------------------
+
+    def _decide(self, seen: Seen) -> Fault | None:
+        return self._weather.decide(seen)
+
+    def _after(self, seen: Seen, status: int) -> None:
+        self._witness.changed(seen, status)
+        self._weather.carried_out(seen)
+
+    # ---- while it rages ---------------------------------------------------------------------------------------------
+
+    def _make_keys(self) -> None:
+        self._tell(f"making the keys of {len(self._plan.tenants)} tenants")
+        for change in self._plan.changes:
+            if change.key:
+                people.text(change.tenant, change.key)
+
+    def _land(self, landing: Landing) -> None:
+        data = content_of(landing)
+        etag = md5(data).hexdigest()
+        self._courier.expect(landing.key, etag, landing.fate)
+        # A copy of what is written over must not take the bytes of one for those of the other.
+        with self._ground.proxy.key_lock(landing.key):
+            self._witness.lands(landing, etag)
+            self._cloud.put(LANDING, landing.key, data)
+
+    def _change(self, number: int) -> None:
+        """Make the changes that are due after so many landings."""
+        while self._changes and self._changes[0].after <= number:
+            self._put(self._changes.pop(0))
+
+    def _put(self, change: Change) -> None:
+        began, tenant = time.time(), change.tenant
+        if change.key:
+            version = self._cloud.put_key(tenant, people.text(tenant, change.key))
+            self._history.versions[version] = change.key
+        else:
+            self._cloud.put_settings(tenant, change.settings or {})
+        self._history.note(tenant, change.key or change.settings or {}, began, time.time())
+        self._sweeps.put(event_of("secret-changed" if change.key else "settings-changed", tenant))
+
+    def _wait_for_room(self, number: int) -> None:
+        while len(self._witness.pending) > WINDOW:
+            time.sleep(0.02)
+            self._tell_how_it_goes(number)
+        self._tell_how_it_goes(number)
+
+    def _tell_how_it_goes(self, number: int) -> None:
+        if time.monotonic() - self._told > TELL_SECONDS:
+            self._told = time.monotonic()
+            self._tell(
+                f"  {number} landed, {self._witness.counts['purges']} delivered, {len(self._witness.pending)} under "
+                f"way, {self._weather.requests} requests after {self._seconds():.0f} s"
+            )
+
+    def _look_at_memory(self, number: int) -> None:
+        whole = len(self._plan.landings)
+        if number in (whole // 10, whole // 2):
+            self.figures.memory.append(self._workers.memory())
+
+    def _sweep_on_schedule(self) -> None:
+        due = time.monotonic() + SWEEP_SECONDS
+        while not self._gate.wait_closed(0):
+            try:
+                event = self._sweeps.get(timeout=max(0.0, due - time.monotonic()))
+            except Empty:
+                event, due = event_of("schedule", ""), time.monotonic() + SWEEP_SECONDS
+            if not self._workers.calm:
+                self._workers.sweep(event)
+
+    # ---- afterwards -------------------------------------------------------------------------------------------------
+
+    def _calm_down(self) -> None:
+        """End the faults, and sweep until nothing changes: an hour apart, so that every pending file is due."""
+        self._weather.share, self._workers.calm = 0.0, True
+        self.figures.requests = self._weather.requests
+        for number in range(1, MOST_SWEEPS + 1):
+            self._pump_dry()
+            swept = self._workers.sweep(event_of("schedule", ""), ahead=number * timedelta(hours=1))
+            self._tell(f"  a sweep of the calm: {dict(swept) if swept is not None else 'failed'}")
+            if swept is not None and not set(swept) - {"held"}:
+                break
+        self._pump_dry(self._rechecks)
+        self.figures.memory.append(self._workers.memory())
+        self._audit += self._cloud.audit()
+
+    def _pump_dry(self, *more: QueuePump) -> None:
+        time.sleep(0.5)  # for the courier
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while any(pump.outstanding() for pump in (self._pump, *more)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _judge(self) -> Verdict:
+        verdict = Judge(self._cloud, self._history, self._witness, self._audit).judge()
+        counts = self.figures.counts
+        counts.update(self._workers.counts)
+        counts.update({f"events {fate}": count for fate, count in self._courier.counts.items()})
+        counts["dead letters, all of them made up for"] = self._cloud.dead_letters()
+        self.figures.befallen = self._weather.befallen
+        verdict.complaints += self._told_to_nobody()
+        if waiting := self._pump.outstanding() + self._rechecks.outstanding():
+            verdict.complaints.append(Complaint("X", "the queues", f"{waiting} messages are left"))
+        if errors := [line for line in self._log if " batch of " not in line]:
+            verdict.complaints.append(Complaint("X", "the event pump", f"it failed: {errors[0]}"))
+        return verdict
+
+    def _told_to_nobody(self) -> Sequence[Complaint]:
+        complaints = [
+            Complaint("T", "a worker's log", f"it has {what}")
+            for what, secret in SECRETS.items()
+            if any(secret in log for log in self._workers.logs)
+        ]
+        _, middle, end = self.figures.memory
+        if end > middle + GROWTH_BYTES:
+            grown = f"{middle / MIB:.0f} MiB half-way, {end / MIB:.0f} at the end"
+            complaints.append(Complaint("X", "a worker's memory", grown))
+        return complaints
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began

@@ -1,0 +1,152 @@
+"""What is seen of each file from outside while the storm lasts: when it landed, was overwritten, left; what leaked."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from threading import RLock
+from typing import Literal
+
+from simulation.fault_proxy import WRITES, Seen
+from simulation.faults.model import SPOKEN, spoken
+from simulation.storm.history import History, routes_asked, span
+from simulation.storm.plan import Landing
+from tests.support.stack import ARCHIVE, LANDING, SFTP
+
+DESTINATIONS = {SFTP: "sftp", ARCHIVE: "archive"}
+SUFFIXES = {".p7m": "cms", ".pgp": "openpgp"}
+# Lost, leaked, swapped, doubled, silent, told (of what nobody may hear), and anything else that should not be.
+Letter = Literal["L", "P", "W", "U", "S", "T", "X"]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Something broken, and of what."""
+
+    letter: Letter
+    what: str
+    seen: str
+
+
+@dataclass
+class Recording:
+    """Bytes that landed under a key; the same bytes landed again are the same."""
+
+    landing: Landing
+    etag: str
+    landed: float
+    landed_times: int = 1
+    overwritten: float | None = None
+    purged: float | None = None
+
+    @property
+    def data(self) -> bytes:
+        """What landed."""
+        return content_of(self.landing)
+
+
+def content_of(landing: Landing) -> bytes:
+    """Make a file's bytes; no two have the same, but for those of a few bytes."""
+    return spoken(f"{landing.tenant} in {landing.content}", landing.size)
+
+
+def landing_key(key: str) -> tuple[str, str]:
+    """Tell an output's landing key, and the envelope that its name promises, `none` without one."""
+    envelope = SUFFIXES.get(key[-4:], "none")
+    return (key if envelope == "none" else key[:-4]), envelope
+
+
+class Witness:
+    """Told by the storm of what lands, and by the proxy of each request."""
+
+    def __init__(self, history: History) -> None:
+        self._history, self._lock = history, RLock()
+        self.recordings: dict[tuple[str, str], Recording] = {}
+        self.by_key: dict[str, list[Recording]] = defaultdict(list)
+        # What lies in landing, and what of it nobody has made up his mind about.
+        self._current: dict[str, str] = {}
+        self.pending: set[str] = set()
+        self._written: dict[tuple[str, str], tuple[str, str]] = {}
+        self.complaints: list[Complaint] = []
+        self.counts: Counter[str] = Counter()
+
+    def lands(self, landing: Landing, etag: str) -> None:
+        """Note a file that is about to land."""
+        with self._lock:
+            now, before = time.time(), self._current.get(landing.key)
+            if before not in (None, etag):
+                self.recordings[landing.key, str(before)].overwritten = now
+            recording = self.recordings.get((landing.key, etag))
+            if recording:
+                # From here on it is asked for what is asked for now.
+                recording.landed_times, recording.purged = recording.landed_times + 1, None
+            else:
+                recording = self.recordings[landing.key, etag] = Recording(landing, etag, now)
+                self.by_key[landing.key].append(recording)
+            self._current[landing.key] = etag
+            self.pending.add(landing.key)
+
+    def asked(self, seen: Seen) -> None:
+        """Look at what a request would bring to a destination."""
+        if seen.bucket in DESTINATIONS and SPOKEN.encode() in seen.body and not self._may_be_plain(seen):
+            self._complain("P", seen.key, f"{seen.operation} to {seen.bucket} with plain text")
+
+    def changed(self, seen: Seen, status: int) -> None:
+        """Look at what a request has done."""
+        if status not in (200, 204) or seen.service != "s3":
+            return
+        with self._lock:
+            if seen.bucket == LANDING and seen.operation.startswith("DeleteObject"):
+                for key, etag in seen.purged.items():
+                    self._look_at_purge(key, etag, seen.operation)
+            elif seen.bucket == LANDING and seen.operation == "PutObjectTagging":
+                self.pending.discard(seen.key)
+            elif seen.bucket in DESTINATIONS:
+                self._look_at_output(seen)
+
+    def _look_at_purge(self, key: str, etag: str, operation: str) -> None:
+        recording, is_current = self.recordings.get((key, etag)), self._current.get(key) == etag
+        if not recording:
+            self._complain("L", key, "purged without a condition, or what never landed")
+            return
+        # One key of several may have been refused, although the request was not.
+        if is_current or operation == "DeleteObject":
+            recording.purged = time.time()
+            self.counts["purges"] += 1
+        if is_current:
+            del self._current[key]
+            self.pending.discard(key)
+
+    def _look_at_output(self, seen: Seen) -> None:
+        if seen.operation in WRITES:
+            place, this = (seen.bucket, seen.key), (seen.operation, seen.path)
+            first = self._written.get(place)
+            self._written.setdefault(place, this)
+            # To complete an upload twice is to complete it: S3 and moto answer the second as the first.
+            if first and (first, seen.operation) != (this, "CompleteMultipartUpload"):
+                self._complain("U", seen.key, f"overwritten in {seen.bucket} by {seen.operation}")
+        if seen.operation.startswith("Delete"):
+            self._complain("L", seen.key, f"{seen.operation} in {seen.bucket}")
+        from_landing = seen.headers.get("x-amz-copy-source", "").lstrip("/").startswith(f"{LANDING}/")
+        if from_landing and not self._may_be_plain(seen):
+            self._complain("P", seen.key, f"{seen.operation} of the landed bytes to {seen.bucket}")
+
+    def _may_be_plain(self, seen: Seen) -> bool:
+        """Tell whether any settings asked for plain bytes there while it lay in landing."""
+        key, envelope = landing_key(seen.key)
+        with self._lock:
+            known = list(self.by_key.get(key, ()))
+        return envelope == "none" and any(
+            ways.get(DESTINATIONS[seen.bucket]) is False
+            for one in known
+            for ways in routes_asked(
+                self._history.settings(one.landing.tenant, *span(one.landed, time.time())), one.landing.extension
+            )
+        )
+
+    def _complain(self, letter: Letter, what: str, seen: str) -> None:
+        with self._lock:
+            complaint = Complaint(letter, what, seen)
+            if complaint not in self.complaints:
+                self.complaints.append(complaint)

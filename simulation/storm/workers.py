@@ -1,0 +1,149 @@
+"""The workers: processes that run the real handlers, two of them at a time, sometimes on the same messages."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from random import Random
+from threading import Lock, Thread
+from typing import Any
+
+from callseal.aws import calls, queue
+from callseal.delivery import sweep_shares
+from callseal.tenants import directory
+from localcloud.runtime import Result
+from simulation.faults import environment
+from simulation.faults.environment import DiedError, Environment
+from simulation.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
+
+READ_TIMEOUT = 2.0
+OVERDUE = timedelta(seconds=20)
+TWINS = 0.2
+COUNT = 3
+INVOCATION_SECONDS = 12.0
+INVOCATIONS = 3  # of an asynchronous invocation that fails
+# The first is never killed, so that its memory can be watched from the beginning to the end.
+STEADY = "worker-0"
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def prepare(name: str, break_it: Callable[[], None] | None) -> None:
+    """Shorten what only costs time, in the worker's own process, and let its requests bear its name."""
+    calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
+    calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
+    environment._client.cache_clear()
+    directory.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
+    directory.CLOCK_SKEW = timedelta(seconds=CLOCK_SKEW_SECONDS)
+    sweep_shares.RETRY_AGES, sweep_shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
+    queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
+    if break_it:
+        break_it()
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A function, as the event pump calls it."""
+
+    workers: Workers
+    function: str
+
+    def invoke(self, event: Any) -> Result:
+        """Hand it a batch."""
+        return self.workers.invoke(self.function, event)
+
+
+class Workers:
+    """Run until closed."""
+
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        break_it: Callable[[], None] | None,
+        seed: int,
+        sweep_seconds: float = INVOCATION_SECONDS,
+    ) -> None:
+        self._sweep_seconds = sweep_seconds
+        self._variables, self._break_it, self._random = variables, break_it, Random(f"{seed} twins")
+        self._lock = Lock()
+        self._all = {name: self._start(name) for name in [*(f"worker-{n}" for n in range(COUNT)), "sweeper"]}
+        self._idle: SimpleQueue[str] = SimpleQueue()
+        for number in range(COUNT):
+            self._idle.put(f"worker-{number}")
+        self.counts: Counter[str] = Counter()
+        self.logs: list[str] = []
+        self.calm = False
+
+    def invoke(self, function: str, event: Any) -> Result:
+        """Hand a batch to a worker; now and then to two at the same moment."""
+        name, twin = self._idle.get(), self._twin()
+        if twin:
+            self.counts["batches for two workers at once"] += 1
+            Thread(target=self._work, args=(twin, function, event), daemon=True).start()
+        return self._work(name, function, event)
+
+    def sweep(self, event: Any, ahead: timedelta = timedelta()) -> Mapping[str, int] | None:
+        """Let the sweeper run, as often as Lambda would where it fails; gives what it counted."""
+        for _ in range(INVOCATIONS):
+            result = self._run("sweeper", "sweep", event, ahead)
+            self.counts["sweeps"] += 1
+            if result.error is None:
+                return dict(result.payload)
+        return None
+
+    def kill(self, name: str) -> None:
+        """Kill one."""
+        self.counts["workers killed"] += 1
+        self._all[name].kill()
+
+    def memory(self, name: str = STEADY) -> int:
+        """Give the resident memory of one, in bytes."""
+        return int(Path(f"/proc/{self._all[name].pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+    def close(self) -> None:
+        """End all."""
+        for one in self._all.values():
+            self._end(one)
+
+    def _twin(self) -> str | None:
+        with self._lock:
+            if self.calm or self._random.random() >= TWINS:
+                return None
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return None
+
+    def _work(self, name: str, function: str, event: Any) -> Result:
+        self.counts[f"batches to {function}"] += 1
+        try:
+            return self._run(name, function, event)
+        finally:
+            self._idle.put(name)
+
+    def _run(self, name: str, function: str, event: Any, ahead: timedelta = timedelta()) -> Result:
+        seconds = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
+        try:
+            answer = self._all[name].invoke(function, event, ahead, seconds)
+        except DiedError as exc:
+            self.counts["invocations without an answer"] += 1
+            self._end(self._all[name])
+            self._all[name] = self._start(name)
+            return Result(error={"errorType": "Runtime.ExitError", "errorMessage": str(exc)})
+        if answer is None:
+            return Result(error={"errorType": "Unhandled", "errorMessage": "the handler raised"})
+        return Result(payload=answer)
+
+    def _start(self, name: str) -> Environment:
+        return Environment(self._variables, partial(prepare, name, self._break_it))
+
+    def _end(self, one: Environment) -> None:
+        one.kill()
+        with self._lock:
+            self.logs.append(one.log())
+        one.close()

@@ -1,0 +1,120 @@
+"""The commands that the README shows, as a newcomer runs them, and an outside script that imports nothing of ours."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.security.privacy.watch import WATCH
+from tests.support.functions import ROOT
+from tests.support.keys import x509_tenant
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONPATH"))}
+SECONDS = 60
+
+
+@contextmanager
+def local_cloud(state: Path) -> Iterator[dict[str, str]]:
+    """Run what `make local` runs, until the outputs are there; ends it as Ctrl-C does."""
+    command = [sys.executable, "-m", "localcloud", "--state-dir", str(state)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            yield wait_for_outputs(state / "outputs.json", process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=SECONDS)
+            for log in (state / "logs").glob("*Function.log"):
+                WATCH.log(log.read_text())
+    assert process.returncode == 0
+
+
+def wait_for_outputs(path: Path, process: subprocess.Popen[bytes]) -> dict[str, str]:
+    deadline = time.monotonic() + SECONDS
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < deadline, "the local cloud did not become ready"
+        time.sleep(0.05)
+    outputs: dict[str, str] = json.loads(path.read_text())
+    return outputs
+
+
+def test_demo_tells_the_whole_story_and_ends_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "localcloud.demo"],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "All checks succeeded" in done.stdout
+    assert "\x1b[" not in done.stdout, "colours where there is no terminal"
+    # Where a machine has no openssl, the demo says with what it opened instead.
+    cms_reader = "openssl cms -decrypt" if shutil.which("openssl") else "asn1crypto"
+    for word in ("nordlys", "fjordbank", "kystradio", "held KeyExpired", cms_reader, "RecordingReleased"):
+        assert word in done.stdout
+
+
+def test_demo_says_what_is_missing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "localcloud.demo"], cwd=ROOT, env={**ENVIRONMENT, "PATH": "/nonexistent"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "gpg is not installed" in done.stdout
+
+
+def test_outside_script_needs_nothing_but_boto3_and_the_readme(tmp_path: Path) -> None:
+    # given: the README's own script, as it stands there
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    tenant, recording = x509_tenant(), ROOT / "tests" / "samples" / "4711000000000001_1.wav"
+    (tmp_path / "acme.crt").write_text(tenant.public_text)
+    (tmp_path / "call_1.wav").write_bytes(recording.read_bytes())
+    fetch = """
+import time
+for _ in range(200):
+    found = aws("s3").list_objects_v2(Bucket=out["SftpBucketName"]).get("Contents", [])
+    if found:
+        break
+    time.sleep(0.1)
+assert [item["Key"] for item in found] == ["acme/call_1.wav.p7m"], found
+aws("s3").download_file(out["SftpBucketName"], "acme/call_1.wav.p7m", "call_1.wav.p7m")
+"""
+    with local_cloud(tmp_path / ".local") as outputs:
+        # when: it runs where nothing of ours can be imported
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", script + fetch], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert set(outputs) >= {
+            "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName",
+            "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "StackName", "EndpointUrl", "Region",
+        }  # fmt: skip
+
+    # then: the tenant opens it
+    assert tenant.open((tmp_path / "call_1.wav.p7m").read_bytes()) == recording.read_bytes()
+    assert not (tmp_path / ".local" / "outputs.json").exists()
+
+
+TARGETS = ("help", "setup", "demo", "local", "test", "check", "docs", "bench", "bench-sftp", "build", "deploy", "clean")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_knows_the_target(target: str) -> None:
+    subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True)

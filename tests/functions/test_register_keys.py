@@ -1,0 +1,349 @@
+"""register_keys: the audit events of keys and deliveries become the register, each counted once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from callseal.core.audit import AuditEvent, event
+from tests.functions.scene import check, current
+from tests.support.clock import Clock
+from tests.support.keys import x509_tenant
+from tests.support.network import Network, answer, cancelling, refusing
+from tests.support.register import TABLE, feed, items, rows
+from tests.support.stack import Stack, failures, sqs_event
+
+A, B, C = (letter * 64 for letter in "ABC")
+
+
+def deliver(cloud: Stack, encrypt_recording: ModuleType, *keys: str) -> None:
+    event = sqs_event(*(cloud.land(key, b"said") for key in keys))
+    assert failures(encrypt_recording.lambda_handler(event, None)) == []
+
+
+def accepted(clock: Clock, tenant: str, fingerprint: str) -> dict[str, Any]:
+    """Write the audit event of a key that was found good, as check_keys puts it on the bus."""
+    clock.pass_by(seconds=1)
+    key = {"fingerprint": fingerprint, "kind": "x509", "not_after": None, "algorithm": "RSA", "strength": 3072}
+    members = {"tenant": tenant, "recipients": [key], "key_version": f"version-{fingerprint[0]}"}
+    return as_sent(event("KeyAccepted", clock(), members, ["KeyAccepted", tenant, fingerprint]))
+
+
+def used(clock: Clock, tenant: str, number: int, fingerprint: str) -> dict[str, Any]:
+    """Write the audit event of a recording that was sealed to a key, as encrypt_recording puts it on the bus."""
+    key = {"fingerprint": fingerprint, "kind": "x509", "not_after": None}
+    members = {"tenant": tenant, "recipients": [key], "key_version": "v"}
+    told = as_sent(event("RecordingDelivered", clock(), members, [number]))
+    told["detail"]["id"] = f"event-{number}"
+    return told
+
+
+def as_sent(told: AuditEvent) -> dict[str, Any]:
+    return {"detail-type": told.detail_type, "detail": json.loads(json.dumps(told.detail))}
+
+
+def changed_event(told: dict[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Change members of an event, wherever they are: `recipient` is its first one."""
+    for name, value in changed.items():
+        if name == "recipient":
+            told["detail"]["recipients"][0] |= value
+        else:
+            (told if name in told else told["detail"])[name] = value
+    return told
+
+
+def test_a_keys_life_stands_in_the_register(
+    cloud: Stack, check_keys: ModuleType, encrypt_recording: ModuleType, register_keys: ModuleType, clock: Clock
+) -> None:
+    old, new = x509_tenant("rsa2048", "old"), x509_tenant("p256", "new")
+    cloud.tenant("acme", old.public_text)
+    check(check_keys)
+    first = current(cloud)
+    deliver(cloud, encrypt_recording, "acme/1.wav", "acme/2.wav")
+    clock.pass_by(minutes=2)
+    cloud.put_key("acme", new.public_text)
+    check(check_keys)
+    deliver(cloud, encrypt_recording, "acme/3.wav")
+
+    feed(cloud, register_keys.lambda_handler)
+
+    told = {event["detail"]["key_version"]: event["detail"] for event in cloud.audit()
+            if event["detail-type"] == "KeyAccepted"}  # fmt: skip
+    deliveries = cloud.audit_details("RecordingDelivered")
+    found = {row["secret_version_id"]: row for row in rows(cloud.dynamodb).values()}
+    retired, in_use = found[first], found[current(cloud)]
+    assert (retired["kind"], retired["algorithm"], retired["strength"]) == ("x509", "RSA", 2048)
+    assert retired["accepted"] == retired["first_seen"] == told[first]["time"]
+    assert retired["retired"] == told[current(cloud)]["time"]
+    assert retired["not_after"] == told[first]["recipients"][0]["not_after"]
+    assert (retired["use_count"], in_use["use_count"]) == (2, 1)
+    assert retired["last_used"] == max(detail["time"] for detail in deliveries[:2])
+    assert in_use["last_used"] == deliveries[2]["time"]
+    assert "retired" not in in_use
+    assert "proven" not in in_use
+
+
+def test_events_that_come_twice_are_counted_once(
+    cloud: Stack, check_keys: ModuleType, encrypt_recording: ModuleType, register_keys: ModuleType
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    check(check_keys)
+    deliver(cloud, encrypt_recording, *(f"acme/{number}.wav" for number in range(5)))
+    events = cloud.audit()
+
+    feed(cloud, register_keys.lambda_handler, events[:4])
+    before = rows(cloud.dynamodb)
+    for batch in (events, events[2:] + events[:3], [*events, *events]):
+        feed(cloud, register_keys.lambda_handler, batch)
+
+    (row,) = rows(cloud.dynamodb).values()
+    assert row["use_count"] == 5
+    assert {name: value for name, value in row.items() if name not in ("use_count", "last_used")} == {
+        name: value for name, value in next(iter(before.values())).items() if name not in ("use_count", "last_used")
+    }
+
+
+def test_many_uses_are_counted_in_few_writes(
+    cloud: Stack, register_keys: ModuleType, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    deliver(cloud, encrypt_recording, "acme/1.wav")
+    (event,) = cloud.audit()
+    events = []
+    for number in range(150):
+        events.append(copy.deepcopy(event))
+        events[-1]["detail"]["id"] = f"{number:032x}"
+
+    feed(cloud, register_keys.lambda_handler, events)
+
+    (row,) = rows(cloud.dynamodb).values()
+    assert row["use_count"] == 150
+    assert len(network.asked("TransactWriteItems")) == 2
+
+
+def test_a_count_whose_answer_is_lost_is_not_made_again(
+    cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType, network: Network
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    deliver(cloud, encrypt_recording, "acme/1.wav", "acme/2.wav")
+    network.cut("TransactWriteItems", after=True)
+    events = cloud.audit()
+
+    assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == ["m0", "m1"]
+    assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == []
+
+    assert [row["use_count"] for row in rows(cloud.dynamodb).values()] == [2]
+
+
+@pytest.mark.parametrize(("conflicts", "failed"), [(7, []), (8, ["m0"])])
+def test_a_count_that_meets_another_is_made_again(
+    cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType, network: Network, conflicts: int,
+    failed: list[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Two batches add to the same key's row at once; DynamoDB cancels one of the two."""
+    monkeypatch.setattr("callseal.keys.usage_table.PAUSE_SECONDS", 0.001)
+    cloud.tenant("acme", x509_tenant().public_text)
+    deliver(cloud, encrypt_recording, "acme/1.wav")
+    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+    body = json.dumps({"__type": "TransactionCanceledException", "message": "x", "CancellationReasons": reasons})
+    network.before("TransactWriteItems", lambda request: answer(request, 400, body.encode()), times=conflicts)
+
+    assert failures(register_keys.lambda_handler(sqs_event(*cloud.audit()), None)) == failed
+
+    assert [row["use_count"] for row in rows(cloud.dynamodb).values()] == ([] if failed else [1])
+
+
+def test_a_row_that_a_count_is_writing_to_is_written_again(
+    cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, network: Network
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    check(check_keys)
+    network.requests.clear()
+    network.before("TransactWriteItems", cancelling("TransactionConflict", "fingerprint"))
+    feed(cloud, register_keys.lambda_handler)
+    assert len(rows(cloud.dynamodb)) == 1
+    assert len(network.asked("Query")) == 2, "it is read again first"
+
+
+def test_a_conflict_that_does_not_end_is_the_queues(
+    cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
+    network.before("TransactWriteItems", cancelling("ConditionalCheckFailed", A), times=None)
+    events = [accepted(clock, "acme", A), accepted(clock, "acme", B), accepted(clock, "other", C)]
+    assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == ["m0", "m1"]
+    assert list(rows(cloud.dynamodb, "other")) == [C]
+    network.mend()
+    feed(cloud, register_keys.lambda_handler, events)
+    assert set(rows(cloud.dynamodb)) == {A, B}
+
+
+@pytest.mark.parametrize("changed", [
+    {"detail-type": "FileFetched"}, {"detail-type": None}, {"detail": None}, {"id": ""}, {"time": "t"},
+    {"tenant": "nobody's"}, {"tenant": 5}, {"recipients": 5}, {"recipients": ["x"]}, {"recipients": [{}]},
+    *({"recipient": {"fingerprint": odd}} for odd in (None, "", 5, "challenge#" + "A" * 40, ["A" * 40])),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("kind", ["KeyAccepted", "RecordingDelivered"])
+def test_an_odd_event_fails_alone(
+    cloud: Stack, register_keys: ModuleType, network: Network, kind: str, changed: dict[str, Any], clock: Clock
+) -> None:
+    odd = changed_event(accepted(clock, "acme", A) | {"detail-type": kind}, changed)
+    uses = [used(clock, "acme", number, B) for number in range(90)]
+    others = [*uses, *(accepted(clock, f"tenant-{number}", C) for number in range(9))]
+
+    assert failures(register_keys.lambda_handler(sqs_event(*others[:50], odd, *others[50:]), None)) == ["m50"]
+
+    assert rows(cloud.dynamodb)[B]["use_count"] == 90
+    assert list(rows(cloud.dynamodb)) == [B]
+    assert all(C in rows(cloud.dynamodb, f"tenant-{number}") for number in range(9))
+    # 9 tenants' rows, their keys, and 90 uses; nothing is asked about the odd one.
+    assert Counter(one.operation for one in network.requests) == {"Query": 9, "TransactWriteItems": 2}
+
+
+@pytest.mark.parametrize("changed", [
+    {"tenant": None}, {"key_version": 5}, {"recipient": {"kind": None, "strength": "3072"}},
+    {"recipient": {"not_after": 5}}, {"recipient": {"strength": True}}, {"recipient": {"algorithm": {}}},
+], ids=str)  # fmt: skip
+def test_an_odd_key_fails_alone(cloud: Stack, register_keys: ModuleType, changed: dict[str, Any], clock: Clock) -> None:
+    odd, good = changed_event(accepted(clock, "acme", A), changed), accepted(clock, "acme", B)
+    assert failures(register_keys.lambda_handler(sqs_event(odd, good), None)) == ["m0"]
+    assert list(rows(cloud.dynamodb)) == [B]
+
+
+@pytest.mark.parametrize("missing", ["reason", "key_version", "recipients"])
+def test_a_verdict_without_a_member_fails_alone(
+    cloud: Stack, register_keys: ModuleType, missing: str, clock: Clock
+) -> None:
+    odd = accepted(clock, "acme", A) | {"detail-type": "KeyRejected"}
+    del odd["detail"][missing]
+    assert failures(register_keys.lambda_handler(sqs_event(odd, accepted(clock, "acme", B)), None)) == ["m0"]
+    assert list(rows(cloud.dynamodb)) == [B]
+
+
+@pytest.mark.parametrize(
+    "body", ["no JSON", "{}", '{"detail-type": "KeyAccepted"}', '{"detail-type": "KeyAccepted", "detail": {"id": "x"}}']
+)
+def test_what_is_no_audit_event_fails_alone(
+    cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, body: str
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    check(check_keys)
+    good = next(event for event in cloud.audit() if event["detail-type"] == "KeyAccepted")
+
+    assert failures(register_keys.lambda_handler(sqs_event(body, good), None)) == ["m0"]
+
+    assert len(rows(cloud.dynamodb)) == 1
+
+
+@pytest.mark.parametrize("refused", ["event-63", C])
+def test_what_dynamodb_finds_invalid_fails_alone(
+    cloud: Stack, register_keys: ModuleType, network: Network, refused: str, clock: Clock
+) -> None:
+    """A use's id, or a key's row: DynamoDB refuses each request that holds it."""
+    events = [used(clock, "acme", number, C if number == 63 else A) for number in range(99)]
+    events.append(accepted(clock, "other", B))
+    network.before("TransactWriteItems", refusing("ValidationException", refused), times=None)
+
+    assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == ["m63"]
+
+    assert rows(cloud.dynamodb)[A]["use_count"] == 98
+    assert list(rows(cloud.dynamodb, "other")) == [B]
+
+
+def test_a_use_that_a_transaction_is_cancelled_for_fails_alone(
+    cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One tenant's row is written to all the time; the events of the others do not wait for it."""
+    monkeypatch.setattr("callseal.keys.usage_table.PAUSE_SECONDS", 0.0001)
+    events = [used(clock, "busy" if number in (3, 7) else "acme", number, A) for number in range(40)]
+    network.before("TransactWriteItems", cancelling("TransactionConflict", "busy"), times=None)
+
+    assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == ["m3", "m7"]
+
+    assert rows(cloud.dynamodb)[A]["use_count"] == 38
+    assert rows(cloud.dynamodb, "busy") == {}
+    network.mend()
+    feed(cloud, register_keys.lambda_handler, events)
+    assert (rows(cloud.dynamodb)[A]["use_count"], rows(cloud.dynamodb, "busy")[A]["use_count"]) == (38, 2)
+
+
+def test_a_use_of_more_keys_than_a_transaction_takes_fails_alone(
+    cloud: Stack, register_keys: ModuleType, clock: Clock
+) -> None:
+    many = used(clock, "acme", 0, A)
+    many["detail"]["recipients"] = [{"fingerprint": f"{number:064X}"} for number in range(100)]
+    others = [used(clock, "acme", number, A) for number in (1, 2)]
+    assert failures(register_keys.lambda_handler(sqs_event(others[0], many, others[1]), None)) == ["m1"]
+    assert {name: row["use_count"] for name, row in rows(cloud.dynamodb).items()} == {A: 2}
+
+
+def test_a_tenant_whose_rows_cannot_be_read_fails_alone(
+    cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock
+) -> None:
+    network.before("Query", refusing("ThrottlingException", "busy"), times=None)
+    events = [accepted(clock, "busy", A), accepted(clock, "acme", A), used(clock, "busy", 1, A)]
+    assert failures(register_keys.lambda_handler(sqs_event(*events), None)) == ["m0"]
+    assert list(rows(cloud.dynamodb)) == [A]
+    assert rows(cloud.dynamodb, "busy")[A]["use_count"] == 1
+
+
+def test_a_use_that_comes_twice_in_a_batch_fails_twice(
+    cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock
+) -> None:
+    use = used(clock, "acme", 1, A)
+    network.fail("TransactWriteItems", 400, "ThrottlingException")
+    assert failures(register_keys.lambda_handler(sqs_event(use, use), None)) == ["m0", "m1"]
+    feed(cloud, register_keys.lambda_handler, [use, use])
+    assert rows(cloud.dynamodb)[A]["use_count"] == 1
+
+
+def test_a_full_batch_is_few_requests(cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock) -> None:
+    """80 uses of 10 tenants' keys, and their keys' 20 events: a read for each tenant, a write for all, two for uses."""
+    tenants = [f"tenant-{number}" for number in range(10)]
+    events = [used(clock, tenants[number % 10], number, A) for number in range(80)]
+    events += [accepted(clock, name, fingerprint) for name in tenants for fingerprint in (A, B)]
+    feed(cloud, register_keys.lambda_handler, events)
+    assert Counter(one.operation for one in network.requests) == {"Query": 10, "TransactWriteItems": 2}
+    for name in tenants:
+        first, second = (rows(cloud.dynamodb, name)[one] for one in (A, B))
+        assert (first["use_count"], first["retired"]) == (8, second["accepted"])
+
+
+def test_two_writers_at_once_lose_nothing(
+    cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, network: Network
+) -> None:
+    """A proof arrives while the acceptance is written: the second of them reads again what it wants to write."""
+    cloud.tenant("acme", x509_tenant().public_text)
+    check(check_keys)
+    accepted = next(event for event in cloud.audit() if event["detail-type"] == "KeyAccepted")
+    proven = copy.deepcopy(accepted) | {"detail-type": "KeyProven"}
+    network.before("TransactWriteItems", lambda _: feed(cloud, register_keys.lambda_handler, [proven]))  # type: ignore[func-returns-value]
+
+    feed(cloud, register_keys.lambda_handler, [accepted])
+
+    (row,) = rows(cloud.dynamodb).values()
+    assert row["accepted"] == row["proven"] == accepted["detail"]["time"]
+
+
+def test_plain_recordings_and_odd_tenants_are_no_uses(
+    cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType
+) -> None:
+    cloud.tenant("acme", None, {"encrypt": False})
+    deliver(cloud, encrypt_recording, "acme/1.wav")
+    feed(cloud, register_keys.lambda_handler)
+    assert cloud.dynamodb.scan(TableName=TABLE)["Items"] == []
+
+
+def test_nothing_stands_in_the_register_but_keys(
+    cloud: Stack, check_keys: ModuleType, register_keys: ModuleType
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text)
+    check(check_keys)
+    feed(cloud, register_keys.lambda_handler)
+    assert len(items(cloud.dynamodb)) == 1

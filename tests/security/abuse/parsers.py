@@ -1,0 +1,234 @@
+"""Each parser of what others write: the bytes that it may be given, and what it may raise.
+
+Whatever a parser raises that is not named here is a bug: it would fail a whole batch, or be retried for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from callseal.core.errors import HeldError, Reason, UnreadableNotificationError
+from callseal.core.landing import TENANT, parse_landing_key
+from callseal.crypto.gpg import Gpg
+from callseal.crypto.openpgp_packets import head_packets, packets
+from callseal.crypto.recipients import judge
+from callseal.crypto.recipients.blocks import decode_armour, find_blocks, refuse_private_keys
+from callseal.crypto.recipients.x509 import judge as judge_x509
+from callseal.inbound.changes import changed_tenant
+from callseal.inbound.notification import parse_body, parse_notification, queue_messages
+from callseal.tenants.settings import parse_settings
+
+EVENTS = Path(__file__).resolve().parents[3] / "events"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class UndocumentedError(Exception):
+    """A parser gave or raised what it should not."""
+
+
+def landing(data: bytes) -> None:
+    """A landing key is delivered under a tenant's own first segment, or held."""
+    key = _text(data)
+    try:
+        file = parse_landing_key(key)
+    except HeldError as held:
+        _expect(held.reason is Reason.UNSUPPORTED_FILE)
+        return
+    _expect(key.startswith(f"{file.tenant}/"))
+    _expect("/../" not in key)
+
+
+def notification(data: bytes) -> None:
+    """A notification names objects whole, or is unreadable; as the text of a message and as parsed JSON."""
+    for parse, given in ((parse_body, _text(data)), (parse_notification, _json(data))):
+        try:
+            for landed in parse(given):
+                _expect(bool(landed.bucket and landed.key))
+                landed.key.encode()
+                _expect(landed.etag is None or landed.etag.isascii())
+                _expect(landed.size is None or 0 <= landed.size < 2**63)
+        except UnreadableNotificationError:
+            pass
+
+
+def queue(data: bytes) -> None:
+    """A batch has messages of text, or is none, or is unreadable."""
+    try:
+        for message in queue_messages(_json(data)) or []:
+            _expect(isinstance(message.body, str))
+            _expect(message.receives >= 1)
+    except UnreadableNotificationError:
+        pass
+
+
+def settings(data: bytes) -> None:
+    """Settings are read or refused."""
+    try:
+        found = parse_settings(_text(data))
+    except HeldError as held:
+        _expect(held.reason is Reason.SETTINGS_INVALID)
+        _expect(len(str(held)) < 1000)
+        return
+    _expect(isinstance(found.encrypt, bool))
+
+
+def key_text(data: bytes) -> None:
+    """A key's text is judged or refused with one of the keys' reasons; no gpg is started here."""
+    _judged(lambda text: judge(text, NOW, _no_gpg), _text(data))
+
+
+def certificate(data: bytes) -> None:
+    """DER in the frame of a certificate is judged or refused."""
+    from tests.unit.crypto.verdicts import armour
+
+    _judged(lambda text: judge_x509(find_blocks(text), NOW), armour("CERTIFICATE", data))
+
+
+def openpgp_key(data: bytes) -> None:
+    """Packets in the frame of a PGP key are judged by gpg, or refused."""
+    from tests.unit.crypto.verdicts import armour
+
+    _judged(lambda text: judge(text, NOW, _gpg), armour("PGP PUBLIC KEY BLOCK", data))
+
+
+def openpgp_packets(data: bytes) -> None:
+    """Packets are taken apart and nothing of them is lost, or ValueError."""
+    for read in (lambda: sum(len(packet.body) for packet in packets(data)), lambda: len(list(head_packets(data)))):
+        try:
+            _expect(read() <= len(data))
+        except ValueError:
+            pass
+
+
+def armour_body(data: bytes) -> None:
+    """An armoured body is decoded, or ValueError."""
+    text = _text(data)
+    try:
+        _expect(len(decode_armour(text)) <= len(text))
+    except ValueError:
+        pass
+    try:
+        refuse_private_keys(text)
+        for block in find_blocks(text):
+            _expect(block.body in text)
+    except HeldError:
+        pass
+
+
+def change(data: bytes) -> None:
+    """An event of a change names one tenant, none, or all."""
+    event = _json(data)
+    for detail in (event, {"detail": event}, {"detail": {"name": _text(data)}}):
+        if isinstance(detail, dict):
+            tenant = changed_tenant(detail, "callseal/tenants")
+            _expect(not tenant or TENANT.fullmatch(tenant) is not None)
+
+
+@dataclass(frozen=True)
+class Parser:
+    """A parser and where to begin."""
+
+    check: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+    max_bytes: int = 4096
+
+
+def _events() -> list[bytes]:
+    return [path.read_bytes() for path in sorted(EVENTS.glob("*.json"))]
+
+
+def _bodies() -> list[bytes]:
+    """Bare notifications, and those that stand in messages."""
+    events = [json.loads(text) for text in _events()]
+    inner = [record["body"] for event in events for record in event.get("Records", []) if "body" in record]
+    return [*_events(), *(body.encode() for body in inner)]
+
+
+def _keys() -> list[str]:
+    from tests.support.keys import openpgp_tenant, x509_tenant
+
+    return [x509_tenant().public_text, x509_tenant("p256").public_text, openpgp_tenant("cv25519").public_text]
+
+
+def _texts() -> list[bytes]:
+    return [text.encode() for text in _keys()]
+
+
+def _certificates() -> list[bytes]:
+    from tests.unit.crypto.verdicts import dearmour
+
+    return [dearmour(text) for text in _keys()[:2]]
+
+
+def _openpgp() -> list[bytes]:
+    from tests.security.abuse import openpgp_forge as forge
+    from tests.unit.crypto.verdicts import dearmour
+
+    return [dearmour(_keys()[2]), forge.key()]
+
+
+PARSERS = {
+    "landing": Parser(
+        landing, lambda: [b"acme/4711_1.wav", b"acme/2026/11/\xc3\xa6 1.xml", b"acme/../beta/1.mp3"], 1200
+    ),
+    "notification": Parser(notification, _bodies),
+    "queue": Parser(queue, _events),
+    "settings": Parser(
+        settings,
+        lambda: [b"{}", b'{"encrypt": true, "archive_formats": ["wav", "mp3"], "cms_profile": "enveloped-cbc"}'],
+    ),
+    "key_text": Parser(key_text, _texts, 16_384),
+    "certificate": Parser(certificate, _certificates),
+    "openpgp_key": Parser(openpgp_key, _openpgp),
+    "openpgp_packets": Parser(openpgp_packets, _openpgp),
+    "armour": Parser(armour_body, _texts, 16_384),
+    "change": Parser(
+        change, lambda: [*_events(), b"callseal/tenants/acme/public-key", b"/callseal/tenants/acme/settings"]
+    ),
+}
+
+
+def _text(data: bytes) -> str:
+    """Read bytes as any text that Python can hold: bytes that are no UTF-8 become lone surrogates."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(_text(data))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _judged(read: Callable[[str], object], text: str) -> None:
+    try:
+        read(text)
+    except HeldError as held:
+        _expect(held.reason.startswith("Key"))
+        _expect(len(str(held)) < 1000)
+    except _GpgAskedForError:
+        pass
+
+
+class _GpgAskedForError(Exception):
+    """The text is an OpenPGP key so far."""
+
+
+def _no_gpg() -> Gpg:
+    raise _GpgAskedForError
+
+
+@cache
+def _gpg() -> Gpg:
+    return Gpg("gpg")
+
+
+def _expect(true: bool) -> None:
+    if not true:
+        raise UndocumentedError

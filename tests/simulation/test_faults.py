@@ -1,0 +1,97 @@
+"""A selection of the fault enumeration (`make faults` runs all of it), and that each promise, broken, is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import cycle
+
+import pytest
+
+from simulation.fault_proxy import BreakBody
+from simulation.faults.attempt import Case, Point, Trouble
+from simulation.faults.broken import VARIANTS
+from simulation.faults.broken_duties import BROKEN_DUTIES
+from simulation.faults.duties import DUTIES
+from simulation.faults.enumeration import FEW, cases, cases_at, points_of, troubles
+from simulation.faults.scenarios import SCENARIOS
+from simulation.faults.trial import Bench
+
+SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize("name", SCENARIO_NAMES)
+def test_no_promise_breaks(bench: Bench, name: str) -> None:
+    """Each request of the scenario with one of the troubles; over all scenarios, each operation with all of them."""
+    points = points_of(bench, name)
+    assert points
+    shift = SCENARIO_NAMES.index(name)
+    tries = [Case(name), *(Case(name, point, FEW[(shift + number) % len(FEW)]) for number, point in enumerate(points))]
+
+    results = [bench.run(case) for case in tries]
+
+    assert [line for result in results for line in result.complaints()] == []
+
+
+@pytest.mark.parametrize("number", range(1, len(VARIANTS) + 1), ids=lambda number: f"promise-{number}")
+def test_broken_promise_is_seen(bench: Bench, number: int) -> None:
+    broken: set[int] = set()
+    for scenario in VARIANTS[number - 1].scenarios:
+        for case in cases(bench, scenario, few=True, broken=number):
+            broken |= {one.promise for one in bench.run(case).broken}
+            if number in broken:
+                return
+    pytest.fail(f"nothing but {sorted(broken)} was seen broken")
+
+
+# The others are `make faults`'s.
+@pytest.mark.parametrize(("name", "each"), [("prove", 1), ("login", 2)])
+def test_no_duty_is_neglected(bench: Bench, name: str, each: int) -> None:
+    points = points_of(bench, name)
+    some = zip(points[::each], cycle(FEW), strict=False)
+    tries = [case for point, trouble in some for case in cases_at(name, point, [trouble])]
+
+    results = [bench.run(case) for case in tries]
+
+    assert {point.step for point in points} == set(DUTIES[name].disturbed)
+    assert [line for result in results for line in result.complaints()] == []
+
+
+def test_right_code_of_which_half_arrives_is_no_wrong_one(bench: Bench) -> None:
+    read = Point(2, "GetObject", "sftp", 1)
+    result = bench.run(Case("prove", read, Trouble("once", BreakBody())))
+    assert (result.fired, list(result.complaints())) == (True, [])
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN_DUTIES)), ids=lambda number: BROKEN_DUTIES[number].duty)
+def test_neglected_duty_is_seen(bench: Bench, number: int) -> None:
+    neglect = BROKEN_DUTIES[number]
+    broken = len(VARIANTS) + number + 1
+    case = Case(neglect.duty, broken=broken)
+    if neglect.at:
+        step, operation, occurrence = neglect.at
+        point = Point(step, operation, neglect.bucket, occurrence)
+        case = Case(neglect.duty, point, Trouble(neglect.how, neglect.fault), broken)
+
+    result = bench.run(case)
+
+    assert result.fired or not neglect.at
+    assert result.broken, neglect.what
+
+
+def test_every_fault_and_both_kills_befall_every_request(bench: Bench) -> None:
+    points = points_of(bench, "cms to sftp")
+    kinds = {type(trouble.fault).__name__ for trouble in troubles(points[0], points)}
+    statuses = {getattr(trouble.fault, "status", None) for trouble in troubles(points[0], points)} - {None}
+
+    assert kinds == {"Refuse", "Hang", "CutBefore", "CutAfter", "BreakBody", "Twice", "Late", "NoneType"}
+    assert statuses == {400, 403, 404, 412, 500, 503}
+    assert {point.operation for point in points} >= {
+        "GetParameter", "GetSecretValue", "GetObject", "PutObject", "PutEvents", "DeleteObject"
+    }  # fmt: skip

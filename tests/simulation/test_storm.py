@@ -1,0 +1,109 @@
+"""A small storm (`make storm` is the whole one), and that each promise, broken on purpose, shows in its last line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulation.storm.broken import VARIANTS
+from simulation.storm.plan import draw
+
+ROOT = Path(__file__).resolve().parents[2]
+LAST_LINE = re.compile(
+    r"storm: (?P<recordings>\d+) recordings, (?P<delivered>\d+) delivered, (?P<held>\d+) held, (?P<lost>\d+) lost, "
+    r"(?P<leaked>\d+) leaked, (?P<swapped>\d+) swapped, (?P<doubled>\d+) doubled"
+)
+
+
+def storm(*arguments: str) -> tuple[int, list[str], dict[str, int]]:
+    """Run a storm; gives its exit code, its lines and the numbers of the last one."""
+    path = os.pathsep.join([str(ROOT / "layers/callseal/python"), str(ROOT)])
+    command = [sys.executable, "-m", "simulation.storm", "--seed", "5", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    told = LAST_LINE.fullmatch(lines[-1] if lines else "")
+    assert told, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.returncode, lines, {name: int(number) for name, number in told.groupdict().items()}
+
+
+def figure(lines: list[str], name: str) -> str:
+    return next(line.removeprefix(f"{name}: ") for line in lines if line.startswith(f"{name}: "))
+
+
+def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None:
+    code, lines, numbers = storm("--recordings", "200", "--tenants", "10")
+
+    assert [line for line in lines if line.startswith("BROKEN")] == []
+    assert code == 0
+    assert numbers["recordings"] == numbers["delivered"] + numbers["held"] > 180
+    assert numbers["delivered"] > 0 and numbers["held"] > 0
+    # It was a storm.
+    assert int(figure(lines, "requests in the storm").replace(",", "")) > 1000
+    share = re.search(r"\((\d+\.\d) %\)", figure(lines, "of these disturbed"))
+    assert share and 3 < float(share[1]) < 7
+    assert int(figure(lines, "workers killed")) > 0
+    assert int(figure(lines, "events lost")) > 0
+    assert int(figure(lines, "batches for two workers at once")) > 0
+
+
+@pytest.mark.parametrize("promise", [name for name in VARIANTS if name])
+def test_broken_promise_is_seen(promise: str) -> None:
+    code, lines, numbers = storm("--recordings", "60", "--tenants", "10", "--broken", promise)
+
+    assert code == 1
+    if promise == "silent":
+        assert int(figure(lines, "silent")) > 0
+    else:
+        assert numbers[promise] > 0
+    assert any(line.startswith("BROKEN") for line in lines)
+
+
+def crowd(*arguments: str) -> tuple[int, str]:
+    """Run a storm with a stuck tenant of a few files; returns its exit code and what it printed."""
+    path = os.pathsep.join([str(ROOT / "layers/callseal/python"), str(ROOT)])
+    command = [sys.executable, "-m", "simulation.storm", "--stuck", "80", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_one_stuck_tenant_makes_no_other_tenants_file_late() -> None:
+    code, printed = crowd()
+
+    assert code == 0, printed
+    assert re.search(r"^crowd: 80 files of one stuck tenant; .*; 0 late$", printed, re.MULTILINE), printed
+    # Its own files were put back too, and failed.
+    assert re.search(r"sweep 1: .*'waiting': \d+", printed), printed
+
+
+def test_sweep_in_the_order_of_keys_is_seen_to_make_files_late() -> None:
+    code, printed = crowd("--broken", "unfair")
+
+    assert code == 1
+    assert "BROKEN late t0" in printed
+
+
+def test_seed_draws_the_same_plan_again() -> None:
+    first, again, another = (draw(seed, 300, 20) for seed in (3, 3, 4))
+
+    assert first == again
+    assert first.landings != another.landings
+    assert first.changes != another.changes
+
+
+def test_whole_storm_has_everything_in_it() -> None:
+    plan = draw(1, 5000, 50)
+
+    assert len(plan.landings) == 5000
+    assert {landing.fate for landing in plan.landings} == {"told", "late", "lost", "doubled", "doubled late"}
+    assert {landing.extension for landing in plan.landings} == {"wav", "mp3", "xml", ""}
+    assert {change.key.kind for change in plan.changes if change.key} == {
+        "good", "expired", "private", "garbage", "weak"
+    }  # fmt: skip
+    assert {kill.when for kill in plan.kills} == {"before", "after"}
+    assert sum(landing.over for landing in plan.landings) > 50
+    assert max(landing.size for landing in plan.landings) > 300_000

@@ -1,0 +1,118 @@
+"""IAM's evaluation of policies, as far as the template's go; anything else raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.template.permissions.needs import Need
+
+KIND = "events:detail-type"
+_KNOWN = {"Sid", "Effect", "Action", "Resource", "Condition"}
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One action on one resource pattern, of one statement, under its condition."""
+
+    sid: str
+    effect: str
+    action: str
+    resource: str
+    condition: str
+    tests: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+    def __str__(self) -> str:
+        return f"{self.sid}: {self.action} on {self.resource}{f' if {self.condition}' if self.condition else ''}"
+
+    def covers(self, need: Need) -> bool:
+        """Tell whether it speaks of this action, on this resource, in these circumstances."""
+        context = dict(need.context)
+        return (
+            _like(self.action.lower(), need.action.lower())
+            and _like(self.resource, need.resource)
+            and all(_holds(operator, context.get(key), values) for operator, key, values in self.tests)
+        )
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a role may do, by its own policies and by those of resources that name everyone."""
+
+    name: str
+    permissions: tuple[Permission, ...]
+    arn: str = ""
+
+    def allows(self, need: Need) -> bool:
+        """Return whether a call with this need goes through: some statement allows it and none denies it."""
+        mine = replace(need, context=need.context | {("aws:principalarn", self.arn)})
+        covering = {permission.effect for permission in self.permissions if permission.covers(mine)}
+        return covering == {"Allow"}
+
+    def unused(self, needs: set[Need]) -> list[Permission]:
+        """List the permissions that none of the needs makes use of."""
+        allowing = [permission for permission in self.permissions if permission.effect == "Allow"]
+        return [permission for permission in allowing if not any(permission.covers(need) for need in needs)]
+
+
+def permissions_of(statement: Mapping[str, Any]) -> list[Permission]:
+    """Take a statement, resolved, apart; raises ValueError for what this evaluation does not know.
+
+    Each kind of event that is allowed is a permission of its own: one that is never put is one too many.
+    """
+    if unknown := set(statement) - _KNOWN:
+        raise ValueError(f"This evaluation of IAM does not know {sorted(unknown)}.")
+    return [one for condition in _conditions(statement) for one in _permissions(statement, condition)]
+
+
+def _conditions(statement: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    condition = statement.get("Condition", {})
+    kinds = _list(condition.get("StringEquals", {}).get(KIND, []))
+    if statement["Effect"] != "Allow" or not kinds:
+        return [condition]
+    return [condition | {"StringEquals": condition["StringEquals"] | {KIND: kind}} for kind in kinds]
+
+
+def _permissions(statement: Mapping[str, Any], condition: Mapping[str, Any]) -> list[Permission]:
+    tests = tuple(
+        (operator, key.lower(), tuple(_list(values)))
+        for operator, keys in condition.items()
+        for key, values in keys.items()
+    )
+    for operator, _, _ in tests:
+        if operator not in _OPERATORS:
+            raise ValueError(f"This evaluation of IAM does not know the condition operator {operator}.")
+    return [
+        Permission(statement.get("Sid", "?"), statement["Effect"], action, resource, _text(condition), tests)
+        for action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    ]
+
+
+def _holds(operator: str, value: str | None, wanted: tuple[str, ...]) -> bool:
+    """Judge a condition: a negated operator matches a key that the request does not have, and no other operator does.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    found = value is not None and any(_OPERATORS[operator](one, value) for one in wanted)
+    return found != (operator in _NEGATED)
+
+
+def _like(pattern: str, text: str) -> bool:
+    """Match as IAM does: `*` is any number of characters, slashes and colons too, `?` is one, all else is itself."""
+    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+_OPERATORS = {"StringEquals": lambda one, value: one == value, "StringLike": _like, "ArnNotEquals": _like}
+_NEGATED = {"ArnNotEquals"}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(condition: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {operator} {value}" for operator, keys in condition.items() for key, value in keys.items())

@@ -1,0 +1,366 @@
+"""What the functions' roles reach, and above all what they do not, by the translated template."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.stack import ARCHIVE, AUDIT, AUDIT_LOG, LANDING, REGION, SFTP, STACK
+from tests.template.permissions.calls import Call, call
+from tests.template.permissions.needs import Need
+from tests.template.permissions.stack import FUNCTIONS, TEMPLATE, Deployed
+
+ENCRYPT, RECHECK, SWEEP = MOVERS = ("encrypt_recording", "recheck_delivery", "sweep_landing")
+CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
+LOGIN, LOG = "authenticate_sftp", "audit_sftp"
+TRACK, WATCH = FILES = ("track_files", "watch_files")
+LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
+# All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there,
+# and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
+ALL = tuple(FUNCTIONS)
+FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS))
+OTHERS = tuple(one for one in ALL if one not in TRAIL)
+EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
+WAV = "acme/2026/1_1.wav"
+CHALLENGE, ANSWER = f"acme/key-check/{'A' * 64}.txt.p7m", f"acme/key-check/{'A' * 64}.answer"
+
+
+def s3(operation: str, bucket: str, **facts: str) -> tuple[str, str, dict[str, str]]:
+    return "s3", operation, {"bucket": bucket, "key": WAV} | facts
+
+
+def secret(name: str, operation: str = "GetSecretValue") -> tuple[str, str, dict[str, str]]:
+    return "secrets-manager", operation, {"name": name}
+
+
+def table(operation: str, name: str, **facts: str) -> tuple[str, str, dict[str, str]]:
+    return "dynamodb", operation, {"name": f"{STACK}-{name}"} | facts
+
+
+def send(queue: str) -> tuple[str, str, dict[str, str]]:
+    return "sqs", "SendMessage", {"name": f"{STACK}-{queue}"}
+
+
+def invoke(function: str) -> tuple[str, str, dict[str, str]]:
+    return "lambda", "Invoke", {"name": f"{STACK}-{function}"}
+
+
+def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
+    return "ssm", operation, {"name": name}
+
+
+def put_events(bus: str, source: str, kind: str) -> tuple[str, str, dict[str, str]]:
+    return "eventbridge", "PutEvents", {"name": bus, "source": source, "detail_type": kind}
+
+
+def audit(kind: str) -> tuple[str, str, dict[str, str]]:
+    return put_events(f"{STACK}-audit", "callseal", kind)
+
+
+def audit_object(operation: str, **facts: str) -> tuple[str, str, dict[str, str]]:
+    return s3(operation, AUDIT, **{"key": EVENTS_OF_AN_HOUR, "version": VERSION} | facts)
+
+
+def allowed(stack: Deployed, asked: Call) -> bool:
+    role = stack.role(asked.function)
+    return all(role.allows(need) for need in stack.needs_of(asked))
+
+
+# Who may not do what. Everything that is not granted is refused; these are the ones that would hurt. The action itself
+# must be refused: that it would break off later, for want of the key for one, does not count.
+UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
+    # Secrets: nothing but public keys.
+    "a tenant's SFTP keys": ((*MOVERS, *KEYS, LOG, *FILES), secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
+    "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
+    "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
+    "a secret of the account": (ALL, secret("database")),
+    # Settings: read, never written, and nothing beside them.
+    "a parameter outside tenants/": (ALL, parameter(f"/{STACK}/database-password")),
+    "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
+    "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
+    "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
+    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT), table("PutItem", "sweep")),
+    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT), invoke("check-keys")),
+    "any function but the key check": (ALL, invoke("encrypt-recording")),
+    # Landing: recordings are there to be read by one function, and written by none.
+    "writing into landing": (ALL, s3("PutObject", LANDING)),
+    "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
+    "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
+    "reading what landed": ((SWEEP, *KEYS, *FRONT), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP, *KEYS, *FRONT), s3("HeadObject", LANDING)),
+    "holding what landed": ((RECHECK, *KEYS, *FRONT), s3("PutObjectTagging", LANDING)),
+    "deleting what landed": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("DeleteObject", LANDING)),
+    # Outputs: written once by one function, deleted by none.
+    "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
+    "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
+    "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
+    "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
+    "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("PutObject", SFTP)),
+    "copying to the archive": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
+    "a tenant's public key by those who need none": (
+        (PROVE, REGISTER, *FRONT),
+        secret(f"{STACK}/tenants/acme/public-key"),
+    ),
+    "a challenge, by others than its maker": (
+        (RECHECK, SWEEP, PROVE, REGISTER, *FRONT),
+        s3("PutObject", SFTP, key=CHALLENGE),
+    ),
+    "reading a challenge": ((*KEYS, *FRONT), s3("GetObject", SFTP, key=CHALLENGE)),
+    "an answer, by others than its judge": (
+        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT),
+        s3("DeleteObject", SFTP, key=ANSWER),
+    ),
+    "writing an answer": ((*KEYS, *FRONT), s3("PutObject", SFTP, key=ANSWER)),
+    "reading a recording": ((*KEYS, *FRONT), s3("GetObject", SFTP)),
+    "changing the register": ((*MOVERS, *FRONT), table("PutItem", "key-register")),
+    "counting in the register": ((*MOVERS, CHECK, PROVE, *FRONT), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*MOVERS, PROVE, *FRONT), table("PutItem", "key-events")),
+    "another table": (ALL, table("Query", "payroll")),
+    # The SFTP front: it reads keys and settings, and no file.
+    "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
+    "asking the register at a login": (FRONT, table("Query", "key-register")),
+    "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
+    "the settings of a tenant, by the log's reader": ((LOG, *FILES), parameter(f"/{STACK}/tenants/acme/settings")),
+    "an audit event by the function that faces the internet": ((LOGIN,), audit("SftpLoginRefused")),
+    "settings' copies": ((*MOVERS, *KEYS, *FILES), table("GetItem", "login-settings")),
+    "changing a copy of settings": ((*MOVERS, *KEYS, LOG, *FILES), table("PutItem", "login-settings")),
+    "listing copies of settings": (ALL, table("Query", "login-settings")),
+    "notices of logins": ((*MOVERS, *KEYS, *FILES), send("login-notices")),
+    # The register of delivered files: one writes down what was told, one tells of what is due.
+    "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG), table("PutItem", "files")),
+    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("GetItem", "files")),
+    "reading many files' states": ((*MOVERS, *KEYS, LOGIN, LOG, WATCH), table("BatchGetItem", "files")),
+    "a tenant's files": (ALL, table("Query", "files")),
+    "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
+    "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
+    "the queue of events that are to be tracked": (ALL, send("files")),
+    # The audit trail: one locks and reads nothing, one compares and restores; nobody deletes.
+    "an audit object": (OTHERS, audit_object("GetObject")),
+    "writing an audit object": ((*OTHERS, LOCK), audit_object("PutObject")),
+    "writing outside what holds events": ((RECONCILE,), audit_object("PutObject", key="errors/x")),
+    "an audit object's lock": (OTHERS, audit_object("PutObjectRetention")),
+    "deleting an audit object": (ALL, audit_object("DeleteObject")),
+    "hiding an audit object": (ALL, s3("DeleteObject", AUDIT, key=EVENTS_OF_AN_HOUR)),
+    "listing audit objects": ((*OTHERS, LOCK), audit_object("ListObjectVersions")),
+    "the audit log group": ((*OTHERS, LOCK), ("cloudwatch-logs", "FilterLogEvents", {"name": AUDIT_LOG})),
+    "a function's log group": (
+        ALL,
+        ("cloudwatch-logs", "FilterLogEvents", {"name": f"/aws/lambda/{STACK}-encrypt-recording"}),
+    ),
+    "how far the comparison has come": ((*OTHERS, LOCK), parameter(f"/{STACK}/reconcile/progress", "PutParameter")),
+    "an audit event by those who look after the trail": (TRAIL, audit("RecordingDelivered")),
+    "the queue of objects to lock": (ALL, send("audit-lock")),
+    # Other people's buckets, queues and busses.
+    "another bucket": (ALL, s3("GetObject", "payroll")),
+    "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
+    "the dead letters": (ALL, send("encrypt-dead-letters")),
+    "filling the encrypt queue": (
+        (ENCRYPT, RECHECK, *KEYS, *FRONT),
+        send("encrypt"),
+    ),
+    "filling the recheck queue": (
+        (RECHECK, SWEEP, *KEYS, *FRONT),
+        send("recheck"),
+    ),
+    "the account's default bus": (ALL, put_events("default", "callseal", "RecordingDelivered")),
+    "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3", "RecordingDelivered")),
+    "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "", "RecordingDelivered")),
+    # Events of a kind that is another's: the registers, and the choice of keys, rest on them.
+    "a forged proof": (tuple({*ALL} - {PROVE}), audit("KeyProven")),
+    "a forged verdict on a key": (tuple({*ALL} - {CHECK}), audit("KeyAccepted")),
+    "a forged delivery": (tuple({*ALL} - {ENCRYPT, RECHECK}), audit("RecordingDelivered")),
+    "a forged hold": (tuple({*ALL} - {ENCRYPT}), audit("RecordingHeld")),
+    "a forged release": (tuple({*ALL} - {SWEEP, ENCRYPT}), audit("RecordingReleased")),
+    "a forged download": (tuple({*ALL} - {LOG}), audit("FileFetched")),
+    "a forged login": (tuple({*ALL} - {LOG}), audit("SftpLogin")),
+    "an event of no kind": (ALL, audit("")),
+    "an event of an unknown kind": (ALL, audit("KeyRestored")),
+    "two kinds at once": (ALL, audit("RecordingDelivered and RecordingHeld")),
+}
+REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
+    "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
+    "a tenant's settings": (SWEEP, parameter(f"/{STACK}/tenants/acme/settings")),
+    "what landed": (ENCRYPT, s3("GetObject", LANDING)),
+    "whether what landed is gone": (RECHECK, s3("HeadObject", LANDING)),
+    "a delivered output's bytes": (RECHECK, s3("GetObject", ARCHIVE)),
+    "when a key changed": (RECHECK, secret(f"{STACK}/tenants/acme/public-key", "DescribeSecret")),
+    "having a file rechecked": (ENCRYPT, send("recheck")),
+    "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
+    "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
+    "what the register says": (ENCRYPT, table("Query", "key-register")),
+    "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE)),
+    "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
+    "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
+    "where the sweep continues": (SWEEP, table("PutItem", "sweep")),
+    "a check of a key": (SWEEP, invoke("check-keys")),
+    "whether a key was ever checked": (SWEEP, table("GetItem", "key-events")),
+    "an audit event": (SWEEP, audit("RecordingReleased")),
+    "a tenant's SFTP keys": (LOGIN, secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a copy of a tenant's settings": (LOGIN, table("PutItem", "login-settings")),
+    "a refused login": (LOGIN, send("login-notices")),
+    "whether a tenant exists": (LOG, table("GetItem", "login-settings")),
+    "an audit event of a login": (LOG, audit("SftpLogin")),
+    "delivered files": (TRACK, table("BatchGetItem", "files")),
+    "a delivered file": (TRACK, table("TransactWriteItems", "files", action="PutItem")),
+    "a file that is due": (WATCH, table("Query", "files", index="due")),
+    "an audit event of a file": (WATCH, audit("FileExpired")),
+    "a proof": (PROVE, audit("KeyProven")),
+    "a look at an audit object": (LOCK, audit_object("HeadObject")),
+    "an audit object's lock": (LOCK, audit_object("PutObjectRetention")),
+    "an audit object": (RECONCILE, audit_object("GetObject")),
+    "a restored audit object": (RECONCILE, audit_object("PutObject", lock="GOVERNANCE")),
+    "the audit log group": (RECONCILE, ("cloudwatch-logs", "FilterLogEvents", {"name": AUDIT_LOG})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNREACHABLE)
+def test_no_role_reaches(stack: Deployed, what: str) -> None:
+    functions, (service, operation, facts) = UNREACHABLE[what]
+    for function in functions:
+        action, *_ = stack.needs_of(call(function, service, operation, **facts))
+        assert not stack.role(function).allows(action), f"{function}: {action}"
+
+
+@pytest.mark.parametrize(
+    ("function", "which", "operation"),
+    [
+        *((function, "public-key", "GetSecretValue") for function in (*MOVERS, CHECK)),
+        *((function, "public-key", "DescribeSecret") for function in MOVERS),
+        (LOGIN, "sftp-keys", "GetSecretValue"),
+    ],
+)
+def test_a_secret_is_asked_for_by_either_form_of_its_arn(
+    stack: Deployed, function: str, which: str, operation: str
+) -> None:
+    """With the six characters of Secrets Manager, and without: a secret that is missing must be "not found"."""
+    service, _, facts = secret(f"{STACK}/tenants/acme/{which}", operation)
+    needs = stack.needs_of(call(function, service, operation, **facts))
+    assert [need.resource.rpartition("/")[2] for need in needs] == [f"{which}-AbC12x", which]
+    assert [stack.role(function).allows(need) for need in needs] == [True, True]
+
+
+@pytest.mark.parametrize("what", REACHABLE)
+def test_a_role_reaches_what_it_is_for(stack: Deployed, what: str) -> None:
+    function, (service, operation, facts) = REACHABLE[what]
+    assert allowed(stack, call(function, service, operation, **facts))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("action", ["kms:Decrypt", "kms:GenerateDataKey"])
+def test_no_role_uses_the_stacks_key_but_through_s3(stack: Deployed, function: str, action: str) -> None:
+    key = stack.place.keys[LANDING]
+    elsewhere = frozenset({("kms:viaservice", f"secretsmanager.{REGION}.amazonaws.com")})
+    assert not any(stack.role(function).allows(Need(action, key, context)) for context in (frozenset(), elsewhere))
+
+
+@pytest.mark.parametrize("bucket", [SFTP, ARCHIVE])
+def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, bucket: str) -> None:
+    """S3 grants both with s3:GetObject; it is the key that tells them apart."""
+    looks, reads = (
+        allowed(stack, call(SWEEP, "s3", one, bucket=bucket, key=WAV)) for one in ("HeadObject", "GetObject")
+    )
+    assert (looks, reads) == (True, False)
+
+
+@pytest.mark.parametrize("of", ["", f"/{WAV}"], ids=["by the bucket's key", "by the object"])
+@pytest.mark.parametrize(
+    ("bucket", "who"),
+    [
+        (LANDING, {ENCRYPT, PROVE}),
+        (SFTP, {ENCRYPT, PROVE, RECHECK}),
+        (ARCHIVE, {ENCRYPT, PROVE, RECHECK}),
+        # The first two by a right to the key that names no bucket; no right to an audit object goes with it.
+        (AUDIT, {ENCRYPT, PROVE, RECONCILE}),
+    ],
+)
+def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -> None:
+    """One seals recordings, one reads answers, one hashes outputs and opens nothing that landed; the others have no
+    right to the key that opens the buckets.
+    """
+    context = {
+        ("kms:viaservice", f"s3.{REGION}.amazonaws.com"),
+        ("kms:encryptioncontext:aws:s3:arn", f"arn:aws:s3:::{bucket}{of}"),
+    }
+    need = Need("kms:Decrypt", stack.place.keys[bucket], frozenset(context))
+    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == who
+
+
+def test_the_lock_looks_at_audit_objects_and_reads_no_byte_of_them(stack: Deployed) -> None:
+    looks, reads = (
+        allowed(stack, call(LOCK, "s3", one, bucket=AUDIT, key=EVENTS_OF_AN_HOUR, version=VERSION))
+        for one in ("HeadObject", "GetObject")
+    )
+    assert (looks, reads) == (True, False)
+
+
+def test_a_recheck_looks_at_what_landed_and_reads_no_byte_of_it(stack: Deployed) -> None:
+    looks, reads = (
+        allowed(stack, call(RECHECK, "s3", one, bucket=LANDING, key=WAV)) for one in ("HeadObject", "GetObject")
+    )
+    assert (looks, reads) == (True, False)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    "need",
+    [
+        Need("s3:PutBucketPolicy", f"arn:aws:s3:::{SFTP}"),
+        Need("s3:PutLifecycleConfiguration", f"arn:aws:s3:::{LANDING}"),
+        Need("s3:PutEncryptionConfiguration", f"arn:aws:s3:::{LANDING}"),
+        Need("s3:GetObjectVersion", f"arn:aws:s3:::{LANDING}/{WAV}"),
+        Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{AUDIT}/audit/x"),
+        Need("s3:PutObjectLegalHold", f"arn:aws:s3:::{AUDIT}/audit/x"),
+        Need("s3:PutBucketObjectLockConfiguration", f"arn:aws:s3:::{AUDIT}"),
+        Need("s3:GetObject", f"arn:aws:s3:::{AUDIT}/audit/x"),
+        Need("logs:DeleteLogGroup", f"arn:aws:logs:{REGION}:123456789012:log-group:/{STACK}/audit:*"),
+        Need("logs:PutLogEvents", f"arn:aws:logs:{REGION}:123456789012:log-group:/{STACK}/audit:log-stream:x"),
+        Need("firehose:PutRecord", f"arn:aws:firehose:{REGION}:123456789012:deliverystream/{STACK}-audit"),
+        Need("events:PutRule", f"arn:aws:events:{REGION}:123456789012:rule/x"),
+        Need("iam:PassRole", "arn:aws:iam::123456789012:role/x"),
+        Need("sts:AssumeRole", "arn:aws:iam::123456789012:role/x"),
+        Need("lambda:UpdateFunctionCode", f"arn:aws:lambda:{REGION}:123456789012:function:{STACK}-encrypt-recording"),
+        Need("secretsmanager:PutSecretValue",
+             f"arn:aws:secretsmanager:{REGION}:123456789012:secret:{STACK}/tenants/acme/public-key-AbC12x"),
+        Need("secretsmanager:ListSecrets", "*"),
+    ],
+    ids=lambda need: getattr(need, "action", need),
+)  # fmt: skip
+def test_no_role_may_change_the_rules_or_the_record(stack: Deployed, function: str, need: Need) -> None:
+    if (function, need.action) == (CHECK, "secretsmanager:ListSecrets"):
+        assert stack.role(function).allows(need), "the daily check finds the tenants by their secrets' names"
+        return
+    assert not stack.role(function).allows(need)
+
+
+ANY_EVENT = {"Sid": "Anything", "Effect": "Allow", "Action": "events:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize("kind", ["KeyProven", "RecordingDelivered", ""])
+def test_nobody_else_of_the_account_puts_events(stack: Deployed, kind: str) -> None:
+    """Within an account what an identity's own policy allows is allowed, unless the bus's policy denies it."""
+    (need,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", **audit(kind)[2]))
+    (elsewhere,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", name="default", source="x", detail_type=kind))
+
+    for name in ("role/Administrator", "user/operator", f"role/{STACK}-EncryptRecordingRole"):
+        identity = stack.identity(name, stack.place.arn("iam", name), [ANY_EVENT])
+        assert not identity.allows(need), name
+        assert identity.allows(elsewhere), name
+
+
+def test_a_role_with_too_wide_a_policy_is_not_denied_by_the_bus(stack: Deployed) -> None:
+    """What keeps a function to its own kinds is its own policy: here the bus's policy alone is seen."""
+    (need,) = stack.needs_of(call(PROVE, "eventbridge", "PutEvents", **audit("KeyProven")[2]))
+    name = "ProveKeysRole"
+    assert stack.identity(name, stack.role_arn(name), [ANY_EVENT]).allows(need)
+
+
+def test_landing_sends_no_version_ids(stack: Deployed) -> None:
+    """Why calls with a version id count for nothing: `Deployed.needs_of`."""
+    assert not any(stack.is_versioned(bucket) for bucket in (LANDING, SFTP, ARCHIVE))
+    versioned = call(ENCRYPT, *s3("GetObject", LANDING, version="v")[:2], bucket=LANDING, key=WAV, version="v")
+    assert stack.needs_of(versioned) == []
+
+
+def test_the_roles_are_those_of_all_functions() -> None:
+    assert set(FUNCTIONS) == {app.parent.name for app in (TEMPLATE.parent / "functions").glob("*/app.py")}

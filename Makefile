@@ -56,7 +56,8 @@ test: setup .venv-sam/.done .venv-checkov/.done try-build ## run all tests
 fuzz: setup ## fuzz the parsers of untrusted input, a minute each (SECONDS_EACH=60)
 	$(BIN)/python -m tests.security.abuse.fuzz all --seconds $(SECONDS_EACH)
 
-check: lint test ## run everything that CI runs
+check: setup ## run everything that CI runs, the linters beside the tests
+	@$(MAKE) --no-print-directory -j2 lint test
 
 faults: setup ## fail each request around a recording in turn; FAULTS=--few for a short run
 	@$(BIN)/python -m simulation.faults $(FAULTS)
@@ -72,8 +73,7 @@ docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the
 lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg
-	@for app in functions/*/app.py; do echo "mypy $$app"; $(BIN)/mypy $$app || exit 1; done
+	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg functions
 
 build: .venv-sam/.done ## run sam build, byte-compile, and check the size (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)

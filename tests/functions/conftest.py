@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -36,54 +37,18 @@ def network(cloud: Stack, monkeypatch: pytest.MonkeyPatch) -> Network:
     return network
 
 
-@pytest.fixture
-def encrypt_recording(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("encrypt_recording")
+def _function(name: str) -> Any:
+    @pytest.fixture(name=name)
+    def load(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        monkeypatch.setattr("callseal.wiring.container.sleep", lambda _: None)
+        monkeypatch.setenv("AWS_REGION", REGION)  # as Lambda itself sets it
+        return functions.load(name)
+
+    return load
 
 
-@pytest.fixture
-def recheck_delivery(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("recheck_delivery")
-
-
-@pytest.fixture
-def sweep_landing(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("sweep_landing")
-
-
-@pytest.fixture
-def check_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("check_keys")
-
-
-@pytest.fixture
-def register_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("register_keys")
-
-
-@pytest.fixture
-def track_files(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("track_files")
-
-
-@pytest.fixture
-def watch_files(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("watch_files")
-
-
-@pytest.fixture
-def lock_audit(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("lock_audit")
-
-
-@pytest.fixture
-def reconcile_audit(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("reconcile_audit")
-
-
-@pytest.fixture
-def prove_keys(cloud: Stack, network: Network, clock: Clock) -> ModuleType:
-    return functions.load("prove_keys")
+# Each function's handler module is a fixture of its name.
+globals().update({name: _function(name) for name in functions.NAMES})
 
 
 @pytest.fixture
@@ -96,15 +61,3 @@ def scene(
     clock: Clock,
 ) -> Scene:
     return Scene(cloud, check_keys, prove_keys, register_keys, encrypt_recording, clock)
-
-
-@pytest.fixture
-def authenticate_sftp(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setattr("callseal.wiring.container.sleep", lambda _: None)
-    monkeypatch.setenv("AWS_REGION", REGION)  # as Lambda itself sets it
-    return functions.load("authenticate_sftp")
-
-
-@pytest.fixture
-def audit_sftp(cloud: Stack, network: Network) -> ModuleType:
-    return functions.load("audit_sftp")

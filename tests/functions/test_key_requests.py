@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functions.scene import PROOF, check, label_updated
-from tests.functions.test_sweep import DATA, good_key, sweep
+from tests.functions.test_sweep_landing import DATA, good_key, sweep
 from tests.support.clock import Clock
 from tests.support.network import FOREIGN_WORDS, Network, Request, answer
 from tests.support.stack import SFTP, STACK, Stack

@@ -8,6 +8,7 @@ from tests.security.privacy import hooks
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_PREFIX = "app_"
+NAMES = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 
 
 def load(folder: str, *, watch: bool = True) -> ModuleType:

@@ -12,7 +12,7 @@ import pytest
 from callseal.core.landing import tenant_of
 from callseal.delivery.sweep_landing import SweepIncompleteError
 from callseal.inbound.notification import parse_body
-from tests.functions.test_sweep import DATA, hold, sweep
+from tests.functions.test_sweep_landing import DATA, hold, sweep
 from tests.support.clock import Clock
 from tests.support.metrics import emitted
 from tests.support.network import Network

@@ -7,6 +7,7 @@ exists anywhere. See simulation/storm/plan.py for what happens, simulation/storm
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from random import SystemRandom
@@ -27,6 +28,8 @@ MOST_TOLD = 40
 def main() -> int:
     """Run; gives the exit code."""
     options = _options()
+    if options.self_check:
+        return _self_check()
     if options.stuck:
         return _crowd(options.stuck, unfair if options.broken == "unfair" else None)
     seed = options.seed if options.seed is not None else SystemRandom().randrange(10**6)
@@ -42,6 +45,17 @@ def main() -> int:
         keys.clean_up()
     _report(verdict, storm.figures)
     return int(bool(verdict.complaints))
+
+
+def _self_check() -> int:
+    """Run a small storm with each promise broken; return 0 if every one of them was seen."""
+    missed = []
+    for promise in filter(None, VARIANTS):
+        command = [sys.executable, "-m", "simulation.storm", "--seed", "5", "--recordings", "60", "--tenants", "10"]
+        done = subprocess.run([*command, "--broken", promise], capture_output=True, text=True)
+        _say(f"{promise} broken on purpose: {'seen' if done.returncode == 1 else 'NOT SEEN'}")
+        missed += [promise] if done.returncode != 1 else []
+    return int(bool(missed))
 
 
 def _crowd(stuck: int, break_it: Callable[[], None] | None) -> int:
@@ -74,6 +88,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--failing", type=float, default=5.0, metavar="PERCENT", help="of the requests [5]")
     about_stuck = "instead: one tenant is stuck with so many files [20000 is the whole]; the others' must not be late"
     parser.add_argument("--stuck", type=int, metavar="FILES", help=about_stuck)
+    parser.add_argument("--self-check", action="store_true", help="instead: break each promise in a small storm")
     parser.add_argument(
         "--broken",
         choices=sorted([*(name for name in VARIANTS if name), "unfair"]),

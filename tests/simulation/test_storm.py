@@ -8,9 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from simulation.storm.broken import VARIANTS
 from simulation.storm.plan import draw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,11 +33,11 @@ def figure(lines: list[str], name: str) -> str:
 
 
 def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None:
-    code, lines, numbers = storm("--recordings", "200", "--tenants", "10")
+    code, lines, numbers = storm("--recordings", "120", "--tenants", "10")
 
     assert [line for line in lines if line.startswith("BROKEN")] == []
     assert code == 0
-    assert numbers["recordings"] == numbers["delivered"] + numbers["held"] > 180
+    assert numbers["recordings"] == numbers["delivered"] + numbers["held"] > 100
     assert numbers["delivered"] > 0 and numbers["held"] > 0
     # It was a storm.
     assert int(figure(lines, "requests in the storm").replace(",", "")) > 1000
@@ -51,15 +48,12 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
     assert int(figure(lines, "batches for two workers at once")) > 0
 
 
-@pytest.mark.parametrize("promise", [name for name in VARIANTS if name])
-def test_broken_promise_is_seen(promise: str) -> None:
-    code, lines, numbers = storm("--recordings", "60", "--tenants", "10", "--broken", promise)
+# `make storm STORM=--self-check` breaks each of the promises.
+def test_broken_promise_is_seen() -> None:
+    code, lines, numbers = storm("--recordings", "60", "--tenants", "10", "--broken", "lost")
 
     assert code == 1
-    if promise == "silent":
-        assert int(figure(lines, "silent")) > 0
-    else:
-        assert numbers[promise] > 0
+    assert numbers["lost"] > 0
     assert any(line.startswith("BROKEN") for line in lines)
 
 

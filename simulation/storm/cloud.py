@@ -52,6 +52,10 @@ class StormCloud(Cloud):
             thing = json.loads(message["Body"])["Records"][0]["s3"]["object"]
             yield message["Body"], unquote_plus(thing["key"]), thing["eTag"]
 
+    def lose_announcements(self) -> None:
+        """Drop all announcements. Reading 20,000 of them one by one takes moto a quarter of an hour."""
+        self._sqs.purge_queue(QueueUrl=self._announced_url)
+
     def announce(self, body: str, delay: int) -> None:
         """Pass an announcement on to the encrypt queue, to arrive after so many seconds."""
         self._sqs.send_message(QueueUrl=self.queue_url, MessageBody=body, DelaySeconds=delay)

@@ -125,7 +125,7 @@ class Crowd:
             list(executor.map(lambda key: self._cloud.put(LANDING, key, key.encode()), keys))
         for number in range(OTHERS):
             self._take_on(f"t{number:02}")
-        self._lose_events()
+        self._cloud.lose_announcements()
 
     def _take_on(self, name: str) -> None:
         self._cloud.put_settings(name, {})
@@ -136,11 +136,7 @@ class Crowd:
             key = f"t{number % OTHERS:02}/{round_number}-{number}.wav"
             self._cloud.put(LANDING, key, key.encode())
             self._landed[key] = round_number
-        self._lose_events()
-
-    def _lose_events(self) -> None:
-        for _ in self._cloud.announcements():
-            pass
+        self._cloud.lose_announcements()
 
     def _round(self, number: int) -> None:
         """Sweep, and wait until what it requeued of the others is delivered, at most until the next sweep is due."""

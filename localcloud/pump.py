@@ -11,9 +11,9 @@ from typing import Any
 
 from localcloud.asynchronous import AsynchronousInvoker
 from localcloud.changes import ChangeWatcher
+from localcloud.event_source_mappings import QueuePump
 from localcloud.events import native_event
 from localcloud.gate import Gate, GateClosedError
-from localcloud.queues import QueuePump
 from localcloud.runtime import FunctionRuntime
 from localcloud.stack import DeliveryStream, QueueMapping, Rule, Stack
 from localcloud.streams import StreamPump

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from callseal.aws.items import plain
 from callseal.core.audit import timestamp
+from callseal.sftp.file_state import THRESHOLD_DAYS
 from callseal.sftp.file_table import INDEX, SHARDS
-from callseal.sftp.files import THRESHOLD_DAYS
 from callseal_cli.register import NoRegisterError
 from callseal_cli.screen import Screen
 from callseal_cli.stack import Stack

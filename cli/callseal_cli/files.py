@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callseal.sftp.files import DELIVERED, EXPIRED, FETCHED
+from callseal.sftp.file_state import DELIVERED, EXPIRED, FETCHED
 from callseal_cli import delivered
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, tenant_name
 from callseal_cli.screen import Screen, Table, csv_text

@@ -103,7 +103,7 @@ def _facts(document: dict[str, Any]) -> dict[str, object]:
         "dead letters": sum(document["dead_letters"].values()),
         "delivered in the last hour": document["delivered_last_hour"],
         "keys that expire within 60 days": "no key register yet" if keys is None else len(keys),
-        "not fetched, 3 days or less left": _counted(document["unfetched"]),
+        f"not fetched, {delivered.NEAR_END.days} days or less left": _counted(document["unfetched"]),
     }
 
 

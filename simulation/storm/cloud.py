@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import unquote_plus
 
-from localcloud.queues import QueuePump
+from localcloud.event_source_mappings import QueuePump
 from localcloud.stack import QueueMapping
 from simulation.faults.cloud import Cloud
 from simulation.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS

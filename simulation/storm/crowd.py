@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import partial
 
 from callseal.aws import calls, queue
-from callseal.delivery import sweep_landing, sweep_shares
+from callseal.delivery import sweep_landing, sweep_retries, sweep_shares
 from callseal.inbound.notification import parse_body
 from localcloud.gate import Gate
 from simulation.fault_proxy import Fault, Refuse, Seen
@@ -55,8 +55,8 @@ def scale(stuck: int, break_it: Callable[[], None] | None) -> None:
     sweep_shares.ENOUGH_WAITING = stuck
     sweep_shares.OF_ONE_SHARE = stuck // 4
     sweep_landing.FILES_IN_A_TURN = max(1, sweep_landing.FILES_IN_A_TURN * stuck // WHOLE)
-    sweep_shares.RETRY_AGES = (timedelta(), timedelta(seconds=5), timedelta(seconds=15))
-    sweep_shares.RETRY_EVERY = timedelta(minutes=1)
+    sweep_retries.RETRY_AGES = (timedelta(), timedelta(seconds=5), timedelta(seconds=15))
+    sweep_retries.RETRY_EVERY = timedelta(minutes=1)
     # No request fails for being slow here: it is not what this is about, and the machine may be busy.
     calls.CONFIG.read_timeout = 60  # type: ignore[attr-defined]
     environment._client.cache_clear()

@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
+from localcloud.event_source_mappings import QueuePump
 from localcloud.gate import Gate
-from localcloud.queues import QueuePump
 from simulation.fault_proxy import Fault, Seen
 from simulation.faults.broken import OTHER_KEY
 from simulation.faults.ground import Ground

@@ -15,7 +15,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from callseal.aws import calls, queue
-from callseal.delivery import sweep_shares
+from callseal.delivery import sweep_retries
 from callseal.tenants import directory
 from localcloud.runtime import Result
 from simulation.faults import environment
@@ -40,7 +40,7 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
     environment._client.cache_clear()
     directory.CACHE_TIME = timedelta(seconds=REMEMBERED_SECONDS)
     directory.CLOCK_SKEW = timedelta(seconds=CLOCK_SKEW_SECONDS)
-    sweep_shares.RETRY_AGES, sweep_shares.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
+    sweep_retries.RETRY_AGES, sweep_retries.RETRY_EVERY = (OVERDUE, 2 * OVERDUE, 3 * OVERDUE), 3 * OVERDUE
     queue.FIRST_RETRY_SECONDS = queue.MAX_RETRY_SECONDS = 1
     if break_it:
         break_it()

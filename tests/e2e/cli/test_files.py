@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from callseal.sftp.file_state import DeliveredFile
 from callseal.sftp.file_table import FileRegister
-from callseal.sftp.files import DeliveredFile
 from tests.e2e.cli.conftest import Operator
 from tests.support.files import TABLE
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
-from localcloud.queues import reported_failures
+from localcloud.event_source_mappings import reported_failures
 from tests.e2e.localcloud.support import FAST, Site, empty, eventually, with_properties
 
 

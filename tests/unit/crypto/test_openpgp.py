@@ -184,6 +184,18 @@ def test_a_gpg_that_is_killed_half_way_is_a_transient_error() -> None:
     assert len(killed) == 1
 
 
+def test_a_gpg_that_exceeds_its_time_limit_is_killed_and_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callseal.crypto.gpg.MESSAGE_SECONDS", 1)
+
+    class Source(Endless):
+        def read(self, size: int) -> bytes:
+            while self._missing < 20 * CHUNK and running_gpgs():
+                time.sleep(0.01)  # the connection delivers nothing until the time limit ends gpg
+            return super().read(size)
+
+    broken(Source(40 * CHUNK), 40 * CHUNK, TransientError, r"it was still running after \d+ seconds")
+
+
 def test_a_gpg_that_does_not_know_the_recipient_is_a_transient_error() -> None:
     stranger = openpgp_tenant("cv25519", "one")
     with pytest.raises(TransientError, match="gpg did not finish sealing"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from callseal.sftp.files import FETCHED
+from callseal.sftp.file_state import FETCHED
 from callseal_cli import delivered
 from callseal_cli.errors import CannotError
 from callseal_cli.selftest import observe

@@ -76,7 +76,7 @@ class Gpg:
         feed = _Feed(source, size, process)
         process.on_data = drain = _Drain(sink, process)
         error: Exception | None = None
-        limit = threading.Timer(MESSAGE_SECONDS + size / BYTES_PER_SECOND, process.kill)
+        limit = threading.Timer(MESSAGE_SECONDS + size / BYTES_PER_SECOND, process.time_out)
         limit.start()
         try:
             exactly = [f"{fingerprint}!" for fingerprint in fingerprints]
@@ -90,6 +90,8 @@ class Gpg:
             raise cause
         if error or not result.ok or result.returncode or not feed.complete:
             status = "its process ended early" if error else result.status
+            if process.timed_out:
+                status = f"it was still running after {limit.interval:.0f} seconds"
             raise TransientError(f"gpg did not finish sealing: {status}.") from error
 
     def _process(self, keyring: bytes) -> _Process:
@@ -112,6 +114,7 @@ class _Process(gnupg.GPG):
 
     buffer_size = CHUNK_BYTES
     running: Popen[bytes] | None = None
+    timed_out = False
     wide = False  # True if the message is large enough for wide pipes, which take time to set up
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> Popen[bytes]:
@@ -120,6 +123,11 @@ class _Process(gnupg.GPG):
         if self.wide and process.stdin and process.stdout and _widen(process.stdin) and _widen(process.stdout):
             process.stdout = cast("IO[bytes]", _Output(process.stdout))
         return process
+
+    def time_out(self) -> None:
+        """Kill the process because its time is over."""
+        self.timed_out = True
+        self.kill()
 
     def kill(self) -> None:
         if self.running:

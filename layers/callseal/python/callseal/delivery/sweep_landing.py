@@ -25,7 +25,8 @@ from callseal.delivery.landing_bucket import LandingBucket
 from callseal.delivery.planning import Plan, Planner
 from callseal.delivery.sweep_position import SweepPosition
 from callseal.delivery.sweep_report import SweepReport
-from callseal.delivery.sweep_shares import NEVER, Progress, Room, State, Turns, retries, turns_of
+from callseal.delivery.sweep_retries import retries
+from callseal.delivery.sweep_shares import NEVER, Progress, Room, State, Turns, turns_of
 from callseal.inbound.run import Run
 
 # Below the function's timeout in template.yaml, by more than the slowest request takes.

@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Lock
 
 from callseal.core.landing import tenant_of
+from callseal.delivery.sweep_retries import retries
 
-# A pending file is requeued at these ages, then once for each `RETRY_EVERY` of its age. The first age is longer than
-# most deliveries take; a repeat does no harm.
-RETRY_AGES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-RETRY_EVERY = timedelta(hours=1)
 # With this many messages in the queue, a run adds only what `GUARANTEED` allows: the other files have their own events.
 ENOUGH_WAITING = 20_000
 # The most that a share adds in one run, so that the failures of one tenant leave most of the queue to the others.
@@ -29,11 +26,6 @@ NO_TENANT = "/"
 MAX_FAILED = 100
 NEVER = datetime.min.replace(tzinfo=UTC)
 UNSERVED = ("waiting", "left")
-
-
-def retries(age: timedelta) -> int:
-    """Return how many requeues of a pending file are due by an age."""
-    return sum(age >= limit for limit in RETRY_AGES) + max(0, age // RETRY_EVERY)
 
 
 @dataclass(frozen=True, slots=True)

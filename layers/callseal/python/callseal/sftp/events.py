@@ -10,7 +10,7 @@ from typing import Any
 from callseal.core.audit import AuditEvent, event
 from callseal.core.event_types import EventType
 from callseal.core.landing import TENANT, tenant_of
-from callseal.sftp.files import DeliveredFile
+from callseal.sftp.file_state import DeliveredFile
 from callseal.sftp.login import Refusal
 from callseal.sftp.refusals import RefusedLines, RefusedLogin, RefusedLogins, refused_login
 from callseal.sftp.server_log import LogLine, UnreadableLogError

@@ -9,7 +9,7 @@ from typing import Any
 from callseal.core.errors import UnreadableNotificationError
 from callseal.core.event_types import EventType
 from callseal.inbound.notification import parse_audit_event
-from callseal.sftp.files import DeliveredFile
+from callseal.sftp.file_state import DeliveredFile
 
 # A file's tenant and key, and a function that returns the file as it is after the event.
 FileChange = tuple[tuple[str, str], Callable[[DeliveredFile], DeliveredFile]]

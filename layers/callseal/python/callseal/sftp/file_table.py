@@ -20,7 +20,7 @@ from callseal.aws.calls import calling
 from callseal.aws.items import as_it_was, conditionally, item, plain
 from callseal.core.audit import timestamp
 from callseal.core.errors import CallsealError, TransientError
-from callseal.sftp.files import DeliveredFile
+from callseal.sftp.file_state import DeliveredFile
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

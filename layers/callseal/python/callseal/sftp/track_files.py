@@ -16,8 +16,8 @@ from callseal.core.log import Log
 from callseal.core.queue_message import Message
 from callseal.inbound.partial_batch import answer, batch_messages, try_each
 from callseal.sftp.file_changes import file_changes
+from callseal.sftp.file_state import DeliveredFile
 from callseal.sftp.file_table import FileRegister, Name
-from callseal.sftp.files import DeliveredFile
 
 # By file: each message that names it, in the batch's order, with the function that applies it to the file.
 Changes = dict[Name, list[tuple[Message, Callable[[DeliveredFile], DeliveredFile]]]]

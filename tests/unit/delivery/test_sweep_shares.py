@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from callseal.delivery import sweep_shares
-from callseal.delivery.sweep_shares import NEVER, NO_TENANT, Progress, Room, State, Turns, retries, turns_of
+from callseal.delivery.sweep_retries import retries
+from callseal.delivery.sweep_shares import NEVER, NO_TENANT, Progress, Room, State, Turns, turns_of
 
 START = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

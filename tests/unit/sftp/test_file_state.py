@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from callseal.core.audit import timestamp
 from callseal.sftp.events import file_unfetched
-from callseal.sftp.files import DELIVERED, EXPIRED, FETCHED, LEEWAY, DeliveredFile, expiry
+from callseal.sftp.file_state import DELIVERED, EXPIRED, FETCHED, LEEWAY, DeliveredFile, expiry
 from tests.support.events import VALIDATOR
 
 START = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)

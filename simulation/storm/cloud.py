@@ -53,7 +53,7 @@ class StormCloud(Cloud):
             yield message["Body"], unquote_plus(thing["key"]), thing["eTag"]
 
     def lose_announcements(self) -> None:
-            """Drop all announcements; moto needs quadratic time for many."""
+        """Drop all announcements; moto needs quadratic time for many."""
         self._sqs.purge_queue(QueueUrl=self._announced_url)
 
     def announce(self, body: str, delay: int) -> None:

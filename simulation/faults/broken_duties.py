@@ -122,7 +122,7 @@ BROKEN_DUTIES = (
     BrokenDuty("register", "uses are counted unconditionally", _count_unconditionally),
     BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, FileTracking),
                (1, "BatchGetItem", 1), "step", BUSY),
-    BrokenDuty("watch", "remembered before it is told", partial(_remember_first, "FileUnfetched", FileRegister, "keep"),
+    BrokenDuty("watch", "remembered before it is told", partial(_remember_first, "FileUnfetched", FileRegister, "save"),
                (2, "PutItem", 1), "kill after"),
     BrokenDuty("login", "another tenant's keys open a session where the own ones cannot be read",
                _another_tenants_keys, (1, "GetSecretValue", 1), "once", Refuse(400, "InvalidRequest")),

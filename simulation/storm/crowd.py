@@ -37,7 +37,7 @@ MOST_SWEEPS_LATE = 2
 ROUND_SECONDS = 300.0
 SWEEP_SECONDS = 240.0
 PUMPS = 3
-CHUNK = 500
+CHUNK = 200
 # The figures of template.yaml and sweep_shares.py are for so many.
 WHOLE = 20_000
 
@@ -124,7 +124,7 @@ class Crowd:
         self._tell(f"landing {self._stuck} files of the stuck tenant")
         keys = iter(f"{STUCK_TENANT}/{number:06}.wav" for number in range(self._stuck))
         with ThreadPoolExecutor(4) as executor:
-            # moto counts a queue's messages at each put, so many announcements at once would take hours.
+            # moto counts a queue's messages at each put: 20,000 announcements at once would take hours.
             while chunk := list(islice(keys, CHUNK)):
                 list(executor.map(lambda key: self._cloud.put(LANDING, key, key.encode()), chunk))
                 self._cloud.lose_announcements()

@@ -87,5 +87,5 @@ def test_a_refused_request_brings_the_message_back(
 
 
 def test_what_is_no_batch_from_a_queue_is_refused(lock_audit: ModuleType) -> None:
-    with pytest.raises(UnreadableNotificationError, match="no batch"):
+    with pytest.raises(UnreadableNotificationError, match="not a batch"):
         lock_audit.lambda_handler({}, None)

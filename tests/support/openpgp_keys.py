@@ -26,8 +26,16 @@ def at(days: float) -> list[str]:
 class Key:
     """A key in the making, in the tenant's own GnuPG home."""
 
-    def __init__(self, algorithm: str = "ed25519", usage: str = "sign", expires: str = "60d", days: float = 0) -> None:
-        name = f"key{next(numbers)}@example.invalid"
+    def __init__(
+        self,
+        algorithm: str = "ed25519",
+        usage: str = "sign",
+        expires: str = "60d",
+        days: float = 0,
+        *,
+        suffix: str = "",
+    ) -> None:
+        name = f"key{next(numbers)}{suffix}@example.invalid"
         gpg(home(), *at(days), "--quick-generate-key", name, algorithm, usage, expires)
         listing = gpg(home(), "--with-colons", "--list-keys", name).decode()
         self.fingerprint = re.findall(r"^fpr:+([0-9A-F]+):", listing, re.MULTILINE)[0]

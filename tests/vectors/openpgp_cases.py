@@ -81,14 +81,11 @@ def of_version(version: int) -> str:
 def without_checksum(*, padded: bool) -> str:
     """Return a key in armour without its checksum (RFC 9580, 6.1 makes it optional).
 
-    gpg 2.2 reads it only if the base64 ends with padding. The length of a key varies with its numbers, so keys are made
-    until one fits.
+    gpg 2.2 reads it only if the base64 ends with padding. A longer name makes the key longer.
     """
-    for _ in range(60):
-        fresh = Key("ed25519").add("cv25519")
-        if (len(fresh.data) % 3 != 0) == padded:
-            return re.sub(r"\n=[A-Za-z0-9+/]{4}\n", "\n", fresh.text)
-    raise AssertionError("No key of the wanted length in 60.")
+    fresh = (Key("ed25519", suffix="x" * (number % 3)).add("cv25519") for number in range(60))
+    fitting = next(one for one in fresh if (len(one.data) % 3 != 0) == padded)
+    return re.sub(r"\n=[A-Za-z0-9+/]{4}\n", "\n", fitting.text)
 
 
 def wrong_checksum() -> str:

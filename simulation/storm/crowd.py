@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 
 from callseal.aws import calls, queue
 from callseal.delivery import sweep_landing, sweep_retries, sweep_shares
@@ -37,7 +36,6 @@ MOST_SWEEPS_LATE = 2
 ROUND_SECONDS = 300.0
 SWEEP_SECONDS = 240.0
 PUMPS = 3
-CHUNK = 200
 # The figures of template.yaml and sweep_shares.py are for so many.
 WHOLE = 20_000
 
@@ -122,12 +120,9 @@ class Crowd:
     def _land_stuck(self) -> None:
         self._take_on(STUCK_TENANT)
         self._tell(f"landing {self._stuck} files of the stuck tenant")
-        keys = iter(f"{STUCK_TENANT}/{number:06}.wav" for number in range(self._stuck))
-        with ThreadPoolExecutor(4) as executor:
-            # moto counts a queue's messages at each put: 20,000 announcements at once would take hours.
-            while chunk := list(islice(keys, CHUNK)):
-                list(executor.map(lambda key: self._cloud.put(LANDING, key, key.encode()), chunk))
-                self._cloud.lose_announcements()
+        with self._cloud.unannounced(), ThreadPoolExecutor(4) as executor:
+            keys = (f"{STUCK_TENANT}/{number:06}.wav" for number in range(self._stuck))
+            list(executor.map(lambda key: self._cloud.put(LANDING, key, key.encode()), keys))
         for number in range(OTHERS):
             self._take_on(f"t{number:02}")
 

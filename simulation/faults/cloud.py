@@ -35,7 +35,9 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 BUCKETS = (LANDING, SFTP, ARCHIVE)
 # Small files, so that a try is fast, and all the same of several parts.
-SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1"}
+# The buffer, in bytes, keeps small objects in memory: moto would derive its size from the smallest part, and keep each
+# object in an open file.
+SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1", "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "5241856"}
 
 
 @dataclass(frozen=True)

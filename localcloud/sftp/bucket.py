@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from localcloud.sftp.object_reader import BLOCK_BYTES
 from localcloud.sftp.s3_requests import S3Request, accesses, parse_request
 from localcloud.sftp.sessions import Session
 
@@ -65,6 +66,10 @@ class Bucket:
         options = ({"IfMatch": etag} if etag else {}) | ({"Range": f"bytes={offset}-"} if offset else {})
         return await self._send(self._s3.get_object, Key=key, **options)
 
+    async def open(self, key: str) -> tuple[Answer, bytes]:
+        """Return the answer of `get`, and the first bytes of its body: for a small file one change of threads less."""
+        return await self._answer(self._open, key)
+
     async def pages(self, prefix: str) -> AsyncIterator[Answer]:
         """Yield the pages (`Contents`, `CommonPrefixes`) of the objects and folders directly below a prefix."""
         following: dict[str, str] = {}
@@ -107,6 +112,10 @@ class Bucket:
             raise
         except ClientError as exc:
             raise _os_error(exc.response["Error"]["Code"]) from exc
+
+    def _open(self, key: str) -> tuple[Answer, bytes]:
+        answer = self._s3.get_object(Bucket=self._name, Key=key)
+        return answer, answer["Body"].read(BLOCK_BYTES)
 
     def _check(self, request: Any, **_: Any) -> None:
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}

@@ -99,8 +99,8 @@ class Files(asyncssh.SFTPServer):
         """Open an object to read it, or to write it whole; a refused write is refused here."""
         key = object_key(self._home, path)
         if not pflags & (FXF_WRITE | FXF_APPEND):
-            first = await self._bucket.get(key)
-            return Download(key, ObjectReader(first, partial(self._bucket.get, key, first["ETag"])))
+            first, begin = await self._bucket.open(key)
+            return Download(key, ObjectReader(first, partial(self._bucket.get, key, first["ETag"]), begin))
         await self._bucket.check_put(key)
         if pflags & FXF_APPEND:
             raise SFTPOpUnsupported("An upload replaces the file: upload it whole.")

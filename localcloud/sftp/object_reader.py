@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 WINDOW_BYTES = 16 * 1024 * 1024
-_BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 1024 * 1024
 # Answers S3's answer whose `Body` begins at an offset.
 Stream = Callable[[int], Awaitable[Mapping[str, Any]]]
 
@@ -18,29 +18,29 @@ class ObjectReader:
     behind it is answered from the window. Only a read that is further away than the window opens another stream.
     """
 
-    def __init__(self, first: Mapping[str, Any], stream: Stream) -> None:
-        """`first` is S3's answer with the whole object."""
+    def __init__(self, first: Mapping[str, Any], stream: Stream, begin: bytes = b"") -> None:
+        """`first` is S3's answer with the whole object, of whose body `begin` has been read."""
         self.size: int = first["ContentLength"]
         self.etag: str = first["ETag"].strip('"')
         self.modified: datetime = first["LastModified"]
         self.sent = 0
         self.reached_end = False
         self._body, self._stream = first["Body"], stream
-        self._start, self._window = 0, bytearray()
+        self._start, self._window = 0, bytearray(begin)
 
     async def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes (1 MiB at most), and none at the object's end.
 
         Raise OSError if S3's stream ends before the object does.
         """
-        stop = min(offset + min(size, _BLOCK_BYTES), self.size)
+        stop = min(offset + min(size, BLOCK_BYTES), self.size)
         if offset >= stop:
             self.reached_end |= self.size == 0
             return b""
         if not self._start <= offset <= self._end + WINDOW_BYTES:
             await self._reopen(offset)
         while self._end < stop:
-            self._append(await asyncio.to_thread(self._body.read, _BLOCK_BYTES))
+            self._append(await asyncio.to_thread(self._body.read, BLOCK_BYTES))
         with memoryview(self._window) as window:
             data = bytes(window[offset - self._start : stop - self._start])
         self.sent += len(data)

@@ -116,6 +116,10 @@ class Late(Fault):
     seconds: float | None = None
 
 
+# The faults that let moto carry the request out.
+CARRIED_OUT = (CutAfter, BreakBody, Twice, Late)
+
+
 @dataclass(frozen=True)
 class _Answer:
     status: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from simulation.fault_proxy import CutBefore, Fault, Seen
+from simulation.fault_proxy import CARRIED_OUT, CutBefore, Fault, Seen
 from simulation.faults.broken import OTHER_KEY, VARIANTS
 from simulation.faults.broken_duties import BROKEN_DUTIES
 from simulation.faults.cloud import Cloud
@@ -124,7 +124,9 @@ class Attempt:
         self.asked(seen)
         if seen.operation == "PutEvents" and self._case.broken is None:
             WATCH.put_events(seen.members["Entries"])
-        return self._befalling(seen, this) or self.befalling_by_story(seen)
+        fault, by_story = self._befalling(seen, this), self.befalling_by_story(seen)
+        # S3 refuses what the story has it refuse, however often and late the request arrives.
+        return by_story if by_story and (fault is None or isinstance(fault, CARRIED_OUT)) else fault
 
     def _befalling(self, seen: Seen, this: Point) -> Fault | None:
         point, trouble = self._case.point, self._case.trouble

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +79,13 @@ class LandingBucket:
     def require(self, landed: LandedObject) -> None:
         """Raise SourceGoneError or SourceReplacedError if the object is not there.
 
-        An object that cannot be read counts as there.
+        An object that cannot be read counts as there. The bucket's listing has it: AWS may refuse a single request for
+        an object that is gone, and the caller would then end without its report.
         """
-        with suppress(AccessRefusedError):
+        try:
             self._head(landed)
+        except AccessRefusedError:
+            self.find_in_listing(landed)
 
     @contextmanager
     def open(self, landed: LandedObject) -> Iterator[LandedBody]:

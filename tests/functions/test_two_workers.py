@@ -204,6 +204,21 @@ def test_recheck_overlooks_no_output(cloud: Stack, network: Network, encrypt_rec
     assert named(delivered_once(cloud)) == standing(cloud)
 
 
+def test_recheck_that_may_not_look_at_a_file_that_is_gone_reports_its_outputs(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    cloud.tenant("acme", tenant().public_text)
+    handle(encrypt_recording, land_now(cloud, DATA))
+    bodies = cloud.rechecks()
+    network.fail("HeadObject", 403, "Forbidden", bucket=LANDING)
+    module = functions.load("recheck_delivery")
+
+    assert failures(module.lambda_handler(sqs_event(*bodies), None)) == []
+
+    assert len(cloud.audit()) == 2
+    assert named(delivered_once(cloud)) == standing(cloud)
+
+
 def test_recheck_of_what_was_overwritten_tells_what_was_delivered_of_it(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:

@@ -21,6 +21,7 @@ FLOORS = {
     "crypto": 2,
     "tenants": 3,
     "inbound": 4,
+    "calls": 5,
     "keys": 5,
     "sftp": 5,
     "trail": 5,

@@ -38,8 +38,9 @@ class PathStep:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path, from the root or, with `anywhere`, from any depth."""
+    """A path as its text and its steps: from the root or, with `anywhere`, from any depth."""
 
+    text: str
     steps: tuple[PathStep, ...]
     anywhere: bool
 
@@ -52,7 +53,7 @@ def parse_path(text: str) -> Path:
             f"This is no path of at most {MAX_PATH} characters. Write /a/b, /a/@b or //c; a step may have one "
             "condition, as in a[0], a[k=v] or a[@k=v]."
         )
-    return Path(tuple(_parse_step(step[0]) for step in _STEP.finditer(text)), text.startswith("//"))
+    return Path(text, tuple(_parse_step(step[0]) for step in _STEP.finditer(text)), text.startswith("//"))
 
 
 def _parse_step(text: str) -> PathStep:

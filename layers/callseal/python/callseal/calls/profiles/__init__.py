@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 GENERIC = "generic"
+# By how many seconds a duration may be longer than from start to end: platforms round, and count ringing.
+TOLERANCE = 60
 FROM_TIMES, FROM_DURATION = "ended - started", "started + seconds"
 
 
@@ -118,15 +120,19 @@ def _order_parties(found: dict[str, Found | None]) -> None:
 
 
 def _derive(found: dict[str, Found | None]) -> None:
-    """Add the duration or the end, if the other two of start, end and duration are known."""
+    """Add the duration or the end, if the other two of start, end and duration are known.
+
+    A duration that is longer than from start to end has another unit than its name says, and is replaced.
+    """
     started, ended, seconds = (
-        field.value if (field := found[name]) else None for name in ("started", "ended", "seconds")
+        each.value if (each := found[fact]) else None for fact in ("started", "ended", "seconds")
     )
     if not isinstance(started, datetime):
         return
-    if isinstance(ended, datetime) and seconds is None:
+    if isinstance(ended, datetime):
         between = (ended - started).total_seconds()
-        if 0 <= between <= MAX_SECONDS:
+        contradicts = isinstance(seconds, float) and seconds > between + TOLERANCE
+        if 0 <= between <= MAX_SECONDS and (seconds is None or contradicts):
             found["seconds"] = Found(FROM_TIMES, between)
-    elif isinstance(seconds, float) and ended is None:
+    elif isinstance(seconds, float):
         found["ended"] = Found(FROM_DURATION, started + timedelta(seconds=seconds))

@@ -33,6 +33,7 @@ def test_page_without_its_markers_once_is_refused(page: str) -> None:
     ("name", "text"),
     [
         ("schemas/tenant-settings.schema.json", '"maximum": 90'),
+        ("schemas/tenant-policy.schema.json", '"number_prefix": '),
         ("schemas/audit-event.schema.json", '"KeyExpired", '),
         ("docs/settings.md", "| `rotation_overlap_days` |"),
         ("docs/operations.md", "| `KeyExpired` |"),

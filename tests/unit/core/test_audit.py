@@ -28,8 +28,9 @@ RECIPIENTS = [
 ]
 # If several reasons apply, the first in this order is reported.
 IN_ORDER = [
-    "UnsupportedFile", "SourceUnreadable", "SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing",
-    "KeyIsPrivate", "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid",
+    "UnsupportedFile", "SourceUnreadable", "SettingsMissing", "SettingsInvalid", "NameHoldsNumber", "PolicyInvalid",
+    "Erased", "MetadataAwaited", "RecordingDenied", "ConsentMissing", "NothingToDeliver", "KeyMissing", "KeyIsPrivate",
+    "KeyUnreadable", "KeyNotForEncryption", "KeyTooWeak", "KeyRevoked", "KeyExpired", "KeyNotYetValid",
     "KeyUnproven", "OutputConflict",
 ]  # fmt: skip
 objects = st.builds(
@@ -83,6 +84,7 @@ def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
         "reason": None,
         "message": None,
         "session": None,
+        "policy": None,
     }  # fmt: skip
 
 

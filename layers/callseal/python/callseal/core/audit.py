@@ -143,6 +143,7 @@ def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Se
         "reason": None,
         "message": None,
         "session": None,
+        "policy": None,
     }
     return AuditEvent(detail_type, detail | members)
 

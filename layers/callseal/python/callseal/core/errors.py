@@ -6,6 +6,7 @@ CallsealError
 ├── UnreadableNotificationError   the message names no file: it ends in the dead-letter queue
 ├── SourceGoneError               nothing left to do: the landed object was purged, or is not the one of the event
 │   └── SourceReplacedError       it was overwritten: the audit event of its delivery may be missing
+├── NotJudgedError                a blind card cannot decide a rule of the policy: the call keeps its outcome
 ├── OutputExistsError             another commit came first: compare with the existing output
 └── TransientError                temporary: the message fails, and SQS delivers it again
     └── AccessRefusedError        AWS refuses the request, perhaps permanently: the caller may check, and hold the file
@@ -52,6 +53,36 @@ class Reason(StrEnum):
         "SettingsInvalid",
         "The tenant's settings are wrong; the message names the wrong member.",
         "Correct the parameter.",
+    )
+    NAME_HOLDS_NUMBER = (
+        "NameHoldsNumber",
+        "The landing key contains a telephone number, and the setting `refuse_numbers_in_names` is on.",
+        "Land the file again under a name without a number, and delete this one.",
+    )
+    POLICY_INVALID = (
+        "PolicyInvalid",
+        "The tenant's policy is wrong; the message names the wrong rule and member.",
+        "Correct the policy with `callseal policy put`.",
+    )
+    ERASED = (
+        "Erased",
+        "The call of this file was erased, and a file of it must not be delivered again.",
+        "Delete the file. If it belongs to another call, land it under another name.",
+    )
+    METADATA_AWAITED = (
+        "MetadataAwaited",
+        "The metadata of the recording is needed first, and has not landed.",
+        "Land the metadata file; the recording is then released by itself.",
+    )
+    RECORDING_DENIED = (
+        "RecordingDenied",
+        "A rule of the tenant's policy says that the call must not be recorded.",
+        "None if the rule is right: the file is erased after `denied_erase_after`. Otherwise correct the policy.",
+    )
+    CONSENT_MISSING = (
+        "ConsentMissing",
+        "The tenant's policy requires consent, and the metadata does not say that it was given.",
+        "None if the rule is right: the file is erased after `denied_erase_after`. Otherwise correct the policy.",
     )
     NOTHING_TO_DELIVER = (
         "NothingToDeliver",
@@ -145,6 +176,10 @@ class SourceGoneError(CallsealError):
 
 class SourceReplacedError(SourceGoneError):
     """The landed object was overwritten, before it was delivered or after."""
+
+
+class NotJudgedError(CallsealError):
+    """The facts that decide a rule of the policy are hashed on a blind card."""
 
 
 class OutputExistsError(CallsealError):

@@ -33,14 +33,14 @@ class EventType(StrEnum):
         "RecordingDelivered",
         "encrypt_recording recheck_delivery",
         "source outputs",
-        "tenant recipients key_version",
+        "tenant recipients key_version policy",
         "Every output of a landed file is committed.",
     )
     RECORDING_HELD = (
         "RecordingHeld",
         "encrypt_recording",
         "source reason message",
-        "tenant outputs key_version",
+        "tenant outputs key_version policy",
         "A landed file is held.",
     )
     RECORDING_RELEASED = (

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATED: Mapping[str, tuple[Callable[[str], str], ...]] = {
     "schemas/tenant-settings.schema.json": (settings.schema,),
     "schemas/audit-event.schema.json": (events.schema,),
-    "README.md": (settings.readme,),
+    "docs/settings.md": (settings.page,),
     "docs/operations.md": (alarms.operations, reasons.operations, events.operations),
     "events/env.json": (environments.env_json,),
 }

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 VERSION = "k1"
 CONTEXT = b"callseal/blind/v1/"
 CACHE_TIME = timedelta(seconds=60)
-HASH_BYTES = 16
+HASH_BYTES, SALT_BYTES = 16, 32
 # The id of a tenant's salt among its calls, whose ids are 32 hex characters.
 SALT_ID = "salt"
 
@@ -42,40 +42,46 @@ class BlindIndex:
     def __init__(self, client: DynamoDBClient, table: str, key: MacKey, clock: Clock) -> None:
         """Take the client and the name of the calls table, which has the salts, and the stack's HMAC key."""
         self._client, self._table, self._key, self._clock = client, table, key, clock
-        self._keys: dict[str, tuple[bytes | None, datetime]] = {}
+        self._keys: dict[str, tuple[bytes, datetime]] = {}
         self._lock = Lock()
 
     def hashed(self, tenant: str, kind: Kind, text: str) -> str:
         """Return the hash of a value. A tenant without a salt gets one."""
-        key = self._tenant_key(tenant) or self._tenant_key(tenant, create=True)
-        assert key
+        with self._lock:
+            key = self._tenant_key(tenant) or self._use(tenant, self._new_salt(tenant))
         return _hash(key, kind, text)
 
     def find(self, tenant: str, kind: Kind, text: str) -> str | None:
         """Return the hash of a value, or None if the tenant has no salt, so no card of it has a hash."""
-        key = self._tenant_key(tenant)
+        with self._lock:
+            key = self._tenant_key(tenant)
         return _hash(key, kind, text) if key else None
 
-    def _tenant_key(self, tenant: str, *, create: bool = False) -> bytes | None:
-        now = self._clock()
-        with self._lock:
-            key, until = self._keys.get(tenant, (None, now))
-            if now >= until or (create and not key):
-                salt = self._salt(tenant) or (self._new_salt(tenant) if create else None)
-                key = self._key.mac(CONTEXT + tenant.encode() + bytes.fromhex(salt)) if salt else None
-                self._keys[tenant] = key, now + CACHE_TIME
+    def _tenant_key(self, tenant: str) -> bytes | None:
+        """Return a tenant's key, or None if it has no salt. That it has none is never taken from the cache."""
+        key, until = self._keys.get(tenant, (b"", self._clock()))
+        if self._clock() < until:
             return key
+        salt = self._salt(tenant)
+        return self._use(tenant, salt) if salt else None
+
+    def _use(self, tenant: str, salt: str) -> bytes:
+        """Return the key of a salt, and keep it for CACHE_TIME."""
+        key = self._key.mac(CONTEXT + tenant.encode() + bytes.fromhex(salt))
+        self._keys[tenant] = key, self._clock() + CACHE_TIME
+        return key
 
     def _salt(self, tenant: str) -> str | None:
         with calling("Reading a tenant's salt"):
             found = self._client.get_item(
                 TableName=self._table, Key=item({"tenant": tenant, "id": SALT_ID}), ConsistentRead=True
             )
-        return plain(found.get("Item", {})).get("salt")
+        salt: str | None = plain(found.get("Item", {})).get("salt")
+        return salt
 
-    def _new_salt(self, tenant: str) -> str | None:
-        """Create a tenant's salt. If another worker has just created it, return that one."""
-        salt = secrets.token_hex(32)
+    def _new_salt(self, tenant: str) -> str:
+        """Create a tenant's salt. If another worker creates it at the same time, return that one."""
+        salt = secrets.token_hex(SALT_BYTES)
         try:
             with conditionally("Creating a tenant's salt"):
                 self._client.put_item(
@@ -84,7 +90,9 @@ class BlindIndex:
                     ConditionExpression="attribute_not_exists(id)",
                 )
         except ChangedMeanwhileError:
-            return self._salt(tenant)
+            if not (other := self._salt(tenant)):
+                raise  # it was deleted again
+            return other
         return salt
 
 

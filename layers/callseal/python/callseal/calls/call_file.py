@@ -20,6 +20,8 @@ DELIVERED, FETCHED = "delivered", "fetched"
 LEEWAY = timedelta(minutes=15)
 # Of a file that was removed and landed again and again, only the latest deliveries are kept.
 MAX_DELIVERIES = 8
+# What identifies a file: its destination, bucket and key.
+Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class CallFile:
     version: str | None = None
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """What identifies the file: destination, bucket and key."""
+    def place(self) -> Place:
+        """What identifies the file."""
         return self.destination, self.bucket, self.key
 
     @property

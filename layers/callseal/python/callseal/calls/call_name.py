@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from callseal.core.formats import ENVELOPES, MEDIA_TYPES
+from callseal.core.formats import ENVELOPES, MEDIA_TYPES, METADATA_TYPES
 from callseal.core.landing import tenant_of
 
-METADATA_EXTENSIONS = ("xml", "json")
-EXTENSIONS = {*MEDIA_TYPES, *METADATA_EXTENSIONS}
 CALL_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -34,7 +32,7 @@ def call_of(key: str) -> CallName | None:
     """
     tenant, plain = tenant_of(key), _without_suffix(key)
     name, _, _ = plain.partition("/")[2].rpartition(".")
-    is_file = extension_of(key) in EXTENSIONS and name and not name.endswith("/")
+    is_file = extension_of(key) in MEDIA_TYPES and name and not name.endswith("/")
     return CallName(tenant, name) if tenant and is_file else None
 
 
@@ -45,7 +43,7 @@ def extension_of(key: str) -> str:
 
 def is_metadata(key: str) -> bool:
     """Return whether a file is a call's metadata, not its recording."""
-    return extension_of(key) in METADATA_EXTENSIONS
+    return extension_of(key) in METADATA_TYPES
 
 
 def _without_suffix(key: str) -> str:

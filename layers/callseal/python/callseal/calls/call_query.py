@@ -88,7 +88,7 @@ def _check_width(query: CallQuery, now: datetime) -> None:
         raise FilterError("The filter from is not before the filter to.")
     if query.since and not query.is_indexed and until - query.since > timedelta(days=MAX_DAYS):
         raise FilterError(
-            f"A search without {', '.join(INDEXED)} covers {MAX_DAYS} days at most. Name one of these, or a shorter time."
+            f"A search without {', '.join(INDEXED)} covers {MAX_DAYS} days at most. Name one of these, or fewer days."
         )
 
 

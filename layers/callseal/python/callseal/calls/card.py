@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from callseal.calls.call_file import CallFile, Delivery
+from callseal.calls.call_file import CallFile, Delivery, Place
 from callseal.calls.call_name import CallName
 from callseal.calls.card_facts import CardFacts
 from callseal.calls.facts import Facts
@@ -78,9 +78,9 @@ class Card:
             self._with_file(destination, bucket, key, lambda file: file.delivered_by(delivery)), landed=landed
         )
 
-    def with_fetch(self, destination: str, bucket: str, key: str, time: str) -> Card:
+    def with_fetch(self, place: Place, time: str) -> Card:
         """Return the card after a file was downloaded to its end."""
-        return self._with_file(destination, bucket, key, lambda file: file.fetched_at(time))
+        return self._with_file(place, lambda file: file.fetched_at(time))
 
     def public(self) -> dict[str, Any]:
         """Return the members that the command and the API show."""
@@ -141,9 +141,8 @@ class Card:
             "agent_accepted": flags.agent_accepted,
         }
 
-    def _with_file(self, destination: str, bucket: str, key: str, change: Callable[[CallFile], CallFile]) -> Card:
+    def _with_file(self, place: Place, change: Callable[[CallFile], CallFile]) -> Card:
         """Return the card with a changed file. A new file gets the next number."""
         files = {file.place: file for file in self.files}
-        file = files.get((destination, bucket, key)) or CallFile(len(files), destination, bucket, key)
-        files[file.place] = change(file)
+        files[place] = change(files.get(place) or CallFile(len(files), *place))
         return replace(self, files=tuple(files.values()))

@@ -50,20 +50,19 @@ def _is_of(call: CallName, tenant: str) -> bool:
 def _deliveries(detail: Mapping[str, Any]) -> Iterator[Change]:
     recipients = tuple(_text(each["fingerprint"]) for each in detail.get("recipients") or ())
     for output in detail["outputs"] or ():
-        if call := call_of(_text(output["key"])):
+        place = (_text(output["destination"]), _text(output["bucket"]), _text(output["key"]))
+        if call := call_of(output["key"]):
             sealed = _text(output["sealed"])
             sha256 = None if output["sha256"] is None else _text(output["sha256"])
             of_output = recipients if sealed != PLAIN else ()
             delivery = Delivery(detail["id"], detail["time"], _size(output["size"]), sha256, sealed, of_output)
-            place = (_text(output["destination"]), _text(output["bucket"]), _text(output["key"]))
-            yield call, partial(Card.with_delivery, destination=place[0], bucket=place[1], key=place[2], delivery=delivery)
+            yield call, partial(Card.with_delivery, place=place, delivery=delivery)
 
 
 def _fetches(detail: Mapping[str, Any]) -> Iterator[Change]:
-    source = detail["source"]
-    if call := call_of(_text(source["key"])):
-        place = {"destination": SFTP, "bucket": _text(source["bucket"]), "key": source["key"]}
-        yield call, partial(Card.with_fetch, **place, time=detail["time"])
+    place = (SFTP, _text(detail["source"]["bucket"]), _text(detail["source"]["key"]))
+    if call := call_of(detail["source"]["key"]):
+        yield call, partial(Card.with_fetch, place=place, time=detail["time"])
 
 
 def _text(value: object) -> str:

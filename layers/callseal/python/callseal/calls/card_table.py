@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from callseal.core.clock import Clock
 
-# The indexes by their name, which is also the name of their hash key, in the order in which a search prefers them.
+# The indexes. The hash key of `started` is `tenant`, and that of each other index has its name.
 STARTED = "started"
 INDEXES = ("session", "party", "agent", "queue")
 # The longest hash key is 2,048 bytes. A longer value is indexed by its hash.
@@ -158,7 +158,7 @@ def place_of(card: Card) -> str | None:
 
 
 def index_key(tenant: str, value: str) -> str:
-    """Return the hash key of a value in the indexes `session`, `party`, `agent` and `queue`. It has the tenant in it."""
+    """Return the hash key of a value in an index other than `started`. It has the tenant in it."""
     if len(value.encode()) > MAX_VALUE_BYTES:
         value = f"sha256:{sha256(value.encode()).hexdigest()}"
     return f"{tenant}#{value}"

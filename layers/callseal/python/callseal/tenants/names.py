@@ -1,11 +1,11 @@
-"""The names of a tenant's secrets and parameter. They are a public interface: operators see them in the console.
+"""The names of a tenant's secrets and parameters. They are a public interface: operators see them in the console.
 
 A prefix is `<stack>/tenants`, without slashes around it.
 """
 
 from callseal.core.landing import TENANT
 
-_KEY, _SFTP_KEYS, _SETTINGS = "public-key", "sftp-keys", "settings"
+_KEY, _SFTP_KEYS, _SETTINGS, _POLICY = "public-key", "sftp-keys", "settings", "policy"
 
 
 def tenants_prefix(stack: str) -> str:
@@ -26,6 +26,11 @@ def sftp_keys_secret(prefix: str, tenant: str) -> str:
 def settings_parameter(prefix: str, tenant: str) -> str:
     """Return the name of the parameter that holds a tenant's settings."""
     return f"/{prefix}/{tenant}/{_SETTINGS}"
+
+
+def policy_parameter(prefix: str, tenant: str) -> str:
+    """Return the name of the parameter that holds a tenant's policy."""
+    return f"/{prefix}/{tenant}/{_POLICY}"
 
 
 def tenant_of_secret(name: str, prefix: str) -> str | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from callseal.aws.calls import calling
-from callseal.aws.items import ChangedMeanwhileError
+from callseal.aws.items import ChangedMeanwhileError, item, plain
 from callseal.core.errors import CallsealError, TransientError
 
 if TYPE_CHECKING:
@@ -70,6 +71,20 @@ def in_batches(
     return results
 
 
+def read_each(
+    client: DynamoDBClient, doing: str, table: str, keys: Mapping[Name, Mapping[str, str]]
+) -> dict[Name, dict[str, Any] | CallsealError]:
+    """Return the item of each name as `plain` members, {} if there is none, or the error if it could not be read.
+
+    `keys` are the items' keys. One request reads 100 items. The read is consistent: a stale one would cost half, but
+    each write that follows from it cancels a transaction.
+    """
+    return in_batches(
+        lambda names: _read(client, doing, table, {tuple(keys[name].items()): name for name in names}),
+        in_hundreds(keys),
+    )
+
+
 def transact(client: DynamoDBClient, doing: str, actions: Mapping[Name, Any]) -> dict[Name, str]:
     """Write all actions or none. Return the code of each action that DynamoDB blames, or nothing if it wrote them.
 
@@ -122,6 +137,39 @@ def retry_changed(
             break
         time.sleep(PAUSE_SECONDS * attempt)
     return failed
+
+
+def _read(
+    client: DynamoDBClient, doing: str, table: str, names: Mapping[Any, Name]
+) -> dict[Name, dict[str, Any] | CallsealError]:
+    """Read up to 100 items, names by their keys. Keys left unprocessed for lack of capacity are requested again."""
+    found, left = _read_once(client, doing, table, [*names])
+    for attempt in range(1, TRIES):
+        if not left:
+            break
+        time.sleep(PAUSE_SECONDS * 2**attempt)
+        with suppress(TransientError):  # the other items have been read
+            more, left = _read_once(client, doing, table, left)
+            found |= more
+    unread = TransientError(f"{doing} failed: DynamoDB did not process the key. The message is retried.")
+    return {name: found.get(key, {}) for key, name in names.items()} | {names[key]: unread for key in left}
+
+
+def _read_once(
+    client: DynamoDBClient, doing: str, table: str, keys: Sequence[Any]
+) -> tuple[dict[Any, dict[str, Any]], list[Any]]:
+    """Return the items that were found by their keys, and the keys that were not processed."""
+    wanted: Any = {"Keys": [item(dict(key)) for key in keys], "ConsistentRead": True}
+    with requesting(doing):
+        answer: Any = client.batch_get_item(RequestItems={table: wanted})
+    names = [name for name, _ in keys[0]]
+
+    def key_of(found: Mapping[str, Any]) -> Any:
+        return tuple((name, found[name]["S"]) for name in names)
+
+    unprocessed = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    items = {key_of(found): plain(found) for found in answer["Responses"].get(table, [])}
+    return items, [key_of(key) for key in unprocessed]
 
 
 def _error(doing: str, code: str) -> CallsealError:

@@ -7,9 +7,7 @@ have not been fetched, sorted by when the next event about them is due, so the w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from hashlib import sha256
@@ -19,7 +17,7 @@ from callseal.aws import item_batches
 from callseal.aws.calls import calling
 from callseal.aws.items import as_it_was, conditionally, item, plain
 from callseal.core.audit import timestamp
-from callseal.core.errors import CallsealError, TransientError
+from callseal.core.errors import CallsealError
 from callseal.sftp.file_state import DeliveredFile
 
 if TYPE_CHECKING:
@@ -44,12 +42,17 @@ class FileRegister:
     def find(self, tenant: str, key: str) -> DeliveredFile:
         """Return a file as it is registered. One without an item has only its tenant and its key."""
         with calling("Reading the file register"):
-            found = self._client.get_item(TableName=self._table, Key=_item_key((tenant, key)), ConsistentRead=True)
-        return _file({"tenant": tenant, "key": key} | plain(found.get("Item", {})))
+            found = self._client.get_item(TableName=self._table, Key=item(_key((tenant, key))), ConsistentRead=True)
+        return _file(_key((tenant, key)) | plain(found.get("Item", {})))
 
     def find_all(self, names: Iterable[Name]) -> dict[Name, DeliveredFile | CallsealError]:
         """Return each file as it is registered, or the error if it could not be read. One request reads 100 files."""
-        return item_batches.in_batches(self._read, item_batches.in_hundreds(names))
+        keys = {name: _key(name) for name in names}
+        found = item_batches.read_each(self._client, "Reading the file register", self._table, keys)
+        return {
+            name: members if isinstance(members, CallsealError) else _file(keys[name] | members)
+            for name, members in found.items()
+        }
 
     def save(self, file: DeliveredFile, before: DeliveredFile) -> None:
         """Write a file's item. Raise ChangedMeanwhileError if it is no longer as it was read (`before`)."""
@@ -86,34 +89,6 @@ class FileRegister:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def _read(self, names: Sequence[Name]) -> dict[Name, DeliveredFile | CallsealError]:
-        """Return up to 100 files. Keys that DynamoDB leaves unprocessed for lack of capacity are requested again.
-
-        The read is consistent. A stale one would cost half, but each write that follows from it cancels a transaction.
-        """
-        found, left = self._read_once(names)
-        for attempt in range(1, item_batches.TRIES):
-            if not left:
-                break
-            time.sleep(item_batches.PAUSE_SECONDS * 2**attempt)
-            with suppress(TransientError):  # the other files have been read
-                more, left = self._read_once(left)
-                found |= more
-        unread = TransientError(
-            "Reading the file register failed: DynamoDB did not process the key. The message is retried."
-        )
-        return {name: found.get(name, DeliveredFile(*name)) for name in names} | dict.fromkeys(left, unread)
-
-    def _read_once(self, names: Sequence[Name]) -> tuple[dict[Name, DeliveredFile], list[Name]]:
-        """Return the files that have an item, and the names that were not processed."""
-        keys: Any = {"Keys": [_item_key(name) for name in names], "ConsistentRead": True}
-        with item_batches.requesting("Reading the file register"):
-            answer = self._client.batch_get_item(RequestItems={self._table: keys})
-        files = [_file(plain(found)) for found in answer["Responses"].get(self._table, [])]
-        unprocessed: Any = answer.get("UnprocessedKeys", {}).get(self._table, {})
-        left = [(key["tenant"]["S"], key["key"]["S"]) for key in unprocessed.get("Keys", [])]
-        return {(file.tenant, file.key): file for file in files}, left
-
     def _put(self, file: DeliveredFile, before: DeliveredFile) -> Any:
         condition, were = as_it_was({name: getattr(before, name) for name in _CHANGING})
         values: dict[str, Any] = {"ExpressionAttributeValues": item(were)} if were else {}
@@ -126,8 +101,8 @@ class FileRegister:
         }
 
 
-def _item_key(name: Name) -> dict[str, Any]:
-    return item({"tenant": name[0], "key": name[1]})
+def _key(name: Name) -> dict[str, str]:
+    return {"tenant": name[0], "key": name[1]}
 
 
 def _file(members: dict[str, Any]) -> DeliveredFile:

@@ -17,7 +17,7 @@ from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError, Reason
 from callseal.core.recipient import usable_until
 from callseal.crypto.recipients import GpgFactory, Recipients, judge, judge_after, unreadable
-from callseal.tenants.names import key_secret, settings_parameter, tenant_of_secret
+from callseal.tenants.names import key_secret, policy_parameter, settings_parameter, tenant_of_secret
 from callseal.tenants.settings import TenantSettings, parse_settings
 
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ class Tenants:
     def settings(self, tenant: str) -> TenantSettings:
         """Return a tenant's settings. Raises HeldError `SettingsMissing` or `SettingsInvalid`."""
         return cast("TenantSettings", self._remembered(("settings", tenant), self._fetch_settings))
+
+    def has_policy(self, tenant: str) -> bool:
+        """Return whether a tenant has a policy."""
+        return self.cached("has policy", tenant, lambda: self._fetch_has_policy(tenant))
 
     def key(self, tenant: str) -> KeyVersion:
         """Return a tenant's current key. Raises HeldError with a Key* reason."""
@@ -197,6 +201,14 @@ class Tenants:
                 f"The tenant {tenant} has no settings. Create the SSM parameter {name} with a JSON object as its value "
                 "({} for the defaults).",
             ) from exc
+
+    def _fetch_has_policy(self, tenant: str) -> bool:
+        try:
+            with calling("Looking for the tenant's policy", on_ParameterNotFound=_NotThereError):
+                self._ssm.get_parameter(Name=policy_parameter(self._prefix, tenant))
+        except _NotThereError:
+            return False
+        return True
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)

@@ -26,6 +26,7 @@ from callseal.tenants.directory import Tenants
 if TYPE_CHECKING:
     from callseal.aws.function import Function
     from callseal.aws.queue import LandedQueue
+    from callseal.calls.card_table import CardTable
     from callseal.delivery.sweep_position import SweepPosition
     from callseal.keys.announcements import AnnouncementLog
     from callseal.keys.check_folder import CheckFolder
@@ -166,6 +167,13 @@ class Container:
         from callseal.sftp.file_table import FileRegister
 
         return FileRegister(self._client("dynamodb"), self._env.file_register)
+
+    @cached_property
+    def cards(self) -> CardTable:
+        """The cards of calls."""
+        from callseal.calls.card_table import CardTable
+
+        return CardTable(self._client("dynamodb"), self._env.calls_table, now)
 
     @cached_property
     def sweep_position(self) -> SweepPosition:

@@ -1,0 +1,148 @@
+"""The card of a call: its facts, the policy's outcome and its delivered files, added in any order and more than once.
+
+Every change returns a new card. A repeat of a change returns an equal card, and the order of changes alters nothing but
+the numbers of the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from callseal.calls.call_file import CallFile, Delivery, Place
+from callseal.calls.call_name import CallName
+from callseal.calls.card_facts import CardFacts
+from callseal.calls.facts import Facts
+from callseal.core.audit import timestamp
+
+# Whether the metadata could be read.
+MetadataState = Literal["read", "unreadable"]
+# The policy's outcome as a plain mapping. The card shows `version rule denied class keep_until dispose_on`, and a
+# `restricted` or `sensitive` outcome sets the flag. All other members are stored and returned as they are.
+Outcome = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is known of one call. A member is None if nothing has reported it.
+
+    `source` is the landing key of the metadata, and `landed` the earliest time at which one of the call's files was
+    reported (RFC 3339, UTC).
+    """
+
+    call: CallName
+    metadata: MetadataState | None = None
+    source: str | None = None
+    known: CardFacts | None = None
+    outcome: Outcome | None = None
+    landed: str | None = None
+    files: tuple[CallFile, ...] = ()
+    holds: tuple[str, ...] = ()
+    erasure_pending: bool = False
+
+    @property
+    def facts(self) -> Facts:
+        """The facts in the clear; all absent if no metadata was read."""
+        return self.known.facts if self.known else Facts()
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the card is a call for its readers. A policy's outcome or a download alone are not."""
+        return self.landed is not None
+
+    @property
+    def started(self) -> str | None:
+        """When the call started, or else when its first file was reported."""
+        return timestamp(self.facts.started) if self.facts.started else self.landed
+
+    def with_metadata(self, source: str, state: MetadataState, known: CardFacts | None, landed: str) -> Card:
+        """Return the card after its metadata was read, or could not be.
+
+        `source` is the metadata's landing key. If a call has two metadata files, the first one that was read stays. The
+        same file may be read again, for example after a change of the tenant's profile.
+        """
+        card = replace(self, landed=min(landed, self.landed or landed))
+        if self.metadata == "read" and (state == "unreadable" or self.source != source):
+            return card
+        return replace(card, source=source, metadata=state, known=known)
+
+    def with_outcome(self, outcome: Outcome) -> Card:
+        """Return the card after the policy was applied to the call."""
+        return replace(self, outcome=outcome)
+
+    def with_delivery(self, destination: str, bucket: str, key: str, delivery: Delivery) -> Card:
+        """Return the card after a file was delivered."""
+        landed = min(delivery.time, self.landed or delivery.time)
+        return replace(
+            self._with_file(destination, bucket, key, lambda file: file.delivered_by(delivery)), landed=landed
+        )
+
+    def with_fetch(self, place: Place, time: str) -> Card:
+        """Return the card after a file was downloaded to its end."""
+        return self._with_file(place, lambda file: file.fetched_at(time))
+
+    def public(self) -> dict[str, Any]:
+        """Return the members that the command and the API show."""
+        facts, outcome, hashed = self.facts, self.outcome or {}, self.known.hashed if self.known else {}
+        return {
+            "id": self.call.id,
+            "tenant": self.call.tenant,
+            "name": self.call.name,
+            "session_id": facts.session_id,
+            "started": self.started,
+            "ended": timestamp(facts.ended) if facts.ended else None,
+            "seconds": facts.seconds,
+            "direction": facts.direction,
+            "caller": facts.caller,
+            "callee": facts.callee,
+            "agent": facts.agent,
+            "queue": facts.queue,
+            "flags": self._flags(),
+            "class": outcome.get("class"),
+            "keep_until": outcome.get("keep_until"),
+            "dispose_on": outcome.get("dispose_on"),
+            "holds": [*self.holds],
+            "files": [file.public() for file in sorted(self.files, key=lambda file: (file.is_metadata, file.n))],
+            "policy": {
+                "version": outcome.get("version"),
+                "rule": outcome.get("rule"),
+                "denied": bool(outcome.get("denied")),
+            },
+            "indexed": self._indexed,
+            "metadata": self._metadata,
+            "blind": [*hashed],
+            "erasure_pending": self.erasure_pending,
+        }
+
+    @property
+    def _indexed(self) -> str:
+        """What the card was made from."""
+        has_file = any(file.current for file in self.files)
+        if self.known:
+            return "both" if has_file else "metadata"
+        return "files"
+
+    @property
+    def _metadata(self) -> str:
+        if self.metadata:
+            return self.metadata
+        return "not_read" if any(file.is_metadata and file.current for file in self.files) else "none"
+
+    def _flags(self) -> dict[str, Any]:
+        flags, outcome = self.facts.flags, self.outcome or {}
+        return {
+            "restricted": flags.restricted or bool(outcome.get("restricted")),
+            "sensitive": flags.sensitive or bool(outcome.get("sensitive")),
+            "denied": flags.denied,
+            "consent": flags.consent,
+            "informed": flags.informed,
+            "paused": flags.paused,
+            "agent_accepted": flags.agent_accepted,
+        }
+
+    def _with_file(self, place: Place, change: Callable[[CallFile], CallFile]) -> Card:
+        """Return the card with a changed file. A new file gets the next number."""
+        files = {file.place: file for file in self.files}
+        files[place] = change(files.get(place) or CallFile(len(files), *place))
+        return replace(self, files=tuple(files.values()))

@@ -22,10 +22,12 @@ class Env:
 
     archive_bucket: str
     audit_bus: str
+    calls_table: str
     encrypt_queue_url: str
     gpg_binary: str
     key_register: str
     landing_bucket: str
+    metadata_queue_url: str
     recheck_queue_url: str
     sftp_bucket: str
     stack_name: str
@@ -42,6 +44,7 @@ def batch() -> Batch:
         container.committer,
         container.bus,
         lambda: container.rechecks,
+        lambda: container.metadata_queue,
         container.clock,
     )
     return Batch(

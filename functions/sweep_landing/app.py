@@ -25,6 +25,7 @@ class Env:
 
     archive_bucket: str
     audit_bus: str
+    calls_table: str
     check_keys_function: str
     encrypt_queue_url: str
     gpg_binary: str

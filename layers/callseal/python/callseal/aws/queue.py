@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from callseal.aws.calls import calling
-from callseal.core.queue_message import PUT_BACK, PUT_BACK_UNREADABLE
+from callseal.core.queue_message import FLAGS, PUT_BACK
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -28,11 +28,12 @@ class LandedQueue:
 
     def put(self, landed: LandedObject) -> None:
         """Send a landed object's notification in S3's format, with an event name of Callseal."""
+        flags = "".join(word for flag, word in FLAGS.items() if getattr(landed, flag))
         landed_object = {"key": quote_plus(landed.key, safe="/"), "size": landed.size, "eTag": landed.etag}
         record = {
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
-            "eventName": f"ObjectCreated:{PUT_BACK_UNREADABLE if landed.was_unreadable else PUT_BACK}",
+            "eventName": f"ObjectCreated:{PUT_BACK}{flags}",
             "eventTime": landed.landed_at.isoformat() if landed.landed_at else None,
             "s3": {"bucket": {"name": landed.bucket}, "object": landed_object},
         }

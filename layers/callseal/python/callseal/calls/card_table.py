@@ -70,6 +70,11 @@ class CardTable:
         card = _stored(found).card if found else None
         return card if card and card.is_listed else None
 
+    def get(self, call: CallName) -> Card | None:
+        """Return a call's card, whether or not its readers may see it already, or None if there is none."""
+        found = self._get(call.tenant, call.id)
+        return _stored(found).card if found else None
+
     def outcome(self, tenant: str, call: str) -> dict[str, Any] | None:
         """Return the policy's outcome for a call, as it was stored, or None if the policy was not applied to it."""
         outcome = self._get(tenant, call).get("outcome")

@@ -54,5 +54,4 @@ class CallIndexing:
             if held.reason != Reason.SETTINGS_MISSING:
                 raise
             return False
-        asks_policy = settings.call_index == "auto" and not settings.deliver_to_archive
-        return index_mode(settings, asks_policy and self._tenants.has_policy(tenant)) != "off"
+        return index_mode(settings, self._tenants.policy_text(tenant) is not None) != "off"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -54,6 +54,7 @@ def delivered(
     outputs: Sequence[Output],
     recipients: Sequence[Recipient],
     key_version: str | None,
+    policy: Mapping[str, object] | None,
     now: datetime,
 ) -> AuditEvent:
     """Return the event of a file whose outputs are all committed."""
@@ -65,6 +66,7 @@ def delivered(
             "outputs": [asdict(output) for output in outputs],
             "recipients": [recipient_member(recipient) for recipient in recipients] or None,
             "key_version": key_version,
+            "policy": policy,
         },
     )
 
@@ -80,6 +82,7 @@ def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now:
             "key_version": error.key_version,
             "reason": error.reason.value,
             "message": str(error),
+            "policy": error.policy,
         },
         by=(error.reason.value, error.key_version),
     )

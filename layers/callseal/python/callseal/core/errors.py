@@ -6,14 +6,18 @@ CallsealError
 ├── UnreadableNotificationError   the message names no file: it ends in the dead-letter queue
 ├── SourceGoneError               nothing left to do: the landed object was purged, or is not the one of the event
 │   └── SourceReplacedError       it was overwritten: the audit event of its delivery may be missing
+├── NotIndexedError               read_metadata must process the file first
+│   └── OutdatedOutcomeError      another version of the tenant's policy has judged the call
 ├── NotJudgedError                a blind card cannot decide a rule of the policy: the call keeps its outcome
 ├── OutputExistsError             another commit came first: compare with the existing output
 └── TransientError                temporary: the message fails, and SQS delivers it again
+    ├── MetadataNotYetError       the recording waits a moment for its metadata
     └── AccessRefusedError        AWS refuses the request, perhaps permanently: the caller may check, and hold the file
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -155,6 +159,8 @@ class HeldError(CallsealError):
         self.reason = reason
         # The judged version of the secret. A caller that knows it adds it.
         self.key_version: str | None = None
+        # The ruling of the tenant's policy that holds the file, as the event's member `policy`.
+        self.policy: Mapping[str, object] | None = None
         self.fingerprint = fingerprint
 
 
@@ -178,6 +184,14 @@ class SourceReplacedError(SourceGoneError):
     """The landed object was overwritten, before it was delivered or after."""
 
 
+class NotIndexedError(CallsealError):
+    """The file's metadata, or the policy's decision about its call, is not on the call's card yet."""
+
+
+class OutdatedOutcomeError(NotIndexedError):
+    """The outcome on the card is of another version of the policy than the one in use, which may be a cached one."""
+
+
 class NotJudgedError(CallsealError):
     """The facts that decide a rule of the policy are hashed on a blind card."""
 
@@ -188,6 +202,10 @@ class OutputExistsError(CallsealError):
 
 class TransientError(CallsealError):
     """A call failed for now. Nothing has become visible, so a retry is safe."""
+
+
+class MetadataNotYetError(TransientError):
+    """The recording needs its metadata, which often lands a moment later."""
 
 
 class AccessRefusedError(TransientError):

@@ -39,6 +39,12 @@ class LandedObject:
     landed_at: datetime | None = field(default=None, compare=False)
     # True if it was held as SourceUnreadable and the sweep requeued it to find out whether it can be read now.
     was_unreadable: bool = field(default=False, compare=False)
+    # True if it is metadata that read_metadata has processed and requeued.
+    was_indexed: bool = field(default=False, compare=False)
+    # True if it is a recording, maybe held as MetadataAwaited, that read_metadata requeued after the metadata.
+    was_awaiting: bool = field(default=False, compare=False)
+    # How often the queue has delivered its message, including this time.
+    receives: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

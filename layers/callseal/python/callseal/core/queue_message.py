@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-# In S3's notifications, an eventName ends with Put, Copy or the like. In Callseal's, it ends with one of these.
-PUT_BACK, PUT_BACK_UNREADABLE = "PutBack", "PutBackUnreadable"
+# In S3's notifications, an eventName ends with Put, Copy or the like. In Callseal's, it ends with PUT_BACK, and with
+# each flag of the landed object that is set.
+PUT_BACK = "PutBack"
+FLAGS = {"was_unreadable": "Unreadable", "was_indexed": "Indexed", "was_awaiting": "Awaiting"}
 
 
 @dataclass(frozen=True, slots=True)

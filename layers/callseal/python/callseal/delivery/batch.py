@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from callseal.core.errors import CallsealError, TransientError, UnreadableNotificationError
@@ -90,7 +91,8 @@ class Batch:
     def _handle_message(self, message: Message) -> list[Outcome | None]:
         """Handle all files of a message, even after a failure. Return an outcome for each, None for a failure."""
         try:
-            outcomes = [self._try(landed, message) for landed in parse_body(message.body)]
+            landed_objects = parse_body(message.body)
+            outcomes = [self._try(replace(landed, receives=message.receives), message) for landed in landed_objects]
         except UnreadableNotificationError as exc:
             self._log.warning("message unreadable", extra={"message_id": message.id, "why": str(exc)})
             outcomes = [None]

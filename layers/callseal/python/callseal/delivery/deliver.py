@@ -11,23 +11,29 @@ had the file before its purge can still be running, and the recheck reports all 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from callseal.aws.bus import AuditBus
+from callseal.calls.call_policy import LAST_TRY, Ruling
 from callseal.core import audit
 from callseal.core.audit import Output
 from callseal.core.clock import Clock
-from callseal.core.errors import HeldError, Reason, SourceGoneError, SourceReplacedError, SourceUnreadableError
+from callseal.core.errors import (
+    HeldError,
+    NotIndexedError,
+    Reason,
+    SourceGoneError,
+    SourceReplacedError,
+    SourceUnreadableError,
+)
 from callseal.core.landing import LandedObject, tenant_of
-from callseal.core.recipient import Recipient
-from callseal.core.stored import StoredObject
 from callseal.delivery.commit import Committer, OutputConflictError, Progress
+from callseal.delivery.delivered_event import delivered_event, outputs_of
 from callseal.delivery.landing_bucket import LandingBucket
 from callseal.delivery.planning import Planner
-from callseal.delivery.routing import Destination
 from callseal.tenants.directory import KeyVersion
 
 if TYPE_CHECKING:
@@ -62,11 +68,15 @@ class Delivery:
         committer: Committer,
         bus: AuditBus,
         rechecks: Callable[[], LandedQueue],
+        metadata: Callable[[], LandedQueue],
         clock: Clock,
     ) -> None:
-        """Take what it works with; `rechecks` is a function, because most files need no client for that queue."""
+        """Take what it works with.
+
+        `rechecks` and `metadata` return the recheck queue and the metadata queue. Most files need neither.
+        """
         self._landing, self._planner, self._committer = landing, planner, committer
-        self._bus, self._rechecks, self._clock = bus, rechecks, clock
+        self._bus, self._rechecks, self._metadata, self._clock = bus, rechecks, metadata, clock
 
     def deliver(self, landed: LandedObject) -> Outcome:
         """Deliver a landed file, or hold it. Raise TransientError if the file must be tried again."""
@@ -77,6 +87,9 @@ class Delivery:
                 return self._deliver_by_current_settings(landed)
             except HeldError as held:
                 return self._finish_or_hold(landed, held)
+        except NotIndexedError:
+            self._metadata().put(landed)
+            return Outcome("pending", tenant_of(landed.key))
         except SourceReplacedError:
             return self._report_replaced(landed)
         except SourceGoneError:
@@ -88,6 +101,7 @@ class Delivery:
         The worker that purged the file reported its outputs. Another worker, with other settings or another key, can
         have committed its own output later and failed before its event. Nothing else would report that output.
         """
+        landed = replace(landed, receives=LAST_TRY)
         try:
             self._landing.require(landed)
         except SourceReplacedError:
@@ -111,7 +125,7 @@ class Delivery:
 
     def _deliver(self, landed: LandedObject) -> Outcome:
         plan = self._planner.plan(landed)
-        if landed.was_unreadable:
+        if landed.was_unreadable or landed.was_awaiting:
             self._report_release(landed, plan.key)
         # One small sealed output is put under a condition, which fails if the output exists: no HEAD request is needed.
         progress = Progress() if plan.is_one_put else self._committer.find_existing(plan)
@@ -124,7 +138,7 @@ class Delivery:
             self._committer.commit(plan, route, progress)
         if plan.config_changed:  # another worker may have processed the file with the earlier settings
             self._committer.find_earlier(plan, progress)
-        return self._report_and_purge(landed, progress, plan.key)
+        return self._report_and_purge(landed, progress, plan.key, plan.ruling)
 
     def _finish_or_hold(self, landed: LandedObject, held: HeldError) -> Outcome:
         try:
@@ -137,15 +151,17 @@ class Delivery:
         if not held.reason.is_of_key:
             return None
         landed = self._landing.refresh(landed)
-        routes = self._planner.routes(landed)
+        ruling, routes = self._planner.routes(landed)
         progress = self._committer.find_all(landed, routes, self._planner.every_place(landed))
         if progress.lacks(routes):
             return None
         self._rechecks().put(landed)
-        return self._report_and_purge(landed, progress, None)
+        return self._report_and_purge(landed, progress, None, ruling)
 
-    def _report_and_purge(self, landed: LandedObject, progress: Progress, key: KeyVersion | None) -> Outcome:
-        event_id = self._report(landed, progress, key)
+    def _report_and_purge(
+        self, landed: LandedObject, progress: Progress, key: KeyVersion | None, ruling: Ruling | None
+    ) -> Outcome:
+        event_id = self._report(landed, progress, key, ruling)
         with suppress(SourceGoneError):  # another worker purged it, or a new file with this key landed meanwhile
             self._landing.purge(landed)
         sealed = landed.size or 0 if progress.sealed else 0
@@ -160,40 +176,37 @@ class Delivery:
         try:
             plan = self._planner.plan(landed)
             progress = self._committer.find_existing(plan)
-        except HeldError:
+        except (HeldError, NotIndexedError):
             return Outcome("gone")
         if progress.lacks(plan.routes):
             return Outcome("gone")
-        return Outcome("gone", plan.file.tenant, self._report(landed, progress, plan.key))
+        return Outcome("gone", plan.file.tenant, self._report(landed, progress, plan.key, plan.ruling))
 
     def _report_gone(self, landed: LandedObject) -> Outcome:
         try:
             plan = self._planner.plan(landed)
-        except HeldError:
+        except (HeldError, NotIndexedError):
             plan = None
         progress = self._committer.find_all(landed, plan.routes if plan else (), self._planner.every_place(landed))
         if not progress.outputs:
             return Outcome("gone")
-        return Outcome("gone", tenant_of(landed.key), self._report(landed, progress, plan.key if plan else None))
+        key, ruling = (plan.key, plan.ruling) if plan else (None, None)
+        return Outcome("gone", tenant_of(landed.key), self._report(landed, progress, key, ruling))
 
-    def _report(self, landed: LandedObject, progress: Progress, key: KeyVersion | None) -> str:
-        recipients, key_version = _sealed_to(progress, key)
-        event = audit.delivered(landed, self._outputs(progress), recipients, key_version, self._clock())
+    def _report(self, landed: LandedObject, progress: Progress, key: KeyVersion | None, ruling: Ruling | None) -> str:
+        event = delivered_event(landed, progress, self._committer.sha256, key, ruling, self._clock())
         self._bus.put(event)
         return event.id
 
-    def _outputs(self, progress: Progress) -> list[Output]:
-        return [self._output(destination, stored, progress) for destination, stored in progress.outputs]
-
-    def _output(self, destination: Destination, stored: StoredObject, progress: Progress) -> Output:
-        digest = self._committer.sha256(stored, progress) if stored.is_sealed else None
-        return Output(destination, stored.address.bucket, stored.address.key, stored.size, digest, stored.sealed)
-
     def _report_release(self, landed: LandedObject, key: KeyVersion | None) -> None:
-        """Report that an unreadable file can be read now. Raise SourceUnreadableError if it still cannot."""
+        """Report the release of a file that was held as unreadable, or until its metadata landed.
+
+        Raise SourceUnreadableError if it still cannot be read.
+        """
         with self._landing.open(landed):
             held = self._landing.held(landed)
-        if held and held.reason == Reason.SOURCE_UNREADABLE:
+        over = Reason.SOURCE_UNREADABLE if landed.was_unreadable else Reason.METADATA_AWAITED
+        if held and held.reason == over and not held.released:
             released = audit.released(landed, held.reason, key.version if key else None, self._clock())
             self._bus.put(audit.numbered(released, held.number))
             self._landing.tag_released(landed, held)
@@ -208,7 +221,7 @@ class Delivery:
             return Outcome("pending", tenant_of(landed.key))
         outputs: list[Output] = []
         if isinstance(held, OutputConflictError):
-            outputs = self._outputs(held.progress)
+            outputs = outputs_of(held.progress, self._committer.sha256)
         before = self._landing.held(landed)
         number = before.number_of(held) if before else 0
         event = audit.numbered(audit.held(landed, held, outputs, self._clock()), number)
@@ -231,16 +244,3 @@ class Delivery:
     def _is_held_as_unreadable(self, landed: LandedObject) -> bool:
         held = self._landing.held(landed)
         return held is not None and held.reason == Reason.SOURCE_UNREADABLE and not held.released
-
-
-def _sealed_to(progress: Progress, key: KeyVersion | None) -> tuple[Sequence[Recipient], str | None]:
-    """Return the recipients of the outputs, and the version of the secret that has exactly these, if known.
-
-    The recipients come from the outputs' metadata, which may be from before a rotation.
-    """
-    sealed = [recipient for _, stored in progress.outputs for recipient in stored.recipients]
-    names = {(recipient.fingerprint, recipient.subkey): recipient for recipient in sealed}
-    current = {(member.fingerprint, member.subkey): member for member in key.recipients.members} if key else {}
-    recipients = [current.get(name) or recipient for name, recipient in names.items()]
-    # If the outputs have other recipients than the key, the version of the secret with these is unknown.
-    return recipients, key.version if key and list(names) == list(current) else None

@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callseal.aws.upload import PART_BYTES
+from callseal.calls.call_policy import CallPolicies, Ruling
 from callseal.core.clock import Clock
-from callseal.core.errors import HeldError
+from callseal.core.errors import HeldError, OutdatedOutcomeError
 from callseal.core.formats import ENVELOPES
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.core.recipient import OpenPgpRecipients
@@ -40,6 +41,7 @@ class Plan:
     routes: tuple[Route, ...]
     key: KeyVersion | None
     buckets: Mapping[Destination, str]
+    ruling: Ruling | None = None
     config_changed: bool = False
     revoked: Callable[[], frozenset[str]] = frozenset
 
@@ -101,17 +103,19 @@ class Planner:
         self,
         tenants: Tenants,
         choice: Callable[[], KeyChoice],
+        policies: CallPolicies,
         buckets: Mapping[Destination, str],
         clock: Clock,
     ) -> None:
-        """Take the tenants, a function that returns the choice of keys, and the bucket of each destination.
+        """Take the tenants with their policies, a function that returns the choice of keys, and the buckets.
 
         The function is called only if settings need the choice, because its import lengthens each cold start.
         """
-        self._tenants, self._choice, self._buckets, self._clock = tenants, choice, buckets, clock
+        self._tenants, self._choice, self._policies = tenants, choice, policies
+        self._buckets, self._clock = buckets, clock
 
     def plan(self, landed: LandedObject, since: datetime | None = None) -> Plan:
-        """Return a file's plan. Raise HeldError if it must be held.
+        """Return a file's plan. Raise HeldError if it must be held, NotIndexedError if its metadata must be read first.
 
         The error is never based on a value that was cached before `since` (default: now). Such values are dropped, and
         the file is planned again.
@@ -119,15 +123,17 @@ class Planner:
         file, started = parse_landing_key(landed.key), since or self._clock()
         try:
             return self._plan(landed, file)
-        except HeldError:
+        except (HeldError, OutdatedOutcomeError):
             if not self._tenants.forget(file.tenant, before=started):
                 raise
             return self._plan(landed, file)
 
-    def routes(self, landed: LandedObject) -> tuple[Route, ...]:
-        """Return a file's routes, which do not need the key. Raise HeldError if it has none."""
-        file = parse_landing_key(landed.key)
-        return find_routes(self._tenants.settings(file.tenant), file)
+    def routes(self, landed: LandedObject) -> tuple[Ruling | None, tuple[Route, ...]]:
+        """Return the policy's ruling for a file, and the file's routes, which do not need the key.
+
+        Raise HeldError if it has none, or if the policy holds it.
+        """
+        return self._find_routes(landed, parse_landing_key(landed.key))
 
     def every_place(self, landed: LandedObject) -> list[Place]:
         """Return the address of every output that any settings or key could have led to."""
@@ -140,15 +146,18 @@ class Planner:
 
     def _plan(self, landed: LandedObject, file: LandedFile) -> Plan:
         settings = self._tenants.settings(file.tenant)
-        routes = find_routes(settings, file)
+        ruling, routes = self._find_routes(landed, file)
         key = self._key(file.tenant, settings) if any(route.sealed for route in routes) else None
         # S3 always sends the time. A notification without one was written by hand.
         config_changed = landed.landed_at is not None and self._config_changed(
             file.tenant, settings, key, landed.landed_at
         )
-        return Plan(
-            landed, file, settings, routes, key, self._buckets, config_changed, partial(self._revoked, file.tenant)
-        )
+        revoked = partial(self._revoked, file.tenant)
+        return Plan(landed, file, settings, routes, key, self._buckets, ruling, config_changed, revoked)
+
+    def _find_routes(self, landed: LandedObject, file: LandedFile) -> tuple[Ruling | None, tuple[Route, ...]]:
+        ruling = self._policies.ruling(landed, file)
+        return ruling, find_routes(self._tenants.settings(file.tenant), file, ruling.outcome if ruling else None)
 
     def _revoked(self, tenant: str) -> frozenset[str]:
         return frozenset(record.fingerprint for record in self._choice().inventory(tenant).records if record.revoked)

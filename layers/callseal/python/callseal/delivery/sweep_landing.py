@@ -14,9 +14,10 @@ from datetime import timedelta
 
 from callseal.aws.bus import AuditBus
 from callseal.aws.queue import LandedQueue
+from callseal.calls.call_policy import LAST_TRY
 from callseal.core import audit
 from callseal.core.clock import Clock
-from callseal.core.errors import CallsealError, HeldError, Reason, SourceGoneError, TransientError
+from callseal.core.errors import CallsealError, HeldError, NotIndexedError, Reason, SourceGoneError, TransientError
 from callseal.core.landing import LandedObject, tenant_of
 from callseal.core.log import Log, describe
 from callseal.delivery.commit import Committer
@@ -171,7 +172,8 @@ class Sweep:
             released = audit.released(landed, held.reason, version, self._clock())
             self._bus.put(audit.numbered(released, held.number))
             self._landing.tag_released(landed, held)
-        # A file that would now be held for another reason is requeued too: the delivery reports the new reason.
+        # A file that would now be held for another reason is requeued too: the delivery reports the new reason. So is
+        # a file of a call that the tenant's policy has not judged: the delivery passes it to read_metadata.
         self._queue.put(landed)
         return "released" if isinstance(verdict, Plan) else "put_back"
 
@@ -185,13 +187,19 @@ class Sweep:
             self._queue.put(replace(landed, was_unreadable=True))
         return "unreadable"
 
-    def _plan_again(self, turns: Turns, landed: LandedObject) -> Plan | Reason:
-        """Return a held file's plan, or its reason to be held. A tenant's files share what this run has read."""
+    def _plan_again(self, turns: Turns, landed: LandedObject) -> Plan | Reason | None:
+        """Return a held file's plan, its reason to be held, or None if read_metadata must judge its call again.
+
+        A tenant's files share what this run has read.
+        """
+        landed = replace(landed, was_indexed=True, receives=LAST_TRY)
         try:
             plan = self._plan(turns, landed)
             self._committer.find_existing(plan)
         except HeldError as held:
             return held.reason
+        except NotIndexedError:
+            return None
         return plan
 
     def _plan(self, turns: Turns, landed: LandedObject) -> Plan:

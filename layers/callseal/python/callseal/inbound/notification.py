@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from callseal.core.errors import UnreadableNotificationError
 from callseal.core.landing import TENANT, LandedObject
-from callseal.core.queue_message import PUT_BACK_UNREADABLE, Message
+from callseal.core.queue_message import FLAGS, PUT_BACK, Message
 
 # The characters of an entity-tag between its quotes (RFC 9110, 8.8.3), in ASCII: conditions and metadata contain it.
 _ETAG = re.compile(r"[!#-~]{1,256}")
@@ -94,7 +94,7 @@ def _landed_object(record: Any) -> LandedObject:
             size=None if size is None else _size(size),
             version_id=_text(version_id) if version_id else None,
             landed_at=_moment(record.get("eventTime")),
-            was_unreadable=how == PUT_BACK_UNREADABLE,
+            **{flag: how.startswith(PUT_BACK) and word in how for flag, word in FLAGS.items()},
         )
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
         raise UnreadableNotificationError(

@@ -70,6 +70,14 @@ class _Entry:
     changed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """The parsed settings, and the policy's text, None if the tenant has no policy."""
+
+    settings: TenantSettings
+    policy: str | None
+
+
 class Tenants:
     """Cached look-ups of tenants' settings and keys. Thread-safe."""
 
@@ -88,11 +96,11 @@ class Tenants:
 
     def settings(self, tenant: str) -> TenantSettings:
         """Return a tenant's settings. Raises HeldError `SettingsMissing` or `SettingsInvalid`."""
-        return cast("TenantSettings", self._remembered(("settings", tenant), self._fetch_settings))
+        return self._config(tenant).settings
 
-    def has_policy(self, tenant: str) -> bool:
-        """Return whether a tenant has a policy."""
-        return self.cached("has policy", tenant, lambda: self._fetch_has_policy(tenant))
+    def policy_text(self, tenant: str) -> str | None:
+        """Return the text of a tenant's policy, or None if it has none. Raises HeldError like `settings`."""
+        return self._config(tenant).policy
 
     def key(self, tenant: str) -> KeyVersion:
         """Return a tenant's current key. Raises HeldError with a Key* reason."""
@@ -184,31 +192,34 @@ class Tenants:
 
     def settings_text(self, tenant: str) -> str:
         """Fetch the text of a tenant's settings. The cache is not used. Raises HeldError `SettingsMissing`."""
-        return str(self._parameter(tenant)["Value"])
-
-    def _fetch_settings(self, tenant: str) -> _Fetched:
-        parameter = self._parameter(tenant)
-        return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
-
-    def _parameter(self, tenant: str) -> Any:
-        name = settings_parameter(self._prefix, tenant)
         try:
             with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
-                return self._ssm.get_parameter(Name=name)["Parameter"]
+                parameter = self._ssm.get_parameter(Name=settings_parameter(self._prefix, tenant))
         except _NotThereError as exc:
-            raise HeldError(
-                Reason.SETTINGS_MISSING,
-                f"The tenant {tenant} has no settings. Create the SSM parameter {name} with a JSON object as its value "
-                "({} for the defaults).",
-            ) from exc
+            raise self._no_settings(tenant) from exc
+        return str(parameter["Parameter"]["Value"])
 
-    def _fetch_has_policy(self, tenant: str) -> bool:
-        try:
-            with calling("Looking for the tenant's policy", on_ParameterNotFound=_NotThereError):
-                self._ssm.get_parameter(Name=policy_parameter(self._prefix, tenant))
-        except _NotThereError:
-            return False
-        return True
+    def _config(self, tenant: str) -> _Config:
+        return cast("_Config", self._remembered(("settings", tenant), self._fetch_config))
+
+    def _fetch_config(self, tenant: str) -> _Fetched:
+        """Fetch settings and policy in one request: Parameter Store allows few (see above)."""
+        of_settings, of_policy = settings_parameter(self._prefix, tenant), policy_parameter(self._prefix, tenant)
+        with calling("Reading the tenant's settings"):
+            parameters = self._ssm.get_parameters(Names=[of_settings, of_policy])["Parameters"]
+        found = {parameter["Name"]: parameter for parameter in parameters}
+        if of_settings not in found:
+            raise self._no_settings(tenant)
+        config = _Config(parse_settings(found[of_settings]["Value"]), found.get(of_policy, {}).get("Value"))
+        changes = [parameter.get("LastModifiedDate") for parameter in parameters]
+        return _Fetched(config, max((change for change in changes if change), default=None))
+
+    def _no_settings(self, tenant: str) -> HeldError:
+        return HeldError(
+            Reason.SETTINGS_MISSING,
+            f"The tenant {tenant} has no settings. Create the SSM parameter "
+            f"{settings_parameter(self._prefix, tenant)} with a JSON object as its value ({{}} for the defaults).",
+        )
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)

@@ -39,8 +39,9 @@ def tenant_of_secret(name: str, prefix: str) -> str | None:
 
 
 def tenant_of_parameter(name: str, prefix: str) -> str | None:
-    """Return the tenant whose settings a parameter holds, or None for any other parameter."""
-    return _tenant(name, f"/{prefix}/", f"/{_SETTINGS}")
+    """Return the tenant whose settings or policy a parameter holds, or None for any other parameter."""
+    start = f"/{prefix}/"
+    return _tenant(name, start, f"/{_SETTINGS}") or _tenant(name, start, f"/{_POLICY}")
 
 
 def _tenant(name: str, start: str, end: str) -> str | None:

@@ -14,6 +14,7 @@ from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
 from callseal.aws.calls import client
 from callseal.aws.metrics import MetricsEmitter
+from callseal.calls.call_policy import CallPolicies
 from callseal.core.clock import Clock, now
 from callseal.core.log import Log
 from callseal.crypto.recipients import GpgFactory, gpg_factory
@@ -115,7 +116,8 @@ class Container:
     def planner(self) -> Planner:
         """The planner."""
         archive, sftp = self._env.archive_bucket, self._env.sftp_bucket
-        return Planner(self.tenants, lambda: self.key_choice, {"archive": archive, "sftp": sftp}, now)
+        policies = CallPolicies(self.tenants, lambda: self.cards, now)
+        return Planner(self.tenants, lambda: self.key_choice, policies, {"archive": archive, "sftp": sftp}, now)
 
     @cached_property
     def committer(self) -> Committer:
@@ -127,6 +129,11 @@ class Container:
     def queue(self) -> LandedQueue:
         """The encrypt queue."""
         return self._queue(self._env.encrypt_queue_url)
+
+    @cached_property
+    def metadata_queue(self) -> LandedQueue:
+        """The metadata queue."""
+        return self._queue(self._env.metadata_queue_url)
 
     @cached_property
     def rechecks(self) -> LandedQueue:

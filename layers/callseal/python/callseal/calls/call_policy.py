@@ -1,0 +1,171 @@
+"""What a tenant's policy decides about a landed file, before the file may be delivered.
+
+Only read_metadata parses metadata. It judges the call by the policy and writes the outcome to the card. This module
+reads the card, if the policy's rules or the settings need the metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from callseal.calls.call_name import call_of
+from callseal.calls.decisions import Outcome
+from callseal.calls.index_mode import IndexMode, index_mode
+from callseal.calls.outcome_member import outcome_of
+from callseal.calls.policy import Policy, default_outcome, invalid, parse_policy
+from callseal.core.clock import Clock
+from callseal.core.errors import HeldError, MetadataNotYetError, NotIndexedError, OutdatedOutcomeError, Reason
+from callseal.core.landing import LandedFile, LandedObject
+from callseal.tenants.directory import Tenants
+from callseal.tenants.settings import TenantSettings
+
+if TYPE_CHECKING:
+    from callseal.calls.card import Card
+    from callseal.calls.card_table import CardTable
+
+# A recording without metadata is held at its third delivery by the queue, 25 seconds after the first.
+LAST_TRY = 3
+# Most tenants' policies are small and change seldom.
+_parsed = lru_cache(maxsize=256)(parse_policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A policy's outcome for a landed file, and the version of the policy that decided it."""
+
+    version: str
+    outcome: Outcome
+
+    def member(self) -> dict[str, Any]:
+        """Return the ruling as the member `policy` of an audit event."""
+        return {
+            "version": self.version,
+            "rule": self.outcome.rule,
+            "class": self.outcome.class_,
+            "denied": self.outcome.denied,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TenantPolicy:
+    """How a tenant's calls are indexed and judged. `policy` is None if the tenant has none."""
+
+    settings: TenantSettings
+    policy: Policy | None
+
+    @property
+    def mode(self) -> IndexMode:
+        """How calls are indexed."""
+        return index_mode(self.settings, self.policy is not None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a recording waits for its metadata."""
+        return self.settings.metadata_required or (self.policy is not None and self.policy.waits)
+
+    @property
+    def default(self) -> Ruling | None:
+        """The ruling for a call without metadata."""
+        return Ruling(self.policy.version, default_outcome(self.policy)) if self.policy else None
+
+
+def tenant_policy(tenants: Tenants, tenant: str) -> TenantPolicy:
+    """Return a tenant's policy with its settings. Raise HeldError `Settings*` or `PolicyInvalid`."""
+    settings, text = tenants.settings(tenant), tenants.policy_text(tenant)
+    policy = _parsed(text) if text is not None else None
+    found = TenantPolicy(settings, policy)
+    if policy:
+        policy.check_against(settings)
+    if found.waits and found.mode == "off":
+        why = "its rules need the metadata" if policy and policy.waits else "the setting metadata_required needs it"
+        raise invalid(f"the setting call_index is off, so no metadata is read, but {why}")
+    return found
+
+
+class CallPolicies:
+    """Applies tenants' policies to landed files. Safe to use from several threads."""
+
+    def __init__(self, tenants: Tenants, cards: Callable[[], CardTable], clock: Clock) -> None:
+        """Take the tenants, a function that returns the cards (most tenants need none), and the clock."""
+        self._tenants, self._cards, self._clock = tenants, cards, clock
+
+    def ruling(self, landed: LandedObject, file: LandedFile) -> Ruling | None:
+        """Return the ruling for a file that may be delivered, or None if the tenant has no policy.
+
+        Raise HeldError if the file must be held, NotIndexedError if read_metadata must process the file first, and
+        MetadataNotYetError if the file shall be tried again soon.
+        """
+        settings = self._tenants.settings(file.tenant)
+        if settings.refuse_numbers_in_names:
+            _refuse_number(landed.key, settings)
+        tenant = tenant_policy(self._tenants, file.tenant)
+        if file.is_metadata and tenant.mode != "off" and not landed.was_indexed:
+            raise NotIndexedError("The metadata has not been read yet.")
+        ruling = self._ruling_of_call(landed, file, tenant) if tenant.waits else tenant.default
+        if ruling and ruling.outcome.held:
+            raise _held(ruling)
+        return ruling
+
+    def _ruling_of_call(self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy) -> Ruling | None:
+        call = call_of(landed.key)
+        card = self._cards().get(call) if call else None
+        if card is None or card.metadata != "read":
+            return self._ruling_without_metadata(landed, file, tenant, card)
+        if tenant.policy is None:
+            return None
+        stored = card.outcome or {}
+        if stored.get("judged_by") != tenant.policy.version:
+            raise OutdatedOutcomeError("The call was judged by another version of the policy.")
+        return Ruling(stored["version"], outcome_of(stored))
+
+    def _ruling_without_metadata(
+        self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy, card: Card | None
+    ) -> Ruling | None:
+        """Return the ruling for unreadable metadata, or for a recording that need not wait any longer."""
+        is_unreadable = card is not None and card.metadata == "unreadable"
+        if file.is_metadata:
+            return tenant.default
+        wait = timedelta(minutes=tenant.settings.metadata_wait_minutes)
+        is_late = landed.landed_at is not None and self._clock() - landed.landed_at >= wait
+        if tenant.settings.metadata_missing == "deliver" and (is_unreadable or is_late):
+            return tenant.default
+        if not is_unreadable and landed.receives < LAST_TRY:
+            raise MetadataNotYetError("The recording's metadata has not landed yet.")
+        why = "cannot be read" if is_unreadable else "has not landed"
+        raise HeldError(
+            Reason.METADATA_AWAITED,
+            f"The recording needs its metadata, which {why}. Land <the same name>.xml or .json in a form that "
+            "`callseal profile try` can read; the recording is then released.",
+        )
+
+
+def _refuse_number(key: str, settings: TenantSettings) -> None:
+    from callseal.calls.numbers import holds_number
+
+    if holds_number(key.partition("/")[2], settings.default_region):
+        raise HeldError(
+            Reason.NAME_HOLDS_NUMBER,
+            "The landing key holds a telephone number, and the tenant's setting refuse_numbers_in_names is on. Land "
+            "the file again under a name without a number, and delete this object from the landing bucket.",
+        )
+
+
+def _held(ruling: Ruling) -> HeldError:
+    reason = ruling.outcome.held
+    if reason is None:
+        raise ValueError("the ruling holds nothing")
+    why = {
+        Reason.RECORDING_DENIED: "says that the call must not be recorded",
+        Reason.CONSENT_MISSING: "requires consent, and the metadata does not say that it was given",
+    }[reason]
+    error = HeldError(
+        reason,
+        f"The rule {ruling.outcome.rule} of the tenant's policy {why}. The file is erased after the setting "
+        "denied_erase_after, unless the policy is changed before.",
+    )
+    error.policy = ruling.member()
+    return error

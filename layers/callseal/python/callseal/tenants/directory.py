@@ -92,7 +92,8 @@ class Tenants:
 
     def has_policy(self, tenant: str) -> bool:
         """Return whether a tenant has a policy."""
-        return self.cached("has policy", tenant, lambda: self._fetch_has_policy(tenant))
+        policy = policy_parameter(self._prefix, tenant)
+        return self.cached("has policy", tenant, lambda: bool(self._find_parameter(policy)))
 
     def key(self, tenant: str) -> KeyVersion:
         """Return a tenant's current key. Raises HeldError with a Key* reason."""
@@ -191,24 +192,21 @@ class Tenants:
         return _Fetched(parse_settings(parameter["Value"]), parameter.get("LastModifiedDate"))
 
     def _parameter(self, tenant: str) -> Any:
-        name = settings_parameter(self._prefix, tenant)
+        if parameter := self._find_parameter(name := settings_parameter(self._prefix, tenant)):
+            return parameter
+        raise HeldError(
+            Reason.SETTINGS_MISSING,
+            f"The tenant {tenant} has no settings. Create the SSM parameter {name} with a JSON object as its value "
+            "({} for the defaults).",
+        )
+
+    def _find_parameter(self, name: str) -> Any:
+        """Return a parameter, or None if it does not exist."""
         try:
             with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
                 return self._ssm.get_parameter(Name=name)["Parameter"]
-        except _NotThereError as exc:
-            raise HeldError(
-                Reason.SETTINGS_MISSING,
-                f"The tenant {tenant} has no settings. Create the SSM parameter {name} with a JSON object as its value "
-                "({} for the defaults).",
-            ) from exc
-
-    def _fetch_has_policy(self, tenant: str) -> bool:
-        try:
-            with calling("Looking for the tenant's policy", on_ParameterNotFound=_NotThereError):
-                self._ssm.get_parameter(Name=policy_parameter(self._prefix, tenant))
         except _NotThereError:
-            return False
-        return True
+            return None
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)

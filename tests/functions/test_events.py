@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 import pytest
 import yaml
 
+from tests.support.calls import cards
 from tests.support.clock import Clock
 from tests.support.files import states
 from tests.support.functions import ROOT
@@ -155,6 +156,14 @@ def test_audit_events_are_registered(cloud: Stack, register_keys: ModuleType) ->
 def test_audit_events_of_files_are_tracked(cloud: Stack, track_files: ModuleType) -> None:
     assert failures(track_files.lambda_handler(load("files-in-sqs"), None)) == []
     assert states(cloud.dynamodb) == {f"{WAV}.p7m": "fetched"}
+
+
+def test_calls_of_audit_events_are_indexed(cloud: Stack, index_calls: ModuleType) -> None:
+    cloud.tenant("acme", settings={"call_index": "blind"})
+    assert failures(index_calls.lambda_handler(load("files-in-sqs"), None)) == []
+    (card,) = cards(cloud)
+    assert (card["name"], card["started"]) == ("2026/11/4711000000000001_1", "2026-11-23T10:02:13.482Z")
+    assert [(file["n"], file["state"], file["size"]) for file in card["files"]] == [(0, "fetched", 454_300)]
 
 
 def test_files_are_watched_by_schedule(

@@ -66,6 +66,7 @@ class Stack:
     events: Any
     dynamodb: Any
     logs: Any
+    kms: Any
     environment: dict[str, str]
     queue_url: str
     recheck_url: str
@@ -213,6 +214,9 @@ def _make() -> Stack:
     dynamodb = _client("dynamodb")
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
+    make_calls_table(dynamodb, f"{STACK}-calls")
+    kms = _client("kms")
+    make_call_index_key(kms, STACK)
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
     notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
@@ -231,6 +235,8 @@ def _make() -> Stack:
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
+        "CALLS_TABLE": f"{STACK}-calls",
+        "CALL_INDEX_KEY": f"alias/{STACK}-calls",
         "LOGIN_SETTINGS": f"{STACK}-login-settings",
         "LOGIN_NOTICE_QUEUE_URL": notices_url,
         "SFTP_SERVER_ID": "s-ours56789abcdef00",
@@ -246,7 +252,7 @@ def _make() -> Stack:
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
     ssm, secrets = _client("ssm"), _client("secretsmanager")
-    return Stack(s3, sqs, ssm, secrets, events, dynamodb, logs, environment, queue_url, recheck_url, audit_url)
+    return Stack(s3, sqs, ssm, secrets, events, dynamodb, logs, kms, environment, queue_url, recheck_url, audit_url)
 
 
 def make_tables(dynamodb: Any, register: str, events: str) -> None:
@@ -278,6 +284,32 @@ def _make_table(dynamodb: Any, table: str, key: str) -> None:
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
     )
+
+
+def make_calls_table(dynamodb: Any, table: str) -> None:
+    """Make the table of calls with its indexes, as template.yaml has it."""
+    hash_keys = {"started": "tenant", "session": "session", "party": "party", "agent": "agent", "queue": "queue"}
+    names = {"tenant", "id", "place", *hash_keys.values()}
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(names)],
+        KeySchema=_keys("tenant", "id"),
+        GlobalSecondaryIndexes=[
+            {"IndexName": name, "KeySchema": _keys(key, "place"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            for name, key in hash_keys.items()
+        ],
+    )
+
+
+def _keys(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=True)]
+
+
+def make_call_index_key(kms: Any, stack: str) -> None:
+    """Make the HMAC key of the blind index, as template.yaml has it."""
+    key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=f"alias/{stack}-calls", TargetKeyId=key)
 
 
 def make_file_register(dynamodb: Any, table: str) -> None:

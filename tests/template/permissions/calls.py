@@ -94,6 +94,8 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
         yield from _of_tables(members)
     elif service == "sqs":
         yield {"name": members["QueueUrl"].rpartition("/")[2]}
+    elif service == "kms":
+        yield {"name": members["KeyId"]}
     elif service == "cloudwatch-logs":
         yield {"name": members["logGroupName"]}
     else:

@@ -36,7 +36,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the calls go: a partition's region and account, and the KMS key that each bucket is encrypted with."""
+    """Where the calls go: a partition's region and account, and by name the buckets' and tables' own KMS keys."""
 
     region: str
     account: str
@@ -49,19 +49,13 @@ class Place:
 
 def needs_of(call: Call, place: Place) -> list[Need]:
     """List what a call needs; raises LookupError for an operation that nobody has looked up."""
-    if call.service == "s3" and call.operation in _OF_S3:
-        return list(_OF_S3[call.operation](call, place))
+    if needs := _OF_DATA.get((call.service, call.operation)):
+        return list(needs(call, place))
     name = call["name"]
     match call.service, call.operation:
         case "sqs", ("SendMessage" | "SendMessageBatch" | "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch"
                      | "GetQueueAttributes"):  # fmt: skip
             return [Need(f"sqs:{call.operation.removesuffix('Batch')}", place.arn("sqs", name))]
-        case "dynamodb", "BatchGetItem" | "GetItem" | "Query" | "PutItem" | "UpdateItem" | "TransactWriteItems":
-            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
-            # An index is a resource of its own:
-            # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
-            table = f"table/{name}/index/{call['index']}" if call["index"] else f"table/{name}"
-            return [Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", table))]
         case "secrets-manager", "ListSecrets":
             return [Need("secretsmanager:ListSecrets", "*")]
         case "secrets-manager", "GetSecretValue" | "DescribeSecret":
@@ -72,6 +66,9 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             return [Need(action, place.arn("secretsmanager", f"secret:{each}")) for each in names]
         case "ssm", "GetParameter" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
+        case "kms", "GenerateMac":
+            # The stack has one key for MACs, and its functions name it by its alias or its id.
+            return [Need("kms:GenerateMac", place.arn("kms", "key/CallIndexKey"))]
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
@@ -190,6 +187,25 @@ def _with_key(place: Place, bucket: str, action: str) -> Iterator[Need]:
         yield Need(action, arn, frozenset(context))
 
 
+def _using_table(call: Call, place: Place) -> Iterator[Need]:
+    """What a request to a table needs, and DynamoDB with the table's own KMS key on the caller's behalf.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    An index is a resource of its own:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+    """
+    table = call["name"]
+    resource = f"table/{table}/index/{call['index']}" if call["index"] else f"table/{table}"
+    yield Need(f"dynamodb:{call['action'] or call.operation}", place.arn("dynamodb", resource))
+    if arn := place.keys.get(table):
+        context = {
+            ("kms:viaservice", f"dynamodb.{place.region}.amazonaws.com"),
+            ("kms:encryptioncontext:aws:dynamodb:tablename", table),
+        }
+        yield Need("kms:Decrypt", arn, frozenset(context))
+
+
 _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "AbortMultipartUpload": _aborting_upload,
     "CompleteMultipartUpload": _going_on_with_upload,
@@ -209,4 +225,8 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "PutObjectTagging": _tagging,
     "UploadPart": _going_on_with_upload,
     "UploadPartCopy": _going_on_with_upload,
+}
+_OF_TABLES = ("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
+_OF_DATA = {("s3", name): needs for name, needs in _OF_S3.items()} | {
+    ("dynamodb", name): _using_table for name in _OF_TABLES
 }

@@ -134,6 +134,8 @@ def resolve(translated: Mapping[str, Any]) -> Deployed:
         resources[name] = declared[name] | {"Properties": resolver.resolve(declared[name].get("Properties", {}))}
         resolver.learn(name, *_reference(name, resources[name], place))
     keys = {BUCKETS[name]: _key(resources[name]) for name in BUCKETS}
+    tables = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::DynamoDB::Table")
+    keys |= {table["TableName"]: table["SSESpecification"].get("KMSMasterKeyId", "") for table in tables}
     return Deployed(Place(place.region, place.account, keys), resources)
 
 

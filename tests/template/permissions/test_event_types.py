@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from callseal.calls import card_changes
 from callseal.core.event_types import EventType
 from callseal.keys import register_keys
 from callseal.sftp import file_changes
@@ -14,6 +15,7 @@ from tests.template.permissions.stack import FUNCTIONS, Deployed
 READ_BY = {
     "KeyRegisterRule": {*register_keys.KEY_EVENTS, register_keys.DELIVERED},
     "FileRegisterRule": {*file_changes.CHANGES},
+    "CallIndexRule": {*card_changes.CHANGES},
 }
 
 

@@ -13,6 +13,7 @@ ENCRYPT, RECHECK, SWEEP = MOVERS = ("encrypt_recording", "recheck_delivery", "sw
 CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
 LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
+INDEX = "index_calls"
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
 # All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there,
 # and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
@@ -135,6 +136,15 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
+    # The cards of calls: one writes down what was delivered. It knows no number, and searches nothing.
+    "a call's card": (tuple({*ALL} - {INDEX}), table("UpdateItem", "calls")),
+    "reading cards": (tuple({*ALL} - {INDEX}), table("BatchGetItem", "calls")),
+    "replacing a card, or a tenant's salt": (ALL, table("PutItem", "calls")),
+    "searching calls": (ALL, table("Query", "calls", index="party")),
+    "listing a tenant's calls": (ALL, table("Query", "calls", index="started")),
+    "the key of the blind index": (ALL, ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"})),
+    "a tenant's policy by others than the index": (tuple({*ALL} - {INDEX}), parameter(f"/{STACK}/tenants/acme/policy")),
+    "the queue of events that are to be indexed": (ALL, send("calls")),
     # The audit trail: one locks and reads nothing, one compares and restores; nobody deletes.
     "an audit object": (OTHERS, audit_object("GetObject")),
     "writing an audit object": ((*OTHERS, LOCK), audit_object("PutObject")),
@@ -181,6 +191,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
 REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
     "a tenant's settings": (SWEEP, parameter(f"/{STACK}/tenants/acme/settings")),
+    "a card that is to be changed": (INDEX, table("UpdateItem", "calls")),
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
     "whether what landed is gone": (RECHECK, s3("HeadObject", LANDING)),
     "a delivered output's bytes": (RECHECK, s3("GetObject", ARCHIVE)),

@@ -641,9 +641,12 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
 
 
 def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Template) -> None:
+    """What may name callers is under the stack's key, all else under AWS's own."""
+    own = {"SSEEnabled": True, "SSEType": "KMS"}
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-        assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}, name
-    for name in ("KeyRegister", "FileRegister"):
+        key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if name == "CallsTable" else {}
+        assert table["Properties"]["SSESpecification"] == own | key, name
+    for name in ("KeyRegister", "FileRegister", "CallsTable"):
         register = template["Resources"][name]
         assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == KEPT, name
         assert register["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["TablesAreProtected", True, False]}, (
@@ -666,6 +669,24 @@ def delivered_files_are_watched_as_long_as_the_bucket_keeps_them(template: Templ
         if "FileRegisterQueue" in referred([target["Arn"] for target in each["Properties"]["Targets"]])
     )
     assert set(rule["EventPattern"]["detail-type"]) == {"RecordingDelivered", "FileFetched"}
+
+
+def calls_are_hashed_with_a_key_that_never_leaves_kms(template: Template) -> None:
+    key = template["Resources"]["CallIndexKey"]
+    assert (key["Properties"]["KeySpec"], key["Properties"]["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
+    assert not actions_on(template, "IndexCallsRole", "CallIndexKey"), "it needs no hashes"
+    assert actions_on(template, "IndexCallsRole", "StackKey") == {"kms:Decrypt"}
+    (opening,) = (
+        each for each in role_statements(template, "IndexCallsRole") if "StackKey" in referred(each["Resource"])
+    )
+    assert opening["Condition"]["StringEquals"]["kms:EncryptionContext:aws:dynamodb:tableName"]
+
+
+def calls_are_found_by_keys_alone(template: Template) -> None:
+    """An index that held more would be written with each change of a card, and hold a second copy of it."""
+    indexes = properties(template, "CallsTable")["GlobalSecondaryIndexes"]
+    assert {index["IndexName"] for index in indexes} == {"started", "session", "party", "agent", "queue"}
+    assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
 
 
 def audit_is_locked_by_parameter(template: Template) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -51,11 +52,11 @@ class BlindIndex:
             key = self._tenant_key(tenant) or self._use(tenant, self._new_salt(tenant))
         return _hash(key, kind, text)
 
-    def find(self, tenant: str, kind: Kind, text: str) -> str | None:
-        """Return the hash of a value, or None if the tenant has no salt, so no card of it has a hash."""
+    def find(self, tenant: str, values: Mapping[Kind, str]) -> dict[Kind, str]:
+        """Return the hashes of values, or {} if the tenant has no salt, so no card of it has a hash."""
         with self._lock:
             key = self._tenant_key(tenant)
-        return _hash(key, kind, text) if key else None
+        return {kind: _hash(key, kind, text) for kind, text in values.items()} if key else {}
 
     def _tenant_key(self, tenant: str) -> bytes | None:
         """Return a tenant's key, or None if it has no salt. That it has none is never taken from the cache."""

@@ -71,12 +71,10 @@ class Card:
         """Return the card after the policy was applied to the call."""
         return replace(self, outcome=outcome)
 
-    def with_delivery(self, destination: str, bucket: str, key: str, delivery: Delivery) -> Card:
+    def with_delivery(self, place: Place, delivery: Delivery) -> Card:
         """Return the card after a file was delivered."""
-        landed = min(delivery.time, self.landed or delivery.time)
-        return replace(
-            self._with_file(destination, bucket, key, lambda file: file.delivered_by(delivery)), landed=landed
-        )
+        card = self._with_file(place, lambda file: file.delivered_by(delivery))
+        return replace(card, landed=min(delivery.time, self.landed or delivery.time))
 
     def with_fetch(self, place: Place, time: str) -> Card:
         """Return the card after a file was downloaded to its end."""

@@ -128,10 +128,12 @@ class CallSearch:
         keys = dict[str, frozenset[str]]()
         if query.session:
             keys["session"] = frozenset({index_key(query.tenant, query.session)})
-        for name, (kind, index) in _BLIND.items():
-            if value := getattr(query, name):
-                forms = filter(None, (value, self._blind.find(query.tenant, kind, value)))
-                keys[index] = frozenset(index_key(query.tenant, form) for form in forms)
+        values = {kind: getattr(query, name) for name, (kind, _) in _BLIND.items() if getattr(query, name)}
+        hashes = self._blind.find(query.tenant, values) if values else {}
+        for kind, index in _BLIND.values():
+            forms = filter(None, (values.get(kind), hashes.get(kind)))
+            if of_filter := frozenset(index_key(query.tenant, form) for form in forms):
+                keys[index] = of_filter
         return keys or {STARTED: frozenset({query.tenant})}
 
     def _read_batch(self, walk: _Walk, limit: int) -> None:

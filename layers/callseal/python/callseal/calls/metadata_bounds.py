@@ -44,7 +44,7 @@ def passed(bound: str) -> UnreadableMetadataError:
 def bounded(text: str) -> str:
     """Return a text without surrounding space. Raise UnreadableMetadataError if it is too long or not Unicode."""
     try:
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         raise passed("it has a character that is not Unicode") from None
     if size > MAX_TEXT_BYTES:

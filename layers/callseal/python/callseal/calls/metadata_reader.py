@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import Counter
 from typing import Any
 from xml.parsers import expat
 
@@ -88,11 +87,13 @@ def _decoded(data: bytes) -> str:
 class _Element:
     """An element that is open: the path to it, its pieces of text, and how often each child's name occurred."""
 
+    __slots__ = ("children", "path", "pieces", "size")
+
     def __init__(self, path: tuple[Step, ...]) -> None:
         self.path = path
         self.pieces: list[str] = []
         self.size = 0
-        self.children: Counter[str] = Counter()
+        self.children: dict[str, int] = {}
 
 
 class _Xml:
@@ -128,8 +129,9 @@ class _Xml:
     def _start(self, name: str, attributes: list[str]) -> None:
         self._budget.spend(1 + len(attributes) // 2, len(self._open))
         parent, local = self._open[-1], _local(name)
-        element = _Element((*parent.path, Step(local, parent.children[local])))
-        parent.children[local] += 1
+        nth = parent.children.get(local, 0)
+        parent.children[local] = nth + 1
+        element = _Element((*parent.path, Step(local, nth)))
         self._open.append(element)
         for attribute, value in zip(attributes[::2], attributes[1::2], strict=True):
             if attribute.partition(":")[0] != "xmlns":
@@ -144,7 +146,8 @@ class _Xml:
 
     def _end(self, _: str) -> None:
         element = self._open.pop()
-        self._add(element.path, "".join(element.pieces))
+        if element.pieces:
+            self._add(element.path, "".join(element.pieces))
 
     def _add(self, path: tuple[Step, ...], text: str) -> None:
         if found := bounded(text):
@@ -173,7 +176,5 @@ def _bound_tags(text: str) -> None:
 
 
 def _local(name: str) -> str:
-    local = name.rpartition(":")[2]
-    if len(local.encode()) > MAX_TEXT_BYTES:
-        raise passed(f"a name in it has more than {MAX_TEXT_BYTES} bytes")
-    return local
+    """Return a name without its prefix. Raise UnreadableMetadataError if it is too long."""
+    return bounded(name.rpartition(":")[2])

@@ -18,7 +18,7 @@ WITHHELD = frozenset(("", "anonymous", "withheld", "unknown", "private", "restri
 RAW = "raw:"
 # `tel:`, `sip:` or `sips:` with an optional display name (RFC 3966, RFC 3261).
 _URI = re.compile(r'(?:(?:"[^"]*"\s*|[^<"]*)<)?\s*(?:tel|sips?):', re.IGNORECASE)
-_NOT_A_NUMBER = re.compile(r"[^\d+\s().,/*#\u00a0\u2010-\u2015-]")
+_NOT_A_NUMBER = re.compile(r"[^\d+\uff0b\s().,/*#\u00a0\u2010-\u2015-]")
 _LONGEST_NATIONAL = 12
 _RUN = re.compile(r"([+\uff0b]?)(\d+)")
 

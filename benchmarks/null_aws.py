@@ -99,13 +99,16 @@ def answer(connection: socket.socket, request: Request, key: str, settings: str)
 
 def service_answer(target: str, key: str, settings: str, body: bytes) -> dict[str, object]:
     """Return the answer of Secrets Manager, SSM, SQS or EventBridge."""
-    entries = [{"EventId": "e1"}] * len(json.loads(body).get("Entries", []))
+    members = json.loads(body)
+    entries = [{"EventId": "e1"}] * len(members.get("Entries", []))
     secret = {"SecretString": key, "VersionId": "v1", "Name": "key", "CreatedDate": PUT_AT}
-    parameter = {"Name": "settings", "Value": settings, "Version": 1, "LastModifiedDate": PUT_AT}
+    # The tenant has settings, and no policy.
+    names = members.get("Names", [""])
+    parameter = {"Name": names[0], "Value": settings, "Version": 1, "LastModifiedDate": PUT_AT}
     return {
         "secretsmanager.GetSecretValue": secret,
         "secretsmanager.DescribeSecret": {"Name": "key", "LastChangedDate": PUT_AT},
-        "AmazonSSM.GetParameter": {"Parameter": parameter},
+        "AmazonSSM.GetParameters": {"Parameters": [parameter], "InvalidParameters": names[1:]},
         "AmazonSQS.ChangeMessageVisibility": {},
         "AWSEvents.PutEvents": {"FailedEntryCount": 0, "Entries": entries},
     }[target]

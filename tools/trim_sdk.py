@@ -18,6 +18,7 @@ from typing import Any
 OPERATIONS: dict[str, frozenset[str]] = {
     "dynamodb": frozenset({"BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}),
     "events": frozenset({"PutEvents"}),
+    "kms": frozenset({"GenerateMac"}),
     "lambda": frozenset({"Invoke"}),
     "logs": frozenset({"FilterLogEvents"}),
     "s3": frozenset(
@@ -44,7 +45,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
     ),
     "secretsmanager": frozenset({"DescribeSecret", "GetSecretValue", "ListSecrets"}),
     "sqs": frozenset({"ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"}),
-    "ssm": frozenset({"GetParameter"}),
+    "ssm": frozenset({"GetParameter", "GetParameters"}),
 }
 MODEL = "service-2.json"
 UNUSED = ("examples-", "waiters-")

@@ -142,11 +142,11 @@ class Model:
     def _look_at_request(self, seen: Seen) -> None:
         if seen.service == "s3":
             self._look_at_s3_request(seen)
-        elif seen.operation in ("GetSecretValue", "DescribeSecret", "GetParameter"):
-            name = str(seen.members.get("SecretId") or seen.members.get("Name"))
+        elif seen.operation in ("GetSecretValue", "DescribeSecret", "GetParameters"):
             own = f"{STACK}/tenants/{self.landed.tenant}/"
-            if not name.lstrip("/").startswith(own):
-                self._complain(SWAPPED, f"{seen.operation} of {name}")
+            for name in seen.members.get("Names") or [str(seen.members.get("SecretId"))]:
+                if not name.lstrip("/").startswith(own):
+                    self._complain(SWAPPED, f"{seen.operation} of {name}")
         elif seen.operation == "SendMessage":
             record = json.loads(seen.members["MessageBody"])["Records"][0]["s3"]
             told = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]

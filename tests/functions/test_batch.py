@@ -316,7 +316,7 @@ def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network,
     cloud.tenant("acme", x509_tenant().public_text)
     (landed,) = land(cloud, "4711_1")
     encrypt_recording.lambda_handler(sqs_event(landed), None)
-    of_its_tenant = ("GetParameter", "GetSecretValue", "DescribeSecret")
+    of_its_tenant = ("GetParameters", "GetSecretValue", "DescribeSecret")
     asked = [one.operation for one in network.requests if one.operation not in of_its_tenant]
     assert asked == ["GetObject", "PutObject", "PutEvents", "DeleteObject"]
 

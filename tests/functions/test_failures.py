@@ -152,8 +152,8 @@ def test_gpg_killed_half_way(
 # ---- AWS refuses ----------------------------------------------------------------------------------------------------
 
 REFUSALS = {  # size, operation, bucket, requests let through first, status, code
-    "settings throttled": (SMALL, "GetParameter", None, 0, 400, "ThrottlingException"),
-    "settings forbidden": (SMALL, "GetParameter", None, 0, 400, "AccessDeniedException"),
+    "settings throttled": (SMALL, "GetParameters", None, 0, 400, "ThrottlingException"),
+    "settings forbidden": (SMALL, "GetParameters", None, 0, 400, "AccessDeniedException"),
     "key throttled": (SMALL, "GetSecretValue", None, 0, 400, "ThrottlingException"),
     "key forbidden": (SMALL, "GetSecretValue", None, 0, 400, "AccessDeniedException"),
     "key not decryptable": (SMALL, "GetSecretValue", None, 0, 400, "DecryptionFailure"),

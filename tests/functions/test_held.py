@@ -415,12 +415,12 @@ def test_good_key_is_remembered_for_a_minute(
     for number in range(3):
         deliver(cloud, encrypt_recording, f"acme/{number}.wav")
         clock.pass_by(seconds=15)
-    assert [len(network.asked(name)) for name in ("GetSecretValue", "GetParameter")] == [1, 1]
+    assert [len(network.asked(name)) for name in ("GetSecretValue", "GetParameters")] == [1, 1]
 
     clock.pass_by(seconds=16)
     deliver(cloud, encrypt_recording, "acme/3.wav")
 
-    assert [len(network.asked(name)) for name in ("GetSecretValue", "GetParameter")] == [2, 2]
+    assert [len(network.asked(name)) for name in ("GetSecretValue", "GetParameters")] == [2, 2]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

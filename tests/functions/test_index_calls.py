@@ -158,7 +158,7 @@ def test_a_full_batch_is_two_requests_and_repeats_are_one(
     events = [delivered(clock, f"acme/{number}.wav") for number in range(100)]
     index(cloud, index_calls.lambda_handler, *events)
     asked = [each.operation for each in network.requests]
-    assert asked == ["GetParameter", "BatchGetItem", "TransactWriteItems"]
+    assert asked == ["GetParameters", "BatchGetItem", "TransactWriteItems"]
     network.requests.clear()
     index(cloud, index_calls.lambda_handler, *events)
     assert [each.operation for each in network.requests] == ["BatchGetItem"], "repeats change nothing"

@@ -332,7 +332,7 @@ def test_without_these_settings_the_register_is_not_asked(scene: Scene, network:
     scene.cloud.tenant("acme", x509_tenant().public_text)
     assert scene.land() is None
     assert {request.operation for request in network.requests} == {
-        "GetParameter", "GetSecretValue", "DescribeSecret", "GetObject", "PutObject", "PutEvents", "DeleteObject",
+        "GetParameters", "GetSecretValue", "DescribeSecret", "GetObject", "PutObject", "PutEvents", "DeleteObject",
     }  # fmt: skip
 
 

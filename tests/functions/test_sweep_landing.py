@@ -385,7 +385,7 @@ def test_tenants_held_files_share_what_a_run_reads_of_it(
     assert sweep(sweep_landing) == {"held": 40}
 
     # Threads that begin at once may each ask once.
-    assert len(network.asked("GetParameter")) <= 16
+    assert len(network.asked("GetParameters")) <= 16
     assert len(network.asked("GetSecretValue")) <= 16
 
 

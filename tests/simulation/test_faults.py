@@ -93,5 +93,5 @@ def test_every_fault_and_both_kills_befall_every_request(bench: Bench) -> None:
     assert kinds == {"Refuse", "Hang", "CutBefore", "CutAfter", "BreakBody", "Twice", "Late", "NoneType"}
     assert statuses == {400, 403, 404, 412, 500, 503}
     assert {point.operation for point in points} >= {
-        "GetParameter", "GetSecretValue", "GetObject", "PutObject", "PutEvents", "DeleteObject"
+        "GetParameters", "GetSecretValue", "GetObject", "PutObject", "PutEvents", "DeleteObject"
     }  # fmt: skip

@@ -219,6 +219,7 @@ def _make() -> Stack:
     make_call_index_key(kms, STACK)
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
+    metadata_url = sqs.create_queue(QueueName=f"{STACK}-metadata")["QueueUrl"]
     notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     environment = {
         "STACK_NAME": STACK,
@@ -230,6 +231,7 @@ def _make() -> Stack:
         "ARCHIVE_BUCKET": ARCHIVE,
         "ENCRYPT_QUEUE_URL": queue_url,
         "RECHECK_QUEUE_URL": recheck_url,
+        "METADATA_QUEUE_URL": metadata_url,
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",

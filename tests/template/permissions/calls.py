@@ -98,6 +98,8 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
         yield {"name": members["KeyId"]}
     elif service == "cloudwatch-logs":
         yield {"name": members["logGroupName"]}
+    elif "Names" in members:
+        yield from ({"name": name} for name in members["Names"])
     else:
         yield {"name": members.get("SecretId" if service == "secrets-manager" else "Name", "")}
 

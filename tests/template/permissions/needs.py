@@ -64,7 +64,7 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             names = (f"{name}-AbC12x", name)
             action = f"secretsmanager:{call.operation}"
             return [Need(action, place.arn("secretsmanager", f"secret:{each}")) for each in names]
-        case "ssm", "GetParameter" | "PutParameter":
+        case "ssm", "GetParameter" | "GetParameters" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.

@@ -64,6 +64,8 @@ EXPECTED: list[tuple[str, str, dict[str, Any], set[str]]] = [
     ("lambda", "invoke", {"FunctionName": "s-check-keys", "InvocationType": "Event", "Payload": b"{}"},
      {f"lambda:InvokeFunction arn:aws:lambda:{HERE}:function:s-check-keys"}),
     ("ssm", "get_parameter", {"Name": "/s/x"}, {f"ssm:GetParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
+    ("ssm", "get_parameters", {"Names": ["/s/x", "/s/y"]},
+     {f"ssm:GetParameters arn:aws:ssm:{HERE}:parameter/s/x", f"ssm:GetParameters arn:aws:ssm:{HERE}:parameter/s/y"}),
     ("ssm", "put_parameter", {"Name": "/s/x", "Value": "v"}, {f"ssm:PutParameter arn:aws:ssm:{HERE}:parameter/s/x"}),
     ("dynamodb", "batch_get_item", {"RequestItems": {"files": {"Keys": [{"tenant": {"S": "a"}, "key": {"S": "k"}}]}}},
      {f"dynamodb:BatchGetItem arn:aws:dynamodb:{HERE}:table/files"}),

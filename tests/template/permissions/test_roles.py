@@ -13,12 +13,12 @@ ENCRYPT, RECHECK, SWEEP = MOVERS = ("encrypt_recording", "recheck_delivery", "sw
 CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
 LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
-INDEX = "index_calls"
+INDEX, READ = "index_calls", "read_metadata"
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
 # All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there,
-# and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
+# READ after metadata, and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
 ALL = tuple(FUNCTIONS)
-FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS))
+FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ))
 OTHERS = tuple(one for one in ALL if one not in TRAIL)
 EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
 WAV = "acme/2026/1_1.wav"
@@ -45,7 +45,7 @@ def invoke(function: str) -> tuple[str, str, dict[str, str]]:
     return "lambda", "Invoke", {"name": f"{STACK}-{function}"}
 
 
-def parameter(name: str, operation: str = "GetParameter") -> tuple[str, str, dict[str, str]]:
+def parameter(name: str, operation: str = "GetParameters") -> tuple[str, str, dict[str, str]]:
     return "ssm", operation, {"name": name}
 
 
@@ -80,43 +80,43 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
     "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT), table("PutItem", "sweep")),
-    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT), invoke("check-keys")),
+    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ), table("PutItem", "sweep")),
+    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ), invoke("check-keys")),
     "any function but the key check": (ALL, invoke("encrypt-recording")),
     # Landing: recordings are there to be read by one function, and written by none.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
     "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
     "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
-    "reading what landed": ((SWEEP, *KEYS, *FRONT), s3("GetObject", LANDING)),
-    "looking at what landed": ((SWEEP, *KEYS, *FRONT), s3("HeadObject", LANDING)),
-    "holding what landed": ((RECHECK, *KEYS, *FRONT), s3("PutObjectTagging", LANDING)),
-    "deleting what landed": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("DeleteObject", LANDING)),
+    "reading a recording that landed": ((SWEEP, *KEYS, *FRONT, READ), s3("GetObject", LANDING)),
+    "looking at what landed": ((SWEEP, *KEYS, *FRONT, READ), s3("HeadObject", LANDING)),
+    "holding what landed": ((RECHECK, *KEYS, *FRONT, READ), s3("PutObjectTagging", LANDING)),
+    "deleting what landed": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
     "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
     "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
     "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("PutObject", SFTP)),
-    "copying to the archive": ((RECHECK, SWEEP, *KEYS, *FRONT), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("PutObject", SFTP)),
+    "copying to the archive": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
     # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
     "a tenant's public key by those who need none": (
-        (PROVE, REGISTER, *FRONT),
+        (PROVE, REGISTER, *FRONT, READ),
         secret(f"{STACK}/tenants/acme/public-key"),
     ),
     "a challenge, by others than its maker": (
-        (RECHECK, SWEEP, PROVE, REGISTER, *FRONT),
+        (RECHECK, SWEEP, PROVE, REGISTER, *FRONT, READ),
         s3("PutObject", SFTP, key=CHALLENGE),
     ),
-    "reading a challenge": ((*KEYS, *FRONT), s3("GetObject", SFTP, key=CHALLENGE)),
+    "reading a challenge": ((*KEYS, *FRONT, READ), s3("GetObject", SFTP, key=CHALLENGE)),
     "an answer, by others than its judge": (
-        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT),
+        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT, READ),
         s3("DeleteObject", SFTP, key=ANSWER),
     ),
-    "writing an answer": ((*KEYS, *FRONT), s3("PutObject", SFTP, key=ANSWER)),
-    "reading a recording": ((*KEYS, *FRONT), s3("GetObject", SFTP)),
-    "changing the register": ((*MOVERS, *FRONT), table("PutItem", "key-register")),
-    "counting in the register": ((*MOVERS, CHECK, PROVE, *FRONT), table("UpdateItem", "key-register")),
-    "forgetting what was counted": ((*MOVERS, PROVE, *FRONT), table("PutItem", "key-events")),
+    "writing an answer": ((*KEYS, *FRONT, READ), s3("PutObject", SFTP, key=ANSWER)),
+    "reading a recording": ((*KEYS, *FRONT, READ), s3("GetObject", SFTP)),
+    "changing the register": ((*MOVERS, *FRONT, READ), table("PutItem", "key-register")),
+    "counting in the register": ((*MOVERS, CHECK, PROVE, *FRONT, READ), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*MOVERS, PROVE, *FRONT, READ), table("PutItem", "key-events")),
     "another table": (ALL, table("Query", "payroll")),
     # The SFTP front: it reads keys and settings, and no file.
     "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
@@ -136,14 +136,16 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
-    # The cards of calls: one writes down what was delivered. It knows no number, and searches nothing.
-    "a call's card": (tuple({*ALL} - {INDEX}), table("UpdateItem", "calls")),
-    "reading cards": (tuple({*ALL} - {INDEX}), table("BatchGetItem", "calls")),
-    "replacing a card, or a tenant's salt": (ALL, table("PutItem", "calls")),
+    # The cards of calls: one writes what was delivered, one what metadata says. Neither searches.
+    "a call's card": (tuple({*ALL} - {INDEX, READ}), table("UpdateItem", "calls")),
+    "reading cards": (tuple({*ALL} - {INDEX, READ}), table("BatchGetItem", "calls")),
+    "replacing a card, or a tenant's salt": (tuple({*ALL} - {READ}), table("PutItem", "calls")),
     "searching calls": (ALL, table("Query", "calls", index="party")),
     "listing a tenant's calls": (ALL, table("Query", "calls", index="started")),
-    "the key of the blind index": (ALL, ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"})),
-    "a tenant's policy by others than the index": (tuple({*ALL} - {INDEX}), parameter(f"/{STACK}/tenants/acme/policy")),
+    "the key of the blind index": (tuple({*ALL} - {READ}), ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"})),
+    "a tenant's policy": ((PROVE, REGISTER, LOGIN, LOG, *FILES, *TRAIL), parameter(f"/{STACK}/tenants/acme/policy")),
+    "having metadata read": (tuple({*ALL} - {ENCRYPT}), send("metadata")),
+    "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
     "the queue of events that are to be indexed": (ALL, send("calls")),
     # The audit trail: one locks and reads nothing, one compares and restores; nobody deletes.
     "an audit object": (OTHERS, audit_object("GetObject")),
@@ -170,7 +172,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
         send("encrypt"),
     ),
     "filling the recheck queue": (
-        (RECHECK, SWEEP, *KEYS, *FRONT),
+        (RECHECK, SWEEP, *KEYS, *FRONT, READ),
         send("recheck"),
     ),
     "the account's default bus": (ALL, put_events("default", "callseal", "RecordingDelivered")),
@@ -191,6 +193,12 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
 REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's public key": (ENCRYPT, secret(f"{STACK}/tenants/acme/public-key")),
     "a tenant's settings": (SWEEP, parameter(f"/{STACK}/tenants/acme/settings")),
+    "landed metadata": (READ, s3("GetObject", LANDING, key="acme/2026/1_1.xml")),
+    "landed metadata in capitals": (READ, s3("GetObject", LANDING, key="acme/2026/1_1.JSON")),
+    "the key of the blind index": (READ, ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"})),
+    "a tenant's salt": (READ, table("PutItem", "calls")),
+    "what the policy says of a call": (ENCRYPT, table("GetItem", "calls")),
+    "a read file": (READ, send("encrypt")),
     "a card that is to be changed": (INDEX, table("UpdateItem", "calls")),
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
     "whether what landed is gone": (RECHECK, s3("HeadObject", LANDING)),
@@ -278,7 +286,7 @@ def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, b
 @pytest.mark.parametrize(
     ("bucket", "who"),
     [
-        (LANDING, {ENCRYPT, PROVE}),
+        (LANDING, {ENCRYPT, PROVE, READ}),
         (SFTP, {ENCRYPT, PROVE, RECHECK}),
         (ARCHIVE, {ENCRYPT, PROVE, RECHECK}),
         # The first two by a right to the key that names no bucket; no right to an audit object goes with it.

@@ -104,8 +104,8 @@ REFUSED: dict[str, tuple[Call, str]] = {
         "SweepLandingRole does not allow events:PutEvents",
     ),
     "another parameter": (
-        call("sweep_landing", "ssm", "GetParameter", name=f"/{STACK}/other"),
-        "SweepLandingRole does not allow ssm:GetParameter",
+        call("sweep_landing", "ssm", "GetParameters", name=f"/{STACK}/other"),
+        "SweepLandingRole does not allow ssm:GetParameters",
     ),
     "an operation that nobody has looked up": (
         call("sweep_landing", "s3", "PutObjectAcl", bucket=SFTP, key=WAV),

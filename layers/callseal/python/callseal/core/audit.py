@@ -114,6 +114,11 @@ def held_too_long(landed: LandedObject, reason: str, days: int, now: datetime) -
     )
 
 
+def metadata_unreadable(landed: LandedObject, why: str, now: datetime) -> AuditEvent:
+    """Return the event of a metadata file that cannot be read; `why` repeats nothing of the file."""
+    return _event(EventType.METADATA_UNREADABLE, landed, now, {"message": why})
+
+
 def timestamp(moment: datetime) -> str:
     """Return a moment as RFC 3339 in UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -57,6 +57,13 @@ class EventType(StrEnum):
         "tenant reason",
         "A file has been held for a day or longer: an operator must act.",
     )
+    METADATA_UNREADABLE = (
+        "MetadataUnreadable",
+        "read_metadata",
+        "tenant source message",
+        "",
+        "A metadata file cannot be read. It is delivered all the same.",
+    )
     KEY_ACCEPTED = (
         "KeyAccepted",
         "check_keys",

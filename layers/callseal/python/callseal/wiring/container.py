@@ -27,6 +27,7 @@ from callseal.tenants.directory import Tenants
 if TYPE_CHECKING:
     from callseal.aws.function import Function
     from callseal.aws.queue import LandedQueue
+    from callseal.calls.blind_index import BlindIndex
     from callseal.calls.card_table import CardTable
     from callseal.delivery.sweep_position import SweepPosition
     from callseal.keys.announcements import AnnouncementLog
@@ -181,6 +182,15 @@ class Container:
         from callseal.calls.card_table import CardTable
 
         return CardTable(self._client("dynamodb"), self._env.calls_table, now)
+
+    @cached_property
+    def blind_index(self) -> BlindIndex:
+        """The hashes of numbers, agents and queues."""
+        from callseal.aws.mac_key import MacKey
+        from callseal.calls.blind_index import BlindIndex
+
+        key = MacKey(self._client("kms"), self._env.call_index_key)
+        return BlindIndex(self._client("dynamodb"), self._env.calls_table, key, now)
 
     @cached_property
     def sweep_position(self) -> SweepPosition:

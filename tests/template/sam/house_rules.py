@@ -574,7 +574,7 @@ def roles_name_what_they_may(template: Template) -> None:
 
 
 def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> None:
-    """Each role that puts events names its kinds, and the bus's policy denies all others what the command does not put."""
+    """Each role that puts events names its kinds. The bus's policy denies all others, but for the command's kinds."""
     putting = set()
     for role in of_type(template, "AWS::IAM::Role"):
         for statement in role_statements(template, role):

@@ -13,8 +13,8 @@ class EventType(StrEnum):
     """A detail-type of source `callseal`.
 
     `emitters` are names of function folders; the `callseal` command puts an event without emitters. The members
-    `schema`, `id` and `time` are in every event. The members in
-    `always` are never null, those in `sometimes` are null in some events, and all others are null.
+    `schema`, `id` and `time` are in every event. The members in `always` are never null, those in `sometimes` are null
+    in some events, and all others are null.
     """
 
     emitters: tuple[str, ...]

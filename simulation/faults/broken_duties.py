@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from callseal.aws.bus import AuditBus
+from callseal.calls.index_calls import CallIndexing
 from callseal.core.errors import TransientError
 from callseal.keys import prove_keys
 from callseal.keys.announcements import AnnouncementLog
@@ -130,6 +131,8 @@ BROKEN_DUTIES = (
                (3, "SendMessageBatch", 1), "step", BUSY),
     BrokenDuty("login audit", "a line that comes again has another id", _ids_by_chance,
                (1, "SendMessageBatch", 1), "invocation", CutAfter()),
+    BrokenDuty("index", "what failed is acknowledged", partial(_acknowledge_everything, CallIndexing),
+               (1, "BatchGetItem", 1), "step", BUSY),
     BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
                (1, "HeadObject", 1), "step", BUSY, AUDIT),
 )  # fmt: skip

@@ -20,6 +20,7 @@ from tests.support.stack import (
     LANDING,
     REGION,
     SFTP,
+    make_calls_table,
     make_file_register,
     make_login_settings,
     make_sweep_memory,
@@ -31,7 +32,7 @@ BUS, SWEEPS = f"{STACK}-audit", f"{STACK}-sweep"
 # The tables of the duties besides delivery, with their keys.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "key-register": ("tenant", "fingerprint"), "key-events": ("event_id",), "files": ("tenant", "key"),
-    "login-settings": ("tenant",),
+    "login-settings": ("tenant",), "calls": ("tenant", "id"),
 }  # fmt: skip
 BUCKETS = (LANDING, SFTP, ARCHIVE)
 # Small files, so that a try is fast, and all the same of several parts.
@@ -63,6 +64,7 @@ class Cloud:
         make_sweep_memory(self._dynamodb, SWEEPS)
         make_tables(self._dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
         make_file_register(self._dynamodb, f"{STACK}-files")
+        make_calls_table(self._dynamodb, f"{STACK}-calls")
         make_login_settings(self._dynamodb, f"{STACK}-login-settings")
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -95,6 +97,7 @@ class Cloud:
             "KEY_REGISTER": f"{STACK}-key-register",
             "KEY_EVENTS": f"{STACK}-key-events",
             "FILE_REGISTER": f"{STACK}-files",
+            "CALLS_TABLE": f"{STACK}-calls",
             "SFTP_RETENTION_DAYS": "7",
             "LOGIN_SETTINGS": f"{STACK}-login-settings",
             "LOGIN_NOTICE_QUEUE_URL": self.notices_url,

@@ -22,4 +22,4 @@ SQSBackend.is_message_valid_based_on_retention_period = lambda *_: True
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 if __name__ == "__main__":
-    moto_child.main(*map(int, sys.argv[1:]))
+    moto_child.main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

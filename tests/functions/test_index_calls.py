@@ -181,7 +181,8 @@ def test_a_conflict_that_does_not_end_is_the_queues(
     {"outputs": [{}]}, {"recipients": [{}]}, {"recipients": 5},
     *({"output": odd} for odd in (
         {"key": ""}, {"key": None}, {"key": "acme/" + "x" * 1020 + ".wav"}, {"size": None}, {"size": -1},
-        {"size": True}, {"size": 2**63}, {"destination": 5}, {"bucket": ""}, {"sha256": 5}, {"sealed": None}, {"key": "beta/1.wav"},
+        {"size": True}, {"size": 2**63}, {"destination": 5}, {"bucket": ""}, {"sha256": 5}, {"sealed": None},
+        {"key": "beta/1.wav"},
     )),
 ], ids=str)  # fmt: skip
 def test_an_odd_event_fails_alone(cloud: Stack, index_calls: ModuleType, clock: Clock, changed: dict[str, Any]) -> None:

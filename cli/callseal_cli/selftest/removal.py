@@ -26,7 +26,7 @@ from callseal_cli.stack import Stack
 SETTLE_SECONDS, ROUNDS_SECONDS, QUIET_SECONDS = 20.0, 20.0, 3.0
 # Tables in which a tenant has a partition, with the table's sort key.
 FILES, KEYS = (delivered.TABLE, "key"), (register.TABLE, "fingerprint")
-TABLES: tuple[tuple[str, str | None], ...] = (FILES, KEYS, ("login-settings", None))
+TABLES: tuple[tuple[str, str | None], ...] = (FILES, KEYS, ("login-settings", None), ("calls", "id"))
 
 
 @dataclass(slots=True)

@@ -106,8 +106,13 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
-_OPERATORS = {"StringEquals": lambda one, value: one == value, "StringLike": _like, "ArnNotEquals": _like}
-_NEGATED = {"ArnNotEquals"}
+_OPERATORS = {
+    "StringEquals": lambda one, value: one == value,
+    "StringNotEquals": lambda one, value: one == value,
+    "StringLike": _like,
+    "ArnNotEquals": _like,
+}
+_NEGATED = {"ArnNotEquals", "StringNotEquals"}
 
 
 def _list(value: Any) -> list[Any]:

@@ -43,6 +43,12 @@ def test_bus_accepts_events_of_the_emitters_alone(stack: Deployed) -> None:
     assert sorted(accepted) == sorted(roles)
 
 
+def test_bus_accepts_the_commands_events_of_everyone(stack: Deployed) -> None:
+    statement = stack.resources["AuditBusPolicy"]["Properties"]["Statement"]
+    accepted = statement["Condition"]["StringNotEquals"]["events:detail-type"]
+    assert sorted(accepted) == sorted(kind for kind in EventType if not kind.emitters)
+
+
 def test_rules_forward_what_their_function_reads(stack: Deployed) -> None:
     rules = {name: each["Properties"] for name, each in stack.resources.items() if each["Type"] == "AWS::Events::Rule"}
     patterns = {name: each["EventPattern"] for name, each in rules.items() if "EventPattern" in each}

@@ -367,6 +367,13 @@ def test_nobody_else_of_the_account_puts_events(stack: Deployed, kind: str) -> N
         assert identity.allows(elsewhere), name
 
 
+def test_the_command_puts_its_own_events(stack: Deployed) -> None:
+    (need,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", **audit("CallsSearched")[2]))
+    name = "user/operator"
+    assert stack.identity(name, stack.place.arn("iam", name), [ANY_EVENT]).allows(need)
+    assert not [function for function in ALL if stack.role(function).allows(need)]
+
+
 def test_a_role_with_too_wide_a_policy_is_not_denied_by_the_bus(stack: Deployed) -> None:
     """What keeps a function to its own kinds is its own policy: here the bus's policy alone is seen."""
     (need,) = stack.needs_of(call(PROVE, "eventbridge", "PutEvents", **audit("KeyProven")[2]))

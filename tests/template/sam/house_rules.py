@@ -574,7 +574,7 @@ def roles_name_what_they_may(template: Template) -> None:
 
 
 def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> None:
-    """Each role that puts events names its kinds, and the bus's policy denies all principals but these roles."""
+    """Each role that puts events names its kinds. The bus's policy denies all others, but for the command's kinds."""
     putting = set()
     for role in of_type(template, "AWS::IAM::Role"):
         for statement in role_statements(template, role):
@@ -588,7 +588,8 @@ def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> Non
     denial = policy["Statement"]
     assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
     assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
-    assert set(denial["Condition"]) == {"ArnNotEquals"}
+    assert set(denial["Condition"]) == {"ArnNotEquals", "StringNotEquals"}
+    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": ["CallsSearched"]}, "the command's"
     assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
 
 

@@ -178,6 +178,8 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.roles_name_what_they_may, [*SWEEP_ROLE, "ListLandedAndTellMissingFromForbidden", "Resource"], "*"),
     (rules.roles_name_what_they_may, ["Resources", "SweepLandingRole", "Properties", "ManagedPolicyArns"], ["x"]),
     (rules.the_audit_bus_takes_events_of_the_functions_alone, [*BUS_POLICY, "Effect"], "Allow"),
+    (rules.the_audit_bus_takes_events_of_the_functions_alone, [*BUS_POLICY, "Condition", "StringNotEquals"],
+     {"events:detail-type": ["CallsSearched", "KeyProven"]}),
     (rules.the_audit_bus_takes_events_of_the_functions_alone,
      [*BUS_POLICY, "Condition", "ArnNotEquals", "aws:PrincipalArn", 0], {"Fn::GetAtt": ["TrackFilesRole", "Arn"]}),
     (rules.the_audit_bus_takes_events_of_the_functions_alone, [*ENCRYPT_ROLE, "Audit", "Condition", "StringEquals"],

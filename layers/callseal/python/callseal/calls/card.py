@@ -18,7 +18,7 @@ from callseal.core.audit import timestamp
 
 # Whether the metadata could be read.
 MetadataState = Literal["read", "unreadable"]
-# The policy's outcome as a plain mapping. The card shows `version rule denied class keep_until dispose_on`, and a
+# The policy's outcome as a plain mapping. The card shows its `version rule denied class_ keep_until dispose_on`, and a
 # `restricted` or `sensitive` outcome sets the flag. All other members are stored and returned as they are.
 Outcome = Mapping[str, Any]
 
@@ -90,14 +90,14 @@ class Card:
             "session_id": facts.session_id,
             "started": self.started,
             "ended": timestamp(facts.ended) if facts.ended else None,
-            "seconds": facts.seconds,
+            "seconds": int(facts.seconds) if facts.seconds and facts.seconds % 1 == 0 else facts.seconds,
             "direction": facts.direction,
             "caller": facts.caller,
             "callee": facts.callee,
             "agent": facts.agent,
             "queue": facts.queue,
             "flags": self._flags(),
-            "class": outcome.get("class"),
+            "class": outcome.get("class_"),
             "keep_until": outcome.get("keep_until"),
             "dispose_on": outcome.get("dispose_on"),
             "holds": [*self.holds],

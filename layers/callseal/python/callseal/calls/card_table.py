@@ -6,7 +6,7 @@ writes to no index. The index `started` has all calls of a tenant in one collect
 spread the writes either, since all of them are of today, and would cost a request for each day without calls.
 
 DynamoDB stores some sort keys in plaintext in a table's metadata
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html). These name nobody.
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html). These are times and ids.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class CardTable:
 
     def _update(self, card: Card, before: StoredCard) -> Any:
         """Return the update of a card's item. Attributes of other writers stay."""
-        members = _members(card) | self._moved(card, before) | {"revision": (before.revision or 0) + 1}
+        members = attributes(card) | self._moved(card, before) | {"revision": (before.revision or 0) + 1}
         given = {f":{name}": value for name, value in members.items() if value is not None}
         gone = ", ".join(f"#{name}" for name, value in members.items() if value is None)
         update = "SET " + ", ".join(f"#{name[1:]} = {name}" for name in given)
@@ -175,7 +175,7 @@ def _changed(card: Card, changes: Sequence[CardChange]) -> Card:
     return card
 
 
-def _members(card: Card) -> dict[str, Any]:
+def attributes(card: Card) -> dict[str, Any]:
     """Return the attributes of a card's item, but for its key. None for those that it does not have."""
     known = card.known
     values = {

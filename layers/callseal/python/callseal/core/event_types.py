@@ -12,8 +12,9 @@ from enum import StrEnum
 class EventType(StrEnum):
     """A detail-type of source `callseal`.
 
-    `emitters` are names of function folders. The members `schema`, `id` and `time` are in every event. The members in
-    `always` are never null, those in `sometimes` are null in some events, and all others are null.
+    `emitters` are names of function folders; the `callseal` command puts an event without emitters. The members
+    `schema`, `id` and `time` are in every event. The members in `always` are never null, those in `sometimes` are null
+    in some events, and all others are null.
     """
 
     emitters: tuple[str, ...]
@@ -141,4 +142,11 @@ class EventType(StrEnum):
         "tenant source message",
         "",
         "A delivered file expired before it was fetched.",
+    )
+    CALLS_SEARCHED = (
+        "CallsSearched",
+        "",
+        "tenant message",
+        "",
+        "An operator searched a tenant's calls with the command; `message` names the kinds of filters.",
     )

@@ -19,7 +19,7 @@ from callseal_cli import settings, store
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, tenant_name
 from callseal_cli.policy_input import checked, question, read_text
-from callseal_cli.screen import Facts, Screen, Table
+from callseal_cli.screen import Facts, Part, Screen, Table
 from callseal_cli.stack import Stack, find_stack
 
 app = typer.Typer(help="The tenants' policies.", no_args_is_help=True)
@@ -113,7 +113,7 @@ def show_presets(
     facts = Facts({"preset": preset.title, "date": preset.date, "summary": preset.summary,
                    "sources": [f"{each['text']} ({each['url']})" for each in preset.source]})  # fmt: skip
     text = policy_text(parse_policy(json.dumps(preset.policy)))
-    heading = [DISCLAIMER, facts] if sys.stdout.isatty() else []
+    heading: list[Part] = [DISCLAIMER, facts] if sys.stdout.isatty() else []
     screen.show({"disclaimer": DISCLAIMER, **asdict(preset)}, *heading, text.rstrip("\n"))
     return Exit.DONE
 

@@ -12,11 +12,16 @@ from pathlib import Path
 
 # Those of parsers.py, which is imported only where its imports are to be instrumented.
 NAMES = ("landing", "notification", "queue", "settings", "key_text", "certificate", "openpgp_key", "openpgp_packets",
-         "armour", "change")  # fmt: skip
+         "armour", "change", "policy", "policy_csv")  # fmt: skip
 FOLDER = Path(__file__).resolve().parents[3] / ".fuzz"
 # An input that takes longer than this is a finding too.
 SECONDS_EACH = 10
 MODULES = [
+    "callseal.calls.classes",
+    "callseal.calls.conditions",
+    "callseal.calls.members",
+    "callseal.calls.policy",
+    "callseal.calls.policy_csv",
     "callseal.core.landing",
     "callseal.crypto.openpgp_packets",
     "callseal.crypto.recipients.blocks",

@@ -12,7 +12,7 @@ from enum import StrEnum
 class EventType(StrEnum):
     """A detail-type of source `callseal`.
 
-    `emitters` are names of function folders. The members `schema`, `id` and `time` are in every event. The members in
+    `emitters` are names of function folders, or none yet. The members `schema`, `id` and `time` are in every event. The members in
     `always` are never null, those in `sometimes` are null in some events, and all others are null.
     """
 
@@ -134,4 +134,18 @@ class EventType(StrEnum):
         "tenant source message",
         "",
         "A delivered file expired before it was fetched.",
+    )
+    METADATA_UNREADABLE = (
+        "MetadataUnreadable",
+        "",
+        "tenant source message",
+        "",
+        "A metadata file cannot be read; it is delivered all the same.",
+    )
+    RECORDING_ERASED = (
+        "RecordingErased",
+        "",
+        "tenant source reason message",
+        "policy",
+        "A held file is erased, because the tenant's policy says that it must not be kept.",
     )

@@ -12,8 +12,8 @@ from enum import StrEnum
 class EventType(StrEnum):
     """A detail-type of source `callseal`.
 
-    `emitters` are names of function folders, or none yet. The members `schema`, `id` and `time` are in every event. The members in
-    `always` are never null, those in `sometimes` are null in some events, and all others are null.
+    `emitters` are names of function folders, or none yet. The members `schema`, `id` and `time` are in every event. The
+    members in `always` are never null, those in `sometimes` are null in some events, and all others are null.
     """
 
     emitters: tuple[str, ...]

@@ -129,6 +129,8 @@ def cell(value: object) -> str:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if isinstance(value, timedelta):
         return _age(value)
+    if isinstance(value, Mapping):
+        return cell([f"{name}={cell(item)}" for name, item in value.items()])
     if isinstance(value, list | tuple):
         return ", ".join(cell(item) for item in value) or "-"
     return printable(str(value))

@@ -35,7 +35,7 @@ def test_page_without_its_markers_once_is_refused(page: str) -> None:
         ("schemas/tenant-settings.schema.json", '"maximum": 90'),
         ("schemas/tenant-policy.schema.json", '"number_prefix": '),
         ("schemas/audit-event.schema.json", '"KeyExpired", '),
-        ("README.md", "| `rotation_overlap_days` |"),
+        ("docs/settings.md", "| `rotation_overlap_days` |"),
         ("docs/operations.md", "| `KeyExpired` |"),
         ("docs/operations.md", "| `FileFetched` |"),
         ("events/env.json", '"FILE_REGISTER": "callseal-local-files"'),

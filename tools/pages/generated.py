@@ -17,7 +17,7 @@ GENERATED: Mapping[str, tuple[Callable[[str], str], ...]] = {
     "schemas/tenant-settings.schema.json": (settings.schema,),
     "schemas/tenant-policy.schema.json": (policy.schema,),
     "schemas/audit-event.schema.json": (events.schema,),
-    "README.md": (settings.readme,),
+    "docs/settings.md": (settings.page,),
     "docs/operations.md": (alarms.operations, reasons.operations, events.operations),
     "events/env.json": (environments.env_json,),
 }

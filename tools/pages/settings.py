@@ -1,4 +1,4 @@
-"""A tenant's settings, from `TenantSettings`: the JSON Schema, and the table in README.md."""
+"""A tenant's settings, from `TenantSettings`: the JSON Schema, and the table in docs/settings.md."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from callseal.tenants.settings import TenantSettings
 
 from .markers import replace_part, table
+
+DEFAULTS = TenantSettings()
 
 
 def schema(_before: str) -> str:
@@ -26,10 +28,10 @@ def schema(_before: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def readme(page: str) -> str:
-    """Return README.md with its table of settings."""
+def page(before: str) -> str:
+    """Return docs/settings.md with its table of settings."""
     rows = ([f"`{each.name}`", f"`{_default(each)}`", *_words(each)] for each in fields(TenantSettings))
-    return replace_part(page, "settings", table(("member", "default", "meaning", "must be"), rows))
+    return replace_part(before, "settings", table(("member", "default", "meaning", "must be"), rows))
 
 
 def _words(setting: Field[Any]) -> tuple[str, str]:
@@ -38,8 +40,8 @@ def _words(setting: Field[Any]) -> tuple[str, str]:
 
 def _property(setting: Field[Any]) -> dict[str, Any]:
     kind, meaning = setting.metadata["kind"], setting.metadata["meaning"]
-    return {**kind.schema, "default": setting.default, "description": meaning}
+    return {**kind.schema, "default": getattr(DEFAULTS, setting.name), "description": meaning}
 
 
 def _default(setting: Field[Any]) -> str:
-    return json.dumps(setting.default)
+    return json.dumps(getattr(DEFAULTS, setting.name))

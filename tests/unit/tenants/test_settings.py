@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from callseal.core.errors import HeldError, Reason
+from callseal.tenants.metadata_settings import PROFILES
 from callseal.tenants.settings import TenantSettings, parse_settings
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "tenant-settings.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-# The defaults of README.md, written out again.
+# The defaults of docs/settings.md, written out again.
 DEFAULTS = {
     "encrypt": True,
     "deliver_to_sftp": True,
@@ -28,11 +29,22 @@ DEFAULTS = {
     "rotation_overlap_days": 0,
     "sftp_may_delete": False,
     "sftp_source_addresses": (),
+    "metadata_profile": None,
+    "metadata_paths": {},
+    "metadata_required": False,
+    "metadata_wait_minutes": 15,
+    "metadata_missing": "hold",
+    "time_zone": "UTC",
+    "default_region": None,
+    "own_numbers": (),
+    "call_index": "auto",
+    "refuse_numbers_in_names": False,
+    "denied_erase_after": "72h",
 }
-LISTS: dict[str, Any] = {"archive_formats": ["mp3"], "sftp_source_addresses": []}
+LISTS: dict[str, Any] = {"archive_formats": ["mp3"], "sftp_source_addresses": [], "own_numbers": []}
 FLAGS = [
     "encrypt", "deliver_to_sftp", "deliver_to_archive", "only_encrypt_sftp", "encrypt_metadata", "require_key_proof",
-    "sftp_may_delete",
+    "sftp_may_delete", "metadata_required", "refuse_numbers_in_names",
 ]  # fmt: skip
 ODD = [
     None,
@@ -70,6 +82,18 @@ good_members: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "10.0.0.1/8", "::/129", "here", "1.2.3.4/"]), max_size=2
     ),
     "rotation_overlap_days": st.integers(0, 90),
+    "metadata_profile": st.sampled_from([None, "puzzel", "generic", "Puzzel"]),
+    "metadata_paths": st.dictionaries(
+        st.sampled_from(["caller", "agent_accepted", "Caller"]),
+        st.sampled_from(["//a", "/a/@b", "/a[0]/b[c=d]", "a", "/a/", "//a//b", "/a[b", "/a" * 200]),
+    ),
+    "metadata_wait_minutes": st.integers(0, 1440),
+    "metadata_missing": st.sampled_from(["hold", "deliver", "drop"]),
+    "time_zone": st.sampled_from(["UTC", "Europe/Oslo", "Europe", "Mars/Base", "../UTC", "/etc/localtime", "a" * 65]),
+    "default_region": st.sampled_from([None, "NO", "no", "NOR", ""]),
+    "own_numbers": st.lists(st.sampled_from(["+4721890000", "+47", "+4", "4721890000", "+0", "+1 2"]), max_size=3),
+    "call_index": st.sampled_from(["off", "blind", "plain", "auto", "on"]),
+    "denied_erase_after": st.sampled_from(["72h", "0h", "90d", "6m", "5y", "-1h", "72", "1w", "100000h", "h"]),
 }
 near_valid = st.builds(
     lambda good, odd: good | odd,
@@ -170,6 +194,55 @@ def test_other_overlaps_are_refused(value: Any) -> None:
     )
 
 
+GOOD: dict[str, list[Any]] = {
+    "metadata_profile": [None, *PROFILES],
+    "metadata_paths": [{}, {"caller": "//remoteAddress", "denied": "//variable[@name=deny_recording]"},
+                       {"queue": "/tags[key=queue name]/value", "agent": "/a[0]/@b"}],
+    "metadata_wait_minutes": [0, 15, 1440, 15.0],
+    "metadata_missing": ["hold", "deliver"],
+    "time_zone": ["UTC", "Europe/Oslo", "America/Argentina/Buenos_Aires", "Etc/GMT+5"],
+    "default_region": [None, "NO", "US"],
+    "call_index": ["off", "blind", "plain", "auto"],
+    "denied_erase_after": ["0h", "72h", "90d", "6m", "5y"],
+}  # fmt: skip
+BAD: dict[str, list[Any]] = {
+    "metadata_profile": ["", "Puzzel", "none", True, ["puzzel"], {}],
+    "metadata_paths": [None, [], "//a", {"number": "//a"}, {"caller": None}, {"caller": 1}, {"caller": ""},
+                       {"caller": "a"}, {"caller": "/"}, {"caller": "/a//b"}, {"caller": "/a["}, {"caller": "/a[1"},
+                       {"caller": "/a[]"}, {"caller": "/a[b=]"}, {"caller": "/a[0][1]"}, {"caller": "/a\n"},
+                       {"caller": "/" + "a" * 256}],
+    "metadata_wait_minutes": [-1, 1441, 1.5, "15", None, True],
+    "metadata_missing": ["", "Hold", "drop", None, True],
+    "time_zone": ["", "Mars/Base", "Europe", "../etc/passwd", "/etc/localtime", "+01:00", None, 1, ["UTC"], "UTC\n"],
+    "default_region": ["", "no", "NOR", "N0", 47, True, ["NO"], "NO\n"],
+    "own_numbers": [None, "+4721890000", ["4721890000"], ["+47 21"], ["+1", "+4"], ["+4721890000"] * 2, [47],
+                    [f"+47{n}" for n in range(201)], ["+" + "1" * 16]],
+    "call_index": ["", "on", True, None, ["off"]],
+    "denied_erase_after": ["", "72", "h", "-1h", "1w", "72 h", "1.5h", "100000h", "100y", 72, None, "72h\n"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
+def test_settings_about_calls_are_read(name: str, value: Any) -> None:
+    assert getattr(parse_settings(json.dumps({name: value})), name) == value
+
+
+def test_own_numbers_are_numbers_and_prefixes() -> None:
+    own = parse_settings('{"own_numbers": ["+4721890000", "+472189", "+47"]}').own_numbers
+    assert own == ("+4721890000", "+472189", "+47")
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_other_settings_about_calls_are_refused_without_their_value(name: str, value: Any) -> None:
+    sentence = refusal(json.dumps({name: value}))
+    assert f"cannot be used: {name} must be " in sentence
+    assert len(sentence) < 500
+
+
+def test_no_setting_shares_its_paths_with_another_tenants() -> None:
+    assert parse_settings("{}").metadata_paths is not parse_settings("{}").metadata_paths
+
+
 @pytest.mark.parametrize("name", ["Encrypt", "encrypt ", "encrypted", "", "archive_format", "require_proof"])
 def test_an_unknown_member_is_refused_by_name_with_the_known_ones(name: str) -> None:
     sentence = refusal(json.dumps({name: True}))
@@ -220,8 +293,10 @@ def test_the_parser_and_the_schema_agree(value: Any) -> None:
         settings = parse_settings(json.dumps(value))
     except HeldError as held:
         assert held.reason is Reason.SETTINGS_INVALID
-        # What a pattern cannot say of a network (its mask, bits behind it, the same one in two spellings), only we do.
-        assert not VALIDATOR.is_valid(value) or "sftp_source_addresses must be" in str(held)
+        # What a pattern cannot say of a network (its mask, bits behind it, the same one in two spellings), and which
+        # time zones exist, only we do.
+        only_ours = ("sftp_source_addresses must be", "time_zone must be")
+        assert not VALIDATOR.is_valid(value) or any(name in str(held) for name in only_ours)
         return
     assert VALIDATOR.is_valid(value)
     given = {**asdict(settings), **{name: list(getattr(settings, name)) for name in LISTS}}

@@ -15,9 +15,10 @@ from callseal.calls.policy import Policy, parse_policy
 from callseal.calls.policy_csv import decode_csv, export_csv, import_csv
 from callseal.calls.policy_text import policy_members, policy_text
 from callseal.calls.presets import DISCLAIMER, presets
-from callseal_cli import settings, store
+from callseal.tenants.settings import TenantSettings
+from callseal_cli import policy_try, settings, store
 from callseal_cli.errors import CannotError
-from callseal_cli.options import AsJson, Exit, StackName, TenantName, tenant_name
+from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.policy_input import checked, question, read_text
 from callseal_cli.screen import Facts, Part, Screen, Table
 from callseal_cli.stack import Stack, find_stack
@@ -70,6 +71,52 @@ def export(
     return Exit.DONE
 
 
+@app.command("try")
+def try_policy(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="[TENANT] FILE|FOLDER", help="A metadata file, or a folder of them.")
+    ],
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Another policy in JSON than the tenant's.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="Without TENANT: the setting metadata_profile.")
+    ] = None,
+    paths: Annotated[
+        Path | None, typer.Option("--paths", metavar="FILE", help="Without TENANT: metadata_paths, a JSON object.")
+    ] = None,
+    members: Annotated[
+        list[str] | None, typer.Option("--set", metavar="MEMBER=VALUE", help="Without TENANT: another setting.")
+    ] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show what a policy decides about metadata files: exit code 1 if one is unreadable.
+
+    Without TENANT it needs no stack, but --policy, and --profile or --paths.
+    """
+    if len(targets) > 2:
+        raise CannotError("Name at most a tenant, and a file or folder.")
+    screen, files = Screen(as_json), policy_try.metadata_files(Path(targets[-1]))
+    if len(targets) == 2:
+        if profile or paths or members:
+            raise CannotError("With TENANT its settings are used: leave out --profile, --paths and --set.")
+        found = find_stack(tenant_name(targets[0]) and stack)
+        values = _tenants_settings(found, targets[0])
+        text = read_text(policy) if policy else store.read_policy(found, targets[0])
+        if text is None:
+            raise CannotError(f"{targets[0]} has no policy. Name one with --policy FILE.")
+        trial = policy_try.Trial(checked(text, values), values, now())
+    else:
+        if not policy or not (profile or paths):
+            raise CannotError("Without TENANT, name --policy FILE, and --profile NAME or --paths FILE.")
+        values = _settings_given(profile, paths, members or [])
+        trial = policy_try.Trial(checked(read_text(policy)), values, now())
+    decided = [trial.decide(file) for file in files]
+    screen.show({"files": decided}, Table(policy_try.COLUMNS, [policy_try.row(each) for each in decided]))
+    return Exit.NO if any("message" in each for each in decided) else Exit.DONE
+
+
 @app.command("put")
 def put(
     tenant: TenantName,
@@ -120,7 +167,7 @@ def show_presets(
 
 def _store(tenant: str, text: str, yes: bool, stack: str | None, as_json: bool) -> int:
     policy, screen, found = checked(text), Screen(as_json), find_stack(tenant_name(tenant) and stack)
-    _check_against_settings(found, tenant, policy)
+    checked(text, _tenants_settings(found, tenant))
     stored = store.read_policy(found, tenant)
     document = {"tenant": tenant, "stored": False, "version": policy.version}
     if stored == text:
@@ -134,11 +181,18 @@ def _store(tenant: str, text: str, yes: bool, stack: str | None, as_json: bool) 
     return Exit.DONE
 
 
-def _check_against_settings(stack: Stack, tenant: str, policy: Policy) -> None:
+def _settings_given(profile: str | None, paths: Path | None, members: list[str]) -> TenantSettings:
+    given = settings.changed({}, members)
+    if paths:
+        given["metadata_paths"] = settings.members_of(read_text(paths))
+    return settings.checked({**given, **({"metadata_profile": profile} if profile else {})})
+
+
+def _tenants_settings(stack: Stack, tenant: str) -> TenantSettings:
     text = store.read_settings(stack, tenant)
     if text is None:
         raise CannotError(f"The tenant {tenant} has no settings in {stack.name}. Add it with callseal tenants add.")
-    checked(policy_text(policy), settings.checked(settings.members_of(text)))
+    return settings.checked(settings.members_of(text))
 
 
 def _changes(stored: str | None, policy: Policy) -> list[str]:

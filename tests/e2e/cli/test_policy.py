@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from callseal.calls.policy import MAX_BYTES, parse_policy
+from tests.e2e.cli import command
 from tests.e2e.cli.conftest import Operator
 from tests.support.stack import STACK
 from tests.unit.calls.policies import DESIGN
@@ -145,3 +146,17 @@ def test_preset_is_copied_and_stored_by_hand(tenant: Operator) -> None:
     assert tenant("policy", "put", "acme", policy, "--yes").code == 0
     assert parse_policy(stored(tenant) or "") == parse_policy(json.dumps(preset["policy"]))
     assert "The presets are de, dk" in tenant.refused("policy", "presets", "xx")
+
+
+@pytest.mark.parametrize(("answer", "is_stored"), [("y", True), ("n", False), ("", False)])
+def test_on_a_terminal_the_change_is_shown_and_asked_for(
+    tenant: Operator, monkeypatch: pytest.MonkeyPatch, answer: str, is_stored: bool
+) -> None:
+    tenant.json("policy", "put", "acme", a_file(TEXT), "--yes")
+    monkeypatch.setattr(command._Text, "isatty", lambda _: True)
+    asked = tenant("policy", "put", "acme", a_file(TEXT.replace("90d", "60d")), data=f"{answer}\n".encode())
+    assert asked.code == (0 if is_stored else 1)
+    assert '-  "default": {"delete_after": "90d"' in asked.err
+    assert '+  "default": {"delete_after": "60d"' in asked.err
+    assert "Recordings of orders will be locked" in asked.err
+    assert ("60d" in (stored(tenant) or "")) is is_stored

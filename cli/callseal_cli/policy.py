@@ -184,7 +184,10 @@ def _store(tenant: str, text: str, yes: bool, stack: str | None, as_json: bool) 
 def _settings_given(profile: str | None, paths: Path | None, members: list[str]) -> TenantSettings:
     given = settings.changed({}, members)
     if paths:
-        given["metadata_paths"] = settings.members_of(read_text(paths))
+        try:
+            given["metadata_paths"] = json.loads(read_text(paths))
+        except (ValueError, RecursionError) as exc:
+            raise CannotError(f'{paths} is not JSON. Write an object such as {{"caller": "//remoteAddress"}}.') from exc
     return settings.checked({**given, **({"metadata_profile": profile} if profile else {})})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from callseal_cli import calls, files, held, keys, profile, status, tenants
+from callseal_cli import calls, files, held, keys, policy, profile, status, tenants
 from callseal_cli.selftest import command
 
 HELP = """\
@@ -27,6 +27,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
+app.add_typer(policy.app, name="policy")
 app.add_typer(held.app, name="held")
 app.add_typer(files.app, name="files")
 app.add_typer(calls.app, name="calls")

@@ -1,4 +1,4 @@
-"""A tenant's settings in Parameter Store, and its keys in Secrets Manager."""
+"""A tenant's settings and policy in Parameter Store, and its keys in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -51,11 +51,7 @@ def tenants_with_key(stack: Stack) -> set[str]:
 
 def read_settings(stack: Stack, tenant: str) -> str | None:
     """Return the text of a tenant's settings, or None if it has none."""
-    try:
-        return stack.ssm.get_parameter(Name=settings_name(stack, tenant))["Parameter"]["Value"]
-    except ClientError as exc:
-        _unless(exc, "ParameterNotFound")
-        return None
+    return _read_parameter(stack, settings_name(stack, tenant))
 
 
 def write_settings(stack: Stack, tenant: str, members: Mapping[str, Any], *, overwrite: bool) -> None:
@@ -63,6 +59,17 @@ def write_settings(stack: Stack, tenant: str, members: Mapping[str, Any], *, ove
     stack.ssm.put_parameter(
         Name=settings_name(stack, tenant), Value=json.dumps(members), Type="String", Overwrite=overwrite
     )
+
+
+def read_policy(stack: Stack, tenant: str) -> str | None:
+    """Return the text of a tenant's policy, or None if it has none."""
+    return _read_parameter(stack, names.policy_parameter(stack.tenants_prefix, tenant))
+
+
+def write_policy(stack: Stack, tenant: str, text: str) -> None:
+    """Write the text of a tenant's policy. Only a parameter of the tier Advanced takes up to 8 KB."""
+    name = names.policy_parameter(stack.tenants_prefix, tenant)
+    stack.ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Advanced", Overwrite=True)
 
 
 def read_secret(stack: Stack, tenant: str) -> tuple[str | None, str] | None:
@@ -94,6 +101,14 @@ def _write_secret(stack: Stack, name: str, text: str) -> tuple[str, bool]:
     except ClientError as exc:
         _unless(exc, "ResourceNotFoundException")
     return stack.secrets.create_secret(Name=name, SecretString=text)["VersionId"], True
+
+
+def _read_parameter(stack: Stack, name: str) -> str | None:
+    try:
+        return stack.ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    except ClientError as exc:
+        _unless(exc, "ParameterNotFound")
+        return None
 
 
 def _unless(exc: ClientError, *codes: str) -> None:

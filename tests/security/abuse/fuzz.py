@@ -12,17 +12,22 @@ from pathlib import Path
 
 # Those of parsers.py, which is imported only where its imports are to be instrumented.
 NAMES = ("landing", "notification", "queue", "settings", "key_text", "certificate", "openpgp_key", "openpgp_packets",
-         "armour", "change", "metadata_xml", "metadata_json")  # fmt: skip
+         "armour", "change", "metadata_xml", "metadata_json", "policy", "policy_csv")  # fmt: skip
 FOLDER = Path(__file__).resolve().parents[3] / ".fuzz"
 # An input that takes longer than this is a finding too.
 SECONDS_EACH = 10
 MODULES = [
+    "callseal.calls.classes",
+    "callseal.calls.conditions",
     "callseal.calls.converters",
+    "callseal.calls.members",
     "callseal.calls.metadata_bounds",
     "callseal.calls.metadata_json",
     "callseal.calls.metadata_reader",
     "callseal.calls.numbers",
     "callseal.calls.paths",
+    "callseal.calls.policy",
+    "callseal.calls.policy_csv",
     "callseal.calls.profiles",
     "callseal.calls.profiles.generic",
     "callseal.core.landing",

@@ -17,6 +17,9 @@ from zoneinfo import ZoneInfo
 from callseal.calls.metadata_bounds import MAX_NODES, MAX_TEXT_BYTES, UnreadableMetadataError
 from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering
+from callseal.calls.policy import parse_policy
+from callseal.calls.policy_csv import decode_csv, export_csv, import_csv
+from callseal.calls.policy_text import policy_text
 from callseal.calls.profiles import facts_of, find_fields
 from callseal.core.errors import HeldError, Reason, UnreadableNotificationError
 from callseal.core.landing import TENANT, parse_landing_key
@@ -147,6 +150,33 @@ def metadata_json(data: bytes) -> None:
     _metadata(data, "json")
 
 
+def policy(data: bytes) -> None:
+    """A policy is read, and comes back from its text and its spreadsheet, or it is refused."""
+    try:
+        found = parse_policy(_text(data))
+    except HeldError as held:
+        _expect(held.reason is Reason.POLICY_INVALID)
+        _expect(len(str(held)) < 1000)
+        return
+    try:
+        _expect(parse_policy(policy_text(found)) == found)
+        _expect(parse_policy(import_csv(export_csv(found))) == found)
+    except HeldError as held:
+        # Members that are absent have their names in the other text.
+        _expect("over 8192 bytes" in str(held))
+
+
+def policy_csv(data: bytes) -> None:
+    """A spreadsheet is a policy, which comes back from its own spreadsheet, or it is refused."""
+    try:
+        text = import_csv(decode_csv(data))
+    except HeldError as held:
+        _expect(held.reason is Reason.POLICY_INVALID)
+        _expect(len(str(held)) < 1000)
+        return
+    _expect(parse_policy(import_csv(export_csv(parse_policy(text)))) == parse_policy(text))
+
+
 @dataclass(frozen=True)
 class Parser:
     """A parser and where to begin."""
@@ -154,6 +184,16 @@ class Parser:
     check: Callable[[bytes], None]
     seeds: Callable[[], list[bytes]]
     max_bytes: int = 4096
+
+
+def _policies() -> list[bytes]:
+    from callseal.calls.presets import presets
+
+    return [json.dumps(preset.policy).encode() for preset in presets()]
+
+
+def _spreadsheets() -> list[bytes]:
+    return [export_csv(parse_policy(text.decode())).encode() for text in _policies()]
 
 
 def _events() -> list[bytes]:
@@ -214,6 +254,8 @@ PARSERS = {
     ),
     "metadata_xml": Parser(metadata_xml, lambda: _metadata_files("xml")),
     "metadata_json": Parser(metadata_json, lambda: _metadata_files("json")),
+    "policy": Parser(policy, _policies),
+    "policy_csv": Parser(policy_csv, _spreadsheets),
 }
 
 

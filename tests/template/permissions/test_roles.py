@@ -97,7 +97,10 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
     "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
     "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("PutObject", SFTP)),
-    "copying to the archive": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}")),
+    "copying to the archive": (
+        (RECHECK, SWEEP, *KEYS, *FRONT, READ),
+        s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}"),
+    ),
     # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
     "a tenant's public key by those who need none": (
         (PROVE, REGISTER, *FRONT, READ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -350,3 +352,13 @@ def test_blind_card_is_judged_like_a_plain_one_or_not_at_all(found: Policy, fact
     except NotJudgedError:
         return
     assert outcome == judged(found, facts)
+
+
+# ---- the sealing path -----------------------------------------------------------------------------------------------
+
+
+def test_policy_is_imported_without_parsers_numbers_or_aws() -> None:
+    needless = {"boto3", "botocore", "phonenumbers", "pyexpat", "xml", "csv", "callseal.calls.numbers"}
+    script = f"import sys, callseal.calls.policy; print(sorted(set(sys.modules) & {needless!r}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

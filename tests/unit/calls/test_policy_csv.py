@@ -151,6 +151,11 @@ def test_value_that_a_spreadsheet_would_calculate_is_kept(value: str) -> None:
     assert imported(export_csv(found)) == found
 
 
+def test_apostrophe_that_protects_nothing_is_part_of_the_text() -> None:
+    rule = imported(SMALL.replace("x|y*", "'abc")).rules[0]
+    assert rule.when["queue"] == ("'abc",)
+
+
 def test_number_prefix_survives_a_spreadsheet() -> None:
     found = policy({"when": {"number_prefix": ["+47", "+46"], "seconds": {"min": 0.5, "max": 60}}})
     assert "'+47|+46" in export_csv(found)

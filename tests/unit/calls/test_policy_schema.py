@@ -121,6 +121,7 @@ def test_schema_is_one() -> None:
     ("document", "words"),
     [
         (changed(schema=2), "schema must be 1"),
+        (changed(schema=True), "schema must be 1"),
         (changed(schema="1"), "schema must be 1"),
         (changed(schema=None), "schema must be 1"),
         ({"schema": 1, "default": {}}, "rules is missing"),

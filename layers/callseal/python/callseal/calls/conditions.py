@@ -88,7 +88,7 @@ def _seconds(value: Any) -> dict[str, float]:
         raise ValueError(float)
     if value.get("min", 0) > value.get("max", MAX_SECONDS):
         raise ValueError("min is over max")
-    return value
+    return {bound: value[bound] for bound in ("min", "max") if bound in value}
 
 
 def _is_number(value: Any) -> bool:

@@ -150,3 +150,10 @@ class EventType(StrEnum):
         "",
         "An operator searched a tenant's calls with the command; `message` names the kinds of filters.",
     )
+    RECORDING_ERASED = (
+        "RecordingErased",
+        "",
+        "tenant source reason message",
+        "policy",
+        "A held file is erased, because the tenant's policy says that it must not be kept.",
+    )

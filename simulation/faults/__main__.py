@@ -1,9 +1,9 @@
-"""Break everything around one recording, request by request, and see that no promise breaks with it.
+"""Inject every fault into the requests around one recording, one request at a time, and check that each promise holds.
 
-Every request that a scenario makes is refused, hung, cut, broken, doubled and delayed, and the function's process is
-killed right before and right after it. A model watches from outside. `model.py` has what counts as a broken promise,
-`scenarios.py` the stories and `enumeration.py` the faults. The duties of the other functions (`duties.py`) have stories
-and judges of their own.
+Every request of a scenario is refused, hung, cut, broken, doubled and delayed, and the function's process is killed
+directly before and after it. A model watches from outside. `model.py` defines what counts as a broken promise,
+`scenarios.py` the stories and `enumeration.py` the faults. The duties of the other functions (`duties.py`) have their
+own stories and judges.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from simulation.faults.duties import DUTIES
 from simulation.faults.scenarios import SCENARIOS
 
 AT_A_TIME = 10
-# A try waits about as long as it works: for what hangs and what is late, and for the other processes.
+# An attempt waits about as long as it works: for hung and delayed requests, and for the other processes.
 WORKERS = 2 * (os.cpu_count() or 1)
 TELL_SECONDS = 20.0
 NAMES = [*(scenario.name for scenario in SCENARIOS), *DUTIES]
 
 
 def main() -> int:
-    """Run; gives the exit code."""
+    """Run, and return the exit code."""
     options = _options()
     few = options.few or options.broken is not None
     names = [name for name in NAMES if not options.scenario or name in options.scenario]

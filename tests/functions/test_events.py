@@ -1,4 +1,4 @@
-"""The sample events of events/: what becomes of each."""
+"""The sample events of events/, and the outcome of each."""
 
 import json
 import re
@@ -32,7 +32,7 @@ MP3, XML_2 = FOLDER + "4711000000000002_1.mp3", FOLDER + "4711000000000002_1.xml
 
 
 def load(name: str) -> dict[str, Any]:
-    """Load an event, moved to the tests' stack."""
+    """Load an event, adapted to the tests' stack."""
     text = (EVENTS / f"{name}.json").read_text()
     text = text.replace(BUCKET.replace("landing", "sftp"), SFTP).replace(BUCKET.replace("landing", "audit"), AUDIT)
     return dict(json.loads(text.replace(BUCKET, LANDING).replace("callseal-local/", f"{STACK}/")))
@@ -47,7 +47,7 @@ def put_samples(cloud: Stack) -> dict[str, bytes]:
 
 
 def delivered(cloud: Stack) -> dict[str, bytes]:
-    """Give what the tenant finds, opened, under its landing key."""
+    """Return the delivered files, opened, by their landing keys."""
     return {key.removesuffix(".p7m"): x509_tenant().open(sealed) for key, sealed in cloud.objects(SFTP).items()}
 
 
@@ -83,7 +83,7 @@ def test_odd_key_is_decoded_once(cloud: Stack, encrypt_recording: ModuleType) ->
     assert delivered(cloud) == {ODD_KEY: b"said"}
 
 
-def test_test_event_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_s3_test_event_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
     assert failures(encrypt_recording.lambda_handler(load("s3-test-event"), None)) == []
     assert cloud.audit() == []
 
@@ -98,7 +98,7 @@ def test_multipart_object_is_delivered(cloud: Stack, encrypt_recording: ModuleTy
     assert delivered(cloud) == {FOLDER + "silence.wav": silence}
 
 
-def test_multipart_event_is_acknowledged_when_another_object_stands_there(
+def test_multipart_event_is_acknowledged_when_the_object_was_replaced(
     cloud: Stack, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -120,7 +120,7 @@ def test_one_bad_message_fails_alone(cloud: Stack, encrypt_recording: ModuleType
 
 
 @pytest.mark.parametrize(("name", "put_back"), [("secret-changed", 4), ("settings-changed", 4), ("schedule", 5)])
-def test_sweep_events_put_back_what_is_owed(
+def test_sweep_events_requeue_pending_files(
     cloud: Stack,
     clock: Clock,
     sweep_landing: ModuleType,
@@ -188,7 +188,7 @@ def test_the_audit_trail_is_compared_by_schedule_and_restored_on_request(
     assert (restored["restored"], restored["open"]) == (1, 0)
 
 
-def test_an_answer_is_taken_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:
+def test_answer_is_read_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:
     (record,) = json.loads(load("answer-in-sqs")["Records"][0]["body"])["Records"]
     cloud.s3.put_object(Bucket=SFTP, Key=record["s3"]["object"]["key"], Body=b"AAAA-BBBB-CCCC")
 
@@ -231,7 +231,7 @@ def test_readme_has_a_sample_for_every_function() -> None:
 
 def test_env_json_has_every_variable_that_the_template_declares() -> None:
     class Loader(yaml.SafeLoader):
-        """Reads CloudFormation's short forms as nothing."""
+        """Reads CloudFormation's short forms as None."""
 
     Loader.add_multi_constructor("!", lambda *_: None)
     template = yaml.load((ROOT / "template.yaml").read_text(), Loader)

@@ -1,4 +1,4 @@
-"""The register of delivered files as its readers see it, and the audit events on their way to it."""
+"""The register of delivered files as its readers see it, and the audit events that feed it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE_EVENTS = ("RecordingDelivered", "FileFetched")
 
 
 def files(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, dict[str, Any]]:
-    """Give a tenant's items by the file's key, as plain values."""
+    """Return a tenant's items by the file's key, as plain values."""
     answer = dynamodb.query(
         TableName=table,
         KeyConditionExpression="tenant = :tenant",
@@ -29,12 +29,12 @@ def files(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, 
 
 
 def states(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, str]:
-    """Give the state of a tenant's files by their keys."""
+    """Return the state of a tenant's files by their keys."""
     return {key: item["state"] for key, item in files(dynamodb, tenant, table).items() if "state" in item}
 
 
 def fetched(clock: Clock, key: str, **members: Any) -> dict[str, Any]:
-    """Write the audit event of a download, as audit_sftp puts it on the bus."""
+    """Return the audit event of a download, as audit_sftp puts it on the bus."""
     told = event(
         "FileFetched",
         clock(),
@@ -45,7 +45,7 @@ def fetched(clock: Clock, key: str, **members: Any) -> dict[str, Any]:
 
 
 def delivered(clock: Clock, key: str) -> dict[str, Any]:
-    """Write the audit event of a delivery to the SFTP bucket, as encrypt_recording puts it on the bus."""
+    """Return the audit event of a delivery to the SFTP bucket, as encrypt_recording puts it on the bus."""
     output = {"destination": "sftp", "bucket": SFTP, "key": key, "size": 4, "sha256": None, "sealed": "none"}
     members = {
         "tenant": key.partition("/")[0],
@@ -57,7 +57,7 @@ def delivered(clock: Clock, key: str) -> dict[str, Any]:
 
 
 def track(cloud: Stack, handler: Handler, *events: Mapping[str, Any]) -> None:
-    """Hand audit events to track_files, all there are by default, as the rule on the bus does."""
+    """Pass audit events (by default all so far) to track_files, as the rule on the bus does."""
     told = [one for one in events or cloud.audit() if one["detail-type"] in FILE_EVENTS]
     if told:
         assert failures(handler(sqs_event(*told), None)) == []

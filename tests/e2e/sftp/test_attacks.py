@@ -193,7 +193,7 @@ def test_a_key_from_elsewhere_opens_nothing(stocked: Front) -> None:
     assert refusals(stocked) == [("acme", "NoKeyUsable"), ("acme", "SourceNotAllowed")]
 
 
-def test_a_key_that_is_taken_away_opens_nothing_from_then_on(stocked: Front) -> None:
+def test_removed_key_opens_no_further_session(stocked: Front) -> None:
     """The server asks the identity function at each login: it remembers no key."""
     assert stocked.sftp("ls\n").returncode == 0
     stocked.let_in("acme", stocked.public("successor"))

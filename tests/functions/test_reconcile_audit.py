@@ -26,7 +26,7 @@ Run = Callable[..., dict[str, float]]
 def run(cloud: Stack, reconcile_audit: ModuleType, clock: Clock, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs the handler an hour from now and returns its metrics and counts.
 
-    The progress starts at the full ten minutes before now.
+    The saved progress begins ten minutes ago, rounded down to the start of a window.
     """
     start = datetime.now(UTC) - LENGTH
     keep(cloud, start.replace(minute=start.minute // 10 * 10, second=0, microsecond=0))

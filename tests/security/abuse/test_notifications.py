@@ -1,4 +1,4 @@
-"""Messages that S3 never sends: wrong everywhere, huge, nested, lying. Each fails alone or means what it says."""
+"""Messages that S3 never sends: malformed, huge, nested, false. Each fails alone or is processed as written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def nested(depth: int) -> Any:
 
 
 def edited(notified: dict[str, Any], edit: Callable[[dict[str, Any]], object]) -> str:
-    """Give a notification's text after a change of its record."""
+    """Return a notification's text after a change of its record."""
     copy = json.loads(json.dumps(notified))
     edit(copy["Records"][0])
     return json.dumps(copy)
@@ -38,7 +38,7 @@ def thing(name: str, value: object) -> Callable[[dict[str, Any]], object]:
     return lambda record: record["s3"]["object"].update({name: value})
 
 
-# Changes of a good record that leave no file to be told.
+# Changes of a good record after which it names no file.
 ODD: dict[str, Callable[[dict[str, Any]], object]] = {
     "key, overlong slash": thing("key", "acme%C0%AFodd.wav"),
     "key, overlong dots": thing("key", "acme/%E0%80%AE%E0%80%AE/odd.wav"),
@@ -91,7 +91,7 @@ BODIES = {
 def test_odd_message_fails_alone_at_once(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, which: str
 ) -> None:
-    """Its neighbours are delivered, and no request names another bucket or the file that it may have meant."""
+    """Its neighbours are delivered, and no request names another bucket or the file that it might mean."""
     cloud.tenant("acme", None, PLAIN)
     first, odd, last = (cloud.land(f"acme/{name}.wav", SAID) for name in ("1", "odd", "2"))
     body = edited(odd, ODD[which]) if which in ODD else BODIES[which]
@@ -115,17 +115,17 @@ def test_odd_message_fails_alone_at_once(
      "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "NaN"],
     ids=lambda time: str(time)[:12].encode("ascii", "replace").decode(),
 )  # fmt: skip
-def test_odd_time_of_a_good_record_is_not_missed(cloud: Stack, encrypt_recording: ModuleType, time: object) -> None:
+def test_odd_time_of_a_good_record_is_ignored(cloud: Stack, encrypt_recording: ModuleType, time: object) -> None:
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
     assert hand_over(encrypt_recording, edited(landed, lambda record: record.update(eventTime=time))) == []
     assert cloud.objects(SFTP) == {"acme/1.wav": SAID}
 
 
-def test_of_members_that_stand_twice_only_one_is_believed(
+def test_only_the_last_of_duplicate_members_is_used(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
-    """The last one, in every place: no part of the functions reads the text again and finds the other."""
+    """Always the last one: no part of the functions parses the text again and uses the other."""
     for name in ("acme", "beta"):
         cloud.tenant(name, None, PLAIN)
     cloud.land("beta/1.wav", b"of beta")
@@ -141,8 +141,8 @@ def test_of_members_that_stand_twice_only_one_is_believed(
 
 
 @pytest.mark.parametrize("etag", ["*", "0" * 32, "W/x", "-1"])
-def test_etag_that_lies_delivers_nothing(cloud: Stack, encrypt_recording: ModuleType, etag: str) -> None:
-    """It is no wildcard either: what is there is another object, which has an event of its own."""
+def test_wrong_etag_delivers_nothing(cloud: Stack, encrypt_recording: ModuleType, etag: str) -> None:
+    """The etag is not a wildcard either: the object there is another one, which has its own event."""
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
 
@@ -156,7 +156,7 @@ def test_etag_that_lies_delivers_nothing(cloud: Stack, encrypt_recording: Module
 
 
 @pytest.mark.parametrize("size", [0, 1, 10**6, 2**62])
-def test_size_that_lies_changes_no_byte(cloud: Stack, encrypt_recording: ModuleType, size: int) -> None:
+def test_wrong_size_changes_no_byte(cloud: Stack, encrypt_recording: ModuleType, size: int) -> None:
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
     hand_over(encrypt_recording, edited(landed, thing("size", size)))
@@ -167,7 +167,7 @@ def test_size_that_lies_changes_no_byte(cloud: Stack, encrypt_recording: ModuleT
 
 
 def test_hundreds_of_records_in_one_message(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """S3 sends one: here are objects that are not there, and a real one in their midst."""
+    """S3 sends one record. These objects do not exist, except for one in the middle."""
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/real.wav", SAID)
     record = landed["Records"][0]
@@ -195,7 +195,7 @@ def test_batch_that_the_queue_would_not_send_is_unreadable(members: dict[str, ob
 
 
 @pytest.mark.parametrize("count", ["-5", "0", "1", "1000000000000"])
-def test_any_count_of_receives_gives_a_delay_that_the_queue_takes(
+def test_any_receive_count_gives_a_valid_delay(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, count: str
 ) -> None:
     event = sqs_event("no JSON")
@@ -210,7 +210,7 @@ def test_any_count_of_receives_gives_a_delay_that_the_queue_takes(
 def test_direct_notification_may_nest_deeper_than_a_text(
     name: str, cloud: Stack, encrypt_recording: ModuleType
 ) -> None:
-    """Lambda has parsed it already: nothing here may walk down into it."""
+    """Lambda has already parsed it. No function may recurse into it."""
     cloud.tenant("acme", None, PLAIN)
     event = cloud.land("acme/1.wav", SAID)
     event["Records"][0][name] = nested(DEEP)

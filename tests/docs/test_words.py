@@ -56,7 +56,7 @@ def modules(package: Path, *, comments: bool = True) -> dict[str, str]:
 
 
 def prose_of_markdown(text: str) -> str:
-    """Remove from a page what is no prose."""
+    """Remove everything from a page that is not prose."""
     for pattern in (FENCE, COMMENT, CODE, TARGET):
         text = pattern.sub(" ", text)
     return text

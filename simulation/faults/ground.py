@@ -1,7 +1,4 @@
-"""What the attempts run on:
-
-moto, the proxy in front of it, and the process to fork from. Each process has one of each.
-"""
+"""What the attempts run on: moto, the proxy in front of it, and the process to fork from, once in each process."""
 
 from __future__ import annotations
 

@@ -346,7 +346,7 @@ class Model:
     def _told(self, kind: str, reason: str | None = None) -> bool:
         return bool(self._ids.get((kind, reason)))
 
-    # ---- what must stand nowhere ------------------------------------------------------------------------------------
+    # ---- forbidden content ------------------------------------------------------------------------------------------
 
     def _look_for_secrets(self, where: str, text: str, *, keys: bool = True) -> None:
         secrets = {

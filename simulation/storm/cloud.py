@@ -1,7 +1,4 @@
-"""The storm's cloud:
-
-the encrypt queue with its redrive, and a separate queue for the landing bucket's announcements.
-"""
+"""The storm's cloud: the encrypt queue with its redrive, and a queue for the landing bucket's announcements."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class History:
         return [one or NO_KEY for one in self._between(tenant, "key", since, until)]
 
     def settings(self, tenant: str, since: float, until: float) -> list[Settings | None]:
-        """List the settings during a span; None stands in for missing settings."""
+        """List the settings during a span, with None for missing settings."""
         return self._between(tenant, "settings", since, until)
 
     def all_keys(self) -> Iterator[tuple[str, Key]]:

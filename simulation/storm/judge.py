@@ -69,7 +69,7 @@ class Judge:
             self.verdict.counts[f"unfinished uploads in {uploads[0]}"] += 1
         return self.verdict
 
-    # ---- what is there ----------------------------------------------------------------------------------------------
+    # ---- outputs and landing ----------------------------------------------------------------------------------------
 
     def _gather_events(self, events: Iterable[Mapping[str, Any]]) -> None:
         for event in events:
@@ -172,9 +172,9 @@ class Judge:
             self._judge_delivered_and_held(one, told)
 
     def _judge_delivered_and_held(self, one: Recording, told: str) -> None:
-        """Judge a file that is delivered but not purged:
+        """Judge a delivered file that is not purged.
 
-        right while it is unknown whether all requested outputs exist.
+        That is right as long as it is unknown whether all requested outputs exist.
         """
         if self._has_moved(one) or told in OF_SETTINGS:
             self.verdict.counts["delivered before a change, and held since"] += 1

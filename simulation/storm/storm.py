@@ -123,7 +123,7 @@ class Storm:
         self._witness.changed(seen, status)
         self._weather.carried_out(seen)
 
-    # ---- while it rages ---------------------------------------------------------------------------------------------
+    # ---- during the storm -------------------------------------------------------------------------------------------
 
     def _make_keys(self) -> None:
         self._tell(f"making the keys of {len(self._plan.tenants)} tenants")
@@ -184,7 +184,7 @@ class Storm:
             if not self._workers.calm:
                 self._workers.sweep(event)
 
-    # ---- afterwards -------------------------------------------------------------------------------------------------
+    # ---- after the storm --------------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
         """End the faults, and sweep until nothing changes: an hour apart, so that every pending file is due."""

@@ -16,8 +16,7 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 DESTINATIONS = {SFTP: "sftp", ARCHIVE: "archive"}
 SUFFIXES = {".p7m": "cms", ".pgp": "openpgp"}
-# Lost, leaked, swapped, doubled, silent, told (disclosed in a log, the queue or memory), and anything else that is
-# wrong.
+# Lost, leaked (P), swapped (W), doubled (U), silent, T for private data in a log, and X for any other fault.
 Letter = Literal["L", "P", "W", "U", "S", "T", "X"]
 
 

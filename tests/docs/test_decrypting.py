@@ -66,7 +66,7 @@ def shell(command: str, folder: Path, variables: dict[str, str]) -> subprocess.C
     )
 
 
-def test_the_page_has_commands_for_both_families() -> None:
+def test_page_has_commands_for_both_families() -> None:
     assert {family for family, _ in COMMANDS} == {"x509", "openpgp"}
     assert len(COMMANDS) == PAGE.count("```sh")
 

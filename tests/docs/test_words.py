@@ -129,7 +129,7 @@ def test_package_has_few_of_the_words() -> None:
 
 
 @pytest.mark.parametrize("word", ["told", "Whoever", "what of", "mended"])
-def test_words_are_found_in_prose_and_not_in_code(word: str) -> None:
+def test_words_are_counted_in_prose_and_not_in_code(word: str) -> None:
     page = f"A file is {word} of.\n\n```sh\n{word}\n```\n\n`{word}` and [x](docs/{word.split()[0]}.md)"
     assert sum(count(prose_of_markdown(page), pattern) for pattern in WORDS.values()) == 1
     source = f'"""Do it, {word}.\n\n`{word}`"""\n\nvalue = "{word}"  # {word}\n'

@@ -302,7 +302,7 @@ def test_refusal_that_cannot_be_queued_raises(cloud: Stack, network: Network, au
         login(authenticate_sftp, username="nobody")
 
 
-# ---- settings from a copy --------------------------------------------------------------------------------------------
+# ---- cached settings -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -565,7 +565,7 @@ def test_malformed_batch_raises(audit_sftp: ModuleType, event: dict[str, Any]) -
         audit_sftp.lambda_handler(event, None)
 
 
-# ---- files that were fetched -----------------------------------------------------------------------------------------
+# ---- fetched files ---------------------------------------------------------------------------------------------------
 
 
 def fetched_event() -> dict[str, Any]:

@@ -212,7 +212,7 @@ def test_bare_test_event_is_acknowledged(encrypt_recording: ModuleType) -> None:
     assert encrypt_recording.lambda_handler(event, None) == {"batchItemFailures": []}
 
 
-# ---- blind logs -----------------------------------------------------------------------------------------------------
+# ---- private data in logs -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ def test_audit_contains_no_content_and_no_key_material(cloud: Stack, encrypt_rec
     assert not [line for line in private.splitlines() if line in text]
 
 
-# ---- what is asked of AWS -------------------------------------------------------------------------------------------
+# ---- requests to AWS ------------------------------------------------------------------------------------------------
 
 
 def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:

@@ -60,7 +60,7 @@ def assert_retry_delivers(
     assert cloud.unfinished_uploads(SFTP) == cloud.unfinished_uploads(ARCHIVE) == []
 
 
-# ---- the source breaks off ------------------------------------------------------------------------------------------
+# ---- the source is interrupted --------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def test_source_that_breaks_off(
     assert_retry_delivers(cloud, network, encrypt_recording, landed, size, family)
 
 
-# ---- gpg dies -------------------------------------------------------------------------------------------------------
+# ---- gpg is killed --------------------------------------------------------------------------------------------------
 
 
 def sealing_gpg() -> list[int]:
@@ -368,7 +368,7 @@ def test_purge_refused(cloud: Stack, network: Network, encrypt_recording: Module
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == committed
 
 
-# ---- the message comes back -----------------------------------------------------------------------------------------
+# ---- the message is redelivered -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (2, 20), (3, 80), (4, 320), (5, 900), (999, 900)])

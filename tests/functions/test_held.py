@@ -196,7 +196,7 @@ def test_held_when_nothing_is_to_be_delivered(
     assert not network.asked("GetSecretValue")
 
 
-# ---- which of several reasons ---------------------------------------------------------------------------------------
+# ---- the first of several reasons -----------------------------------------------------------------------------------
 
 
 def test_first_reason_in_the_documented_order_is_reported(
@@ -250,7 +250,7 @@ def test_revoked_comes_before_expired(cloud: Stack, clock: Clock, encrypt_record
     assert_held(cloud, "KeyRevoked")
 
 
-# ---- only what is sealed needs a key ---------------------------------------------------------------------------------
+# ---- only sealed outputs need a key ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", [None, "no key", "private"])
@@ -328,7 +328,7 @@ def test_ten_tags_make_room(cloud: Stack, encrypt_recording: ModuleType) -> None
     assert tags.items() <= platform.items()
 
 
-def test_new_reason_replaces_the_old_one(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_new_reason_replaces_the_old_reason(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", "no key")
     event = sqs_event(cloud.land(KEY, DATA))
     put_tags(cloud, {f"platform-{number}": str(number) for number in range(8)})
@@ -341,7 +341,7 @@ def test_new_reason_replaces_the_old_one(cloud: Stack, encrypt_recording: Module
     assert len(cloud.tags(KEY)) == 10
 
 
-# ---- repeats, and what is remembered --------------------------------------------------------------------------------
+# ---- repeats and caches ---------------------------------------------------------------------------------------------
 
 
 def test_held_again_is_the_same_event(cloud: Stack, encrypt_recording: ModuleType) -> None:

@@ -103,9 +103,7 @@ def landing_times(cloud: Stack) -> dict[str, Any]:
     }
 
 
-def test_repeat_without_etag_of_something_delivered_is_acknowledged(
-    cloud: Stack, encrypt_recording: ModuleType
-) -> None:
+def test_repeat_without_etag_is_acknowledged_after_the_delivery(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
     landed = cloud.land(KEY, DATA)
     handle(encrypt_recording, landed)
@@ -347,7 +345,7 @@ def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: 
     assert len(delivered_once(cloud)["recipients"]) == 2
 
 
-# ---- at the same time -----------------------------------------------------------------------------------------------
+# ---- concurrency ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -110,7 +110,7 @@ def test_huge_file_is_copied_in_parts(
     ("operation", "skip", "status"),
     [("UploadPartCopy", 1, 500), ("CompleteMultipartUpload", 0, 500), ("CompleteMultipartUpload", 0, 409)],
 )
-def test_copy_in_parts_that_fails_leaves_nothing(
+def test_failed_copy_in_parts_leaves_no_output(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, operation: str, skip: int, status: int
 ) -> None:
     cloud.tenant("acme", None, PLAIN)

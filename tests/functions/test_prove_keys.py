@@ -248,7 +248,7 @@ def test_code_is_only_in_the_challenge(scene: Scene, capfd: pytest.CaptureFixtur
     assert state["expires_at"] > 0
 
 
-def test_every_one_of_several_keys_must_be_proven(scene: Scene) -> None:
+def test_each_of_several_keys_must_be_proven(scene: Scene) -> None:
     one, two = x509_tenant(), x509_tenant("p256", "two")
     scene.cloud.tenant("acme", one.public_text + two.public_text, PROOF)
     check(scene.check_keys)

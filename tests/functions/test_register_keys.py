@@ -306,9 +306,9 @@ def test_a_use_that_comes_twice_in_a_batch_fails_twice(
 
 
 def test_a_full_batch_is_few_requests(cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock) -> None:
-    """80 uses of 10 tenants' keys, and 20 events of the keys:
+    """80 uses of 10 tenants' keys and 20 events of the keys need a read for each tenant, and two writes.
 
-    a read for each tenant, one write for all keys, one for uses.
+    One write is for all keys, the other for the uses.
     """
     tenants = [f"tenant-{number}" for number in range(10)]
     events = [used(clock, tenants[number % 10], number, A) for number in range(80)]

@@ -73,7 +73,7 @@ def test_file_with_a_lost_event_is_requeued(
     assert sweep(sweep_landing) == {}
 
 
-def test_young_file_is_left_to_its_own_event(cloud: Stack, clock: Clock, sweep_landing: ModuleType) -> None:
+def test_young_file_is_not_requeued(cloud: Stack, clock: Clock, sweep_landing: ModuleType) -> None:
     cloud.tenant("acme", good_key())
     cloud.land(KEY, DATA)
     clock.pass_by(seconds=30)
@@ -149,9 +149,7 @@ def test_hold_for_another_cause_has_another_id_and_repeat_has_the_same(
     assert len(set(told)) == 5
 
 
-def test_holds_for_one_reason_then_another_then_the_first_again_are_three(
-    cloud: Stack, encrypt_recording: ModuleType
-) -> None:
+def test_hold_returning_to_its_first_reason_is_a_third_event(cloud: Stack, encrypt_recording: ModuleType) -> None:
     """No release is reported in between, because there was none."""
     cloud.tenant("acme", "no key")
     message = sqs_event(cloud.land(KEY, DATA))
@@ -318,7 +316,7 @@ def test_change_of_a_tenant_requeues_files_that_may_be_held_for_the_old_value(
     assert_delivered(cloud, KEY)
 
 
-# ---- so much at a time ----------------------------------------------------------------------------------------------
+# ---- limits of a run ------------------------------------------------------------------------------------------------
 
 
 def test_run_without_time_left_is_continued_by_the_next_run(

@@ -1,7 +1,4 @@
-"""The sweep checks the archive like the SFTP bucket:
-
-a conflict there holds a file, and its removal releases the file.
-"""
+"""The sweep also checks the archive: a conflict there holds a file, and its removal releases the file."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"callseal.delivery.sweep_shares.{name}", value)
 
 
-# ---- room -----------------------------------------------------------------------------------------------------------
+# ---- capacity of the queue ------------------------------------------------------------------------------------------
 
 
 def test_tenants_share_the_queues_free_capacity(
@@ -94,7 +94,7 @@ def test_lost_event_heals_while_another_tenants_messages_fill_the_queue(
     assert by_tenant(taken(cloud))["zzz"] == 3
 
 
-def test_files_without_room_are_the_first_ones_of_the_next_sweep(
+def test_files_without_capacity_come_first_in_the_next_sweep(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, small: None
 ) -> None:
     keys = land(cloud, "aaa", 60)

@@ -258,7 +258,7 @@ def versions(cloud: Stack) -> set[str]:
     return set(cloud.secrets.describe_secret(SecretId=SECRET)["VersionIdsToStages"])
 
 
-# ---- a key that broke -----------------------------------------------------------------------------------------------
+# ---- a broken key ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", ["x509", "openpgp"])

@@ -201,7 +201,7 @@ def test_many_files_are_reported_ten_at_a_time(
     assert {request.operation for request in network.requests} == {"Query"}
 
 
-def test_run_without_reports_emits_metrics(
+def test_each_run_emits_metrics(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lying("acme/1.wav", "acme/2.wav")

@@ -99,9 +99,9 @@ class Network:
 
     def before(self, operation: str, action: Action, *, bucket: str | None = None, skip: int = 0,
                times: int | None = 1) -> None:  # fmt: skip
-        """Run an action before such a request is sent, `times` times (None:
+        """Run an action before such a request is sent, `times` times (None: always).
 
-        always). It may answer the request itself.
+        The action may answer the request itself.
         """
         self._rules.append(_Rule(operation, bucket, action, False, skip, times))
 

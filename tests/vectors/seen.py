@@ -1,7 +1,4 @@
-"""Verdicts of three judges on a key file:
-
-`callseal keys check`, the function on moto, and openssl or gpg; once a run.
-"""
+"""Three judges of a key file: `callseal keys check`, the function on moto, and openssl or gpg. Each judges once."""
 
 from __future__ import annotations
 

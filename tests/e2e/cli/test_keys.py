@@ -84,7 +84,7 @@ def test_chain_is_reported_as_left_out_with_usable_and_bad_keys(tmp_path: Path) 
     assert [(one["usable"], one["reason"]) for one in refused["keys"]] == [(False, "KeyTooWeak"), (False, None)]
 
 
-def test_a_person_reads_the_verdict_and_what_to_do() -> None:
+def test_text_output_has_the_verdict_and_the_next_step() -> None:
     key = x509_tenant("rsa1024")
     answer = run("keys", "check", key.certificate)
     assert answer.code == 1
@@ -227,7 +227,7 @@ def test_a_key_is_put_and_put_again(operator: Operator) -> None:
     assert f"Stored as version {secret_of(operator, 'acme')['VersionId']}.\n" in answer.out
 
 
-def test_neither_a_bad_key_nor_a_private_one_is_put(operator: Operator) -> None:
+def test_bad_keys_and_private_keys_are_not_stored(operator: Operator) -> None:
     good = x509_tenant()
     operator.stack.put_key("acme", good.public_text)
     for path, reason in (

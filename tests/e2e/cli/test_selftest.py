@@ -172,10 +172,7 @@ def states(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def everything(cloud: LocalCloud) -> dict[str, Any]:
-    """Return all tenant data that a selftest could touch:
-
-    objects with tags, secrets, parameters, and rows of tables.
-    """
+    """Return all tenant data in reach of a selftest: objects with tags, secrets, parameters, and rows of tables."""
     s3, secrets, ssm, dynamodb = (cloud.client(name) for name in ("s3", "secretsmanager", "ssm", "dynamodb"))
     buckets = [cloud.outputs[f"{name}BucketName"] for name in ("Landing", "Sftp", "Archive")]
     found: dict[str, Any] = {
@@ -262,10 +259,7 @@ NEED_TAKEN_UP = (
 
 
 def test_encrypt_recording_does_not_get_its_messages(bench: Bench) -> None:
-    """The output for a person:
-
-    a table, what only AWS can show, and for failed checks their meaning and where to look.
-    """
+    """The text output: a table, what only AWS can show, and for failed checks their meaning and where to look."""
     with bench.standing_still("encrypt"):
         bench.shorten("taken up")
         answer = call("selftest")

@@ -173,7 +173,7 @@ def test_set_requires_a_tenant_and_a_setting(operator: Operator) -> None:
     assert "has no settings" in operator.refused("tenants", "set", "acme", "encrypt=true")
 
 
-def test_tenants_are_listed_with_what_they_lack(operator: Operator) -> None:
+def test_tenants_are_listed_with_their_missing_parts(operator: Operator) -> None:
     assert operator("tenants", "list").out == "There is no tenant.\n"
     operator.stack.tenant("both", x509_tenant().public_text)
     operator.stack.tenant("bad-settings", settings="[]")

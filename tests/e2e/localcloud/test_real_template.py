@@ -64,7 +64,7 @@ def test_each_omitted_resource_is_named_with_its_reason(cloud: LocalCloud) -> No
     assert not any(name.startswith("CallsealLayer") for name in names)
 
 
-def test_outputs_are_the_public_ones(cloud: LocalCloud) -> None:
+def test_outputs_are_exactly_the_public_ones(cloud: LocalCloud) -> None:
     assert set(cloud.outputs) >= OUTPUTS
     assert cloud.outputs["AuditLogGroupName"] == "/callseal-local/audit"
 

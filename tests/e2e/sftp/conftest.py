@@ -85,10 +85,7 @@ class Front:
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def options(self, key: Path | None, **more: str) -> list[str]:
-        """Return OpenSSH's options for this front:
-
-        without the machine's configuration, and with a check of the host key.
-        """
+        """Return OpenSSH's options for this front, without the machine's configuration, and with host key checks."""
         given = {
             "BatchMode": "yes", "IdentitiesOnly": "yes", "IdentityAgent": "none", "StrictHostKeyChecking": "yes",
             "UserKnownHostsFile": str(self.state / "sftp/known_hosts"), "ConnectTimeout": "30", **more,

@@ -162,7 +162,7 @@ def test_secret_as_long_as_it_can_be_is_used(cloud: Stack, encrypt_recording: Mo
 
 
 @pytest.mark.parametrize("filler", ["\0", " ", "-", "\N{EM DASH}", "-BEGIN ", "{", "A" * 64 + "\n", "\ud7ff"], ids=repr)
-def test_secret_full_of_anything_else_holds_the_file(cloud: Stack, encrypt_recording: ModuleType, filler: str) -> None:
+def test_secret_full_of_other_text_holds_the_file(cloud: Stack, encrypt_recording: ModuleType, filler: str) -> None:
     cloud.tenant("acme", "-BEGIN" + filler * ((SECRET_BYTES - 6) // len(filler.encode())))
     with bounded(seconds=5):
         assert hand_over(encrypt_recording, *(cloud.land(key, data) for key, data in CONTENTS.items())) == []
@@ -170,7 +170,7 @@ def test_secret_full_of_anything_else_holds_the_file(cloud: Stack, encrypt_recor
     assert len(detail["message"]) < 500
 
 
-# ---- read as something else -----------------------------------------------------------------------------------------
+# ---- ambiguous texts ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_leak_names_its_test_and_not_the_secret() -> None:
     )
 
 
-# ---- in the real handlers: what they write is what is read ----------------------------------------------------------
+# ---- in the real handlers: all their output is read -----------------------------------------------------------------
 
 
 def land_and_hand_over(cloud: Stack, function: ModuleType) -> None:

@@ -127,10 +127,7 @@ class Watch:
 
 @cache
 def forms(secret: str) -> tuple[str, ...]:
-    """Return the forms in which a secret may appear:
-
-    plain, escaped, in hex, and in base64 at each of its three offsets.
-    """
+    """Return the forms of a secret: plain, escaped, in hex, and in base64 at each of its three offsets."""
     data = secret.encode("utf-8", "surrogatepass")
     # Without the characters at both ends, which also depend on the adjacent bytes.
     coded = [base64.b64encode(b"\0" * pad + data)[-(-pad * 4 // 3) :].rstrip(b"=")[:-1] for pad in range(3)]

@@ -20,10 +20,7 @@ _S3_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 @dataclass(frozen=True)
 class Call:
-    """A function's request:
-
-    the function, the service in botocore's terms, and the facts that decide about permissions.
-    """
+    """A request: the function, the service in botocore's terms, and the facts that decide about permissions."""
 
     function: str
     service: str

@@ -310,8 +310,7 @@ def sums_of_metrics_add_up_all_of_them(template: Template) -> None:
 
 
 def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
-    """Alarms on held, pending and slow files, on bad, expiring and guessed keys, on unfetched files and on the audit
-    trail.
+    """Alarms on held, pending, slow and unfetched files, on bad, expiring and guessed keys, and on the audit trail.
 
     A stored private key, a file held for a day or pending for half an hour, and an unfetched or expired file raise an
     alarm. A missing run of the sweep, the check or the watch raises an alarm, too.

@@ -147,7 +147,7 @@ def test_undeliverable_key_is_unsupported_with_an_explanation(key: str, why: str
 
 
 @pytest.mark.parametrize(("letter", "octets"), [("a", 1), ("æ", 2), ("录", 3), ("📞", 4)])
-def test_a_key_may_have_1020_bytes_and_not_one_more(letter: str, octets: int) -> None:
+def test_key_may_have_at_most_1020_bytes(letter: str, octets: int) -> None:
     def key_of(size: int) -> str:
         folders = f"acme/{'/'.join([letter * (200 // octets)] * 4)}/"
         room = size - len(f"{folders}.wav".encode())

@@ -115,7 +115,7 @@ def test_a_cross_signed_root_is_left_out_in_both_forms() -> None:
     assert sides(leaf, root, crossed, other) == (names(leaf), names(root, crossed, other))
 
 
-def test_authorities_that_certified_each_other_are_refused_beside_their_leaf() -> None:
+def test_authorities_that_certified_each_other_are_never_recipients() -> None:
     one, other = x509_tenant("p256", "one"), x509_tenant("p256", "other")
     crossed = [issue(other, one, name="one"), issue(one, other, name="other")]
     leaf = issue(one)

@@ -286,7 +286,7 @@ def test_openssl_opens_the_indefinite_form_too(
 
 
 @both_profiles
-def test_the_boundary_is_the_length_of_the_whole(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
+def test_boundary_is_the_length_of_the_whole_message(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
     # P-256 only: every message of a given size has the same length.
     length = outer_length(seal(spoken(1000), "p256", profile))
     assert length

@@ -113,7 +113,7 @@ def test_an_end_is_read_in_any_spelling(end: bytes, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["rsa2048", "rsa1024", "p256", "p521"])
-def test_the_parser_reads_what_cryptography_reads(algorithm: str) -> None:
+def test_parser_agrees_with_cryptography(algorithm: str) -> None:
     data = dearmour(x509_tenant(algorithm, "usage", "-addext", "keyUsage=keyAgreement,decipherOnly").public_text)
     mine, other = parse(data), x509.load_der_x509_certificate(data)
     assert (mine.not_before(), mine.not_after()) == (other.not_valid_before_utc, other.not_valid_after_utc)

@@ -96,7 +96,7 @@ def test_short_reads_make_the_same_file(seed: int) -> None:
     assert tenant().open(seal(data, source=ShortReads(data, seed, most=[2000, 70_000, CHUNK][seed]))) == data
 
 
-def test_it_is_one_seipd_v1_with_aes256_and_uncompressed_data_without_a_name() -> None:
+def test_message_is_one_seipd_v1_with_aes256_and_uncompressed_nameless_data() -> None:
     sealed = seal(spoken(100_000))
     assert [packet.tag for packet in head_packets(sealed)] == [1, 18]
 

@@ -61,7 +61,7 @@ def test_a_message_has_the_packets_that_gpg_lists_up_to_the_sealed_one() -> None
 
 
 @given(st.lists(framed, max_size=6))
-def test_packets_of_both_formats_are_taken_apart(parts: list[tuple[int, bytes, bool]]) -> None:
+def test_packets_of_both_formats_are_parsed(parts: list[tuple[int, bytes, bool]]) -> None:
     wanted = [(tag & 15 if old else tag, body) for tag, body, old in parts]
     data = b"".join(
         (old_header if old else new_header)(tag, len(body)) + body
@@ -95,7 +95,7 @@ def test_arbitrary_bytes_are_packets_or_a_value_error(data: bytes) -> None:
 
 
 @given(st.binary())
-def test_the_head_of_anything_is_packets_or_a_value_error(head: bytes) -> None:
+def test_head_of_any_bytes_is_packets_or_raises_value_error(head: bytes) -> None:
     try:
         tags = [packet.tag for packet in head_packets(head)]
     except ValueError:

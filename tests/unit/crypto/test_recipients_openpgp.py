@@ -332,7 +332,7 @@ def test_a_damaged_armour_is_unreadable() -> None:
         assert_held(good().text + text, Reason.KEY_UNREADABLE, "PGP block 2")
 
 
-def test_a_truncated_block_holds_also_after_a_good_one() -> None:
+def test_truncated_block_holds_even_after_a_good_block() -> None:
     for cut in (good().text[:-40], good().text[:100], f"-----BEGIN {LABEL}-----"):
         assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
         assert_held(good().text + cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
@@ -426,7 +426,7 @@ def test_arbitrary_packets_are_held(parts: list[tuple[int, bytes]]) -> None:
     assert isinstance(judged(armour(LABEL, data)), HeldError)
 
 
-def test_the_tenants_own_gpg_reads_what_the_fixtures_made() -> None:
+def test_gpg_reads_the_keys_of_the_fixtures() -> None:
     # The frames above prove something only if gpg itself reads the plain key.
     done = subprocess.run([tool("gpg"), "--show-keys"], input=good().text.encode(), capture_output=True, check=True)
     assert good().fingerprint.encode() in done.stdout

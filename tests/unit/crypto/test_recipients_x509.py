@@ -158,7 +158,7 @@ def test_a_key_usage_that_does_not_allow_it_is_not_for_encryption(algorithm: str
     assert_held(tenant.public_text, Reason.KEY_NOT_FOR_ENCRYPTION, *words)
 
 
-def test_an_authoritys_certificate_beside_the_right_one_holds() -> None:
+def test_unrelated_authority_beside_a_good_certificate_holds() -> None:
     ca = x509_tenant("rsa2048", "ca", "-addext", USAGE + "keyCertSign,cRLSign")
     assert_held(
         good().public_text + ca.public_text,
@@ -280,7 +280,7 @@ def test_one_key_with_several_faults_has_the_first_reason(folder: Path) -> None:
 # Damage.
 
 
-def test_a_truncated_certificate_holds_also_after_good_ones() -> None:
+def test_truncated_certificate_holds_even_after_good_certificates() -> None:
     text = good().public_text
     for cut in (text[:-30], text[: len(text) // 2], text[:40], "-----BEGIN CERTIFICATE-----"):
         assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
@@ -303,7 +303,7 @@ def test_a_certificate_with_a_piece_missing_or_a_letter_too_many_is_damaged() ->
         assert_held(good().public_text + damaged, Reason.KEY_UNREADABLE, "certificate 2 is damaged")
 
 
-def test_a_modulus_that_nothing_can_be_sealed_to_is_unreadable() -> None:
+def test_modulus_unusable_for_encryption_is_unreadable() -> None:
     changed = dearmour(good().public_text)
     modulus = x509_of(good().public_text).public_key().public_numbers().n.to_bytes(256)  # type: ignore[union-attr]
     even = changed.replace(modulus, modulus[:-1] + bytes([modulus[-1] ^ 1]))

@@ -1,7 +1,4 @@
-"""Shares of a sweep:
-
-when a pending file is due, where a run continues, and which share may use the queue's capacity.
-"""
+"""Shares of a sweep: when a file is due, where a run continues, and which share may use the queue's capacity."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_any_other_shape_is_unreadable(body: str) -> None:
         parse_body(body)
 
 
-def test_a_removal_among_creations_makes_the_whole_message_unreadable() -> None:
+def test_removal_among_creations_makes_the_message_unreadable() -> None:
     with pytest.raises(UnreadableNotificationError, match="another event than the creation of an object"):
         parse_notification(notification(record(), record() | {"eventName": "s3:ObjectRemoved:Delete"}))
 

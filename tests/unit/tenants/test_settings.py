@@ -117,7 +117,7 @@ def test_both_profiles_of_cms_can_be_chosen(value: str) -> None:
 
 @pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize("value", ["true", 1, 0, None, [], {}, "yes"])
-def test_a_flag_is_true_or_false_and_nothing_like_it(name: str, value: Any) -> None:
+def test_flag_must_be_a_json_boolean(name: str, value: Any) -> None:
     assert f"{name} must be true or false" in refusal(json.dumps({name: value}))
 
 

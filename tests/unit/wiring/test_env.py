@@ -72,7 +72,7 @@ def _fields(name: str) -> set[str]:
     return {field.name.upper() for field in dataclasses.fields(functions.load(name, watch=False).Env)}
 
 
-def test_the_template_sets_what_each_function_reads_and_no_more() -> None:
+def test_template_sets_exactly_the_variables_that_functions_read() -> None:
     common, own = _variables()
     assert set(own) == set(functions.NAMES)
     for name in functions.NAMES:

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from localcloud.clock_file import ClockFile
 from localcloud.environment import function_environment
 from localcloud.errors import FunctionNotFoundError, InvocationError, StartError
 from localcloud.invocations import InvocationServer
@@ -53,6 +54,7 @@ class LocalCloud:
         self._port, self._sftp_port, self._pace = port, sftp_port, pace or Pace()
         self._extra_environment, self._on_line = dict(function_environment or {}), on_line
         self._state = StateFolder(state_dir or PROJECT / ".local")
+        self._clock = ClockFile(self._state.clock_file)
         self._exits = contextlib.ExitStack()
         self._runtimes: dict[str, FunctionRuntime] = {}
 
@@ -150,7 +152,11 @@ class LocalCloud:
         self._invocations = InvocationServer()
         exits.callback(self._invocations.close)
         self._moto = MotoProcess(
-            self._port, self.region, lambda line: self._state.log("moto", line), self._invocations.port
+            self._port,
+            self.region,
+            lambda line: self._state.log("moto", line),
+            self._invocations.port,
+            self._clock.path,
         )
         exits.callback(self._moto.close)
         self.endpoint_url = self._moto.endpoint_url
@@ -162,7 +168,12 @@ class LocalCloud:
         register_stack(context)
         self._start_pump(exits)
         self._start_sftp(exits)
-        names = {"StackName": self.stack_name, "EndpointUrl": self.endpoint_url, "Region": self.region}
+        names = {
+            "StackName": self.stack_name,
+            "EndpointUrl": self.endpoint_url,
+            "Region": self.region,
+            "ClockFile": str(self._clock.path),
+        }
         self._state.write_outputs({**self._stack.outputs, **names})
 
     def _start_pump(self, exits: contextlib.ExitStack) -> None:
@@ -197,7 +208,9 @@ class LocalCloud:
         environment = function_environment(function, self.endpoint_url, self.region) | self._extra_environment
         caps = [m.max_concurrency for m in self._stack.mappings if m.function_arn == function.arn]
         concurrency = min([self._pace.workers, *caps])
-        return FunctionRuntime(function, environment, concurrency, lambda line: self._log(function.logical_id, line))
+        return FunctionRuntime(
+            function, environment, concurrency, lambda line: self._log(function.logical_id, line), self._clock
+        )
 
     def _log(self, logical_id: str, line: str) -> None:
         self._state.log(logical_id, line)

@@ -27,6 +27,7 @@ from typing import Any
 import xmltodict
 from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3 import models as s3_models
 from moto.s3 import notifications
 from moto.s3.responses import S3Response
 from moto.secretsmanager.models import SecretsManagerBackend
@@ -36,6 +37,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 # This is a separate program that runs without PYTHONPATH.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from localcloud.clock_file import ClockFile
 from localcloud.moto_transactions import copy_little_for_transactions
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -46,11 +48,14 @@ _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _FORWARDED_HEADERS = ("X-Amz-Invocation-Type", "X-Amz-Function-Error", "x-amzn-ErrorType")
 
 
-def main(port: int, invocations: int = 0) -> None:
+def main(port: int, invocations: int = 0, clock_file: str = "") -> None:
     """Serve on 127.0.0.1, and print the port as one JSON line on standard output.
 
-    Lambda's Invoke is forwarded to the port `invocations`, which localcloud/invocations.py serves.
+    Lambda's Invoke is forwarded to the port `invocations`, which localcloud/invocations.py serves. S3's clock is ahead
+    by the seconds in the file `clock_file`.
     """
+    if clock_file:
+        _put_clock_ahead(ClockFile(Path(clock_file)))
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
@@ -220,10 +225,24 @@ def _announce_versions() -> None:
     notifications._get_s3_event = described
 
 
+def _put_clock_ahead(clock: ClockFile) -> None:
+    """Make moto's S3 take the time from a clock: objects' dates, and events' times."""
+    describe = notifications._get_s3_event
+
+    @functools.wraps(describe)
+    def described(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+        event = describe(event_name, bucket, key, notification_id)
+        event["Records"][0]["eventTime"] = clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        return event
+
+    notifications._get_s3_event = described
+    s3_models.utcnow = lambda: clock.now().replace(tzinfo=None)  # type: ignore[attr-defined]  # moto's are naive
+
+
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

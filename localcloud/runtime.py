@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud.clock_file import ClockFile
 from localcloud.processes import ChildEndedError, ChildSilentError, JsonChild, LineSink
 from localcloud.stack import Function
 
@@ -27,8 +28,10 @@ class Result:
 class FunctionRuntime:
     """Invokes one function in at most `concurrency` processes at once, which are reused until they fail."""
 
-    def __init__(self, function: Function, environment: Mapping[str, str], concurrency: int, log: LineSink) -> None:
-        self.function = function
+    def __init__(
+        self, function: Function, environment: Mapping[str, str], concurrency: int, log: LineSink, clock: ClockFile
+    ) -> None:
+        self.function, self._clock = function, clock
         self._environment, self._log = environment, log
         self._slots = threading.BoundedSemaphore(concurrency)
         self._concurrency = concurrency
@@ -108,7 +111,13 @@ class FunctionRuntime:
 
     def _exchange(self, child: JsonChild, event: Any, request_id: str) -> Result:
         timeout = self.function.timeout
-        request = {"event": event, "requestId": request_id, "arn": self.function.arn, "remainingMs": timeout * 1000}
+        request = {
+            "event": event,
+            "requestId": request_id,
+            "arn": self.function.arn,
+            "remainingMs": timeout * 1000,
+            "secondsAhead": self._clock.seconds_ahead(),
+        }
         try:
             child.send(request)
             answer = child.receive(timeout)

@@ -1,8 +1,9 @@
 """Run one Lambda handler: read events and write answers as JSON lines, separate from what the handler prints.
 
 It runs as a script with the function's own path, so it imports only the standard library. Each line of input is
-`{"event":..,"requestId":..,"arn":..,"remainingMs":..}`. The output is one `{"ready": true}` or `{"error":..}` after the
-import, then `{"payload":..}` or `{"error":..}` for each event. It ends when its input ends, even inside a handler.
+`{"event":..,"requestId":..,"arn":..,"remainingMs":..,"secondsAhead":..}`. The output is one `{"ready": true}` or
+`{"error":..}` after the import, then `{"payload":..}` or `{"error":..}` for each event. It ends when its input ends,
+even inside a handler.
 """
 
 import importlib
@@ -16,7 +17,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
+
+# The module that the functions take the time from.
+CLOCK = "callseal.core.clock"
 
 Handler = Callable[[Any, "Context"], Any]
 
@@ -39,6 +44,16 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda would end this invocation."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+class _DatetimeAhead(datetime):
+    """A datetime whose `now` is ahead of this machine's clock."""
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + cls.ahead
 
 
 def main(handler_name: str) -> None:
@@ -77,6 +92,7 @@ def _import_handler(name: str, answers: Any) -> Handler:
 
 
 def _invoke(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
+    _put_clock_ahead(request["secondsAhead"])
     try:
         answer = {"payload": handler(request["event"], Context(request))}
         json.dumps(answer)
@@ -84,6 +100,13 @@ def _invoke(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
         traceback.print_exc()
         return {"error": _error(exc)}
     return answer
+
+
+def _put_clock_ahead(seconds: int) -> None:
+    clock: Any = sys.modules.get(CLOCK)
+    if clock:
+        _DatetimeAhead.ahead = timedelta(seconds=seconds)
+        clock.datetime = _DatetimeAhead
 
 
 def _error(exc: BaseException) -> dict[str, Any]:

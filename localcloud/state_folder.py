@@ -13,11 +13,15 @@ from localcloud.errors import StartError
 
 
 class StateFolder:
-    """Writes `outputs.json` and `logs/<name>.log` in a folder, which only one local cloud at a time may use."""
+    """Writes `outputs.json` and `logs/<name>.log` in a folder, which only one local cloud at a time may use.
+
+    `clock_file` is the place for the file of `clock_file.py`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._outputs = path / "outputs.json"
+        self.clock_file = path / "clock"
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -32,7 +36,7 @@ class StateFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as exc:
                 raise StartError(f"Another local cloud is running on the state folder {self.path}.") from exc
-            for stale in (self._outputs, *(self.path / "logs").glob("*.log")):
+            for stale in (self._outputs, self.clock_file, *(self.path / "logs").glob("*.log")):
                 stale.unlink(missing_ok=True)
             try:
                 yield

@@ -24,7 +24,7 @@ NO_KEY = Key("none")
 def destinations(settings: Settings, extension: str) -> dict[str, bool]:
     """Return each destination of a file, and whether the file is sealed there."""
     asked = {**DEFAULTS, **settings}
-    is_metadata = extension == "xml"
+    is_metadata = extension in ("xml", "json")
     sealed = asked["encrypt"] and (asked["encrypt_metadata"] or not is_metadata)
     ways = {}
     if asked["deliver_to_archive"] and (is_metadata or extension in asked["archive_formats"]):

@@ -67,7 +67,7 @@ class Landing:
     def extension(self) -> str:
         """Return the format as settings name it, or "" if the file is not one that can be delivered."""
         stem, _, extension = self.key.rpartition(".")
-        taken = extension.lower() in ("wav", "mp3", "xml") and "//" not in stem and stem.startswith(self.tenant)
+        taken = extension.lower() in ("wav", "mp3", "xml", "json") and "//" not in stem and stem.startswith(self.tenant)
         return extension.lower() if taken else ""
 
 
@@ -172,7 +172,7 @@ def _draw_call(random: Random, tenant: Tenant, number: int) -> Iterator[Landing]
         return
     yield _landing(random, tenant, f"{tenant}/{name}.{random.choice(('wav', 'mp3', 'WAV'))}", number)
     if random.random() < 0.25:
-        yield _landing(random, tenant, f"{tenant}/{name}.xml", -number)
+        yield _landing(random, tenant, f"{tenant}/{name}.{random.choice(('xml', 'json'))}", -number)
 
 
 def _landing(random: Random, tenant: Tenant, key: str, content: int) -> Landing:

@@ -24,7 +24,14 @@ def _copies_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content_type"),
-    [("1.wav", "audio/wav"), ("1.WAV", "audio/wav"), ("1.mp3", "audio/mpeg"), ("1.xml", "application/xml")],
+    [
+        ("1.wav", "audio/wav"),
+        ("1.WAV", "audio/wav"),
+        ("1.mp3", "audio/mpeg"),
+        ("1.xml", "application/xml"),
+        ("1.json", "application/json"),
+        ("1.JSON", "application/json"),
+    ],
 )
 def test_copy_has_only_our_metadata(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, name: str, content_type: str

@@ -109,6 +109,21 @@ def test_repeated_events_are_counted_once(
     }
 
 
+def test_the_last_use_is_the_latest_one_whatever_order_batches_come_in(
+    cloud: Stack, register_keys: ModuleType, clock: Clock
+) -> None:
+    early, middle, late = (used(clock, "acme", number, A) for number in range(3))
+    for number, each in enumerate((early, middle, late)):
+        each["detail"]["time"] = f"2026-01-01T00:00:0{number}.000Z"
+
+    feed(cloud, register_keys.lambda_handler, [late])
+    feed(cloud, register_keys.lambda_handler, [middle, early])
+    feed(cloud, register_keys.lambda_handler, [late, early])
+
+    (row,) = rows(cloud.dynamodb).values()
+    assert (row["last_used"], row["use_count"]) == (late["detail"]["time"], 3)
+
+
 def test_many_uses_are_counted_in_few_writes(
     cloud: Stack, register_keys: ModuleType, network: Network, encrypt_recording: ModuleType
 ) -> None:

@@ -25,7 +25,7 @@ ROWS = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(str(int(flag)) for flag in row))
-@pytest.mark.parametrize("extension", ["wav", "mp3", "xml", "WAV", "Mp3", "XML"])
+@pytest.mark.parametrize("extension", ["wav", "mp3", "xml", "json", "WAV", "Mp3", "XML", "Json"])
 def test_row(cloud: Stack, encrypt_recording: ModuleType, family: str, row: tuple[bool, ...], extension: str) -> None:
     make, suffix, envelope = FAMILIES[family]
     tenant = make()
@@ -39,8 +39,11 @@ def test_row(cloud: Stack, encrypt_recording: ModuleType, family: str, row: tupl
     assert failures(encrypt_recording.lambda_handler(event, None)) == []
 
     sftp_recording, archive_recording, sftp_xml, archive_xml = ROWS[row]
-    is_xml = extension.lower() == "xml"
-    expected = {SFTP: sftp_xml if is_xml else sftp_recording, ARCHIVE: archive_xml if is_xml else archive_recording}
+    is_metadata = extension.lower() in ("xml", "json")
+    expected = {
+        SFTP: sftp_xml if is_metadata else sftp_recording,
+        ARCHIVE: archive_xml if is_metadata else archive_recording,
+    }
     key = f"acme/2026/4711_1.{extension}"
     for bucket, state in expected.items():
         name = key + suffix if state == SEALED else key
@@ -61,7 +64,7 @@ def test_row(cloud: Stack, encrypt_recording: ModuleType, family: str, row: tupl
 @pytest.mark.parametrize(
     ("sftp", "archive", "formats"), list(product((True, False), (True, False), ([], ["mp3"], ["wav"])))
 )
-@pytest.mark.parametrize("extension", ["wav", "mp3", "xml"])
+@pytest.mark.parametrize("extension", ["wav", "mp3", "xml", "json"])
 def test_destinations_drop_out_when_off(
     cloud: Stack, encrypt_recording: ModuleType, sftp: bool, archive: bool, formats: list[str], extension: str
 ) -> None:
@@ -72,7 +75,7 @@ def test_destinations_drop_out_when_off(
     key = f"acme/4711_1.{extension}"
     encrypt_recording.lambda_handler(sqs_event(cloud.land(key, b"data")), None)
 
-    takes = archive and (extension == "xml" or extension in formats)
+    takes = archive and (extension in ("xml", "json") or extension in formats)
     assert list(cloud.objects(SFTP)) == ([key] if sftp else [])
     assert list(cloud.objects(ARCHIVE)) == ([key] if takes else [])
     if not sftp and not takes:

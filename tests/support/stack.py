@@ -12,6 +12,7 @@ from unittest.mock import patch
 from urllib.parse import quote_plus
 
 import boto3
+from botocore.client import ClientCreator
 from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.request import normalize_request
@@ -28,8 +29,23 @@ AUDIT_LOG = f"/{STACK}/audit"
 
 heed_etags_of_batch_deletes()
 copy_little_for_transactions()
-# The SDK's service models are read once for all tests; reading them for each one's clients took most of its time.
+# The SDK reads each service's model, and makes its client's class from it, once for all tests. Both take most of the
+# time of making a client.
 _one_loader = cache(create_loader)
+_make_client_class = ClientCreator._create_client_class
+_client_classes: dict[str, type] = {}
+
+
+def _client_class(creator: ClientCreator, service: str, model: Any) -> type:
+    if service not in _client_classes:
+        _client_classes[service] = _make_client_class(creator, service, model)
+    return _client_classes[service]
+
+
+@cache
+def _client(service: str) -> Any:
+    """Return the tests' own client of a service. It has no state of the stack that it was made for."""
+    return boto3.session.Session().client(service)
 
 
 def _normalize_request(request: Any) -> Any:
@@ -167,6 +183,7 @@ def stack() -> Iterator[Stack]:
     with (
         patch.dict("os.environ", credentials),
         patch("botocore.session.create_loader", _one_loader),
+        patch.object(ClientCreator, "_create_client_class", _client_class),
         patch("moto.core.botocore_stubber.normalize_request", _normalize_request),
         mock_aws(),
     ):
@@ -176,14 +193,13 @@ def stack() -> Iterator[Stack]:
 
 
 def _make() -> Stack:
-    session = boto3.session.Session()
-    s3, sqs, events = session.client("s3"), session.client("sqs"), session.client("events")
+    s3, sqs, events = _client("s3"), _client("sqs"), _client("events")
     for bucket in (LANDING, SFTP, ARCHIVE):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.create_bucket(
         Bucket=AUDIT, CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectLockEnabledForBucket=True
     )
-    logs = session.client("logs")
+    logs = _client("logs")
     logs.create_log_group(logGroupName=AUDIT_LOG)
     logs.create_log_stream(logGroupName=AUDIT_LOG, logStreamName="events")
     queue_url = sqs.create_queue(QueueName=f"{STACK}-encrypt")["QueueUrl"]
@@ -194,7 +210,7 @@ def _make() -> Stack:
     events.create_event_bus(Name=bus)
     events.put_rule(Name="audit", EventBusName=bus, EventPattern='{"source": ["callseal"]}')
     events.put_targets(Rule="audit", EventBusName=bus, Targets=[{"Id": "queue", "Arn": audit_arn}])
-    dynamodb = session.client("dynamodb")
+    dynamodb = _client("dynamodb")
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
@@ -229,7 +245,7 @@ def _make() -> Stack:
         "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
-    ssm, secrets = session.client("ssm"), session.client("secretsmanager")
+    ssm, secrets = _client("ssm"), _client("secretsmanager")
     return Stack(s3, sqs, ssm, secrets, events, dynamodb, logs, environment, queue_url, recheck_url, audit_url)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.clock_file import ClockFile
 from localcloud.environment import function_environment
 from localcloud.runtime import FunctionRuntime, Result
 from localcloud.stack import Function
@@ -28,6 +29,7 @@ class Bench:
         self.folder, self.lines = folder, list[str]()
         self.journal = folder / "journal.jsonl"
         self.runtimes: list[FunctionRuntime] = []
+        self.clock = ClockFile(folder / "clock")
 
     def runtime(self, code: str | None = None, concurrency: int = 1, **changes: Any) -> FunctionRuntime:
         function = Function(
@@ -36,7 +38,7 @@ class Bench:
         )  # fmt: skip
         function = replace(function, **changes)
         environment = function_environment(function, "http://127.0.0.1:9", "eu-north-1")
-        self.runtimes.append(FunctionRuntime(function, environment, concurrency, self.lines.append))
+        self.runtimes.append(FunctionRuntime(function, environment, concurrency, self.lines.append, self.clock))
         return self.runtimes[-1]
 
     def _folder(self, code: str | None) -> Path:

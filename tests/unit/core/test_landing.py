@@ -114,18 +114,18 @@ def test_a_key_without_a_tenant_is_unsupported(key: str) -> None:
         ("acme/x\x7f.wav", "control character"),
         ("acme/x\x85.wav", "control character"),
         ("acme/x.wav\n", "control character"),
-        ("acme/x", "it is none of"),
-        ("acme/wav", "it is none of"),
-        ("acme/.wav", "it is none of"),
-        ("acme/2026/.xml", "it is none of"),
-        ("acme/x.", "it is none of"),
-        ("acme/x.txt", "it is none of"),
-        ("acme/x.wav.zip", "it is none of"),
-        ("acme/x.wav.pgp", "it is none of"),
-        ("acme/x.wav.p7m", "it is none of"),
-        ("acme/x.wav ", "it is none of"),
-        ("acme/x.ｗａｖ", "it is none of"),
-        ("acme/x.wav/name", "it is none of"),
+        ("acme/x", "its extension is none of"),
+        ("acme/wav", "its extension is none of"),
+        ("acme/.wav", "its extension is none of"),
+        ("acme/2026/.xml", "its extension is none of"),
+        ("acme/x.", "its extension is none of"),
+        ("acme/x.txt", "its extension is none of"),
+        ("acme/x.wav.zip", "its extension is none of"),
+        ("acme/x.wav.pgp", "its extension is none of"),
+        ("acme/x.wav.p7m", "its extension is none of"),
+        ("acme/x.wav ", "its extension is none of"),
+        ("acme/x.ｗａｖ", "its extension is none of"),
+        ("acme/x.wav/name", "its extension is none of"),
         ("acme/call.wav/part2.wav", "a folder of its key ends like a file (.wav,"),
         ("acme/call.WaV/part2.wav", "a folder of its key ends like a file"),
         ("acme/.wav/part2.wav", "a folder of its key ends like a file"),
@@ -135,13 +135,18 @@ def test_a_key_without_a_tenant_is_unsupported(key: str) -> None:
         ("acme/call.xml/x.wav", "a folder of its key ends like a file"),
         ("acme/call.json/x.wav", "a folder of its key ends like a file"),
         ("acme/call.PGP/x.wav", "a folder of its key ends like a file"),
+        ("acme/key-check/x.wav", "are reserved"),
+        ("acme/proof/2026/x.xml", "are reserved"),
+        ("acme/receipts/x.json", "are reserved"),
+        ("acme/notices/x.mp3", "are reserved"),
+        ("acme/requests/1/x.wav", "are reserved"),
     ],
 )
 def test_undeliverable_key_is_unsupported_with_an_explanation(key: str, why: str) -> None:
     with pytest.raises(HeldError, match=re.escape(why)) as held:
         parse_landing_key(key)
     assert held.value.reason is Reason.UNSUPPORTED_FILE
-    assert "Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml>" in str(held.value)
+    assert "Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml|json>" in str(held.value)
     # If a tenant can be named, it is: the audit event contains it.
     assert tenant_of(key) == "acme"
 
@@ -188,12 +193,13 @@ def test_the_sentence_never_repeats_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "media_type"), [("wav", "audio/wav"), ("mp3", "audio/mpeg"), ("xml", "application/xml")]
+    ("kind", "media_type"),
+    [("wav", "audio/wav"), ("mp3", "audio/mpeg"), ("xml", "application/xml"), ("json", "application/json")],
 )
-def test_a_format_has_its_media_type_and_only_xml_is_metadata(kind: str, media_type: str) -> None:
+def test_a_format_has_its_media_type_and_only_xml_and_json_are_metadata(kind: str, media_type: str) -> None:
     file = parse_landing_key(f"acme/x.{kind.upper()}")
     assert file.content_type == media_type
-    assert file.is_metadata == (kind == "xml")
+    assert file.is_metadata == (kind in ("xml", "json"))
 
 
 @given(keys)

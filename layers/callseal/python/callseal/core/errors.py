@@ -36,8 +36,9 @@ class Reason(StrEnum):
     UNSUPPORTED_FILE = (
         "UnsupportedFile",
         (
-            "The landing key is not `<tenant>/<path>/<name>.<wav,mp3,xml>`, has a folder over 255 bytes or a name over "
-            "251, or has a folder that ends like a file (`.wav .mp3 .xml .json .p7m .pgp`)."
+            "The landing key is not `<tenant>/<path>/<name>.<wav,mp3,xml,json>`, has a folder over 255 bytes or a name "
+            "over 251, has a folder that ends like a file (`.wav .mp3 .xml .json .p7m .pgp`), or is in a reserved "
+            "folder of the tenant (`key-check proof receipts notices requests`)."
         ),
         "Land the file again under a proper name, and delete this one.",
     )

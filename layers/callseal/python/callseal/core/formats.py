@@ -23,6 +23,7 @@ ENVELOPES: dict[Envelope, EnvelopeFormat] = {
 }
 SUFFIX_BYTES = 4
 
-METADATA_FORMAT = "xml"
 # The media types of landed files, by file extension.
-MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", METADATA_FORMAT: "application/xml"}
+RECORDING_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+METADATA_TYPES = {"xml": "application/xml", "json": "application/json"}
+MEDIA_TYPES = RECORDING_TYPES | METADATA_TYPES

@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callseal.core.errors import HeldError, Reason
-from callseal.core.formats import ENVELOPES, MEDIA_TYPES, METADATA_FORMAT, SUFFIX_BYTES
+from callseal.core.formats import ENVELOPES, MEDIA_TYPES, METADATA_TYPES, SUFFIX_BYTES
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}", re.ASCII)
 # S3 takes keys of 1,024 bytes, and a sealed output adds a suffix of 4.
 MAX_KEY_BYTES = 1020
+# Folders of a tenant's area that Callseal itself writes to.
+RESERVED_FOLDERS = ("key-check", "proof", "receipts", "notices", "requests")
 # The longest file name on receivers' disks. ext4 and XFS count bytes. NTFS and APFS count about as many characters.
 MAX_SEGMENT_BYTES = 255
 
 # A folder with one of these suffixes can have the same name as a file. S3 stores both, SFTP servers and disks only one.
 FILE_ENDINGS = (
     *(f".{extension}" for extension in MEDIA_TYPES),
-    ".json",
     *(envelope.suffix for envelope in ENVELOPES.values()),
 )
 
@@ -42,15 +43,15 @@ class LandedObject:
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
-    """The facts in a landing key: the tenant, and the file's format (`wav`, `mp3` or `xml`)."""
+    """The facts in a landing key: the tenant, and the file's format (`wav`, `mp3`, `xml` or `json`)."""
 
     tenant: str
     format: str
 
     @property
     def is_metadata(self) -> bool:
-        """Whether the file is the XML metadata of a recording."""
-        return self.format == METADATA_FORMAT
+        """Whether the file is the metadata of a recording."""
+        return self.format in METADATA_TYPES
 
     @property
     def content_type(self) -> str:
@@ -77,9 +78,11 @@ def parse_landing_key(key: str) -> LandedFile:
         raise _unsupported("its key has a control character or an unpaired surrogate")
     if len(key.encode()) > MAX_KEY_BYTES:
         raise _unsupported(f"its key is over {MAX_KEY_BYTES:,} bytes, which leaves no room for a suffix")
+    if key.split("/")[1] in RESERVED_FOLDERS:
+        raise _unsupported(f"a tenant's folders {', '.join(RESERVED_FOLDERS)} are reserved for Callseal's own files")
     stem, _, extension = key.rpartition("/")[2].rpartition(".")
     if not stem or extension.lower() not in MEDIA_TYPES:
-        raise _unsupported("it is none of <name>.wav, <name>.mp3, <name>.xml")
+        raise _unsupported("its extension is none of wav, mp3, xml, json, or it has no name before it")
     _check_segments(key)
     return LandedFile(tenant, extension.lower())
 
@@ -100,6 +103,6 @@ def _check_segments(key: str) -> None:
 def _unsupported(why: str) -> HeldError:
     return HeldError(
         Reason.UNSUPPORTED_FILE,
-        f"The landed file cannot be delivered: {why}. Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml>, "
+        f"The landed file cannot be delivered: {why}. Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml|json>, "
         "and delete this object from the landing bucket.",
     )

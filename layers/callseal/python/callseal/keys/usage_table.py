@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -62,41 +62,51 @@ class UsageTable:
 
     def _count(self, uses: list[KeyUsage], ends: int) -> dict[str, CallsealError]:
         """Count uses that fit into one transaction, apart from those that were counted before."""
-        failed, attempt = dict[str, CallsealError](), 1
-        while uses and (blamed := transact(self._client, DOING, self._actions(uses, ends))):
-            done = {use.event_id for use in uses if blamed.get(use.event_id) == CONDITION_FAILED}
-            if not done and attempt < TRIES and PASSING & set(blamed.values()):
+        failed, newer, attempt = dict[str, CallsealError](), set[Name](), 1
+        while uses and (blamed := transact(self._client, DOING, self._actions(uses, ends, newer))):
+            refused = {name for name, code in blamed.items() if code == CONDITION_FAILED}
+            done = refused.intersection(use.event_id for use in uses)
+            newer |= refused - done
+            if not refused and attempt < TRIES and PASSING & set(blamed.values()):
                 time.sleep(PAUSE_SECONDS * attempt)
                 attempt += 1
-            elif not done:
+            elif not refused:
                 failed |= _errors(uses, blamed)
             uses = [use for use in uses if use.event_id not in done | failed.keys()]
         return failed
 
-    def _actions(self, uses: Sequence[KeyUsage], ends: int) -> dict[Name, Any]:
-        """Return the writes by their targets: an event's id, or the tenant and fingerprint of a key's record."""
-        return {use.event_id: self._mark(use, ends) for use in uses} | self._counts(uses)
+    def _actions(self, uses: Sequence[KeyUsage], ends: int, newer: Container[Name]) -> dict[Name, Any]:
+        """Return the writes by their targets: an event's id, or the tenant and fingerprint of a key's record.
+
+        `newer` are the records that have a later use than these already.
+        """
+        return {use.event_id: self._mark(use, ends) for use in uses} | self._counts(uses, newer)
 
     def _mark(self, use: KeyUsage, ends: int) -> Any:
         item = {"event_id": {"S": use.event_id}, "expires_at": {"N": str(ends)}}
         condition = "attribute_not_exists(event_id)"
         return {"Put": {"TableName": self._seen, "Item": item, "ConditionExpression": condition}}
 
-    def _counts(self, uses: Sequence[KeyUsage]) -> dict[Name, Any]:
+    def _counts(self, uses: Sequence[KeyUsage], newer: Container[Name]) -> dict[Name, Any]:
         counts = Counter(record for use in uses for record in use.records)
         last = {record: use.time for use in sorted(uses, key=lambda use: use.time) for record in use.records}
-        return {record: self._add(*record, number, last[record]) for record, number in counts.items()}
-
-    def _add(self, tenant: str, fingerprint: str, number: int, last: str) -> Any:
-        # The newest of this batch. A later batch may be older, usually by seconds; readers need it to the month.
         return {
-            "Update": {
-                "TableName": self._register,
-                "Key": {"tenant": {"S": tenant}, "fingerprint": {"S": fingerprint}},
-                "UpdateExpression": "ADD use_count :number SET last_used = :last",
-                "ExpressionAttributeValues": {":number": {"N": str(number)}, ":last": {"S": last}},
-            }
+            record: self._add(*record, number, None if record in newer else last[record])
+            for record, number in counts.items()
         }
+
+    def _add(self, tenant: str, fingerprint: str, number: int, last: str | None) -> Any:
+        update: Any = {
+            "TableName": self._register,
+            "Key": {"tenant": {"S": tenant}, "fingerprint": {"S": fingerprint}},
+            "UpdateExpression": "ADD use_count :number",
+            "ExpressionAttributeValues": {":number": {"N": str(number)}},
+        }
+        if last:
+            update["UpdateExpression"] += " SET last_used = :last"
+            update["ConditionExpression"] = "attribute_not_exists(last_used) OR last_used <= :last"
+            update["ExpressionAttributeValues"][":last"] = {"S": last}
+        return {"Update": update}
 
 
 def _errors(uses: Sequence[KeyUsage], blamed: Mapping[Name, str]) -> dict[str, TransientError]:

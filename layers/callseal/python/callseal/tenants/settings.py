@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from callseal.core.errors import HeldError, Reason
+from callseal.core.formats import RECORDING_TYPES
 from callseal.tenants.login_sources import MAX_PATTERNS, parse_network
 
-RECORDING_FORMATS = ("wav", "mp3")
+RECORDING_FORMATS = tuple(RECORDING_TYPES)
 _LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{0,32}")
 CMS_PROFILES = ("authenveloped-gcm", "enveloped-cbc")
 MAX_OVERLAP_DAYS = 90
@@ -103,9 +104,9 @@ class TenantSettings:
     only_encrypt_sftp: bool = _setting(
         False, FLAG, "'Only encrypt recordings to FTP': the archive gets plain, playable files."
     )
-    encrypt_metadata: bool = _setting(True, FLAG, "The XML is sealed too when its recording is sealed.")
+    encrypt_metadata: bool = _setting(True, FLAG, "The metadata is sealed too when its recording is sealed.")
     archive_formats: tuple[str, ...] = _setting(
-        ("mp3",), FORMATS, "Which recording formats the archive gets; this does not limit the XML."
+        ("mp3",), FORMATS, "Which recording formats the archive gets; this does not limit metadata."
     )
     cms_profile: str = _setting(
         "authenveloped-gcm",

@@ -109,7 +109,7 @@ def test_repeated_events_are_counted_once(
     }
 
 
-def test_the_last_use_is_the_latest_one_whatever_order_batches_come_in(
+def test_last_use_is_the_latest_use_in_any_order_of_batches(
     cloud: Stack, register_keys: ModuleType, clock: Clock
 ) -> None:
     early, middle, late = (used(clock, "acme", number, A) for number in range(3))

@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
 
 
 def _report(cases: Sequence[Case], results: Iterator[Result]) -> int:
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     tried = kills = broken = missed = 0
     for result in results:
         tried += result.fired
@@ -72,9 +72,9 @@ def _report(cases: Sequence[Case], results: Iterator[Result]) -> int:
         kills += bool(result.case.trouble and result.case.trouble.is_kill)
         broken += len({one.promise for one in result.broken})
         print("".join(f"{line}\n" for line in result.complaints()), end="", flush=True)
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
-            print(f"  {tried} of {len(cases)} after {told - started:.0f} s", flush=True)
+        if time.monotonic() - reported > TELL_SECONDS:
+            reported = time.monotonic()
+            print(f"  {tried} of {len(cases)} after {reported - started:.0f} s", flush=True)
     if missed:
         print(f"{missed} requests never came, so what was to befall them was not tried.")
     print(f"faults: {tried} tried, {kills} kills, {broken} broken promises")

@@ -113,7 +113,7 @@ class Duty(Attempt):
 
 def notification_of(bucket: str, key: str, **members: str) -> str:
     """Return S3's notification of an object that was put."""
-    thing = {"key": key, "size": 14, "eTag": "e", **members}
+    s3_object = {"key": key, "size": 14, "eTag": "e", **members}
     record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-              "s3": {"bucket": {"name": bucket}, "object": thing}}  # fmt: skip
+              "s3": {"bucket": {"name": bucket}, "object": s3_object}}  # fmt: skip
     return json.dumps({"Records": [record]})

@@ -149,9 +149,9 @@ class Model:
                 self._complain(SWAPPED, f"{seen.operation} of {name}")
         elif seen.operation == "SendMessage":
             record = json.loads(seen.members["MessageBody"])["Records"][0]["s3"]
-            told = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
-            if told != (LANDING, self.landed.key, self.landed.etag):
-                self._complain(SWAPPED, f"put on a queue: {told}")
+            announced = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
+            if announced != (LANDING, self.landed.key, self.landed.etag):
+                self._complain(SWAPPED, f"put on a queue: {announced}")
         elif not _is_known(seen):
             self._complain(0, f"the model does not know {seen.service} {seen.operation}")
 

@@ -25,8 +25,8 @@ class FileDuty(Duty):
     def events(self) -> list[dict[str, Any]]:
         """Return the audit events of both files, with some duplicates."""
         now = datetime.now(UTC)
-        told = [self._delivered("1.wav", now), self._delivered("2.wav", now), self._fetched("2.wav", now + HOUR)]
-        return [*told, told[0], told[2]]
+        events = [self._delivered("1.wav", now), self._delivered("2.wav", now), self._fetched("2.wav", now + HOUR)]
+        return [*events, events[0], events[2]]
 
     def states(self) -> dict[str, tuple[str, str]]:
         """Return each file's state and delivery."""

@@ -50,8 +50,8 @@ class StormCloud(Cloud):
     def announcements(self) -> Iterator[tuple[str, str, str]]:
         """Receive the landing bucket's announcements: each message, with the key and etag that it names."""
         for message in self._take(self._announced_url):
-            thing = json.loads(message["Body"])["Records"][0]["s3"]["object"]
-            yield message["Body"], unquote_plus(thing["key"]), thing["eTag"]
+            s3_object = json.loads(message["Body"])["Records"][0]["s3"]["object"]
+            yield message["Body"], unquote_plus(s3_object["key"]), s3_object["eTag"]
 
     def lose_announcements(self) -> None:
         """Drop the announcements that have arrived. moto allows one purge of a queue a minute."""

@@ -161,25 +161,25 @@ class Judge:
             self._complain("S", one.landing.key, "neither delivered nor held")
             return
         self.verdict.held += 1
-        told = tags["callseal-reason"]
-        self.verdict.reasons[told] += 1
+        reason = tags["callseal-reason"]
+        self.verdict.reasons[reason] += 1
         true = self._reason_now(one)
-        if told != true:
-            self._complain("S", one.landing.key, f"held for {told}, and the true reason is {true}")
-        if told not in [event["reason"] for event in events["RecordingHeld"]]:
-            self._complain("S", one.landing.key, f"held for {told}, and no event says so")
+        if reason != true:
+            self._complain("S", one.landing.key, f"held for {reason}, and the true reason is {true}")
+        if reason not in [event["reason"] for event in events["RecordingHeld"]]:
+            self._complain("S", one.landing.key, f"held for {reason}, and no event says so")
         if events["RecordingDelivered"] and one.landed_times == 1:
-            self._judge_delivered_and_held(one, told)
+            self._judge_delivered_and_held(one, reason)
 
-    def _judge_delivered_and_held(self, one: Recording, told: str) -> None:
+    def _judge_delivered_and_held(self, one: Recording, reason: str) -> None:
         """Judge a delivered file that is not purged.
 
         That is right as long as it is unknown whether all requested outputs exist.
         """
-        if self._has_moved(one) or told in OF_SETTINGS:
+        if self._has_moved(one) or reason in OF_SETTINGS:
             self.verdict.counts["delivered before a change, and held since"] += 1
         else:
-            self._complain("U", one.landing.key, f"delivered, says an event, and still held for {told}")
+            self._complain("U", one.landing.key, f"delivered, says an event, and still held for {reason}")
 
     def _reason_now(self, one: Recording) -> str | None:
         (settings,) = self._past.settings(one.landing.tenant, FOREVER, FOREVER)
@@ -268,11 +268,11 @@ class Judge:
                 self._complain("S", one.landing.key, f"the audit says {output} of what is {self._truth(place)}")
         sealed = {self._there[place].metadata.get("callseal-recipients") for place in named if place in self._there}
         sealed -= {None}
-        told = {recipient["fingerprint"] for recipient in event["recipients"] or []}
-        if told != sealed:
-            self._complain("W", one.landing.key, f"sealed to {told}, says the audit, and to {sealed} by their metadata")
+        keys = {recipient["fingerprint"] for recipient in event["recipients"] or []}
+        if keys != sealed:
+            self._complain("W", one.landing.key, f"sealed to {keys}, says the audit, and to {sealed} by their metadata")
         version = self._past.versions.get(event["key_version"] or "", NO_KEY)
-        if event["key_version"] and reader(one.landing.tenant, version).fingerprint not in told:
+        if event["key_version"] and reader(one.landing.tenant, version).fingerprint not in keys:
             self._complain("W", one.landing.key, "the audit names a version of the key that is none of its recipients'")
 
     def _truth(self, place: Place) -> dict[str, Any]:

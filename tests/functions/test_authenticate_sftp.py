@@ -218,8 +218,8 @@ def test_bad_line_is_reported_once_and_good_lines_still_work(cloud: Stack, authe
     take_on(cloud, f'{line()}\ncommand="ls" {line("p256")}\n')
     answers = [login(authenticate_sftp)["PublicKeys"] for _ in range(3)]
     assert answers == [[line()]] * 3
-    told = [event for event in audited(cloud) if event["detail-type"] == "SftpKeyLineRefused"]
-    (message,) = [event["detail"]["message"] for event in told]
+    reported = [event for event in audited(cloud) if event["detail-type"] == "SftpKeyLineRefused"]
+    (message,) = [event["detail"]["message"] for event in reported]
     assert "SFTP keys: line 2: the option command cannot be honoured" in message
 
 
@@ -503,14 +503,14 @@ def test_server_log_becomes_login_events(cloud: Stack, audit_sftp: ModuleType, a
     take_on(cloud, line())
     login(authenticate_sftp)  # the server asked before it logged
     assert audit_sftp.lambda_handler(load("sftp-server-log"), None) == {"events": 2, "refused": 1}
-    told = {event["detail-type"]: event["detail"] for event in audited(cloud)}
-    assert set(told) == {"SftpLogin", "SftpLoginRefused", "SftpOperationRefused"}
-    assert told["SftpLogin"]["session"] == SESSION | {
+    events = {event["detail-type"]: event["detail"] for event in audited(cloud)}
+    assert set(events) == {"SftpLogin", "SftpLoginRefused", "SftpOperationRefused"}
+    assert events["SftpLogin"]["session"] == SESSION | {
         "id": "9ca9a0e1cec6ad9d", "key_fingerprint": "SHA256:BY3gNMHwTfjd4n2VuT4pTyLOk82zWZj4KEYEu7y4r/0",
     }  # fmt: skip
-    assert (told["SftpLoginRefused"]["reason"], told["SftpLoginRefused"]["tenant"]) == ("KeyRefused", "acme")
-    assert told["SftpLoginRefused"]["session"]["address"] == "198.51.100.9"
-    refused = told["SftpOperationRefused"]
+    assert (events["SftpLoginRefused"]["reason"], events["SftpLoginRefused"]["tenant"]) == ("KeyRefused", "acme")
+    assert events["SftpLoginRefused"]["session"]["address"] == "198.51.100.9"
+    refused = events["SftpOperationRefused"]
     assert (refused["tenant"], refused["reason"], refused["session"]["operation"]) == ("acme", "AccessDenied", "OPEN")
     assert refused["session"]["path"].endswith("/acme/up.txt")
 
@@ -618,8 +618,8 @@ def test_a_path_of_the_session_names_the_file_as_the_buckets_path_does(
     event = fetched_event()
     event["detail"] |= {"file-path": path, "server-id": cloud.environment["SFTP_SERVER_ID"]}
     assert audit_sftp.lambda_handler(event, None) == {"events": 1}
-    (told,) = audited(cloud)
-    assert (told["detail"]["source"]["key"], told["detail"]["tenant"]) == (key, "acme")
+    (fetched,) = audited(cloud)
+    assert (fetched["detail"]["source"]["key"], fetched["detail"]["tenant"]) == (key, "acme")
 
 
 def test_path_without_bucket_is_accepted_only_from_our_own_server(

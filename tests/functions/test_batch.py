@@ -57,10 +57,10 @@ def land(cloud: Stack, *names: str) -> list[dict[str, Any]]:
 def changed(notified: dict[str, Any], **members: object) -> dict[str, Any]:
     """Change members of the announced object. None removes a member."""
     copy: dict[str, Any] = json.loads(json.dumps(notified))
-    thing = copy["Records"][0]["s3"]["object"]
-    thing.update(members)
-    for name in [name for name, value in thing.items() if value is None]:
-        del thing[name]
+    s3_object = copy["Records"][0]["s3"]["object"]
+    s3_object.update(members)
+    for name in [name for name, value in s3_object.items() if value is None]:
+        del s3_object[name]
     return copy
 
 
@@ -419,8 +419,8 @@ def test_event_that_is_refused_fails_its_own_record_alone(
 
     def refuse_third(request: Request) -> AWSResponse:
         entries = [json.loads(entry["Detail"])["source"]["key"] for entry in request.members["Entries"]]
-        told = [{"ErrorCode": "InternalFailure"} if "4711_2" in key else {"EventId": "e"} for key in entries]
-        return answer(request, 200, json.dumps({"FailedEntryCount": 1, "Entries": told}).encode())
+        results = [{"ErrorCode": "InternalFailure"} if "4711_2" in key else {"EventId": "e"} for key in entries]
+        return answer(request, 200, json.dumps({"FailedEntryCount": 1, "Entries": results}).encode())
 
     network.before("PutEvents", refuse_third, times=None)
     assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == ["m2"]

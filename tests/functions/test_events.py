@@ -160,8 +160,8 @@ def test_audit_events_of_files_are_tracked(cloud: Stack, track_files: ModuleType
 def test_files_are_watched_by_schedule(
     cloud: Stack, clock: Clock, track_files: ModuleType, watch_files: ModuleType
 ) -> None:
-    told = load("files-in-sqs")
-    track_files.lambda_handler({"Records": told["Records"][1:]}, None)
+    batch = load("files-in-sqs")
+    track_files.lambda_handler({"Records": batch["Records"][1:]}, None)
     clock.put_to(datetime(2026, 11, 28, 0, 0, 1, tzinfo=UTC))
     assert watch_files.lambda_handler(load("schedule"), None) == {"unfetched": 1}
 
@@ -169,13 +169,13 @@ def test_files_are_watched_by_schedule(
 def test_an_audit_object_is_locked(cloud: Stack, lock_audit: ModuleType) -> None:
     event = load("audit-object-in-sqs")
     body = json.loads(event["Records"][0]["body"])
-    thing = body["Records"][0]["s3"]["object"]
-    thing["versionId"] = cloud.s3.put_object(Bucket=AUDIT, Key=thing["key"], Body=b"events")["VersionId"]
+    s3_object = body["Records"][0]["s3"]["object"]
+    s3_object["versionId"] = cloud.s3.put_object(Bucket=AUDIT, Key=s3_object["key"], Body=b"events")["VersionId"]
     event["Records"][0]["body"] = json.dumps(body)
 
     assert failures(lock_audit.lambda_handler(event, None)) == []
 
-    assert locked_for(cloud, thing["key"])[0] == "GOVERNANCE"
+    assert locked_for(cloud, s3_object["key"])[0] == "GOVERNANCE"
 
 
 def test_the_audit_trail_is_compared_by_schedule_and_restored_on_request(

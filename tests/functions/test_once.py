@@ -67,8 +67,8 @@ def delivered_once(cloud: Stack) -> dict[str, Any]:
         assert output["sha256"] == (None if output["sealed"] == "none" else sha256(data).hexdigest())
         assert metadata["callseal-source-etag"] == first["source"]["etag"]
         if output["sealed"] != "none":
-            told = [recipient["fingerprint"] for recipient in first["recipients"]]
-            assert metadata["callseal-recipients"] == ",".join(told)
+            fingerprints = [recipient["fingerprint"] for recipient in first["recipients"]]
+            assert metadata["callseal-recipients"] == ",".join(fingerprints)
     return first
 
 

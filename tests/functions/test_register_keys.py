@@ -39,23 +39,23 @@ def used(clock: Clock, tenant: str, number: int, fingerprint: str) -> dict[str, 
     """Return the audit event of a recording that was sealed to a key, as encrypt_recording puts it on the bus."""
     key = {"fingerprint": fingerprint, "kind": "x509", "not_after": None}
     members = {"tenant": tenant, "recipients": [key], "key_version": "v"}
-    told = as_sent(event("RecordingDelivered", clock(), members, [number]))
-    told["detail"]["id"] = f"event-{number}"
-    return told
+    sent = as_sent(event("RecordingDelivered", clock(), members, [number]))
+    sent["detail"]["id"] = f"event-{number}"
+    return sent
 
 
-def as_sent(told: AuditEvent) -> dict[str, Any]:
-    return {"detail-type": told.detail_type, "detail": json.loads(json.dumps(told.detail))}
+def as_sent(audit_event: AuditEvent) -> dict[str, Any]:
+    return {"detail-type": audit_event.detail_type, "detail": json.loads(json.dumps(audit_event.detail))}
 
 
-def changed_event(told: dict[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+def changed_event(sent: dict[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
     """Change members of an event at either level. `recipient` is its first recipient."""
     for name, value in changed.items():
         if name == "recipient":
-            told["detail"]["recipients"][0] |= value
+            sent["detail"]["recipients"][0] |= value
         else:
-            (told if name in told else told["detail"])[name] = value
-    return told
+            (sent if name in sent else sent["detail"])[name] = value
+    return sent
 
 
 def test_register_records_the_life_of_a_key(
@@ -73,15 +73,15 @@ def test_register_records_the_life_of_a_key(
 
     feed(cloud, register_keys.lambda_handler)
 
-    told = {event["detail"]["key_version"]: event["detail"] for event in cloud.audit()
+    verdicts = {event["detail"]["key_version"]: event["detail"] for event in cloud.audit()
             if event["detail-type"] == "KeyAccepted"}  # fmt: skip
     deliveries = cloud.audit_details("RecordingDelivered")
     found = {row["secret_version_id"]: row for row in rows(cloud.dynamodb).values()}
     retired, in_use = found[first], found[current(cloud)]
     assert (retired["kind"], retired["algorithm"], retired["strength"]) == ("x509", "RSA", 2048)
-    assert retired["accepted"] == retired["first_seen"] == told[first]["time"]
-    assert retired["retired"] == told[current(cloud)]["time"]
-    assert retired["not_after"] == told[first]["recipients"][0]["not_after"]
+    assert retired["accepted"] == retired["first_seen"] == verdicts[first]["time"]
+    assert retired["retired"] == verdicts[current(cloud)]["time"]
+    assert retired["not_after"] == verdicts[first]["recipients"][0]["not_after"]
     assert (retired["use_count"], in_use["use_count"]) == (2, 1)
     assert retired["last_used"] == max(detail["time"] for detail in deliveries[:2])
     assert in_use["last_used"] == deliveries[2]["time"]

@@ -142,11 +142,11 @@ def test_hold_for_another_cause_has_another_id_and_repeat_has_the_same(
         cloud.ssm.delete_parameter(Name=f"/{STACK}/tenants/acme/settings")
     handle()
 
-    told = [(event["detail-type"], event["detail"]["id"]) for event in cloud.audit()]
-    first, second, last = told[:4], told[4:8], told[8:]
-    assert [kind for kind, _ in told] == [*["RecordingHeld"] * 2, *["RecordingReleased"] * 2] * 2 + ["RecordingHeld"]
+    events = [(event["detail-type"], event["detail"]["id"]) for event in cloud.audit()]
+    first, second, last = events[:4], events[4:8], events[8:]
+    assert [kind for kind, _ in events] == [*["RecordingHeld"] * 2, *["RecordingReleased"] * 2] * 2 + ["RecordingHeld"]
     assert [len(set(part)) for part in (first, second, last)] == [2, 2, 1]
-    assert len(set(told)) == 5
+    assert len(set(events)) == 5
 
 
 def test_hold_returning_to_its_first_reason_is_a_third_event(cloud: Stack, encrypt_recording: ModuleType) -> None:

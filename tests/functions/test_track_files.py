@@ -66,10 +66,10 @@ def test_every_output_that_the_tenant_can_see_counts(
     """Around a change of settings a file may exist in two forms, and its event names both."""
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav")
-    (told,) = cloud.audit()
-    sealed = told["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m", "sealed": "cms", "sha256": "a" * 64}
-    told["detail"]["outputs"].append(sealed)
-    track(cloud, track_files.lambda_handler, told)
+    (delivery,) = cloud.audit()
+    sealed = delivery["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m", "sealed": "cms", "sha256": "a" * 64}
+    delivery["detail"]["outputs"].append(sealed)
+    track(cloud, track_files.lambda_handler, delivery)
     assert states(cloud.dynamodb) == {"acme/1.wav": "delivered", "acme/1.wav.p7m": "delivered"}
 
 
@@ -276,14 +276,14 @@ def test_a_full_batch_is_two_requests(cloud: Stack, track_files: ModuleType, net
 def test_a_files_events_in_one_batch_are_one_write(
     cloud: Stack, track_files: ModuleType, network: Network, clock: Clock
 ) -> None:
-    told = [delivered(clock, "acme/1.wav")]
+    events = [delivered(clock, "acme/1.wav")]
     for _ in range(99):
         clock.pass_by(minutes=1)
-        told.append(fetched(clock, "acme/1.wav"))
-    track(cloud, track_files.lambda_handler, *reversed(told))
+        events.append(fetched(clock, "acme/1.wav"))
+    track(cloud, track_files.lambda_handler, *reversed(events))
     (write,) = network.asked("TransactWriteItems")
     assert len(write.members["TransactItems"]) == 1
-    assert files(cloud.dynamodb)["acme/1.wav"]["fetched"] == told[-1]["detail"]["time"]
+    assert files(cloud.dynamodb)["acme/1.wav"]["fetched"] == events[-1]["detail"]["time"]
 
 
 def test_a_message_fails_with_any_of_its_files(

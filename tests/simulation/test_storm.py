@@ -23,9 +23,9 @@ def storm(*arguments: str) -> tuple[int, list[str], dict[str, int]]:
     command = [sys.executable, "-m", "simulation.storm", "--seed", "5", *arguments]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    told = LAST_LINE.fullmatch(lines[-1] if lines else "")
-    assert told, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.returncode, lines, {name: int(number) for name, number in told.groupdict().items()}
+    matched = LAST_LINE.fullmatch(lines[-1] if lines else "")
+    assert matched, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.returncode, lines, {name: int(number) for name, number in matched.groupdict().items()}
 
 
 def figure(lines: list[str], name: str) -> str:

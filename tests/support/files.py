@@ -35,13 +35,13 @@ def states(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str,
 
 def fetched(clock: Clock, key: str, **members: Any) -> dict[str, Any]:
     """Return the audit event of a download, as audit_sftp puts it on the bus."""
-    told = event(
+    audit_event = event(
         "FileFetched",
         clock(),
         {"tenant": key.partition("/")[0], "source": {"bucket": SFTP, "key": key, "etag": None, "size": 4}, **members},
         ["FileFetched", key, clock().isoformat()],
     )
-    return {"detail-type": told.detail_type, "detail": told.detail}
+    return {"detail-type": audit_event.detail_type, "detail": audit_event.detail}
 
 
 def delivered(clock: Clock, key: str) -> dict[str, Any]:
@@ -52,12 +52,12 @@ def delivered(clock: Clock, key: str) -> dict[str, Any]:
         "source": {"bucket": LANDING, "key": key, "etag": "e", "size": 4},
         "outputs": [output],
     }
-    told = event("RecordingDelivered", clock(), members, ["RecordingDelivered", key])
-    return {"detail-type": told.detail_type, "detail": json.loads(json.dumps(told.detail))}
+    audit_event = event("RecordingDelivered", clock(), members, ["RecordingDelivered", key])
+    return {"detail-type": audit_event.detail_type, "detail": json.loads(json.dumps(audit_event.detail))}
 
 
 def track(cloud: Stack, handler: Handler, *events: Mapping[str, Any]) -> None:
     """Pass audit events (by default all so far) to track_files, as the rule on the bus does."""
-    told = [one for one in events or cloud.audit() if one["detail-type"] in FILE_EVENTS]
-    if told:
-        assert failures(handler(sqs_event(*told), None)) == []
+    matching = [one for one in events or cloud.audit() if one["detail-type"] in FILE_EVENTS]
+    if matching:
+        assert failures(handler(sqs_event(*matching), None)) == []

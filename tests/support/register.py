@@ -30,9 +30,9 @@ def rows(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, d
 
 def feed(cloud: Stack, handler: Handler, events: Sequence[Mapping[str, Any]] | None = None) -> None:
     """Pass audit events (by default all so far) to register_keys, as the rule on the bus does."""
-    told = [one for one in (cloud.audit() if events is None else events) if one["detail-type"] in KEY_EVENTS]
-    if told:
-        assert failures(handler(sqs_event(*told), None)) == []
+    matching = [one for one in (cloud.audit() if events is None else events) if one["detail-type"] in KEY_EVENTS]
+    if matching:
+        assert failures(handler(sqs_event(*matching), None)) == []
 
 
 def _plain(item: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

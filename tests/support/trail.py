@@ -70,11 +70,11 @@ def locked_for(cloud: Stack, key: str) -> tuple[str | None, timedelta | None]:
 def announced(cloud: Stack, key: str, **changes: Any) -> dict[str, Any]:
     """Return the notification in which S3 announces an object of the audit bucket."""
     (version,) = versions(cloud, key)
-    thing = {"key": key, "size": 1, "eTag": "e", "versionId": version, "sequencer": "0055AED6DCD90281E5"} | changes
-    bucket = thing.pop("bucket", AUDIT)
+    s3_object = {"key": key, "size": 1, "eTag": "e", "versionId": version, "sequencer": "0055AED6DCD90281E5"} | changes
+    bucket = s3_object.pop("bucket", AUDIT)
     record = {
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": REGION, "eventName": "ObjectCreated:Put",
-        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket}, "object": thing},
+        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket}, "object": s3_object},
     }  # fmt: skip
     return {"Records": [record]}
 

@@ -24,8 +24,8 @@ def deliver(operator: Operator) -> Callable[..., None]:
     encrypt_recording: ModuleType = functions.load("encrypt_recording")
 
     def land(*keys: str) -> None:
-        told = [operator.stack.land(key, b"said") for key in keys]
-        assert failures(encrypt_recording.lambda_handler(sqs_event(*told), None)) == []
+        notifications = [operator.stack.land(key, b"said") for key in keys]
+        assert failures(encrypt_recording.lambda_handler(sqs_event(*notifications), None)) == []
 
     return land
 
@@ -119,8 +119,8 @@ def test_held_files_are_requeued(
     if target == ("acme",):
         expected = ["acme/", *expected]
 
-    told = operator.json("held", "release", *target)
-    assert [one["key"] for one in told["put_back"]] == expected
+    released = operator.json("held", "release", *target)
+    assert [one["key"] for one in released["put_back"]] == expected
     found = queued(operator)
     assert [one.key for one in found] == expected
     for landed in found:
@@ -225,9 +225,9 @@ def test_keys_that_expire_soon_need_attention(operator: Operator, key_register: 
 def test_repeated_event_is_counted_once(operator: Operator, deliver: Callable[..., None]) -> None:
     operator.stack.tenant("acme", x509_tenant().public_text)
     deliver("acme/1.wav")
-    (told,) = operator.stack.audit()
-    again = {"EventBusName": f"{STACK}-audit", "Source": "callseal", "DetailType": told["detail-type"]}
-    operator.stack.events.put_events(Entries=[again | {"Detail": json.dumps(told["detail"])}])
+    (event,) = operator.stack.audit()
+    again = {"EventBusName": f"{STACK}-audit", "Source": "callseal", "DetailType": event["detail-type"]}
+    operator.stack.events.put_events(Entries=[again | {"Detail": json.dumps(event["detail"])}])
     assert len(operator.stack.audit()) == 2
     assert operator.json("status")["delivered_last_hour"] == 1
 

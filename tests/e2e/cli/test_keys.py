@@ -44,9 +44,9 @@ def test_usable_certificate_is_reported_with_all_its_facts() -> None:
     verdict = check(key.certificate, code=0)
     assert (verdict["usable"], verdict["reason"]) == (True, None)
     assert verdict["message"] == "Files can be sealed to it: it alone opens them."
-    (told,) = verdict["keys"]
-    assert (told["kind"], told["algorithm"], told["strength"], told["usable"]) == ("x509", "EC P-384", 384, True)
-    ends = datetime.fromisoformat(told["not_after"])
+    (facts,) = verdict["keys"]
+    assert (facts["kind"], facts["algorithm"], facts["strength"], facts["usable"]) == ("x509", "EC P-384", 384, True)
+    ends = datetime.fromisoformat(facts["not_after"])
     assert timedelta(days=29) < ends - datetime.now(UTC) < timedelta(days=31)
 
 
@@ -55,8 +55,8 @@ def test_each_of_several_keys_is_reported_with_its_own_verdict(tmp_path: Path) -
     (tmp_path / "both.pem").write_text(good.public_text + weak.public_text)
     verdict = check(tmp_path / "both.pem", code=1)
     assert verdict["reason"] == "KeyTooWeak"
-    told = [(one["algorithm"], one["usable"], one["reason"]) for one in verdict["keys"]]
-    assert told == [("RSA", True, None), ("RSA", False, "KeyTooWeak")]
+    reported = [(one["algorithm"], one["usable"], one["reason"]) for one in verdict["keys"]]
+    assert reported == [("RSA", True, None), ("RSA", False, "KeyTooWeak")]
     assert verdict["keys"][1]["strength"] == 1024
     assert verdict["keys"][1]["fingerprint"] in verdict["message"] == verdict["keys"][1]["message"]
 
@@ -92,8 +92,8 @@ def test_text_output_has_the_verdict_and_the_next_step() -> None:
     assert first == "key: not usable, KeyTooWeak"
     assert "Ask the tenant for 2048 bits or more" in sentence
     assert header.split("\t")[0] == "fingerprint"
-    _, kind, algorithm, strength, _, told = row.split("\t")
-    assert (kind, algorithm, strength, told) == ("x509", "RSA", "1024", "KeyTooWeak")
+    _, kind, algorithm, strength, _, reason = row.split("\t")
+    assert (kind, algorithm, strength, reason) == ("x509", "RSA", "1024", "KeyTooWeak")
 
 
 def test_the_key_comes_from_standard_input_too() -> None:

@@ -77,11 +77,11 @@ class Bench:
 
     def point_to(self, **outputs: str) -> None:
         """Work in a folder whose local cloud has these outputs."""
-        told = {**self.cloud.outputs, "StackName": self.cloud.stack_name, "Region": self.cloud.region}
-        told |= {"EndpointUrl": self.cloud.endpoint_url, **outputs}
+        written = {**self.cloud.outputs, "StackName": self.cloud.stack_name, "Region": self.cloud.region}
+        written |= {"EndpointUrl": self.cloud.endpoint_url, **outputs}
         (self.folder / ".local").mkdir(exist_ok=True)
-        (self.folder / ".local" / "outputs.json").write_text(json.dumps(told))
-        self.monkeypatch.setenv("AWS_ENDPOINT_URL", told["EndpointUrl"])
+        (self.folder / ".local" / "outputs.json").write_text(json.dumps(written))
+        self.monkeypatch.setenv("AWS_ENDPOINT_URL", written["EndpointUrl"])
 
     def selftest(self, code: int = 0) -> Any:
         """Run the selftest and return its JSON."""
@@ -94,12 +94,12 @@ class Bench:
 
     def fails(self, name: str, *without: str) -> Any:
         """Run the selftest on a broken stack: one check fails, some cannot be tried, the others pass."""
-        told = f"docs/operations.md, '{next(check.look for check in CHECKS if check.name == name)}'"
+        section = f"docs/operations.md, '{next(check.look for check in CHECKS if check.name == name)}'"
         self.monkeypatch.setattr(removal, "QUIET_SECONDS", 0.5)
         document = self.selftest(code=1)
         assert states(document) == RIGHT | {name: FAILED} | dict.fromkeys(without, NOT_TRIED)
         failed = next(check for check in document["checks"] if check["state"] == FAILED)
-        assert failed["look"] == told
+        assert failed["look"] == section
         assert failed["means"]
         return failed["message"]
 

@@ -130,10 +130,10 @@ def test_every_setting_can_be_set_and_unset(operator: Operator, field: Any) -> N
         "sftp_source_addresses": ["192.0.2.0/24", "2001:db8::1"],
     }
     value = others.get(field.name, not field.default if isinstance(field.default, bool) else 3)
-    told = ",".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
+    text = ",".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
     operator.stack.tenant("acme")
 
-    changed = operator.json("tenants", "set", "acme", f"{field.name}={told}")
+    changed = operator.json("tenants", "set", "acme", f"{field.name}={text}")
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     assert settings_of(operator, "acme") == {field.name: value}
     assert (changed["before"][field.name], changed["after"][field.name]) == (default, value)
@@ -208,9 +208,9 @@ def test_a_tenant_is_shown_with_settings_key_and_held_files(operator: Operator) 
     shown = operator.json("tenants", "show", "acme")
     assert shown["settings"]["encrypt_metadata"] is False
     assert shown["settings"].keys() == {field.name for field in fields(TenantSettings)}
-    (told,) = shown["key"]["keys"]
-    assert (told["fingerprint"], told["algorithm"], told["strength"]) == (key.fingerprint, "Curve25519", 255)
-    assert told["not_after"].endswith("Z")
+    (facts,) = shown["key"]["keys"]
+    assert (facts["fingerprint"], facts["algorithm"], facts["strength"]) == (key.fingerprint, "Curve25519", 255)
+    assert facts["not_after"].endswith("Z")
     assert shown["held"] == {"count": 2, "by_reason": {"KeyExpired": 2}}
     text = operator("tenants", "show", "acme").out
     assert f"\n{key.fingerprint}\topenpgp\tCurve25519\t255\t" in text

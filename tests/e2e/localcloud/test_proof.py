@@ -44,11 +44,11 @@ def answer(console: Console, tenant: str, fingerprint: str, text: str, outcome: 
     before, key = len(console.audit(outcome, tenant)), f"{tenant}/key-check/{fingerprint}.answer"
     bucket = console.cloud.outputs["SftpBucketName"]
     console.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
-    told: list[dict[str, Any]] = eventually(
+    events: list[dict[str, Any]] = eventually(
         lambda: (all_of_it := console.audit(outcome, tenant))[before:] and all_of_it, timeout=60
     )
     eventually(lambda: not console.keys(key), timeout=60)
-    return told[-1]
+    return events[-1]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

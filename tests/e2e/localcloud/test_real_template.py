@@ -71,9 +71,9 @@ def test_outputs_are_exactly_the_public_ones(cloud: LocalCloud) -> None:
 
 def test_cloudformation_returns_the_same_outputs(cloud: LocalCloud) -> None:
     (stack,) = cloud.client("cloudformation").describe_stacks(StackName="callseal-local")["Stacks"]
-    told = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
     # The SFTP front's address is not an output of the stack, because it exists on this machine only.
-    assert told == {name: value for name, value in cloud.outputs.items() if name not in ("SftpHost", "SftpPort")}
+    assert outputs == {name: value for name, value in cloud.outputs.items() if name not in ("SftpHost", "SftpPort")}
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 

@@ -141,8 +141,8 @@ def test_a_good_key_that_cannot_sign_opens_nothing(stocked: Front) -> None:
         transport.start_client(timeout=30)
         with pytest.raises(paramiko.AuthenticationException):
             transport.auth_publickey("acme", impostor)
-    told = eventually_told(stocked, "SftpLoginRefused")
-    assert [(detail["tenant"], detail["reason"]) for detail in told] == [("acme", "KeyRefused")]
+    refusals = eventually_told(stocked, "SftpLoginRefused")
+    assert [(detail["tenant"], detail["reason"]) for detail in refusals] == [("acme", "KeyRefused")]
 
 
 def eventually_told(front: Front, detail_type: str) -> list[dict[str, object]]:
@@ -160,8 +160,8 @@ def test_no_key_opens_nothing(stocked: Front) -> None:
         transport.start_client(timeout=30)
         with pytest.raises(paramiko.SSHException):
             transport.auth_none("acme")
-    told = eventually_told(stocked, "SftpLoginRefused")
-    assert [detail["reason"] for detail in told] == ["KeyRefused"]
+    refusals = eventually_told(stocked, "SftpLoginRefused")
+    assert [detail["reason"] for detail in refusals] == ["KeyRefused"]
 
 
 def test_password_opens_no_session_and_is_not_recorded(stocked: Front) -> None:
@@ -212,17 +212,17 @@ def test_a_hundred_wrong_attempts_are_all_counted_in_fewer_events(stocked: Front
 
     with ThreadPoolExecutor(10) as executor:
         list(executor.map(attempt, range(100)))
-    told = stocked.told("SftpLoginRefused")
-    assert {(detail["tenant"], detail["reason"]) for detail in told} == {("acme", "KeyRefused")}
-    assert sum(detail["session"]["attempts"] for detail in told) == 100
-    assert len(told) < 100
+    refusals = stocked.told("SftpLoginRefused")
+    assert {(detail["tenant"], detail["reason"]) for detail in refusals} == {("acme", "KeyRefused")}
+    assert sum(detail["session"]["attempts"] for detail in refusals) == 100
+    assert len(refusals) < 100
     assert stocked.sftp("ls\n").returncode == 0
 
 
 def test_audit_contains_no_key_material(stocked: Front) -> None:
     stocked.sftp("ls\n", key=stocked.key("stranger"))
     stocked.sftp("put /etc/hostname x\n")
-    told = json.dumps(stocked.audit())
-    assert told.count("SftpLogin") >= 2
+    audited = json.dumps(stocked.audit())
+    assert audited.count("SftpLogin") >= 2
     for name in ("acme", "stranger"):
-        assert stocked.public(name).split()[1] not in told
+        assert stocked.public(name).split()[1] not in audited

@@ -161,10 +161,10 @@ def test_a_file_counts_as_fetched_once_its_last_byte_was_sent(front: Front, tmp_
             assert len(file.read(32 * 1024)) == 32 * 1024
     assert front.sftp("get in/whole.wav.p7m\n", cwd=tmp_path).returncode == 0
 
-    (told,) = front.told("FileFetched")
+    (event,) = front.told("FileFetched")
 
-    assert (told["tenant"], told["source"]["key"]) == ("acme", "acme/in/whole.wav.p7m")
-    assert (told["source"]["size"], told["session"]["address"]) == (3 * MIB, "127.0.0.1")
+    assert (event["tenant"], event["source"]["key"]) == ("acme", "acme/in/whole.wav.p7m")
+    assert (event["source"]["size"], event["session"]["address"]) == (3 * MIB, "127.0.0.1")
 
 
 def test_answer_to_a_key_check_may_be_corrected(front: Front, tmp_path: Path) -> None:

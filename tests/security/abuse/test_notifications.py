@@ -34,30 +34,30 @@ def edited(notified: dict[str, Any], edit: Callable[[dict[str, Any]], object]) -
     return json.dumps(copy)
 
 
-def thing(name: str, value: object) -> Callable[[dict[str, Any]], object]:
+def member(name: str, value: object) -> Callable[[dict[str, Any]], object]:
     return lambda record: record["s3"]["object"].update({name: value})
 
 
 # Changes of a good record after which it names no file.
 ODD: dict[str, Callable[[dict[str, Any]], object]] = {
-    "key, overlong slash": thing("key", "acme%C0%AFodd.wav"),
-    "key, overlong dots": thing("key", "acme/%E0%80%AE%E0%80%AE/odd.wav"),
-    "key, surrogate": thing("key", "acme/\udcff.wav"),
-    "key, surrogates encoded": thing("key", "acme/%ED%A0%BD%ED%B3%9E.wav"),
-    "key, UTF-16": thing("key", "%FF%FEa%00c%00m%00e%00"),
-    "key, a list": thing("key", ["acme/odd.wav"]),
-    "size of 400 digits": thing("size", 10**400),
-    "size of 65 bits": thing("size", 2**64),
-    "size NaN": thing("size", float("nan")),
-    "size Infinity": thing("size", float("inf")),
-    "size -1": thing("size", -1),
-    "size, an object": thing("size", {"bytes": 3}),
-    "eTag with a line break": thing("eTag", "x\r\nx-amz-acl: public-read"),
-    "eTag, two": thing("eTag", 'x", "y'),
-    "eTag of a megabyte": thing("eTag", "x" * 1024**2),
-    "eTag, not ASCII": thing("eTag", "é"),
-    "eTag, an object": thing("eTag", {"x": 1}),
-    "versionId, a number": thing("versionId", 7),
+    "key, overlong slash": member("key", "acme%C0%AFodd.wav"),
+    "key, overlong dots": member("key", "acme/%E0%80%AE%E0%80%AE/odd.wav"),
+    "key, surrogate": member("key", "acme/\udcff.wav"),
+    "key, surrogates encoded": member("key", "acme/%ED%A0%BD%ED%B3%9E.wav"),
+    "key, UTF-16": member("key", "%FF%FEa%00c%00m%00e%00"),
+    "key, a list": member("key", ["acme/odd.wav"]),
+    "size of 400 digits": member("size", 10**400),
+    "size of 65 bits": member("size", 2**64),
+    "size NaN": member("size", float("nan")),
+    "size Infinity": member("size", float("inf")),
+    "size -1": member("size", -1),
+    "size, an object": member("size", {"bytes": 3}),
+    "eTag with a line break": member("eTag", "x\r\nx-amz-acl: public-read"),
+    "eTag, two": member("eTag", 'x", "y'),
+    "eTag of a megabyte": member("eTag", "x" * 1024**2),
+    "eTag, not ASCII": member("eTag", "é"),
+    "eTag, an object": member("eTag", {"x": 1}),
+    "versionId, a number": member("versionId", 7),
     "object, a list": lambda record: record["s3"].update(object=[]),
     "bucket, a text": lambda record: record["s3"].update(bucket="landing"),
     "bucket, null": lambda record: record["s3"].update(bucket={"name": None}),
@@ -146,7 +146,7 @@ def test_wrong_etag_delivers_nothing(cloud: Stack, encrypt_recording: ModuleType
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
 
-    assert hand_over(encrypt_recording, edited(landed, thing("eTag", etag))) == []
+    assert hand_over(encrypt_recording, edited(landed, member("eTag", etag))) == []
     assert cloud.objects(SFTP) == {}
     assert cloud.objects(LANDING) == {"acme/1.wav": SAID}
     assert cloud.audit() == []
@@ -159,7 +159,7 @@ def test_wrong_etag_delivers_nothing(cloud: Stack, encrypt_recording: ModuleType
 def test_wrong_size_changes_no_byte(cloud: Stack, encrypt_recording: ModuleType, size: int) -> None:
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
-    hand_over(encrypt_recording, edited(landed, thing("size", size)))
+    hand_over(encrypt_recording, edited(landed, member("size", size)))
     assert cloud.objects(SFTP) in ({}, {"acme/1.wav": SAID})
     assert cloud.objects(SFTP) or cloud.objects(LANDING)
     hand_over(encrypt_recording, landed)
@@ -171,7 +171,7 @@ def test_hundreds_of_records_in_one_message(cloud: Stack, encrypt_recording: Mod
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/real.wav", SAID)
     record = landed["Records"][0]
-    others = [json.loads(edited(landed, thing("key", f"acme/{number}.wav")))["Records"][0] for number in range(300)]
+    others = [json.loads(edited(landed, member("key", f"acme/{number}.wav")))["Records"][0] for number in range(300)]
 
     with bounded(seconds=60):
         assert hand_over(encrypt_recording, {"Records": [*others[:150], record, *others[150:]]}) == []

@@ -486,17 +486,17 @@ def outputs_are_the_public_ones(template: Template) -> None:
 
 def the_sftp_server_takes_keys_alone_and_asks_the_function(template: Template) -> None:
     (name,) = of_type(template, "AWS::Transfer::Server")
-    server, told = template["Resources"][name], properties(template, name)
+    server, declared = template["Resources"][name], properties(template, name)
     assert server["Condition"] == "HasSftpServer"
     assert template["Conditions"]["HasSftpServer"] == {"Fn::Equals": [{"Ref": "SftpFront"}, "transfer"]}
-    assert told["Protocols"] == ["SFTP"]
-    identity = told["IdentityProviderDetails"]
-    assert (told["IdentityProviderType"], identity["SftpAuthenticationMethods"]) == ("AWS_LAMBDA", "PUBLIC_KEY")
+    assert declared["Protocols"] == ["SFTP"]
+    identity = declared["IdentityProviderDetails"]
+    assert (declared["IdentityProviderType"], identity["SftpAuthenticationMethods"]) == ("AWS_LAMBDA", "PUBLIC_KEY")
     assert referred(identity["Function"]) == {"AuthenticateSftpFunction"}
-    assert told["SecurityPolicyName"] == NEWEST_SECURITY_POLICY
-    assert "HostKey" not in told, "the service keeps the host key"
-    assert "WorkflowDetails" not in told
-    assert referred(told["StructuredLogDestinations"]) == {"SftpLogGroup"}
+    assert declared["SecurityPolicyName"] == NEWEST_SECURITY_POLICY
+    assert "HostKey" not in declared, "the service keeps the host key"
+    assert "WorkflowDetails" not in declared
+    assert referred(declared["StructuredLogDestinations"]) == {"SftpLogGroup"}
 
 
 def only_the_sftp_server_may_ask_about_logins(template: Template) -> None:

@@ -23,14 +23,14 @@ json_values = st.recursive(
 
 def record(key: str = "acme/4711_1.wav", **changes: Any) -> dict[str, Any]:
     """Return a record as S3 sends it. `changes` replace members of its object; None removes a member."""
-    thing: dict[str, Any] = {
+    s3_object: dict[str, Any] = {
         "key": key,
         "size": 1024,
         "eTag": ETAG,
         "versionId": "v1",
         "sequencer": "0055AED6DCD90281E5",
     }
-    thing |= changes
+    s3_object |= changes
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -40,7 +40,7 @@ def record(key: str = "acme/4711_1.wav", **changes: Any) -> dict[str, Any]:
         "s3": {
             "s3SchemaVersion": "1.0",
             "bucket": {"name": "landing", "arn": "arn:aws:s3:::landing"},
-            "object": {name: value for name, value in thing.items() if value is not None},
+            "object": {name: value for name, value in s3_object.items() if value is not None},
         },
     }
 

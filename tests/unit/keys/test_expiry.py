@@ -17,26 +17,26 @@ ends = st.integers(0, 370 * 86400).map(lambda seconds: START + timedelta(seconds
 
 def run(not_after: datetime, moments: list[datetime]) -> list[tuple[datetime, int]]:
     """Check at each of the moments with the earlier reports, and return the reports."""
-    told: list[tuple[datetime, int]] = []
+    reports: list[tuple[datetime, int]] = []
     for moment in moments:
-        days = due(not_after, moment, told[-1][1] if told else None)
+        days = due(not_after, moment, reports[-1][1] if reports else None)
         if days is not None:
-            told.append((moment, days))
-    return told
+            reports.append((moment, days))
+    return reports
 
 
 @given(ends, st.integers(0, 23 * 3600))
 def test_daily_checks_report_each_threshold_once_on_its_day(not_after: datetime, offset: int) -> None:
     days = [START + timedelta(days=day, seconds=offset) for day in range(380)]
 
-    told = run(not_after, days)
+    reports = run(not_after, days)
 
     # A key with less than 60 days left at the first check begins with the most urgent threshold that it has reached.
     left = not_after - days[0]
     reached = [limit for limit in THRESHOLD_DAYS if left <= timedelta(days=limit)]
     expected = [limit for limit in THRESHOLD_DAYS if limit not in reached or limit == min(reached)]
-    assert [limit for _, limit in told] == (expected if left > timedelta() else [])
-    for moment, limit in told[1:] if reached else told:
+    assert [limit for _, limit in reports] == (expected if left > timedelta() else [])
+    for moment, limit in reports[1:] if reached else reports:
         late = timedelta(days=limit) - (not_after - moment)
         assert timedelta() <= late < timedelta(days=1), "told in the first check after it was reached"
 
@@ -47,16 +47,16 @@ def test_missing_checks_neither_repeat_nor_lose_a_threshold(
 ) -> None:
     moments = [START + timedelta(days=day, seconds=late) for day, (there, late) in enumerate(pattern) if there]
 
-    told = run(not_after, moments)
+    reports = run(not_after, moments)
 
-    limits = [limit for _, limit in told]
+    limits = [limit for _, limit in reports]
     assert limits == sorted(set(limits), reverse=True), "each once, and more urgent every time"
     for moment in (moment for moment in moments if moment < not_after):
         reached = [limit for limit in THRESHOLD_DAYS if not_after - moment <= timedelta(days=limit)]
-        so_far = [limit for when, limit in told if when <= moment]
+        so_far = [limit for when, limit in reports if when <= moment]
         # After every check, the most urgent threshold that was reached has been reported.
         assert min(so_far, default=None) == min(reached, default=None)
-    assert all(when < not_after for when, _ in told)
+    assert all(when < not_after for when, _ in reports)
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ def at(minute: int) -> str:
 
 
 def event(kind: str, minute: int, version: str, *names: str, reason: str | None = None) -> tuple[str, dict[str, Any]]:
-    told = [
+    recipients = [
         {"fingerprint": one, "kind": "x509", "not_after": at(9999), "algorithm": "RSA", "strength": 3072}
         for one in names
     ]
-    return kind, {"time": at(minute), "key_version": version, "recipients": told, "reason": reason}
+    return kind, {"time": at(minute), "key_version": version, "recipients": recipients, "reason": reason}
 
 
 def rows(*events: tuple[str, dict[str, Any]]) -> dict[str, KeyRecord]:

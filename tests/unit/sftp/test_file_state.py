@@ -31,13 +31,13 @@ def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
-def take(file: DeliveredFile, told: Told, days: int = 7) -> DeliveredFile:
-    time = timestamp(at(told.minute))
-    return file.delivered_by(told.delivery, time, 4, days) if told.delivery else file.fetched_at(time)
+def take(file: DeliveredFile, event: Told, days: int = 7) -> DeliveredFile:
+    time = timestamp(at(event.minute))
+    return file.delivered_by(event.delivery, time, 4, days) if event.delivery else file.fetched_at(time)
 
 
 def after(*events: Told, days: int = 7) -> DeliveredFile:
-    return reduce(lambda file, told: take(file, told, days), events, NEW)
+    return reduce(lambda file, event: take(file, event, days), events, NEW)
 
 
 def test_a_file_is_delivered_fetched_or_expired() -> None:
@@ -55,8 +55,8 @@ def test_late_download_of_an_expired_file_counts() -> None:
 
 
 def test_new_delivery_under_a_free_name_starts_again() -> None:
-    told = replace(after(Told(0, "a")), told=1)
-    file = take(told, Told(60 * 24 * 9, "b"))
+    reported = replace(after(Told(0, "a")), told=1)
+    file = take(reported, Told(60 * 24 * 9, "b"))
     assert (file.state, file.told, file.delivered) == (DELIVERED, None, timestamp(at(60 * 24 * 9)))
     assert after(Told(0, "a"), Told(10), Told(60, "b")).state == DELIVERED
     assert after(Told(0, "a"), Told(10), Told(60, "b"), Told(70)).state == FETCHED
@@ -81,7 +81,7 @@ def life(number: int, is_fetched: bool) -> list[Told]:
 
 @given(LIVES, st.data())
 def test_any_order_and_any_repeats_give_the_same_state(lives: tuple[bool, bool, bool], data: st.DataObject) -> None:
-    events = [told for number, is_fetched in enumerate(lives) for told in life(number, is_fetched)]
+    events = [event for number, is_fetched in enumerate(lives) for event in life(number, is_fetched)]
     repeats = data.draw(st.lists(st.sampled_from(events), max_size=6))
     shuffled = data.draw(st.permutations(events + repeats))
 

@@ -41,7 +41,10 @@ def assert_held(cloud: Stack, contents: Mapping[str, bytes], reason: str) -> lis
 def assert_delivered(
     cloud: Stack, contents: Mapping[str, bytes], owners: Mapping[str, X509Tenant | OpenPgpTenant]
 ) -> None:
-    """Check that files are in SFTP under their own keys, and that only their own tenant's file exists and opens."""
+    """Check that files are delivered to SFTP under their own keys.
+
+    Their own tenant opens them, and no other object exists.
+    """
     stored = cloud.objects(SFTP)
     suffixes = {name: ".p7m" if isinstance(owner, X509Tenant) else ".pgp" for name, owner in owners.items()}
     names = {key: key.partition("/")[0] for key in contents}

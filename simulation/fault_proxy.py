@@ -1,7 +1,7 @@
-"""A loopback proxy in front of moto's server that breaks what it is told to break, on real connections.
+"""A loopback proxy in front of moto's server that injects faults into real connections.
 
-It also makes up for what S3 and the output buckets' policies do and moto does not (as tests/support/network.py does in
-process), and carries out the writes of one S3 key one at a time, so that such a look and its write are one step.
+It also adds checks that S3 and the output buckets' policies make and moto does not (tests/support/network.py does the
+same in process). It executes the writes of one S3 key one at a time, so that such a check and its write are atomic.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from typing import Any, BinaryIO, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree as ET
 
-# Stands in every error that is made up here, with the key that AWS's own name too; it must never turn up in a log.
+# Part of every error message that the proxy makes up, together with the key, as in AWS's own messages. It must never
+# appear in a log.
 FOREIGN_WORDS = "words of AWS about"
-# The status by which a client hears that its own time limit has passed: no test waits for one, nor has a short one.
+# The status that means "your time limit has passed" to a client, so that no test waits for a timeout or needs a short
+# one.
 TIME_IS_OVER = 599
 WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
-# S3's operations by method and the first of these members of the query; "" is a key without any, "/" a bucket.
+# S3's operations by method and by the first matching query parameter. "" is a key without any of them, "/" a bucket.
 _S3: Mapping[str, Mapping[str, str]] = {
     "GET": {"tagging": "GetObjectTagging", "uploads": "ListMultipartUploads", "uploadId": "ListParts",
             "list-type": "ListObjectsV2", "": "GetObject", "/": "ListObjects"},
@@ -44,7 +46,10 @@ _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 
 @dataclass(frozen=True)
 class Seen:
-    """One request as it arrives; `number` counts from 1, bucket and key are for S3 alone, header names lower-case."""
+    """One request as it arrived.
+
+    `number` counts from 1. Bucket and key are set for S3 only. Header names are in lower case.
+    """
 
     number: int
     service: str
@@ -58,7 +63,7 @@ class Seen:
 
     @property
     def purged(self) -> dict[str, str]:
-        """The etags by key, without quotes, that a DeleteObject or DeleteObjects asks for."""
+        """Return the etags, by key and without quotes, that a DeleteObject or DeleteObjects names."""
         if self.operation == "DeleteObject":
             return {self.key: self.headers.get("if-match", "").strip('"')}
         named = ET.fromstring(self.body).iter(f"{_XML}Object") if self.operation == "DeleteObjects" else ()
@@ -66,17 +71,17 @@ class Seen:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members of a JSON body."""
+        """Return the members of a JSON body."""
         return dict(json.loads(self.body))
 
 
 class Fault:
-    """What befalls one request."""
+    """A fault that is injected into one request."""
 
 
 @dataclass(frozen=True)
 class Refuse(Fault):
-    """Answered with an error in the service's own form, not carried out."""
+    """Answer with an error in the service's own format and do not execute the request."""
 
     status: int
     code: str
@@ -84,39 +89,39 @@ class Refuse(Fault):
 
 @dataclass(frozen=True)
 class Hang(Fault):
-    """Not carried out; no answer for so long (None: for longer than the client waits), then a closed connection."""
+    """Do not execute the request; close the connection after this delay (None: longer than the client waits)."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class CutBefore(Fault):
-    """The connection is closed without an answer; not carried out."""
+    """Close the connection without an answer and without executing the request."""
 
 
 @dataclass(frozen=True)
 class CutAfter(Fault):
-    """Carried out, then the connection is closed without an answer."""
+    """Execute the request, then close the connection without an answer."""
 
 
 @dataclass(frozen=True)
 class BreakBody(Fault):
-    """Carried out; the answer ends half-way through its body (where it has none, in its first line)."""
+    """Execute the request and cut the answer half-way through its body, or in its first line if it has no body."""
 
 
 @dataclass(frozen=True)
 class Twice(Fault):
-    """Carried out twice; the second answer is returned."""
+    """Execute the request twice and return the second answer."""
 
 
 @dataclass(frozen=True)
 class Late(Fault):
-    """Carried out at once, answered after so long (None: when the client waits no more)."""
+    """Execute the request at once and answer after this delay (None: after the client's timeout)."""
 
     seconds: float | None = None
 
 
-# The faults that let moto carry the request out.
+# The faults after which moto has executed the request.
 CARRIED_OUT = (CutAfter, BreakBody, Twice, Late)
 
 
@@ -131,7 +136,7 @@ _getresponse = HTTPConnection.getresponse
 
 
 def in_time(connection: HTTPConnection) -> HTTPResponse:
-    """Receive an answer, in place of HTTPConnection.getresponse; raise TimeoutError if the proxy says so."""
+    """Receive an answer, in place of HTTPConnection.getresponse. Raise TimeoutError if the proxy asks for it."""
     response = _getresponse(connection)
     if response.status == TIME_IS_OVER:
         raise TimeoutError("timed out")
@@ -139,10 +144,10 @@ def in_time(connection: HTTPConnection) -> HTTPResponse:
 
 
 class FaultProxy:
-    """Serves on a free port of 127.0.0.1 while the context lasts.
+    """Serves on a free port of 127.0.0.1 while the context is open.
 
-    `decide` names the fault of each request; `before` and `after` (with the status) are called around each time that it
-    is carried out, in the thread of its connection and outside of any lock. What they raise closes the connection.
+    `decide` returns the fault of each request. `before` and `after` (with the status) are called around each execution
+    of a request, in the thread of its connection and outside any lock. An exception from them closes the connection.
     """
 
     def __init__(
@@ -185,7 +190,7 @@ class FaultProxy:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def see(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Seen:
-        """Tell what a request is."""
+        """Return a request with its service, operation, bucket and key."""
         service = _service(headers)
         bucket, key, operation = "", "", headers.get("x-amz-target", "").rpartition(".")[2]
         if service == "s3":
@@ -194,7 +199,10 @@ class FaultProxy:
         return Seen(next(self._numbers), service, operation, bucket, key, method, path, headers, body)
 
     def key_lock(self, key: str) -> Lock:
-        """Give the lock under which the writes of a key are carried out, whatever the bucket: a copy's source too."""
+        """Return the lock that serializes the writes of a key.
+
+        Buckets share it, so that it covers a copy's source too.
+        """
         return self._key_locks[hash(key) % len(self._key_locks)]
 
 
@@ -203,11 +211,11 @@ class _Server(ThreadingTCPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that are gone are what this is for."""
+        """Ignore errors of connections: clients that disappear are expected here."""
 
 
 class _Connection(StreamRequestHandler):
-    """A client's connection, and the one upstream that goes with it."""
+    """A client's connection, and its own connection to the upstream server."""
 
     disable_nagle_algorithm = True
     proxy: FaultProxy
@@ -229,7 +237,7 @@ class _Connection(StreamRequestHandler):
                 pass
 
     def _serve_one(self) -> bool:
-        """Serve a request; tells whether the connection goes on."""
+        """Serve a request and return whether the connection stays open."""
         request = self.rfile.readline(65536).decode("latin-1").split()
         if len(request) != 3:
             return False
@@ -261,7 +269,7 @@ class _Connection(StreamRequestHandler):
     def _send(self, answer: _Answer, fault: Fault | None) -> bool:
         whole = answer.head + answer.body
         if isinstance(fault, BreakBody):
-            # Not further on in the head: Python's http.client takes a head that ends early for a whole one.
+            # Not further into the head: Python's http.client accepts a truncated head as complete.
             self.wfile.write(whole[: len(answer.head) + len(answer.body) // 2 if answer.body else len("HTTP/1.1")])
             return False
         if isinstance(fault, Late) and fault.seconds:
@@ -289,7 +297,7 @@ class _Connection(StreamRequestHandler):
         return answer
 
     def _as_s3_does(self, seen: Seen) -> _Answer | None:
-        """Answer where moto would let through what S3, or a bucket's policy, refuses."""
+        """Return the refusal of S3 or of a bucket policy if moto would accept the request."""
         if seen.service == "s3" and seen.bucket in self.proxy.output_buckets:
             if seen.operation in WRITES and seen.headers.get("if-none-match") != "*":
                 return _refusal(seen, 403, "AccessDenied")

@@ -1,1 +1,1 @@
-"""Every request of every scenario fails in every way, and a model judges the promises."""
+"""Injects every fault into every request of every scenario, and checks the promises with a model."""

@@ -1,9 +1,9 @@
-"""Break everything around one recording, request by request, and see that no promise breaks with it.
+"""Inject every fault into the requests around one recording, one request at a time, and check that each promise holds.
 
-Every request that a scenario makes is refused, hung, cut, broken, doubled and delayed, and the function's process is
-killed right before and right after it. A model watches from outside. `model.py` has what counts as a broken promise,
-`scenarios.py` the stories and `enumeration.py` the faults. The duties of the other functions (`duties.py`) have stories
-and judges of their own.
+Every request of a scenario is refused, hung, cut, broken, doubled and delayed, and the function's process is killed
+directly before and after it. A model watches from outside. `model.py` defines what counts as a broken promise,
+`scenarios.py` the stories and `enumeration.py` the faults. The duties of the other functions (`duties.py`) have their
+own stories and judges.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from simulation.faults.duties import DUTIES
 from simulation.faults.scenarios import SCENARIOS
 
 AT_A_TIME = 10
-# A try waits about as long as it works: for what hangs and what is late, and for the other processes.
+# An attempt waits about as long as it works: for hung and delayed requests, and for the other processes.
 WORKERS = 2 * (os.cpu_count() or 1)
 TELL_SECONDS = 20.0
 NAMES = [*(scenario.name for scenario in SCENARIOS), *DUTIES]
 
 
 def main() -> int:
-    """Run; gives the exit code."""
+    """Run, and return the exit code."""
     options = _options()
     few = options.few or options.broken is not None
     names = [name for name in NAMES if not options.scenario or name in options.scenario]
@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
 
 
 def _report(cases: Sequence[Case], results: Iterator[Result]) -> int:
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     tried = kills = broken = missed = 0
     for result in results:
         tried += result.fired
@@ -72,9 +72,9 @@ def _report(cases: Sequence[Case], results: Iterator[Result]) -> int:
         kills += bool(result.case.trouble and result.case.trouble.is_kill)
         broken += len({one.promise for one in result.broken})
         print("".join(f"{line}\n" for line in result.complaints()), end="", flush=True)
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
-            print(f"  {tried} of {len(cases)} after {told - started:.0f} s", flush=True)
+        if time.monotonic() - reported > TELL_SECONDS:
+            reported = time.monotonic()
+            print(f"  {tried} of {len(cases)} after {reported - started:.0f} s", flush=True)
     if missed:
         print(f"{missed} requests never came, so what was to befall them was not tried.")
     print(f"faults: {tried} tried, {kills} kills, {broken} broken promises")

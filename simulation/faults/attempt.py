@@ -1,4 +1,4 @@
-"""An attempt: one thing goes wrong while functions work, and what they do is repeated as Lambda and SQS repeat it."""
+"""An attempt: one fault occurs while functions work, and failed work is repeated as Lambda and SQS repeat it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from simulation.faults.model import Broken
 from simulation.faults.tenants import tenant
 from tests.security.privacy.watch import WATCH
 
-# By their numbers from 1: of the seven promises, then of the duties.
+# By number, from 1: variants that break one of the seven promises, then variants that break a duty.
 BREAKAGES = (*VARIANTS, *BROKEN_DUTIES)
-RECEIVES = 5  # maxReceiveCount of the queues; then the message is a dead letter
+RECEIVES = 5  # maxReceiveCount of the queues; afterwards the message goes to the dead-letter queue
 
 
 @dataclass(frozen=True)
 class Point:
-    """A request: the n-th of its kind at a bucket (or none) in a step of the story, as a run without faults has it."""
+    """A request: the n-th of its operation at a bucket (or none) in a step of the story, as in a run without faults."""
 
     step: int
     operation: str
@@ -37,14 +37,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What goes wrong: a fault `once`, until the `invocation` ends, or as long as the `step` lasts; or a kill."""
+    """What goes wrong: a fault, or a kill of the process.
+
+    A fault applies `once`, until the `invocation` ends, or for the whole `step`.
+    """
 
     how: Literal["once", "invocation", "step", "kill before", "kill after"]
     fault: Fault | None = None
 
     @property
     def is_kill(self) -> bool:
-        """Whether the process is killed."""
+        """Return whether the process is killed."""
         return self.fault is None
 
     def __str__(self) -> str:
@@ -53,7 +56,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Case:
-    """What to try; without point and trouble, the story as it should be. `broken` is the number of a variant."""
+    """What to attempt; without a point and a trouble, the undisturbed story. `broken` is the number of a variant."""
 
     scenario: str
     point: Point | None = None
@@ -63,7 +66,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it; `fired` tells whether the request came at all, `requests` are all that were made."""
+    """The outcome of an attempt.
+
+    `fired` is True if the disturbed request was made. `requests` are all that were made.
+    """
 
     case: Case
     broken: Sequence[Broken]
@@ -71,7 +77,7 @@ class Result:
     requests: Sequence[Point]
 
     def complaints(self) -> Iterator[str]:
-        """Say what broke, and where."""
+        """Report what broke, and at which request."""
         where = f"{self.case.scenario}: {self.case.point or 'undisturbed'}: {self.case.trouble or ''}"
         if self.case.point and not self.fired:
             yield f"NOT TRIED: {where}: the request never came"
@@ -80,12 +86,15 @@ class Result:
 
 
 class Attempt:
-    """What befalls the requests of one try, and the process that makes them; `broken` grows."""
+    """Decides the faults of one attempt, and owns the process that makes the requests.
+
+    `broken` collects broken promises.
+    """
 
     clock_skew: timedelta | None = None
 
     def __init__(self, cloud: Cloud, case: Case, tenant_name: str) -> None:
-        """Take the case, and a tenant's name that no other attempt has."""
+        """Take the case, and a tenant name that no other attempt uses."""
         self._cloud, self._case, self._tenant = cloud, case, tenant_name
         self._ahead = timedelta()
         self._step, self._invocation = 0, 0
@@ -98,17 +107,17 @@ class Attempt:
         self.environment = self._new_environment()
 
     def asked(self, seen: Seen) -> None:
-        """Look at a request before it is carried out."""
+        """Inspect a request before it is executed."""
 
     def changed(self, seen: Seen) -> None:
-        """Look at what a request, now carried out, has changed."""
+        """Inspect what a request changed after it was executed."""
 
     def befalling_by_story(self, _seen: Seen) -> Fault | None:
-        """Return what befalls a request by the story, whatever the case."""
+        """Return the fault that the story itself prescribes for a request, in every case."""
         return None
 
     def complain(self, promise: int, seen: str) -> None:
-        """Note a broken promise."""
+        """Record a broken promise."""
         broken = Broken(promise, seen)
         if broken not in self.broken:
             self.broken.append(broken)
@@ -116,7 +125,7 @@ class Attempt:
     # ---- the proxy's side -------------------------------------------------------------------------------------------
 
     def decide(self, seen: Seen) -> Fault | None:
-        """Count a request, and tell what befalls it."""
+        """Count a request and return its fault."""
         kind = self._step, seen.operation, seen.bucket
         self._counted[kind] += 1
         this = Point(*kind, self._counted[kind])
@@ -125,7 +134,7 @@ class Attempt:
         if seen.operation == "PutEvents" and self._case.broken is None:
             WATCH.put_events(seen.members["Entries"])
         fault, by_story = self._befalling(seen, this), self.befalling_by_story(seen)
-        # S3 refuses what the story has it refuse, however often and late the request arrives.
+        # S3 refuses what the story prescribes, regardless of doubled or delayed requests.
         return by_story if by_story and (fault is None or isinstance(fault, CARRIED_OUT)) else fault
 
     def _befalling(self, seen: Seen, this: Point) -> Fault | None:
@@ -141,7 +150,7 @@ class Attempt:
         return trouble.fault if self._lasts(trouble) and replace(this, occurrence=point.occurrence) == point else None
 
     def after(self, seen: Seen) -> None:
-        """See what a request has changed."""
+        """Inspect what a request changed."""
         trouble = self._case.trouble
         if seen is self.fired_at and trouble and trouble.how == "kill after":
             self.environment.kill()
@@ -157,7 +166,7 @@ class Attempt:
     def _hand_over(
         self, function: str, waiting: list[dict[str, Any]], acknowledge: Callable[[dict[str, Any]], None]
     ) -> list[dict[str, Any]]:
-        """Hand messages over until they are acknowledged; gives those that failed to the last."""
+        """Deliver messages until they are acknowledged, and return those that failed on every receive."""
         for receive in range(1, RECEIVES + 1):
             if not waiting:
                 break
@@ -186,7 +195,7 @@ class Attempt:
             return None
 
     def end_environment(self) -> None:
-        """End the process; its log stays."""
+        """Kill the process and keep its log."""
         self.environment.kill()
         self._logs.append(self.environment.log())
         self.environment.close()

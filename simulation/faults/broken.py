@@ -1,6 +1,6 @@
-"""The seven promises, broken on purpose, one each: what the enumeration must see, or it proves nothing.
+"""Variants that break each of the seven promises on purpose. The enumeration proves nothing unless it detects them.
 
-Each function is called in the environment's own process, before its first event.
+Each function is called in the execution environment's process, before its first event.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OTHER_KEY = "ANOTHER_TENANTS_KEY"
 
 @dataclass(frozen=True)
 class Variant:
-    """One promise broken; it is seen in these scenarios."""
+    """One broken promise, and the scenarios that detect it."""
 
     what: str
     break_it: Callable[[], None]

@@ -1,6 +1,6 @@
-"""The duties, broken on purpose, with the one trouble that shows each: what their judges must see.
+"""Variants that break each duty on purpose, each with one trouble that exposes it. The judges must detect them.
 
-Each function is called in the environment's own process, before its first event.
+Each function is called in the execution environment's process, before its first event.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ BUSY = Refuse(503, "SlowDown")
 
 @dataclass(frozen=True)
 class BrokenDuty:
-    """A duty broken; it is seen when this befalls the n-th request of a kind in a step (None: whatever happens)."""
+    """One broken duty.
+
+    The trouble that exposes it occurs at the n-th request of an operation in a step (None: no trouble is needed).
+    """
 
     duty: str
     what: str
@@ -44,7 +47,7 @@ class BrokenDuty:
 
 
 def _remember_first(kind: str, owner: Any, remember: str) -> None:
-    """Let what was told be remembered before the bus has taken it."""
+    """Record an announcement before the bus has accepted the event."""
     put, keep, waiting = AuditBus.put, getattr(owner, remember), list[Any]()
 
     def put_later(self: Any, event: Any) -> None:

@@ -1,4 +1,4 @@
-"""moto's server with one stack of what the functions touch, seen and changed from outside, past the proxy."""
+"""moto's server with one stack of resources, inspected and changed from outside, without the proxy."""
 
 from __future__ import annotations
 
@@ -29,21 +29,20 @@ from tests.support.stack import (
 
 STACK = "callseal-faults"
 BUS, SWEEPS = f"{STACK}-audit", f"{STACK}-sweep"
-# The tables of the duties besides delivery, with their keys.
+# The tables of the duties other than delivery, with their keys.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "key-register": ("tenant", "fingerprint"), "key-events": ("event_id",), "files": ("tenant", "key"),
     "login-settings": ("tenant",), "calls": ("tenant", "id"),
 }  # fmt: skip
 BUCKETS = (LANDING, SFTP, ARCHIVE)
-# Small files, so that a try is fast, and all the same of several parts.
-# The buffer, in bytes, keeps small objects in memory: moto would derive its size from the smallest part, and keep each
-# object in an open file.
+# Files are small, so that an attempt is fast, but still have several parts. The buffer size, in bytes, keeps small
+# objects in memory: otherwise moto derives it from the smallest part size and keeps each object in an open file.
 SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1", "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "5241856"}
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An object as it stands in a bucket."""
+    """An object as it is stored in a bucket."""
 
     data: bytes
     etag: str
@@ -82,7 +81,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that template.yaml gives the functions."""
+        """The environment variables that template.yaml sets for the functions."""
         return {
             "STACK_NAME": STACK,
             "TENANTS_PREFIX": f"{STACK}/tenants",
@@ -114,22 +113,22 @@ class Cloud:
         }
 
     def close(self) -> None:
-        """End it."""
+        """Stop moto."""
         self._moto.close()
 
     def remove(self, places: Iterable[tuple[str, str]], uploads: Iterable[tuple[str, str, str]]) -> None:
-        """Throw away what a try has left."""
+        """Delete the objects and uploads that an attempt has left."""
         for bucket, key in places:
             self._s3.delete_object(Bucket=bucket, Key=key)
         for bucket, key, identifier in uploads:
             self._s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=identifier)
 
     def forget_sweeps(self) -> None:
-        """Throw away what sweeps remember: the next trial's clock is behind it."""
+        """Delete the sweep's saved state: the clock of the next trial starts earlier."""
         self._dynamodb.delete_item(TableName=SWEEPS, Key={"id": {"S": "sweep"}})
 
     def items(self, table: str, tenant: str, key: str) -> dict[str, dict[str, Any]]:
-        """Give a tenant's items in a table by their sort key, as plain values."""
+        """Return a tenant's items in a table by their sort key, as plain values."""
         found = self._dynamodb.scan(TableName=f"{STACK}-{table}", ConsistentRead=True)["Items"]
         plain = [{name: int(value["N"]) if "N" in value else value.get("S") for name, value in item.items()}
                  for item in found]  # fmt: skip
@@ -137,7 +136,7 @@ class Cloud:
                 for item in plain if item["tenant"] == tenant}  # fmt: skip
 
     def change_challenge(self, tenant: str, name: str, attempts: int) -> None:
-        """Let so many answers to a challenge have been wrong."""
+        """Set the number of wrong answers to a challenge."""
         self._dynamodb.update_item(
             TableName=f"{STACK}-key-register",
             Key={"tenant": {"S": tenant}, "fingerprint": {"S": f"challenge#{name}"}},
@@ -160,11 +159,11 @@ class Cloud:
         self._ssm.put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
 
     def put_key(self, tenant: str, text: str) -> str:
-        """Paste a tenant's key; gives the secret's version."""
+        """Store a tenant's key and return the secret's version."""
         return self.put_secret(tenant, "public-key", text)
 
     def put_secret(self, tenant: str, which: str, text: str) -> str:
-        """Put one of a tenant's secrets; gives its version."""
+        """Store one of a tenant's secrets and return its version."""
         WATCH.learn(text)
         name = f"{STACK}/tenants/{tenant}/{which}"
         try:
@@ -174,14 +173,14 @@ class Cloud:
         return str(answer["VersionId"])
 
     def put(self, bucket: str, key: str, data: bytes, metadata: Mapping[str, str] | None = None) -> str:
-        """Put an object; gives its etag."""
+        """Put an object and return its etag."""
         if bucket == LANDING:
             WATCH.landed(key)
         answer = self._s3.put_object(Bucket=bucket, Key=key, Body=data, Metadata=metadata or {})
         return str(answer["ETag"]).strip('"')
 
     def read(self, bucket: str, key: str) -> Stored | None:
-        """Read an object, if it is there."""
+        """Return an object, or None if it does not exist."""
         try:
             answer = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError:
@@ -189,17 +188,17 @@ class Cloud:
         return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
 
     def put_audit(self, key: str) -> str:
-        """Put an object into the audit bucket, as Firehose does; gives its version."""
+        """Put an object into the audit bucket, as Firehose does, and return its version."""
         return str(self._s3.put_object(Bucket=AUDIT, Key=key, Body=b"{}")["VersionId"])
 
     def lock(self, key: str, version: str) -> tuple[str | None, int | None]:
-        """Give the mode of an audit object's lock, and for how many days from its writing it is."""
+        """Return the mode of an audit object's lock, and its length in days from the time of writing."""
         found = self._s3.head_object(Bucket=AUDIT, Key=key, VersionId=version)
         until = found.get("ObjectLockRetainUntilDate")
         return found.get("ObjectLockMode"), (until - found["LastModified"]).days if until else None
 
     def tags(self, key: str) -> dict[str, str]:
-        """Give a landed object's tags; none where it is gone."""
+        """Return a landed object's tags, or none if the object does not exist."""
         try:
             tags = self._s3.get_object_tagging(Bucket=LANDING, Key=key)["TagSet"]
         except ClientError:
@@ -207,7 +206,7 @@ class Cloud:
         return {tag["Key"]: tag["Value"] for tag in tags}
 
     def listing(self, bucket: str) -> dict[str, str]:
-        """List what stands in a bucket: etags by key."""
+        """Return the etags of a bucket's objects by key."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
 
@@ -220,11 +219,11 @@ class Cloud:
         ]
 
     def audit(self) -> list[dict[str, Any]]:
-        """Give the events that the bus has taken since the last call."""
+        """Return the events that the bus has accepted since the last call."""
         return [json.loads(message["Body"]) for message in self._take(self._audit_url)]
 
     def messages(self, url: str) -> list[dict[str, Any]]:
-        """Take what waits in a queue, as Lambda hands it over; it never comes back by itself."""
+        """Receive a queue's messages in the shape that Lambda passes to a function. They are never redelivered."""
         return [
             {
                 "messageId": message["MessageId"],
@@ -240,7 +239,7 @@ class Cloud:
         ]
 
     def delete_message(self, url: str, message: Mapping[str, Any]) -> None:
-        """Take a message off its queue: it is done with, or dead."""
+        """Delete a message from its queue: it was processed, or is a dead letter."""
         self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["receiptHandle"])
 
     def _take(self, url: str) -> list[Any]:

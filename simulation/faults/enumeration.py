@@ -1,4 +1,4 @@
-"""The enumeration: for every request of a scenario, everything that can go wrong with it."""
+"""The enumeration: every fault for every request of a scenario."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from simulation.faults.duties import DUTIES
 from simulation.faults.scenarios import BY_NAME
 from simulation.faults.trial import Bench
 
-# Refused for good, as the SDK sees it.
+# Errors that the SDK does not retry.
 FINAL = (Refuse(400, "InvalidRequest"), Refuse(403, "AccessDenied"), Refuse(404, "NoSuchKey"),
          Refuse(412, "PreconditionFailed"))  # fmt: skip
-# Not carried out, and carried out without a (whole) answer: the SDK tries both again by itself.
+# Requests that were not executed, and requests that were executed without a (complete) answer. The SDK retries both.
 UNDONE: tuple[Fault, ...] = (Refuse(500, "InternalError"), Refuse(503, "SlowDown"), Hang(), CutBefore())
 DONE: tuple[Fault, ...] = (CutAfter(), BreakBody(), Late())
 MANY = 10_000
 KILLS = (Trouble("kill before"), Trouble("kill after"))
-# Of each way to fail one, lasting: what a first look needs.
+# One lasting fault of each kind: enough for a quick run.
 FEW = (Trouble("invocation", Refuse(503, "SlowDown")), Trouble("invocation", CutAfter()),
        Trouble("invocation", BreakBody()), Trouble("once", Refuse(404, "NoSuchKey")), *KILLS)  # fmt: skip
 
 
 def cases(bench: Bench, scenario: str, *, few: bool = False, broken: int | None = None) -> list[Case]:
-    """List the story without trouble, and each trouble at each of its requests, as a first run makes them."""
+    """List the undisturbed story, and each trouble at each request of its first run."""
     story = Case(scenario, broken=broken)
     points = points_of(bench, scenario)
     return [story] + [
@@ -34,15 +34,15 @@ def cases(bench: Bench, scenario: str, *, few: bool = False, broken: int | None 
 
 
 def cases_at(scenario: str, point: Point, several: Iterable[Trouble], broken: int | None = None) -> list[Case]:
-    """List troubles at a request, but for those that no service would make."""
+    """List the troubles at a request, except those that no service causes."""
     return [Case(scenario, point, trouble, broken) for trouble in several if not _is_believed(scenario, point, trouble)]
 
 
 def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:
-    """List what goes wrong at a request: once, for an invocation, and until the message is a dead letter."""
+    """List the troubles of a request: once, for an invocation, and until the message is a dead letter."""
     for fault in (*FINAL, Refuse(503, "SlowDown"), *DONE, Twice()):
         yield Trouble("once", fault)
-    # What the SDK does not try again lasts only where the functions ask the same again.
+    # An error that the SDK does not retry can last only if the functions make the same request again.
     again = any((one.step, one.operation, one.bucket) == (point.step, point.operation, point.bucket)
                 and one.occurrence > point.occurrence for one in points)  # fmt: skip
     for fault in (*(FINAL if again else ()), *UNDONE, *DONE):
@@ -54,7 +54,10 @@ def troubles(point: Point, points: Sequence[Point]) -> Iterator[Trouble]:
 
 @cache
 def points_of(bench: Bench, scenario: str) -> list[Point]:
-    """List the requests of a scenario, by running it without trouble; twice, for a slow machine makes the SDK retry."""
+    """List the requests of a scenario by running it undisturbed.
+
+    It runs twice and keeps the requests that both runs made, because the SDK also retries when the machine is slow.
+    """
     duty = DUTIES.get(scenario)
     disturbed = duty.disturbed if duty else BY_NAME[scenario].disturbed
     most_alike = duty.most_alike if duty else MANY

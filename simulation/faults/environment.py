@@ -1,7 +1,7 @@
-"""An execution environment: a real process, forked from one that has imported everything, that can be killed.
+"""An execution environment: a real process that can be killed, forked from one that has imported everything.
 
-The forkserver of multiprocessing imports this module once and forks a child for each try. What only costs time is
-shortened here; whatever decides what happens is the functions' own.
+The forkserver of multiprocessing imports this module once and forks a child for each attempt. This module shortens only
+what costs time. Everything that decides the outcome is the functions' own code.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ HANDLERS = {
     "login": "authenticate_sftp", "audit": "audit_sftp",
     "lock": "lock_audit", "index": "index_calls",
 }  # fmt: skip
-# Of a function that hangs, on a machine that does much else.
+# For a function that hangs, on a busy machine.
 INVOCATION_SECONDS = 300.0
 IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
 
@@ -69,23 +69,23 @@ _client = cache(lambda service: calls.client(_session(), service))
 
 
 def _shorten() -> None:
-    """Shorten waits, parts and start-up."""
+    """Shorten waits, part sizes and start-up."""
     HTTPConnection.getresponse = in_time  # type: ignore[method-assign,assignment]
     calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
     ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
     bus.PAUSE_SECONDS = item_batches.PAUSE_SECONDS = usage_table.PAUSE_SECONDS = 0.001
-    # Who waits for a claim still waits for longer than it lasts.
+    # A function that waits for a claim still waits longer than the claim lasts.
     announcements.CLAIM, check_keys.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
     authenticate_sftp.ANSWER_SECONDS = 0
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
-    # As if all that stands there had stood there for long, where a scenario does not say otherwise.
+    # Treat every change of key and settings as old, unless a scenario overrides it.
     directory.CLOCK_SKEW = -timedelta(days=1)
     container.now = _now
     container.Session = _session  # type: ignore[misc,assignment]
     container.client = lambda _, service: _client(service)  # type: ignore[assignment]
-    # Made once, before anything is sent: a child has the same clients, with connections of its own.
+    # Created once, before any request: a child process inherits the clients and opens its own connections.
     for service in ("s3", "sqs", "ssm", "secretsmanager", "events", "dynamodb", "lambda"):
         _client(service)
 
@@ -96,11 +96,11 @@ if "AWS_ENDPOINT_URL" in os.environ:
 
 
 class DiedError(Exception):
-    """The process is gone, or was ended since it gave no answer."""
+    """The process is dead, or was killed because it did not answer."""
 
 
 class Environment:
-    """A child process that handles events until it is killed; what it writes goes to `log`."""
+    """A child process that handles events until it is killed. `log` returns its output."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Environment:
         handle, name = tempfile.mkstemp(suffix=".log")
         os.close(handle)
         self._log = Path(name)
-        # It may be killed by a thread of the proxy, and be found dead at the same time by the one that waits for it.
+        # A thread of the proxy may kill the process at the same time as the waiting thread finds it dead.
         self._ending, self._ended = Lock(), False
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
@@ -125,7 +125,7 @@ class Environment:
     def invoke(
         self, function: str, event: Mapping[str, Any], ahead: timedelta, seconds: float = INVOCATION_SECONDS
     ) -> Any:
-        """Hand an event over, with the clock so far ahead; gives the answer or, where it raised, None."""
+        """Send an event, with the clock this far ahead. Return the answer, or None if the handler raised."""
         try:
             self._connection.send((function, event, ahead))
             if not self._connection.poll(seconds):
@@ -137,11 +137,11 @@ class Environment:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Return the process id."""
         return self._process.pid or 0
 
     def kill(self) -> None:
-        """End it, and the gpg that it may have started, as the end of a sandbox does."""
+        """Kill the process and any gpg that it started, as the end of a sandbox does."""
         with self._ending:
             if self._process.pid is None or self._ended:
                 return
@@ -153,11 +153,11 @@ class Environment:
             self._ended = True
 
     def log(self) -> str:
-        """Give all it wrote."""
+        """Return all its output."""
         return self._log.read_text(errors="replace")
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Kill the process and delete its log."""
         self.kill()
         self._connection.close()
         self._process.close()
@@ -165,7 +165,7 @@ class Environment:
 
 
 def start_server(endpoint_url: str) -> None:
-    """Start the process that the children are forked from, which takes over the environment as it is now."""
+    """Start the process that the children are forked from. It inherits the current environment variables."""
     settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-north-1"}
     context = get_context("forkserver")
     context.set_forkserver_preload(["simulation.faults.environment"])
@@ -176,7 +176,7 @@ def start_server(endpoint_url: str) -> None:
 
 @contextmanager
 def _without_main() -> Iterator[None]:
-    """Spare each child the import of the program that was started here, which it does not need."""
+    """Prevent each child from importing the program that was started here, which it does not need."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:

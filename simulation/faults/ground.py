@@ -1,4 +1,4 @@
-"""What is broken upon: moto, the proxy in front of it, the process to fork from. One for each process, as is that."""
+"""What the attempts run on: moto, the proxy in front of it, and the process to fork from, once in each process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ AnyCloud = TypeVar("AnyCloud", bound=Cloud)
 
 
 class Ground(Generic[AnyCloud]):
-    """Runs until closed; `decide`, `before` and `after` are the proxy's."""
+    """Runs until closed. `decide`, `before` and `after` belong to the proxy."""
 
     def __init__(self, make_cloud: Callable[[], AnyCloud], decide: Callable[[Seen], Fault | None], **more: Any) -> None:
-        # Short, for gpg's sockets; killed processes leave their folders here.
+        # A short path, for gpg's sockets. Killed processes leave their folders here.
         self._folder = tempfile.mkdtemp(prefix="cf-")
-        # After multiprocessing has removed its own folder in there.
+        # Runs after multiprocessing has removed its own folder in this one.
         Finalize(None, shutil.rmtree, (self._folder, True), exitpriority=-200)
         self._before = tempfile.tempdir, os.environ.get("TMPDIR")
         tempfile.tempdir = os.environ["TMPDIR"] = self._folder
@@ -33,7 +33,7 @@ class Ground(Generic[AnyCloud]):
         start_server(self.proxy.endpoint_url)
 
     def close(self) -> None:
-        """End everything that was started."""
+        """Stop everything that was started."""
         self.proxy.__exit__()
         self.cloud.close()
         tempfile.tempdir, before = self._before

@@ -18,26 +18,26 @@ ATTEMPTS = 5
 
 
 class KeyDuty(Duty):
-    """A tenant whose key is to be proven."""
+    """A tenant that has to prove its key."""
 
     envelope: ClassVar[str] = "cms"
 
     @property
     def owner(self) -> Tenant:
-        """The tenant's key from both sides."""
+        """The tenant's public and private key."""
         return tenant(self.envelope)
 
     def paste(self, text: str) -> None:
-        """Take the tenant on with a key's text."""
+        """Set up the tenant with this key text."""
         self._cloud.put_settings(self._tenant, PROOF)
         self.version = self._cloud.put_key(self._tenant, text)
 
     def check(self) -> None:
-        """Let the key be checked, as at its change."""
+        """Check the key, as at its change."""
         self.invoke_async("check", {"tenant": self._tenant})
 
     def challenge(self) -> tuple[str, str] | None:
-        """Open the challenge in the SFTP area as the tenant does; gives the key's name and the code."""
+        """Open the challenge in the SFTP area as the tenant does. Return the key's name and the code."""
         files = [key for key in self._cloud.listing(SFTP) if key.startswith(f"{self._tenant}/key-check/")]
         if len(files) != 1:
             self.complain(LOST, f"{len(files)} challenges are in the SFTP area, and not 1")
@@ -48,7 +48,7 @@ class KeyDuty(Duty):
         return files[0].rpartition("/")[2].partition(".")[0], code
 
     def answer(self, name: str, code: str) -> None:
-        """Put an answer, and let the queue hand over its notification."""
+        """Put an answer and deliver its notification from the queue."""
         self.answer_key = f"{self._tenant}/key-check/{name}.answer"
         self._cloud.put(SFTP, self.answer_key, code.encode())
         self.hand_over_bodies("prove", [notification_of(SFTP, self.answer_key)])
@@ -59,20 +59,20 @@ class KeyDuty(Duty):
         return [(one["state"], one["attempts"]) for name, one in items.items() if name.startswith("challenge#")]
 
     def judge_answer(self) -> None:
-        """Complain if the answer still lies there."""
+        """Complain if the answer still exists."""
         if self._cloud.read(SFTP, self.answer_key):
             self.complain(LOST, "the answer was not removed")
 
 
 class Prove(KeyDuty):
-    """The fifth answer to a challenge is right: it proves, whatever breaks off its first run."""
+    """The fifth answer to a challenge is right. It proves the key, whatever interrupts its first run."""
 
     name = "prove"
     disturbed = (2,)
     believed = frozenset({("GetObject", 404), ("DeleteObject", 404), ("DeleteObject", 412)})
 
     def story(self) -> None:
-        """Let the tenant be challenged, and answer."""
+        """Challenge the tenant, then answer."""
         self.paste(self.owner.public_text)
         self.next_step()
         self.check()
@@ -83,11 +83,11 @@ class Prove(KeyDuty):
             self.answer(name, self.code(code))
 
     def code(self, right: str) -> str:
-        """Return what the tenant answers."""
+        """Return the code that the tenant answers."""
         return right
 
     def judge(self) -> None:
-        """Proven once, nothing refused."""
+        """Expect one proof and no refusal."""
         self.must_be_told(1, "KeyProven", tenant=self._tenant, key_version=self.version)
         self.must_be_told(0, "KeyProofRefused", tenant=self._tenant)
         named = [one["fingerprint"] for detail in self.told("KeyProven") for one in detail["recipients"]]
@@ -97,16 +97,16 @@ class Prove(KeyDuty):
 
 
 class ProveWrong(Prove):
-    """The fifth answer is wrong: it never proves, and costs one attempt."""
+    """The fifth answer is wrong. It never proves the key, and costs one attempt."""
 
     name = "prove, wrong code"
 
     def code(self, right: str) -> str:
-        """Return a code that is not the right one."""
+        """Return a wrong code."""
         return "0000-0000-0000"
 
     def judge(self) -> None:
-        """Refused once, nothing proven."""
+        """Expect one refusal and no proof."""
         if self.told("KeyProven"):
             self.complain(SWAPPED, "a wrong code proves")
         self.must_be_told(1, "KeyProofRefused", tenant=self._tenant)
@@ -115,19 +115,19 @@ class ProveWrong(Prove):
 
 
 class Check(KeyDuty):
-    """A good key is told of once, and challenged by a file whose code is taken afterwards."""
+    """A good key is announced once and challenged by a file whose code is accepted afterwards."""
 
     name = "check"
     envelope = "openpgp"
 
     def story(self) -> None:
-        """Paste a key."""
+        """Store a key."""
         self.paste(self.owner.public_text)
         self.next_step()
         self.check()
 
     def heal(self) -> None:
-        """Check a day later, as every day; then answer."""
+        """Check a day later, as on every day; then answer."""
         self._ahead += DAY
         self.check()
         self.must_equal(LOST, "states of challenges", self.states(), [("sent", 0)])
@@ -135,7 +135,7 @@ class Check(KeyDuty):
             self.answer(*challenge)
 
     def judge(self) -> None:
-        """Told once, proven."""
+        """Expect one announcement and a proof."""
         self.must_be_told(1, "KeyAccepted", tenant=self._tenant, key_version=self.version)
         self.must_be_told(0, "KeyRejected", tenant=self._tenant)
         self.must_be_told(1, "KeyProven", tenant=self._tenant, key_version=self.version)
@@ -143,12 +143,12 @@ class Check(KeyDuty):
 
 
 class CheckRejected(KeyDuty):
-    """A private key is told of once, and nothing is sealed to it."""
+    """A private key is announced once, and nothing is sealed to it."""
 
     name = "check, private key"
 
     def story(self) -> None:
-        """Paste the wrong half."""
+        """Store the private half as well."""
         self.paste(self.owner.public_text + self.owner.private_text)
         self.next_step()
         self.check()
@@ -159,20 +159,20 @@ class CheckRejected(KeyDuty):
         self.check()
 
     def judge(self) -> None:
-        """Rejected once, no challenge."""
+        """Expect one rejection and no challenge."""
         self.must_be_told(1, "KeyRejected", tenant=self._tenant, reason="KeyIsPrivate", key_version=self.version)
         self.must_be_told(0, "KeyAccepted", tenant=self._tenant)
         self.must_equal(SWAPPED, "challenges", self.states(), [])
 
 
 class Register(Duty):
-    """Audit events that come twice become rows as if each had come once."""
+    """Audit events that arrive twice become the same rows as events that arrive once."""
 
     name = "register"
     disturbed = (1, 2)
 
     def story(self) -> None:
-        """Let a batch come, and some of it once more."""
+        """Deliver a batch, then some of its events again."""
         first = [self._accepted("A", 1), self._proven("A", 2), self._accepted("B", 3), self._used("A", 4),
                  self._used("B", 5), self._used("A", 4)]  # fmt: skip
         self.next_step()
@@ -181,7 +181,7 @@ class Register(Duty):
         self.hand_over_bodies("register", [first[0], first[3], self._used("B", 6)])
 
     def judge(self) -> None:
-        """Compare with what the events say."""
+        """Compare the rows with the events."""
         common = {"tenant": self._tenant, "kind": "x509", "algorithm": "RSA", "strength": 3072}
         rows = {
             "A" * 64: common | {"fingerprint": "A" * 64, "first_seen": _at(1), "accepted": _at(1), "use_count": 1,

@@ -1,7 +1,7 @@
-"""The model of what may be seen from outside: checked after every request that changes something, and at the end.
+"""The model of what may be observed from outside, checked after every request that changes anything and at the end.
 
-It shares no code with the functions: envelopes are opened by readers of their own, and what the outputs, the tags and
-the audit events must say stands in the scenario.
+It shares no code with the functions: it opens envelopes with its own readers. The scenario states what the outputs, the
+tags and the audit events must be.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT_BUCKETS = {"sftp": SFTP, "archive": ARCHIVE}
-# In every line of what lands here; wherever it turns up, somebody has seen what was said.
+# Part of every line that lands here. Wherever it appears in the clear, the recording has leaked.
 SPOKEN = "what was said by"
 LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD = range(1, 8)  # the promises in README.md, broken
 HARMLESS = ("Get", "Head", "List", "ChangeMessageVisibility")
@@ -36,7 +36,7 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Broken:
-    """A broken promise, and what was seen."""
+    """A broken promise, and what was observed."""
 
     promise: int
     seen: str
@@ -44,7 +44,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Landed:
-    """What landed, and whose it is."""
+    """What landed, and its tenant."""
 
     tenant: str
     key: str
@@ -53,18 +53,18 @@ class Landed:
 
     @property
     def source(self) -> dict[str, Any]:
-        """It, as audit events name it."""
+        """Return the source as audit events name it."""
         return {"bucket": LANDING, "key": self.key, "etag": self.etag, "size": len(self.data)}
 
 
 def spoken(tenant_name: str, size: int) -> bytes:
-    """Make a recording of lines that are all different."""
+    """Return a recording whose lines are all different."""
     lines = (f"{SPOKEN} {tenant_name}, line {number:07d}\n".encode() for number in range(size // 20))
     return b"".join(lines)[:size]
 
 
 class Model:
-    """What was seen of one try; `broken` grows."""
+    """What was observed in one attempt. `broken` collects broken promises."""
 
     def __init__(self, cloud: Cloud, scenario: Scenario, landed: Landed) -> None:
         self._cloud, self._scenario, self.landed = cloud, scenario, landed
@@ -73,7 +73,7 @@ class Model:
         self._lock = RLock()
         self.key_version: str | None = None
         self.broken: list[Broken] = []
-        # What stands in all buckets at the end, and the uploads that were neither completed nor aborted.
+        # The objects in all buckets at the end, and the uploads that were neither completed nor aborted.
         self.left: dict[Place, str] = {}
         self.unfinished: list[tuple[str, str, str]] = []
         self._uploads_begun, self._uploads_known = False, set[str]()
@@ -86,25 +86,25 @@ class Model:
         self._untold = False
 
     def put_stranger(self, destination: str) -> None:
-        """Let something stand where an output is to go."""
+        """Put an unrelated object where an output is to go."""
         place = self._place(destination, self._scenario.outputs[destination])
         self._cloud.put(*place, b"a stranger")
         self._there[place] = self._must_read(place)
 
     def another_commits(self) -> None:
-        """Let another worker, that knows of other settings, commit a plain output: an event is to name that, too."""
+        """Commit a plain output as another worker with other settings does. An event must name that output, too."""
         assert self._scenario.also_at
         with self._lock:
             place = self._place(self._scenario.also_at, sealed=False)
             metadata = {"callseal-source-etag": self.landed.etag, "callseal-sealed": "none"}
             self._cloud.put(*place, self.landed.data, metadata)
-            self._look_at_audit()  # of before
+            self._look_at_audit()  # of earlier requests
             self._expected[place] = False
             self._look_at_object(place)
             self._events, self._untold = {}, True
 
     def asked(self, seen: Seen) -> None:
-        """Look at a request before it is carried out: what it names, and what it would bring to a destination."""
+        """Inspect a request before it is executed: what it names, and what it would bring to a destination."""
         with self._lock:
             try:
                 self._look_at_request(seen)
@@ -112,7 +112,7 @@ class Model:
                 self._complain(0, f"the model failed at {seen.operation}: {exc!r}")
 
     def changed(self, seen: Seen) -> None:
-        """Look at what a request, now carried out, has changed."""
+        """Inspect what a request changed after it was executed."""
         with self._lock:
             try:
                 self._look_at_change(seen)
@@ -120,13 +120,13 @@ class Model:
                 self._complain(0, f"the model failed after {seen.operation}: {exc!r}")
 
     def settled(self) -> bool:
-        """Tell whether there is nothing more to wait for."""
+        """Return whether the recording has reached its final state."""
         if self._scenario.ends == "held":
             return self._cloud.tags(self.landed.key).get("callseal-state") == "held"
         return not self._cloud.listing(LANDING)
 
     def end(self, log: str, killed: bool) -> None:
-        """Look at everything once more when all is said and done."""
+        """Check everything again at the end."""
         with self._lock:
             self._look_at_audit()
             self.left = {(bucket, key): etag for bucket in BUCKETS for key, etag in self._cloud.listing(bucket).items()}
@@ -149,15 +149,15 @@ class Model:
                     self._complain(SWAPPED, f"{seen.operation} of {name}")
         elif seen.operation == "SendMessage":
             record = json.loads(seen.members["MessageBody"])["Records"][0]["s3"]
-            told = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
-            if told != (LANDING, self.landed.key, self.landed.etag):
-                self._complain(SWAPPED, f"put on a queue: {told}")
+            announced = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
+            if announced != (LANDING, self.landed.key, self.landed.etag):
+                self._complain(SWAPPED, f"put on a queue: {announced}")
         elif not _is_known(seen):
             self._complain(0, f"the model does not know {seen.service} {seen.operation}")
 
     def _look_at_s3_request(self, seen: Seen) -> None:
         self._uploads_known.update(parse_qs(urlsplit(seen.path).query).get("uploadId", []))
-        # The SDK asks by itself for a bucket's region where S3 answers 400.
+        # The SDK itself asks for a bucket's region after S3 answers 400.
         place, no_object = (seen.bucket, seen.key), seen.operation in ("ListObjectsV2", "HeadBucket", "DeleteObjects")
         own = place in self._expected or place == (LANDING, self.landed.key) or self._is_look_for_another_form(seen)
         if not no_object and not own:
@@ -172,14 +172,17 @@ class Model:
             self._complain(LOST, f"{seen.operation} at {place}")
 
     def _is_look_for_another_form(self, seen: Seen) -> bool:
-        """Whether it only asks if this file stands there in a form that other settings, or another key, ask for."""
+        """Return whether the request only checks if this file exists in another form.
+
+        Other settings, or another key, would produce that form.
+        """
         forms = {self.landed.key + suffix for suffix in ("", ".p7m", ".pgp")}
         return seen.operation == "HeadObject" and seen.bucket in OUTPUT_BUCKETS.values() and seen.key in forms
 
     def _look_at_change(self, seen: Seen) -> None:
         self._uploads_begun |= seen.operation == "CreateMultipartUpload"
         if seen.operation == "PutEvents":
-            self._look_at_audit()  # moto has handed it on to the audit queue when it answers
+            self._look_at_audit()  # moto passes an event to the audit queue before it answers
         elif seen.operation in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
             self._look_at_object((seen.bucket, seen.key))
         elif seen.operation in ("DeleteObject", "DeleteObjects") and seen.bucket == LANDING:
@@ -207,7 +210,10 @@ class Model:
         self._look_at_metadata(place, stored)
 
     def _look_at_uploads(self, killed: bool) -> None:
-        """After a kill, or when S3's answer with an upload's id got lost, only the lifecycle rule can abort it."""
+        """Check for leftover uploads.
+
+        After a kill, or after S3's answer with an upload's id got lost, only the lifecycle rule can abort an upload.
+        """
         self.unfinished = self._cloud.unfinished_uploads() if self._uploads_begun else []
         if left := [upload for upload in self.unfinished if upload[2] in self._uploads_known and not killed]:
             self._complain(PARTIAL, f"unfinished uploads are left: {left}")
@@ -340,7 +346,7 @@ class Model:
     def _told(self, kind: str, reason: str | None = None) -> bool:
         return bool(self._ids.get((kind, reason)))
 
-    # ---- what must stand nowhere ------------------------------------------------------------------------------------
+    # ---- forbidden content ------------------------------------------------------------------------------------------
 
     def _look_for_secrets(self, where: str, text: str, *, keys: bool = True) -> None:
         secrets = {
@@ -355,7 +361,7 @@ class Model:
                 self._complain(TOLD, f"{where} has {what}")
 
     def _promise_of(self, bucket: str, stored: Stored | None = None) -> int:
-        """Name the promise that something at a place of its own breaks."""
+        """Return the promise that an unexpected object at a known place breaks."""
         to_be_sealed = any(sealed for (one, _), sealed in self._expected.items() if one == bucket)
         return LEAKED if stored and to_be_sealed and SPOKEN.encode() in stored.data else SWAPPED
 
@@ -386,7 +392,7 @@ def opened_by(owner: Tenant, sealed: bytes) -> bytes | None:
 
 
 def _is_known(seen: Seen) -> bool:
-    """Tell whether a function may make this request, whatever it is about."""
+    """Return whether a function may make this request for any object."""
     of_the_sweep = seen.operation == "PutItem" and seen.members["TableName"] == SWEEPS
     asks_for_a_check = seen.service == "lambda" and f"/{STACK}-check-keys/" in seen.path
     return of_the_sweep or asks_for_a_check or seen.operation == "PutEvents" or seen.operation.startswith(HARMLESS)

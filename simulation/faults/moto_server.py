@@ -1,14 +1,14 @@
-"""localcloud's moto child without what took most of its time, and is nothing that the tests look at.
+"""localcloud's moto child without code that took most of its time and does not affect the tests.
 
-At each request moto made a list of its own modules, and werkzeug wrote a line to the log; for each message that a queue
-hands out, moto counted all that are in it, to see whether this one is days old.
+At each request moto listed its own modules, and werkzeug wrote a line to the log. For each message that a queue
+returned, moto counted all messages in the queue, to find out whether this one is days old.
 """
 
 import logging
 import sys
 from pathlib import Path
 
-# A program of its own, run as localcloud.moto_process runs it: without PYTHONPATH.
+# A separate program that runs as localcloud.moto_process does: without PYTHONPATH.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from moto import backends

@@ -1,6 +1,6 @@
-"""The scenarios: what lands for which tenant, what happens, and what must have become of it at the end.
+"""The scenarios: what lands for which tenant, what happens, and what the result at the end must be.
 
-`outputs` and `reasons` are the contract's truth, written down here and not computed by the code that is tested.
+`outputs` and `reasons` state the contract. They are written down here and not computed by the code under test.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from typing import Any, Literal
 
 from tests.security.privacy.watch import CALLERS
 
-# What happens: the queue's messages are handed over; the sweep runs on its schedule, or at the change of the key; the
-# message is lost; the operator puts the key or the settings; the file lands once more, as if it had not been purged;
-# another worker, that goes by what was asked for before, commits its output and dies; what is to be rechecked is.
+# What happens: "encrypt" delivers the queue's messages and "recheck" the recheck queue's. "sweep" runs the sweep on its
+# schedule and "sweep tenant" at a change of the key. "lose" drops the message. "put key" and "put settings" are the
+# operator's changes. "land again" uploads the file once more, as if it had not been purged. In "another commits",
+# another worker with the earlier settings commits its output and dies.
 Step = Literal[
     "encrypt", "sweep", "sweep tenant", "lose", "put key", "put settings", "land again", "another commits", "recheck"
 ]
 BOTH: Mapping[str, Any] = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
 SMALL, LARGE = 20_000, 150_000
-# A caller's number, as platforms put it in names: it may be in keys and audit events, never in a log.
+# A caller's number, as platforms put it in file names. It may occur in keys and audit events, never in a log.
 CALLER = CALLERS[0]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One recording's story; outputs are the destinations, True where that one is sealed."""
+    """One recording's story. `outputs` maps each destination to True if the output is sealed there."""
 
     name: str
     outputs: Mapping[str, bool]
@@ -38,17 +39,18 @@ class Scenario:
     reasons: tuple[str, ...] = ()
     ends: Literal["delivered", "held"] = "delivered"
     stranger_at: str | None = None
-    # The steps in which things go wrong, from 1; the others are another scenario's. None for all.
+    # The steps in which faults occur, from 1 (None: all). Other scenarios cover the other steps.
     disturbed: tuple[int, ...] | None = None
-    # Whether it lands about a change of its tenant, and where, in plain, another worker still delivers it to.
+    # Whether the recording lands around a change of its tenant, and the destination to which another worker still
+    # delivers it in plain.
     about_a_change: bool = False
     also_at: str | None = None
-    # The steps in which S3 refuses to read what landed.
+    # The steps in which S3 refuses to read the landed file.
     unreadable: tuple[int, ...] = ()
 
     @property
     def landing_name(self) -> str:
-        """The landing key after the tenant's segment."""
+        """Return the landing key after the tenant's segment."""
         return f"2026/+{CALLER} æ_1.{self.extension}"
 
 

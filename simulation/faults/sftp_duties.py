@@ -20,13 +20,13 @@ HERE, ELSEWHERE = "192.0.2.7", "198.51.100.7"
 
 
 class FileDuty(Duty):
-    """A file that is not fetched, and one that is."""
+    """A file that is not fetched, and a file that is."""
 
     def events(self) -> list[dict[str, Any]]:
-        """Write the audit events of both; they come twice."""
+        """Return the audit events of both files, with some duplicates."""
         now = datetime.now(UTC)
-        told = [self._delivered("1.wav", now), self._delivered("2.wav", now), self._fetched("2.wav", now + HOUR)]
-        return [*told, told[0], told[2]]
+        events = [self._delivered("1.wav", now), self._delivered("2.wav", now), self._fetched("2.wav", now + HOUR)]
+        return [*events, events[0], events[2]]
 
     def states(self) -> dict[str, tuple[str, str]]:
         """Return each file's state and delivery."""
@@ -48,33 +48,33 @@ class FileDuty(Duty):
 
 
 class Track(FileDuty):
-    """Each file's state is what the events say."""
+    """The state of each file follows from the events."""
 
     name = "track"
     disturbed = (1, 2)
 
     def story(self) -> None:
-        """Let the events come in two batches."""
+        """Deliver the events in two batches."""
         events = self.events()
         for batch in (events[:2], events[2:]):
             self.next_step()
             self.hand_over_bodies("track", batch)
 
     def judge(self) -> None:
-        """Compare with what the events say."""
+        """Compare the states with the events."""
         wanted = {"1.wav": ("delivered", "delivery of 1.wav"), "2.wav": ("fetched", "delivery of 2.wav")}
         self.must_equal(LOST, "files", self.states(), wanted)
 
 
 class Watch(FileDuty):
-    """A file that is not fetched is told of a day before its end, and at its end, each time once."""
+    """A file that is not fetched is announced a day before it expires and when it expires, once each."""
 
     name = "watch"
     disturbed = (2, 4)
     most_alike = 2  # of 16 shards
 
     def story(self) -> None:
-        """Let time pass, with a run of the function every hour."""
+        """Let time pass, and run the function at each point."""
         self.next_step()
         self.hand_over_bodies("track", self.events())
         items = self._cloud.items("files", self._tenant, "key")
@@ -88,7 +88,7 @@ class Watch(FileDuty):
             self._invoke("watch", {})
 
     def judge(self) -> None:
-        """Both told once, of the one file alone."""
+        """Expect one announcement of each kind, for the unfetched file only."""
         for kind in ("FileUnfetched", "FileExpired"):
             self.must_be_told(1, kind)
             named = [detail["source"]["key"] for detail in self.told(kind)]
@@ -98,13 +98,13 @@ class Watch(FileDuty):
 
 
 class Login(Duty):
-    """Whatever fails, a session is opened with the tenant's own key or not at all, and each refusal is counted."""
+    """Under any fault, a session opens only with the tenant's own key, and each refusal is counted."""
 
     name = "login"
     disturbed = (1, 2, 3, 4, 5)
 
     def story(self) -> None:
-        """Log in for the first time and later, from elsewhere and under an unknown name; then count."""
+        """Log in for the first time and again, then from elsewhere and as an unknown user; then count."""
         self._refused = 0
         self._cloud.put_settings(self._tenant, {"sftp_source_addresses": [f"{HERE}/32"]})
         self._cloud.put_secret(self._tenant, "sftp-keys", public_line("own"))
@@ -126,7 +126,7 @@ class Login(Duty):
         self._count()
 
     def judge(self) -> None:
-        """Each refusal that was answered is counted, each notice once."""
+        """Expect each answered refusal to be counted, and each notice to be counted once."""
         counted = sum(detail["session"]["attempts"] for detail in self.told("SftpLoginRefused"))
         self.must_equal(TWICE, "refusals in events", counted, self._sent)
         if counted < self._refused:
@@ -167,24 +167,24 @@ class Login(Duty):
 
 
 class LoginAudit(Duty):
-    """What the SFTP server's log says is in the audit, each line once."""
+    """Each relevant line of the SFTP server's log becomes an audit event, once."""
 
     name = "login audit"
 
     def story(self) -> None:
-        """Let CloudWatch Logs hand over some lines."""
+        """Deliver some lines from CloudWatch Logs."""
         self._cloud.messages(self._cloud.notices_url)
         self.next_step()
         self._done = self.invoke_async("audit", self._lines())
 
     def heal(self) -> None:
-        """Hand over once more what failed to the last, and count the refusals."""
+        """Deliver again what failed every time, and count the refusals."""
         if self._done is None:
             self.invoke_async("audit", self._lines())
         self.hand_over_messages("audit", self._cloud.messages(self._cloud.notices_url))
 
     def judge(self) -> None:
-        """Two events and a refusal."""
+        """Expect two events and a refusal."""
         self.must_be_told(1, "SftpLogin")
         self.must_be_told(1, "SftpOperationRefused")
         if not self.told("SftpLoginRefused"):
@@ -197,6 +197,6 @@ class LoginAudit(Duty):
 
 @cache
 def public_line(_whose: str) -> str:
-    """Make an SSH key; gives its public line."""
+    """Make an SSH key and return its public line."""
     key = ed25519.Ed25519PrivateKey.generate().public_key()
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

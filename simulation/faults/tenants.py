@@ -1,4 +1,4 @@
-"""Tenants as the model knows them: what their audit events say of the key, and who can open what was sealed to it."""
+"""Tenants as the model knows them: how audit events describe their key, and who can open what was sealed to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-os.environ.setdefault("RUST_LIB_BACKTRACE", "0")  # finding its own names takes pysequoia longer than to open a message
+os.environ.setdefault("RUST_LIB_BACKTRACE", "0")  # pysequoia takes longer to make its backtrace than to open a message
 import pysequoia
 from asn1crypto import cms
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,7 +23,7 @@ PKESK = 1
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant's key from both sides; `count` tells how many recipients a message is sealed to, in whole."""
+    """A tenant's public and private key. `count` returns the total number of recipients of a message."""
 
     envelope: str
     suffix: str
@@ -38,7 +38,7 @@ class Tenant:
 
 @cache
 def tenant(envelope: str, name: str = "tenant") -> Tenant:
-    """Make a tenant's key; each `name` is another one."""
+    """Return a tenant's key. Each `name` has a different key."""
     return _openpgp(name) if envelope == "openpgp" else _x509(name)
 
 
@@ -76,11 +76,11 @@ def _openpgp(name: str) -> Tenant:
 
 
 def _count_openpgp(sealed: bytes) -> int:
-    """Count the session key packets that a message begins with (RFC 4880, 4.2 and 5.1)."""
+    """Count the session key packets at the start of a message (RFC 4880, 4.2 and 5.1)."""
     count = position = 0
     while position < len(sealed):
         first = sealed[position]
-        if first & 0x40:  # the new format; these packets are short, so one length octet or two
+        if first & 0x40:  # the new format; these packets are short, so they have one or two length octets
             tag, head, length = first & 0x3F, 2, sealed[position + 1]
             if length >= 192:
                 head, length = 3, ((length - 192) << 8) + sealed[position + 2] + 192

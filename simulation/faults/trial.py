@@ -1,4 +1,4 @@
-"""A try: one recording's story with one thing going wrong, and what is seen of it from outside."""
+"""A trial: one recording's story with one fault, and what is observed from outside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEN_MINUTES = timedelta(minutes=10)
 
 
 class Bench:
-    """What tries share: moto, the proxy, the process to fork from. One for each process, as is that."""
+    """What the trials of a process share: moto, the proxy, and the process to fork from."""
 
     def __init__(self) -> None:
         self._trial: Attempt | None = None
@@ -39,7 +39,7 @@ class Bench:
         self._numbers = count(1)
 
     def run(self, case: Case) -> Result:
-        """Try something."""
+        """Run one case."""
         kind: type[Attempt] = DUTIES.get(case.scenario, Trial)
         self._trial = trial = kind(self.cloud, case, f"t{os.getpid()}-{next(self._numbers)}")
         try:
@@ -53,7 +53,7 @@ class Bench:
         return Result(case, trial.broken, trial.fired_at is not None, trial.requests)
 
     def close(self) -> None:
-        """End everything that was started."""
+        """Stop everything that was started."""
         self._ground.close()
 
     def _decide(self, seen: Seen) -> Fault | None:
@@ -64,14 +64,14 @@ class Bench:
             self._trial.after(seen)
 
     def _drain(self) -> None:
-        """Let what a killed process had under way come to its end."""
+        """Wait until the requests of a killed process have ended."""
         deadline = time.monotonic() + 60
         while self._ground.proxy.connections and time.monotonic() < deadline:
             time.sleep(0.001)
 
 
 class Trial(Attempt):
-    """One try of a recording's story."""
+    """One attempt at a recording's story."""
 
     def __init__(self, cloud: Cloud, case: Case, tenant_name: str) -> None:
         self._scenario: Scenario = BY_NAME[case.scenario]
@@ -84,18 +84,18 @@ class Trial(Attempt):
         self._settle_tenant()
 
     def throw_away(self) -> None:
-        """Leave the cloud as it was found, but for the tenant."""
+        """Restore the cloud to its state before the trial, except for the tenant."""
         self._cloud.remove(self.model.left, self.model.unfinished)
         if any(point.operation == "SendMessage" for point in self.requests):
             self._lose()
             self._take_all(self._cloud.recheck_url)
 
     def run(self) -> None:
-        """Let the story happen, then whatever heals."""
+        """Run the story, then what heals."""
         for step in self._scenario.steps:
             self._step += 1
             self._take(step)
-        self._step += 1  # from here on nothing goes wrong any more
+        self._step += 1  # no faults from here on
         for _ in range(SWEEPS):
             if self.model.settled():
                 break
@@ -104,22 +104,22 @@ class Trial(Attempt):
         self._recheck()
 
     def look_at_end(self) -> None:
-        """Look at what it came to."""
+        """Check the logs and the end state."""
         trouble = self._case.trouble
-        if self._case.broken is None:  # a variant that leaks on purpose is the model's to catch
+        if self._case.broken is None:  # the model has to detect a variant that leaks on purpose
             WATCH.log("\n".join(self._logs))
         self.model.end("\n".join(self._logs), killed=bool(trouble and trouble.is_kill))
 
     def asked(self, seen: Seen) -> None:
-        """Let the model look at a request."""
+        """Pass a request to the model."""
         self.model.asked(seen)
 
     def changed(self, seen: Seen) -> None:
-        """Let the model look at what a request has changed."""
+        """Pass an executed request to the model."""
         self.model.changed(seen)
 
     def befalling_by_story(self, seen: Seen) -> Fault | None:
-        """Refuse what reads the landed file, as S3 does under a KMS key that the role may not use."""
+        """Refuse requests that read the landed file, as S3 does if the role may not use the KMS key."""
         uses_the_key = seen.operation == "GetObject" or "x-amz-checksum-mode" in seen.headers
         reads = seen.bucket == LANDING and uses_the_key
         copies = seen.operation == "CopyObject" and f"{LANDING}/" in seen.headers["x-amz-copy-source"]
@@ -174,13 +174,13 @@ class Trial(Attempt):
         self.model.key_version = self._cloud.put_key(self._tenant, text)
 
     def _encrypt(self) -> None:
-        """Hand the queue's messages over until they are acknowledged or dead letters."""
+        """Deliver the queue's messages until they are acknowledged or dead letters."""
         url = self._cloud.queue_url
         for message in self._receive("encrypt", url, self._cloud.messages(url)):
             self._cloud.delete_message(url, message)
 
     def _recheck(self) -> None:
-        """Hand over what is to be rechecked; what fails comes back for a day, and so in the next step."""
+        """Deliver the recheck messages. A failed one is redelivered for a day, and so in the next step."""
         url = self._cloud.recheck_url
         self._rechecks = self._receive("recheck", url, [*self._rechecks, *self._cloud.messages(url)])
 
@@ -196,7 +196,7 @@ class Trial(Attempt):
 
 
 def event_of(cause: str, tenant_name: str) -> dict[str, Any]:
-    """Give the sample event of a cause to sweep, as this stack and a tenant of it would cause it."""
+    """Return the sample event that makes the sweep run for a cause, with this stack's and tenant's names."""
     text = _event(cause).replace("callseal-local", STACK).replace("/acme/", f"/{tenant_name}/")
     return dict(json.loads(text))
 

@@ -1,4 +1,4 @@
-"""A process that tries: one bench, made at its start; several of them share the work."""
+"""A worker process: it makes one bench at its start and shares the attempts with other workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _bench: Bench
 
 
 def set_up() -> None:
-    """Make ready."""
+    """Make the process's bench."""
     global _bench
     _bench = Bench()
     Finalize(None, _bench.close, exitpriority=100)
@@ -22,10 +22,10 @@ def set_up() -> None:
 
 
 def list_cases(scenario: str, few: bool, broken: int | None) -> list[Case]:
-    """List what to try of a scenario."""
+    """List the cases of a scenario."""
     return enumeration.cases(_bench, scenario, few=few, broken=broken)
 
 
 def attempt(cases: Sequence[Case]) -> list[Result]:
-    """Try."""
+    """Run these cases."""
     return [_bench.run(case) for case in cases]

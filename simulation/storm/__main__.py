@@ -1,7 +1,8 @@
 """A storm: thousands of recordings, while keys change and break, events get lost and requests fail.
 
-At the end each is delivered exactly once or held for the true reason, the audit accounts for each, and nothing else
-exists anywhere. See simulation/storm/plan.py for what happens, simulation/storm/judge.py for what is seen as broken.
+At the end each recording is delivered exactly once or held for the true reason, the audit accounts for each, and no
+other objects exist anywhere. See simulation/storm/plan.py for what happens, simulation/storm/judge.py for what counts
+as broken.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MOST_TOLD = 40
 
 
 def main() -> int:
-    """Run; gives the exit code."""
+    """Run, and return the exit code."""
     options = _options()
     if options.self_check:
         return _self_check()
@@ -48,7 +49,7 @@ def main() -> int:
 
 
 def _self_check() -> int:
-    """Run a small storm with each promise broken; return 0 if every one of them was seen."""
+    """Run a small storm with each promise broken. Return 0 if it detected all of them."""
     missed = []
     for promise in filter(None, VARIANTS):
         command = [sys.executable, "-m", "simulation.storm", "--seed", "5", "--recordings", "60", "--tenants", "10"]

@@ -1,4 +1,4 @@
-"""What the storm must see, or it proves nothing: promises broken on purpose, in the workers' own processes."""
+"""Promises broken on purpose, in the workers' own processes. The storm proves nothing unless it detects them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unfair() -> None:
     sweep_landing.turns_of = one_share
 
 
-# Each makes the line's number of its name grow; of `silent` the lines above it tell.
+# Each makes the figure of its name in the last line grow. `silent` shows in the lines above it.
 VARIANTS: Mapping[str | None, Callable[[], None]] = {
     "lost": _purge_without_output,
     "leaked": SEVEN[1].break_it,

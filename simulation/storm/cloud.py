@@ -1,4 +1,4 @@
-"""The storm's cloud: the encrypt queue with its redrive, and what the landing bucket announces, on a way of its own."""
+"""The storm's cloud: the encrypt queue with its redrive, and a queue for the landing bucket's announcements."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from simulation.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
 from simulation.storm.workers import INVOCATION_SECONDS
 from tests.support.stack import LANDING
 
-# A batch takes less as a rule; what takes longer goes to two workers at once, as in life.
+# Most batches take less. A batch that takes longer goes to two workers at once, as in production.
 VISIBILITY_SECONDS = 10
 RECEIVES = 5
-# How long a worker may take, and what it may remember from before a change, and what clocks may differ.
+# The longest run of a worker, plus the lifetime of its cache, plus the difference between clocks.
 RECHECK_SECONDS = ceil(INVOCATION_SECONDS + REMEMBERED_SECONDS + CLOCK_SKEW_SECONDS) + 1
 
 
@@ -35,31 +35,34 @@ class StormCloud(Cloud):
         self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
         announced: Any = {"QueueConfigurations": [{"QueueArn": announced_arn, "Events": ["s3:ObjectCreated:*"]}]}
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=announced)
-        # Rechecked is what no worker can be at any more, as in template.yaml.
+        # Recheck messages are delayed until no worker can still process the file, as in template.yaml.
         later = {"DelaySeconds": str(RECHECK_SECONDS), "VisibilityTimeout": str(RECHECK_SECONDS)}
         self._sqs.set_queue_attributes(QueueUrl=self.recheck_url, Attributes=later)
         self._take(self.queue_url)  # S3's test events
         self._take(self._announced_url)
 
     def pump(self, url: str, runtime: Any, gate: Any, log: Any) -> QueuePump:
-        """Make what hands a queue's messages to a runtime, with Lambda's own rules."""
+        """Return a pump that delivers a queue's messages to a runtime by Lambda's own rules."""
         arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         mapping = QueueMapping(arn.rpartition(":")[2], arn, "", 10, 0.0, True, 2)
         return QueuePump(mapping, runtime, self._sqs, gate, log)
 
     def announcements(self) -> Iterator[tuple[str, str, str]]:
-        """Take what the landing bucket has announced: the message, and the key and etag that it tells of."""
+        """Receive the landing bucket's announcements: each message, with the key and etag that it names."""
         for message in self._take(self._announced_url):
-            thing = json.loads(message["Body"])["Records"][0]["s3"]["object"]
-            yield message["Body"], unquote_plus(thing["key"]), thing["eTag"]
+            s3_object = json.loads(message["Body"])["Records"][0]["s3"]["object"]
+            yield message["Body"], unquote_plus(s3_object["key"]), s3_object["eTag"]
 
     def lose_announcements(self) -> None:
-        """Drop the announcements that have come. moto purges a queue once a minute only."""
+        """Drop the announcements that have arrived. moto allows one purge of a queue a minute."""
         self._take(self._announced_url)
 
     @contextmanager
     def unannounced(self) -> Iterator[None]:
-        """Let landing announce nothing. moto counts a queue's messages at each put, and 20,000 would take hours."""
+        """Stop the landing bucket's announcements.
+
+        moto counts a queue's messages at each put: 20,000 would take hours.
+        """
         before = self._s3.get_bucket_notification_configuration(Bucket=LANDING)
         before.pop("ResponseMetadata")
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration={})
@@ -67,9 +70,9 @@ class StormCloud(Cloud):
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=before)
 
     def announce(self, body: str, delay: int) -> None:
-        """Pass an announcement on to the encrypt queue, to arrive after so many seconds."""
+        """Send an announcement to the encrypt queue, to arrive after this many seconds."""
         self._sqs.send_message(QueueUrl=self.queue_url, MessageBody=body, DelaySeconds=delay)
 
     def dead_letters(self) -> int:
-        """Count the messages that nobody wanted."""
+        """Count the messages in the dead-letter queue."""
         return len(self._take(self._dead_url))

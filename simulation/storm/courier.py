@@ -24,11 +24,11 @@ class Courier:
         self._thread.start()
 
     def expect(self, key: str, etag: str, fate: Fate) -> None:
-        """Take note of what is to befall the announcement of a file that is about to land."""
+        """Record the fate of the announcement of a file that is about to land."""
         self._fates[key, etag].append(fate)
 
     def end(self) -> None:
-        """Bring what is there and end."""
+        """Pass on the remaining announcements and end the thread."""
         self._end.set()
         self._thread.join()
 

@@ -1,8 +1,9 @@
-"""One tenant is stuck with thousands of files: the others' lost events must heal by the next sweeps all the same.
+"""One tenant is stuck with thousands of files, and the next sweeps must still deliver the lost files of the others.
 
-The stuck tenant comes first in the order of keys, and its key cannot be read: each try fails and is tried again. Before
-each sweep some files of the other tenants land, whose events are lost. For each of them it is counted how many sweeps
-came until it was delivered. Ages and the queue's bounds are scaled down; the sweep's rules are the functions' own.
+The stuck tenant comes first in the order of keys, and its key cannot be read: each attempt fails and is retried. Before
+each sweep some files of the other tenants land, and their events are lost. The program counts for each of these files
+how many sweeps ran until it was delivered. Ages and the queue's bounds are scaled down. The sweep's rules are the
+functions' own.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ STUCK_TENANT = "aaa"
 OTHERS, FILES_EACH = 10, 2
 ROUNDS, LAST_ROUNDS = 3, 2
 MOST_SWEEPS_LATE = 2
-# As many seconds lie between two sweeps of the real schedule.
+# The interval between two sweeps of the real schedule.
 ROUND_SECONDS = 300.0
 SWEEP_SECONDS = 240.0
 PUMPS = 3
-# The figures of template.yaml and sweep_shares.py are for so many.
+# The number of files that the figures of template.yaml and sweep_shares.py are meant for.
 WHOLE = 20_000
 
 
 @dataclass
 class Waited:
-    """How many sweeps came until the others' files were delivered; `late` names those that took too many."""
+    """The number of sweeps until the others' files were delivered. `late` names those that needed too many."""
 
     sweeps: Counter[int] = field(default_factory=Counter)
     late: list[str] = field(default_factory=list)
@@ -51,13 +52,13 @@ class Waited:
 
 
 def scale(stuck: int, break_it: Callable[[], None] | None) -> None:
-    """Scale the sweep's bounds, in the worker's own process, to as many files; an hour of retries is a minute."""
+    """Scale the sweep's bounds to this number of files, in the worker's own process; an hour of retries is a minute."""
     sweep_shares.ENOUGH_WAITING = stuck
     sweep_shares.OF_ONE_SHARE = stuck // 4
     sweep_landing.FILES_IN_A_TURN = max(1, sweep_landing.FILES_IN_A_TURN * stuck // WHOLE)
     sweep_retries.RETRY_AGES = (timedelta(), timedelta(seconds=5), timedelta(seconds=15))
     sweep_retries.RETRY_EVERY = timedelta(minutes=1)
-    # No request fails for being slow here: it is not what this is about, and the machine may be busy.
+    # No request may fail because it is slow: that is not under test, and the machine may be busy.
     calls.CONFIG.read_timeout = 60  # type: ignore[attr-defined]
     environment._client.cache_clear()
     queue.FIRST_RETRY_SECONDS, queue.MAX_RETRY_SECONDS = FIRST_RETRY, MAX_RETRY
@@ -86,7 +87,7 @@ class Crowd:
         self._waited = Waited()
 
     def run(self) -> Waited:
-        """Let the sweep run until every file has had time enough, and count."""
+        """Run sweeps until every file has had enough time, and count them."""
         began = time.monotonic()
         self._land_stuck()
         self._pump.start(PUMPS)
@@ -100,13 +101,13 @@ class Crowd:
         return self._waited
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop everything that was started."""
         self._gate.close()
         self._workers.close()
         self._ground.close()
 
     def _decide(self, seen: Seen) -> Fault | None:
-        """Refuse the stuck tenant's secret for ever."""
+        """Refuse every read of the stuck tenant's secret."""
         if seen.operation == "GetSecretValue" and f"/{STUCK_TENANT}/" in str(seen.members["SecretId"]):
             return Refuse(400, "AccessDeniedException")
         return None
@@ -138,7 +139,7 @@ class Crowd:
         self._cloud.lose_announcements()
 
     def _round(self, number: int) -> None:
-        """Sweep, and wait until what it requeued of the others is delivered, at most until the next sweep is due."""
+        """Sweep, then wait until the others' requeued files are delivered, at most until the next sweep is due."""
         waiting_before, began = set(self._landed) - self._purged, time.monotonic()
         swept = dict(self._workers.sweep(event_of("schedule", "")) or {"the sweep failed": 1})
         self._waited.longest_queue = max(self._waited.longest_queue, self._pump.outstanding())

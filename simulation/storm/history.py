@@ -1,4 +1,4 @@
-"""What was asked for at which moment, and so what may have become of a file: the contract's table once more."""
+"""What settings and keys applied at which moment, and so which results are allowed: the contract's table once more."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from simulation.storm.plan import MISSPELT, Key, Settings
 
-# How long a worker may go by what it has read (shortened, see workers.py), and what clocks and requests may take more.
+# How long a worker may use cached values (shortened, see workers.py), and the additional time for clocks and requests.
 REMEMBERED_SECONDS = 3.0
 SLACK_SECONDS = 0.5
-# What stands for callseal.tenants.directory.CLOCK_SKEW in the storm: on one machine nothing is stale.
+# Replaces callseal.tenants.directory.CLOCK_SKEW in the storm: on one machine no clock is behind.
 CLOCK_SKEW_SECONDS = 2
 DEFAULTS = {"encrypt": True, "deliver_to_sftp": True, "deliver_to_archive": False, "only_encrypt_sftp": False,
             "encrypt_metadata": True, "archive_formats": ["mp3"]}  # fmt: skip
@@ -42,26 +42,26 @@ class _Put:
 
 
 class History:
-    """What stood in each tenant's secret and parameter, and when."""
+    """The values of each tenant's secret and parameter over time."""
 
     def __init__(self) -> None:
         self._puts: dict[tuple[str, str], list[_Put]] = defaultdict(list)
         self.versions: dict[str, Key] = {}
 
     def note(self, tenant: str, value: Key | Settings, began: float, ended: float) -> None:
-        """Note that an operator put something, between two moments."""
+        """Record that an operator put a value between two moments."""
         self._puts[tenant, "key" if isinstance(value, Key) else "settings"].append(_Put(began, ended, value))
 
     def keys(self, tenant: str, since: float, until: float) -> list[Key]:
-        """List what stood in the secret at some moment of a span."""
+        """List the secret's values during a span."""
         return [one or NO_KEY for one in self._between(tenant, "key", since, until)]
 
     def settings(self, tenant: str, since: float, until: float) -> list[Settings | None]:
-        """List the settings at some moment of a span; None where there were none."""
+        """List the settings during a span, with None for missing settings."""
         return self._between(tenant, "settings", since, until)
 
     def all_keys(self) -> Iterator[tuple[str, Key]]:
-        """List all good keys that anybody has had."""
+        """List all good keys of all tenants."""
         for (tenant, what), puts in self._puts.items():
             if what == "key":
                 yield from ((tenant, put.value) for put in puts if put.value.kind == "good")
@@ -73,14 +73,17 @@ class History:
 
 
 def span(landed: float, ended: float) -> tuple[float, float]:
-    """Give the span in which a file's fate was decided: from what a worker may have remembered when it landed."""
+    """Return the span in which a file's outcome was decided.
+
+    It begins with the oldest value that a worker's cache could hold when the file landed.
+    """
     return landed - REMEMBERED_SECONDS - SLACK_SECONDS, ended + SLACK_SECONDS
 
 
 def reason(settings: Settings | None, key: Key, extension: str) -> str | None:
-    """Tell what a file is held for, in the design's order; None where it is delivered, unless something is in its way.
+    """Return the reason for which a file is held, in the design's order, or None if it is delivered.
 
-    The extension is "" where the file is none that can be delivered.
+    A conflicting output can still hold it. The extension is "" if the file is not one that can be delivered.
     """
     if not extension:
         return "UnsupportedFile"
@@ -95,6 +98,6 @@ def reason(settings: Settings | None, key: Key, extension: str) -> str | None:
 
 
 def routes_asked(many: list[Settings | None], extension: str) -> list[dict[str, bool]]:
-    """List the ways that any of these settings asks for."""
+    """List the routes that any of these settings asks for."""
     usable = [one for one in many if one is not None and one != MISSPELT]
     return [ways for one in usable if (ways := destinations(one, extension))]

@@ -1,7 +1,7 @@
-"""The judge: looks at everything once the storm is over, and finds for each file what became of it.
+"""The judge: checks everything after the storm and determines each file's outcome.
 
-What must have become of it follows from what operators had put at the time (history.py); envelopes are opened by
-readers that share nothing with the functions.
+The expected outcome follows from what operators had put at the time (history.py). Envelopes are opened by readers that
+share no code with the functions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BUCKETS = {to: bucket for bucket, to in DESTINATIONS.items()}
 
 @dataclass
 class Verdict:
-    """What became of all; `reasons` counts the held."""
+    """The outcome of all files. `reasons` counts the held ones."""
 
     recordings: int = 0
     delivered: int = 0
@@ -39,11 +39,11 @@ class Verdict:
     reasons: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     complaints: list[Complaint] = field(default_factory=list)
-    # Delivered in two forms, both told of, around a change of what is asked for: a limit that is known.
+    # Delivered in two forms, both announced, around a change of keys or settings: a known limit.
     notes: list[str] = field(default_factory=list)
 
     def count(self, letter: Letter) -> int:
-        """Count the files, or places, of which something of a kind is broken."""
+        """Count the files, or places, with complaints of one kind."""
         return len({one.what for one in self.complaints if one.letter == letter})
 
 
@@ -69,7 +69,7 @@ class Judge:
             self.verdict.counts[f"unfinished uploads in {uploads[0]}"] += 1
         return self.verdict
 
-    # ---- what is there ----------------------------------------------------------------------------------------------
+    # ---- outputs and landing ----------------------------------------------------------------------------------------
 
     def _gather_events(self, events: Iterable[Mapping[str, Any]]) -> None:
         for event in events:
@@ -130,22 +130,26 @@ class Judge:
         if unnamed or (not moved and any(set(places) - some for some in names)):
             self._complain("U", one.landing.key, f"it stands at {places}, and the audit names {names}")
         elif any(set(places) - some for some in names):
-            # Told, but the answer got lost; tried again, when more was asked for: the next event tells of that.
+            # Announced, but the answer got lost. The retry found new settings with more destinations, and the next
+            # event names them.
             self.verdict.counts["told again with other outputs after a change"] += 1
         if len(reached) < len(places) and not moved:
             self._complain("U", one.landing.key, f"it stands at {places}")
         elif len(reached) < len(places):
-            # Two workers had it at once, one of which still remembered what was asked for before: docs/architecture.md.
+            # Two workers processed it at once, one of them with cached settings: docs/architecture.md.
             self.verdict.notes.append(f"{one.landing.key} stands at {places}; the audit names {names}")
 
     def _has_moved(self, one: Recording) -> bool:
-        """Tell whether what is asked for has changed while it lay in landing."""
+        """Return whether the requested outputs changed while the file was in landing."""
         keys = self._past.keys(one.landing.tenant, *span(one.landed, one.purged or FOREVER))
         asked = self._asked(one)
         return any(ways != asked[0] for ways in asked) or len({key.envelope for key in keys if key != NO_KEY}) > 1
 
     def _judge_overwritten(self, one: Recording, places: Sequence[Place]) -> None:
-        """The platform itself wrote over it before it was delivered; what it left holds its successor."""
+        """Judge a file that the platform overwrote before it was delivered.
+
+        Its outputs, if any, conflict with its successor.
+        """
         self.verdict.counts["overwritten in landing before they were delivered"] += 1
         reached = {DESTINATIONS[bucket] for bucket, _ in places}
         if places and reached in [set(ways) for ways in self._asked(one)]:
@@ -157,22 +161,25 @@ class Judge:
             self._complain("S", one.landing.key, "neither delivered nor held")
             return
         self.verdict.held += 1
-        told = tags["callseal-reason"]
-        self.verdict.reasons[told] += 1
+        reason = tags["callseal-reason"]
+        self.verdict.reasons[reason] += 1
         true = self._reason_now(one)
-        if told != true:
-            self._complain("S", one.landing.key, f"held for {told}, and the true reason is {true}")
-        if told not in [event["reason"] for event in events["RecordingHeld"]]:
-            self._complain("S", one.landing.key, f"held for {told}, and no event says so")
+        if reason != true:
+            self._complain("S", one.landing.key, f"held for {reason}, and the true reason is {true}")
+        if reason not in [event["reason"] for event in events["RecordingHeld"]]:
+            self._complain("S", one.landing.key, f"held for {reason}, and no event says so")
         if events["RecordingDelivered"] and one.landed_times == 1:
-            self._judge_delivered_and_held(one, told)
+            self._judge_delivered_and_held(one, reason)
 
-    def _judge_delivered_and_held(self, one: Recording, told: str) -> None:
-        """Delivered, and not purged yet: that is right while nobody can tell whether all is there that is asked for."""
-        if self._has_moved(one) or told in OF_SETTINGS:
+    def _judge_delivered_and_held(self, one: Recording, reason: str) -> None:
+        """Judge a delivered file that is not purged.
+
+        That is right as long as it is unknown whether all requested outputs exist.
+        """
+        if self._has_moved(one) or reason in OF_SETTINGS:
             self.verdict.counts["delivered before a change, and held since"] += 1
         else:
-            self._complain("U", one.landing.key, f"delivered, says an event, and still held for {told}")
+            self._complain("U", one.landing.key, f"delivered, says an event, and still held for {reason}")
 
     def _reason_now(self, one: Recording) -> str | None:
         (settings,) = self._past.settings(one.landing.tenant, FOREVER, FOREVER)
@@ -193,7 +200,7 @@ class Judge:
             self._complain("S", one.landing.key, f"{place} says that it is {stored.metadata.get('callseal-sealed')}")
         asked = [ways.get(DESTINATIONS[place[0]]) for ways in self._asked(one)]
         if (envelope != "none") not in asked:
-            # Sealed where plain was asked for is not what the tenant wants, but nothing has leaked.
+            # A sealed output where plain was requested is not what the tenant wants, but nothing has leaked.
             self._complain("P" if envelope == "none" else "U", one.landing.key, f"{place} was never asked for")
         if envelope != "none":
             self._judge_seal(one, place, stored, envelope)
@@ -223,13 +230,13 @@ class Judge:
             for event in some:
                 ids[() if kind == "RecordingDelivered" else (event["reason"], event["key_version"])].add(event["id"])
                 self._judge_source(one, kind, event)
-            # The same thing has another id only when it happened again for another cause.
+            # The same outcome gets another id only if it happened again for another cause.
             causes = 1 if kind == "RecordingDelivered" else self._causes(one)
             if any(len(several) > causes for several in ids.values()):
                 self._complain("U", one.landing.key, f"its {kind} event has more ids than causes")
 
     def _causes(self, one: Recording) -> int:
-        """Count what could hold or release a file: the settings and keys since it landed, and a file in its way."""
+        """Count what could hold or release a file: settings and keys since it landed, and a conflicting file."""
         since = span(one.landed, FOREVER)
         puts = [*self._past.settings(one.landing.tenant, *since), *self._past.keys(one.landing.tenant, *since)]
         return len(puts) - 1 + (len(self._witness.by_key[one.landing.key]) > 1)
@@ -243,7 +250,7 @@ class Judge:
             self._complain("S", one.landing.key, f"held for {event['reason']}, says an event, which was never so")
 
     def _reasons(self, one: Recording) -> set[str | None]:
-        """List all that it may have been held for."""
+        """List all reasons for which the file may have been held."""
         since = span(one.landed, FOREVER)
         reasons = {
             history.reason(settings, key, one.landing.extension)
@@ -261,11 +268,11 @@ class Judge:
                 self._complain("S", one.landing.key, f"the audit says {output} of what is {self._truth(place)}")
         sealed = {self._there[place].metadata.get("callseal-recipients") for place in named if place in self._there}
         sealed -= {None}
-        told = {recipient["fingerprint"] for recipient in event["recipients"] or []}
-        if told != sealed:
-            self._complain("W", one.landing.key, f"sealed to {told}, says the audit, and to {sealed} by their metadata")
+        keys = {recipient["fingerprint"] for recipient in event["recipients"] or []}
+        if keys != sealed:
+            self._complain("W", one.landing.key, f"sealed to {keys}, says the audit, and to {sealed} by their metadata")
         version = self._past.versions.get(event["key_version"] or "", NO_KEY)
-        if event["key_version"] and reader(one.landing.tenant, version).fingerprint not in told:
+        if event["key_version"] and reader(one.landing.tenant, version).fingerprint not in keys:
             self._complain("W", one.landing.key, "the audit names a version of the key that is none of its recipients'")
 
     def _truth(self, place: Place) -> dict[str, Any]:
@@ -292,5 +299,5 @@ def _open(readers: Iterable[Tenant], sealed: bytes) -> tuple[Tenant | None, byte
 
 
 def dump(complaints: Iterable[Complaint]) -> str:
-    """Write complaints as lines."""
+    """Return complaints as lines."""
     return "".join(f"BROKEN {json.dumps([one.letter, one.what, one.seen], ensure_ascii=False)}\n" for one in complaints)

@@ -18,12 +18,12 @@ from tests.support.keys import x509_tenant
 
 
 def reader(tenant: str, key: Key) -> Tenant:
-    """Give a good key of a tenant, from both sides."""
+    """Return a tenant's good key, public and private."""
     return make(key.envelope, f"{tenant}-{key.generation}")
 
 
 def text(tenant: str, key: Key) -> str:
-    """Give what the operator pastes."""
+    """Return the text that the operator stores."""
     match key.kind:
         case "expired":
             return _expired()

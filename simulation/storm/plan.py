@@ -1,6 +1,6 @@
-"""What happens in a storm, drawn from its seed alone: who lands what when, what operators do, what befalls the events.
+"""What happens in a storm, drawn from its seed: what lands when, what operators do, and the fate of each event.
 
-Only the order of landings is planned, not the time: what else happens, happens after so many of them.
+Only the order of landings is planned, not the time. Everything else happens after a given number of landings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from simulation.faults.scenarios import BOTH, CALLER
 
-# What may stand in a secret: the tenant's own key of a generation, or what is none; `none` is no secret at all.
+# What a secret may hold: the tenant's own key of a generation, or something that is not a usable key. `none` is a
+# missing secret.
 KeyKind = Literal["good", "none", "expired", "private", "garbage", "weak"]
 BAD: tuple[KeyKind, ...] = ("expired", "private", "garbage", "weak")
 Fate = Literal["told", "late", "lost", "doubled", "doubled late"]
@@ -25,13 +26,13 @@ SETTINGS: tuple[Settings, ...] = (
 )  # fmt: skip
 PLAIN: tuple[Settings, ...] = ({"encrypt": False}, {**BOTH, "encrypt": False})
 MISSPELT: Settings = {"encrpyt": True}
-# Names without a tenant, without a format that is taken, and with what no key may have.
+# Names without a tenant, without an accepted format, and with characters that no key may have.
 UNSUPPORTED = ("{tenant}/{name}.flac", "{tenant}/a//{name}.wav", "{tenant}/{name}", "No Tenant/{name}.wav")
 
 
 @dataclass(frozen=True)
 class Key:
-    """What stands in a tenant's secret; `generation` counts the good keys that it has had."""
+    """The value of a tenant's secret. `generation` counts the tenant's good keys."""
 
     kind: KeyKind
     envelope: str = "cms"
@@ -40,7 +41,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Change:
-    """After so many landings an operator puts a tenant's key, or its settings."""
+    """After this many landings an operator puts a tenant's key or its settings."""
 
     after: int
     tenant: Tenant
@@ -50,7 +51,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Landing:
-    """A file lands; `content` names its bytes, `fate` is what befalls its event; `over` is the same key's second."""
+    """A file lands. `content` identifies its bytes and `fate` that of its event.
+
+    `over` marks the second landing of a key.
+    """
 
     tenant: Tenant
     key: str
@@ -61,7 +65,7 @@ class Landing:
 
     @property
     def extension(self) -> str:
-        """Its format as settings name it; "" where it is none that can be delivered."""
+        """Return the format as settings name it, or "" if the file is not one that can be delivered."""
         stem, _, extension = self.key.rpartition(".")
         taken = extension.lower() in ("wav", "mp3", "xml", "json") and "//" not in stem and stem.startswith(self.tenant)
         return extension.lower() if taken else ""
@@ -69,7 +73,7 @@ class Landing:
 
 @dataclass(frozen=True)
 class Kill:
-    """After so many landings, the next worker to make such a request is killed before or after it is carried out."""
+    """After this many landings, the next worker that makes such a request is killed before or after its execution."""
 
     after: int
     operation: str
@@ -78,15 +82,15 @@ class Kill:
 
 @dataclass
 class Plan:
-    """All of it."""
+    """The whole plan."""
 
     landings: list[Landing] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
-    # What is wrong on purpose until the end; everybody else's is mended.
+    # Tenants that are broken on purpose until the end. The others are repaired.
     tenants: list[Tenant] = field(default_factory=list)
     left_broken: set[Tenant] = field(default_factory=set)
-    # Who changes what it asks for, and not only whether that can be done.
+    # Tenants that change their requested outputs, and not only whether these can be produced.
     movers: set[Tenant] = field(default_factory=set)
 
 
@@ -102,7 +106,7 @@ def draw(seed: int, recordings: int, tenants: int) -> Plan:
 
 
 def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> None:
-    """Tell a tenant's story; every ten tenants have all of them."""
+    """Draw a tenant's story. Every ten tenants cover all stories."""
     tenant, envelope = plan.tenants[number], random.choice(("cms", "openpgp"))
     settings = SETTINGS[random.randrange(len(SETTINGS))]
     other = "openpgp" if envelope == "cms" else "cms"
@@ -125,7 +129,7 @@ def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> No
         plan.left_broken.add(tenant)
     if number % len(stories) == len(stories) - 2:
         plan.movers.add(tenant)
-    # What is there from the beginning; from `None` on, and from the second of a kind, it comes later.
+    # Values before `None` exist from the start. Values after it, and a second value of a kind, come later.
     later, kinds = False, set[type]()
     moments = iter(sorted(random.randrange(recordings // 10, recordings * 9 // 10) for _ in story))
     for step in story:
@@ -138,7 +142,7 @@ def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> No
 
 
 def _moves(settings: Settings, good: Key, of_other_family: Key, random: Random) -> list[Key | Settings]:
-    """List changes of what is asked for, and not only of whether it can be done."""
+    """List changes of the requested outputs, and not only of whether these can be produced."""
     more = {**BOTH, "only_encrypt_sftp": bool(random.randrange(2))}
     moves: list[Key | Settings] = [of_other_family, {"encrypt": False}, more, settings, good, of_other_family]
     return moves[random.randrange(3) :]
@@ -161,7 +165,7 @@ def _draw_landings(plan: Plan, random: Random, recordings: int) -> None:
 
 
 def _draw_call(random: Random, tenant: Tenant, number: int) -> Iterator[Landing]:
-    """Draw a call's recording, and in one of four cases its metadata; some are no such thing."""
+    """Draw a call's recording, and in one of four cases its metadata. Some files are unsupported."""
     name = f"2026/+{CALLER} æ_{number}"
     if random.random() < 0.02:
         yield _landing(random, tenant, random.choice(UNSUPPORTED).format(tenant=tenant, name=name), number)
@@ -180,7 +184,7 @@ def _landing(random: Random, tenant: Tenant, key: str, content: int) -> Landing:
 
 
 def _again(random: Random, landing: Landing) -> Landing:
-    """Draw the landing of the same name once more, one in three times with the same bytes."""
+    """Draw another landing of the same name, one in three times with the same bytes."""
     content = random.choice((landing.content, landing.content + 1_000_000, landing.content + 1_000_000))
     return Landing(landing.tenant, landing.key, landing.size, content, "told", over=True)
 

@@ -1,4 +1,4 @@
-"""The storm: files land, operators change things, the sweep runs and requests fail, all at once; then it calms down."""
+"""The storm: files land, operators change keys, the sweep runs and requests fail, all at once; then the faults end."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from simulation.storm.witness import Complaint, Witness, content_of
 from simulation.storm.workers import Runtime, Workers
 from tests.support.stack import LANDING
 
-# So many files may lie in landing undecided before the next one lands.
+# The next file lands when at most this many files in landing are undecided.
 WINDOW = 60
 SWEEP_SECONDS = 30.0
 PUMPS = 2
 DRAIN_SECONDS = 120.0
 MOST_SWEEPS = 20
 TELL_SECONDS = 20.0
-# What a worker may take more at the end than half-way.
+# By how much a worker's memory may grow between half-way and the end.
 GROWTH_BYTES = 16 * 1024**2
 MIB = 1024**2
 SECRETS = {"what was said": SPOKEN, "a private key": "PRIVATE KEY", "a caller's number": CALLER,
@@ -56,7 +56,7 @@ class Figures:
 
 
 class Storm:
-    """One storm; it runs once. `tell` gets lines on how it goes."""
+    """One storm, which runs once. `tell` receives lines on its progress."""
 
     def __init__(
         self, plan: Plan, seed: int, share: float, tell: Callable[[str], None], break_it: Callable[[], None] | None
@@ -68,7 +68,7 @@ class Storm:
         self._weather = Weather(seed, share, plan.kills, lambda name: self._workers.kill(name))
         self._ground = Ground(StormCloud, self._decide, before=self._witness.asked, after=self._after)
         self._cloud = self._ground.cloud
-        # Of somebody whom the storm knows, for a function that is broken on purpose.
+        # The key of another tenant of the storm, for a function that is broken on purpose.
         others = people.reader(plan.tenants[0], Key("good", "cms")).public_text
         self._workers = Workers(self._cloud.environment | {OTHER_KEY: others}, break_it, seed)
         self._courier = Courier(self._cloud, seed)
@@ -83,7 +83,7 @@ class Storm:
         self._began = self._told = time.monotonic()
 
     def run(self) -> Verdict:
-        """Let it rage, calm down, and judge."""
+        """Run the storm, end the faults, and judge."""
         self._make_keys()
         self._began = self._told = time.monotonic()
         self._change(0)
@@ -99,7 +99,7 @@ class Storm:
             self._change(number)
             self._look_at_memory(number)
             if number % 20 == 0:
-                self._audit += self._cloud.audit()  # moto is slow with queues that grow long
+                self._audit += self._cloud.audit()  # moto is slow with long queues
             self._wait_for_room(number)
         self._tell(f"  all have landed after {self._seconds():.0f} s; faults end, keys and settings are mended")
         self._calm_down()
@@ -110,7 +110,7 @@ class Storm:
         return self._judge()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop everything that was started."""
         self._gate.close()
         self._ground.close()
 
@@ -123,7 +123,7 @@ class Storm:
         self._witness.changed(seen, status)
         self._weather.carried_out(seen)
 
-    # ---- while it rages ---------------------------------------------------------------------------------------------
+    # ---- during the storm -------------------------------------------------------------------------------------------
 
     def _make_keys(self) -> None:
         self._tell(f"making the keys of {len(self._plan.tenants)} tenants")
@@ -135,13 +135,13 @@ class Storm:
         data = content_of(landing)
         etag = md5(data).hexdigest()
         self._courier.expect(landing.key, etag, landing.fate)
-        # A copy of what is written over must not take the bytes of one for those of the other.
+        # A copy of a file that is being overwritten must not mix the bytes of the two versions.
         with self._ground.proxy.key_lock(landing.key):
             self._witness.lands(landing, etag)
             self._cloud.put(LANDING, landing.key, data)
 
     def _change(self, number: int) -> None:
-        """Make the changes that are due after so many landings."""
+        """Make the changes that are due after this many landings."""
         while self._changes and self._changes[0].after <= number:
             self._put(self._changes.pop(0))
 
@@ -184,7 +184,7 @@ class Storm:
             if not self._workers.calm:
                 self._workers.sweep(event)
 
-    # ---- afterwards -------------------------------------------------------------------------------------------------
+    # ---- after the storm --------------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
         """End the faults, and sweep until nothing changes: an hour apart, so that every pending file is due."""

@@ -1,4 +1,4 @@
-"""The weather: so many of the requests go wrong, each drawn from the seed by what it is and how often it came."""
+"""The weather: a share of the requests fails, drawn from the seed by each request's identity and its count so far."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulation.storm.plan import Kill
 from simulation.storm.workers import READ_TIMEOUT, STEADY
 
 TOO_LATE = READ_TIMEOUT + 0.3
-# What hangs and what is late costs a thread of a worker two seconds, so there is less of it.
+# A hung or late request costs a worker's thread two seconds, so these are rarer.
 FAULTS: dict[Fault, int] = {
     Refuse(500, "InternalError"): 4, Refuse(503, "SlowDown"): 4, Refuse(403, "AccessDenied"): 3, CutBefore(): 4,
     CutAfter(): 4, BreakBody(): 4, Twice(): 3, Late(0.2): 2, Hang(TOO_LATE): 1, Late(TOO_LATE): 1,
@@ -21,7 +21,7 @@ FAULTS: dict[Fault, int] = {
 
 
 class Weather:
-    """Decides for the proxy; calm from the moment that `share` is 0."""
+    """Decides for the proxy. No faults occur once `share` is 0."""
 
     def __init__(self, seed: int, share: float, kills: Iterable[Kill], kill: Callable[[str], None]) -> None:
         self._seed, self.share, self._kill = seed, share, kill
@@ -33,13 +33,13 @@ class Weather:
         self.befallen: Counter[str] = Counter()
 
     def landed(self, count: int) -> None:
-        """Let kills come due by the number of landings."""
+        """Make the kills due that were planned for this number of landings."""
         with self._lock:
             while self._planned and self._planned[0].after <= count:
                 self._due.append(self._planned.popleft())
 
     def decide(self, seen: Seen) -> Fault | None:
-        """Tell what befalls a request."""
+        """Return the fault of a request."""
         with self._lock:
             self.requests += 1
             worker = self._doomed(seen)
@@ -52,14 +52,14 @@ class Weather:
         return fault
 
     def carried_out(self, seen: Seen) -> None:
-        """Kill who was to die after this request."""
+        """Kill the worker that was to die after this request."""
         with self._lock:
             worker = self._after.pop(seen.number, None)
         if worker:
             self._kill(worker)
 
     def _doomed(self, seen: Seen) -> str | None:
-        """Name the worker to kill before its request; one to be killed after it is remembered."""
+        """Return the worker to kill before its request. A worker to be killed after the request is recorded."""
         worker = seen.headers.get("user-agent", "").partition(" ")[0]
         due = next((kill for kill in self._due if kill.operation == seen.operation), None)
         if due is None or not worker.startswith("worker-") or worker == STEADY or not self.share:
@@ -81,7 +81,7 @@ class Weather:
 
 
 def _named(seen: Seen) -> str:
-    """Name what a request without a key is about."""
+    """Return the name of the object of a request without a key."""
     if seen.service == "s3" or not seen.body:
         return ""
     members = json.loads(seen.body)

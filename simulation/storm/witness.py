@@ -1,4 +1,4 @@
-"""What is seen of each file from outside while the storm lasts: when it landed, was overwritten, left; what leaked."""
+"""What is observed of each file during the storm: when it landed, was overwritten or purged, and what leaked."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 DESTINATIONS = {SFTP: "sftp", ARCHIVE: "archive"}
 SUFFIXES = {".p7m": "cms", ".pgp": "openpgp"}
-# Lost, leaked, swapped, doubled, silent, told (of what nobody may hear), and anything else that should not be.
+# Lost, leaked (P), swapped (W), doubled (U), silent, T for private data in a log, and X for any other fault.
 Letter = Literal["L", "P", "W", "U", "S", "T", "X"]
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """Something broken, and of what."""
+    """A broken promise, and the file or place concerned."""
 
     letter: Letter
     what: str
@@ -31,7 +31,7 @@ class Complaint:
 
 @dataclass
 class Recording:
-    """Bytes that landed under a key; the same bytes landed again are the same."""
+    """Bytes that landed under a key. The same bytes landed again are the same recording."""
 
     landing: Landing
     etag: str
@@ -42,29 +42,29 @@ class Recording:
 
     @property
     def data(self) -> bytes:
-        """What landed."""
+        """Return the landed bytes."""
         return content_of(self.landing)
 
 
 def content_of(landing: Landing) -> bytes:
-    """Make a file's bytes; no two have the same, but for those of a few bytes."""
+    """Return a file's bytes. All files differ, except those of a few bytes."""
     return spoken(f"{landing.tenant} in {landing.content}", landing.size)
 
 
 def landing_key(key: str) -> tuple[str, str]:
-    """Tell an output's landing key, and the envelope that its name promises, `none` without one."""
+    """Return an output's landing key, and the envelope of its suffix (`none` without one)."""
     envelope = SUFFIXES.get(key[-4:], "none")
     return (key if envelope == "none" else key[:-4]), envelope
 
 
 class Witness:
-    """Told by the storm of what lands, and by the proxy of each request."""
+    """Collects what the storm lands and what the proxy executes."""
 
     def __init__(self, history: History) -> None:
         self._history, self._lock = history, RLock()
         self.recordings: dict[tuple[str, str], Recording] = {}
         self.by_key: dict[str, list[Recording]] = defaultdict(list)
-        # What lies in landing, and what of it nobody has made up his mind about.
+        # The current content of landing, and the keys for which no decision was made yet.
         self._current: dict[str, str] = {}
         self.pending: set[str] = set()
         self._written: dict[tuple[str, str], tuple[str, str]] = {}
@@ -72,14 +72,14 @@ class Witness:
         self.counts: Counter[str] = Counter()
 
     def lands(self, landing: Landing, etag: str) -> None:
-        """Note a file that is about to land."""
+        """Record a file that is about to land."""
         with self._lock:
             now, before = time.time(), self._current.get(landing.key)
             if before not in (None, etag):
                 self.recordings[landing.key, str(before)].overwritten = now
             recording = self.recordings.get((landing.key, etag))
             if recording:
-                # From here on it is asked for what is asked for now.
+                # From here on, its requested outputs are those of the current settings.
                 recording.landed_times, recording.purged = recording.landed_times + 1, None
             else:
                 recording = self.recordings[landing.key, etag] = Recording(landing, etag, now)
@@ -88,12 +88,12 @@ class Witness:
             self.pending.add(landing.key)
 
     def asked(self, seen: Seen) -> None:
-        """Look at what a request would bring to a destination."""
+        """Inspect what a request would bring to a destination."""
         if seen.bucket in DESTINATIONS and SPOKEN.encode() in seen.body and not self._may_be_plain(seen):
             self._complain("P", seen.key, f"{seen.operation} to {seen.bucket} with plain text")
 
     def changed(self, seen: Seen, status: int) -> None:
-        """Look at what a request has done."""
+        """Inspect what a request changed."""
         if status not in (200, 204) or seen.service != "s3":
             return
         with self._lock:
@@ -110,7 +110,7 @@ class Witness:
         if not recording:
             self._complain("L", key, "purged without a condition, or what never landed")
             return
-        # One key of several may have been refused, although the request was not.
+        # A DeleteObjects that succeeds may still have refused this key.
         if is_current or operation == "DeleteObject":
             recording.purged = time.time()
             self.counts["purges"] += 1
@@ -123,7 +123,7 @@ class Witness:
             place, this = (seen.bucket, seen.key), (seen.operation, seen.path)
             first = self._written.get(place)
             self._written.setdefault(place, this)
-            # To complete an upload twice is to complete it: S3 and moto answer the second as the first.
+            # Completing an upload twice is harmless: S3 and moto answer the second request like the first.
             if first and (first, seen.operation) != (this, "CompleteMultipartUpload"):
                 self._complain("U", seen.key, f"overwritten in {seen.bucket} by {seen.operation}")
         if seen.operation.startswith("Delete"):
@@ -133,7 +133,7 @@ class Witness:
             self._complain("P", seen.key, f"{seen.operation} of the landed bytes to {seen.bucket}")
 
     def _may_be_plain(self, seen: Seen) -> bool:
-        """Tell whether any settings asked for plain bytes there while it lay in landing."""
+        """Return whether any settings asked for plain bytes at this destination while the file was in landing."""
         key, envelope = landing_key(seen.key)
         with self._lock:
             known = list(self.by_key.get(key, ()))

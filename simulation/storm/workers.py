@@ -28,13 +28,13 @@ TWINS = 0.2
 COUNT = 3
 INVOCATION_SECONDS = 12.0
 INVOCATIONS = 3  # of an asynchronous invocation that fails
-# The first is never killed, so that its memory can be watched from the beginning to the end.
+# This worker is never killed, so that its memory can be observed from the beginning to the end.
 STEADY = "worker-0"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def prepare(name: str, break_it: Callable[[], None] | None) -> None:
-    """Shorten what only costs time, in the worker's own process, and let its requests bear its name."""
+    """Shorten what only costs time, in the worker's own process, and name the worker in its requests."""
     calls.CONFIG.read_timeout = READ_TIMEOUT  # type: ignore[attr-defined]
     calls.CONFIG.user_agent = name  # type: ignore[attr-defined]
     environment._client.cache_clear()
@@ -54,7 +54,7 @@ class Runtime:
     function: str
 
     def invoke(self, event: Any) -> Result:
-        """Hand it a batch."""
+        """Invoke the function with a batch."""
         return self.workers.invoke(self.function, event)
 
 
@@ -80,7 +80,7 @@ class Workers:
         self.calm = False
 
     def invoke(self, function: str, event: Any) -> Result:
-        """Hand a batch to a worker; now and then to two at the same moment."""
+        """Pass a batch to a worker, and sometimes to two workers at the same moment."""
         name, twin = self._idle.get(), self._twin()
         if twin:
             self.counts["batches for two workers at once"] += 1
@@ -88,7 +88,7 @@ class Workers:
         return self._work(name, function, event)
 
     def sweep(self, event: Any, ahead: timedelta = timedelta()) -> Mapping[str, int] | None:
-        """Let the sweeper run, as often as Lambda would where it fails; gives what it counted."""
+        """Run the sweeper, retried as Lambda retries failures. Return its counts, or None if all attempts failed."""
         for _ in range(INVOCATIONS):
             result = self._run("sweeper", "sweep", event, ahead)
             self.counts["sweeps"] += 1
@@ -97,16 +97,16 @@ class Workers:
         return None
 
     def kill(self, name: str) -> None:
-        """Kill one."""
+        """Kill a worker."""
         self.counts["workers killed"] += 1
         self._all[name].kill()
 
     def memory(self, name: str = STEADY) -> int:
-        """Give the resident memory of one, in bytes."""
+        """Return a worker's resident memory in bytes."""
         return int(Path(f"/proc/{self._all[name].pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
     def close(self) -> None:
-        """End all."""
+        """End all workers."""
         for one in self._all.values():
             self._end(one)
 

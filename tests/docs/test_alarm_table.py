@@ -1,4 +1,4 @@
-"""The table of alarms in docs/operations.md is that of template.yaml."""
+"""The table of alarms in docs/operations.md equals the alarms of template.yaml."""
 
 from __future__ import annotations
 

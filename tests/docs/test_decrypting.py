@@ -1,4 +1,4 @@
-"""Run each command of docs/decrypting.md, as the page has it, on files that the package sealed."""
+"""Run each command of docs/decrypting.md, exactly as on the page, on files that the package sealed."""
 
 import os
 import re
@@ -66,13 +66,13 @@ def shell(command: str, folder: Path, variables: dict[str, str]) -> subprocess.C
     )
 
 
-def test_the_page_has_commands_for_both_families() -> None:
+def test_page_has_commands_for_both_families() -> None:
     assert {family for family, _ in COMMANDS} == {"x509", "openpgp"}
     assert len(COMMANDS) == PAGE.count("```sh")
 
 
 @pytest.mark.parametrize(("family", "command"), COMMANDS, ids=lambda value: value.strip().split("\n")[0][:40])
-def test_command_opens_what_was_delivered(tmp_path: Path, family: str, command: str) -> None:
+def test_command_opens_delivered_files(tmp_path: Path, family: str, command: str) -> None:
     variables = FOLDERS[family](tmp_path)
 
     done = shell(command, tmp_path, variables)
@@ -93,7 +93,7 @@ def test_same_command_opens_the_other_profile(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["x509", "openpgp"])
-def test_folder_job_keeps_nothing_of_a_file_that_was_changed(tmp_path: Path, family: str) -> None:
+def test_folder_job_keeps_no_part_of_a_changed_file(tmp_path: Path, family: str) -> None:
     variables = FOLDERS[family](tmp_path)
     sealed = next(path for path in sorted(tmp_path.iterdir()) if path.name.startswith("call.wav."))
     data = bytearray(sealed.read_bytes())

@@ -1,4 +1,4 @@
-"""Run each command of docs/fetching.md, as the page has it, against the local SFTP front."""
+"""Run each command of docs/fetching.md, exactly as on the page, against the local SFTP front."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_command_of_the_page_is_run_by_a_test() -> None:
     assert set(COMMANDS) == {"key", "host", "sftp", "all", "answer", "script", "lftp"}
 
 
-def test_the_hosts_fingerprint_is_the_fronts(front: Front, tmp_path: Path) -> None:  # noqa: F811
+def test_fingerprint_of_the_host_is_that_of_the_front(front: Front, tmp_path: Path) -> None:  # noqa: F811
     shown = run("host", front, tmp_path)
     known = subprocess.run(
         ["ssh-keygen", "-lf", front.state / "sftp/known_hosts"], capture_output=True, text=True, check=True
@@ -77,7 +77,7 @@ def test_a_file_is_fetched_by_hand(desk: Path, front: Front) -> None:  # noqa: F
     assert (desk / "call_1.wav.p7m").read_bytes() == b"one"
 
 
-def test_all_is_fetched_and_what_broke_off_is_replaced(desk: Path, front: Front) -> None:  # noqa: F811
+def test_all_files_are_fetched_and_partial_files_replaced(desk: Path, front: Front) -> None:  # noqa: F811
     (desk / "2026/11").mkdir(parents=True)
     (desk / "2026/11/call 2.wav.p7m").write_bytes(FILES["2026/11/call 2.wav.p7m"][:1000])
     run("all", front, desk)
@@ -106,7 +106,7 @@ def relanded(desk: Path, front: Front) -> Iterator[Callable[[str], None]]:  # no
     def fetch_and_land_again(command: str) -> None:
         before = land(FIRST)
         run(command, front, desk)
-        # SFTP's times are in seconds: a name is never used again within one.
+        # SFTP's times are in seconds, so a name is never reused within a second.
         while land(SECOND) <= before:
             pass
 
@@ -116,7 +116,7 @@ def relanded(desk: Path, front: Front) -> Iterator[Callable[[str], None]]:  # no
 
 
 @pytest.mark.parametrize(("command", "folder"), [("all", "."), ("script", "recordings"), ("lftp", "recordings")])
-def test_a_name_that_is_used_again_is_fetched_anew(
+def test_reused_name_is_fetched_again(
     desk: Path,
     front: Front,  # noqa: F811
     relanded: Callable[[str], None],
@@ -133,13 +133,13 @@ def test_a_name_that_is_used_again_is_fetched_anew(
     assert fetched(desk / folder) == {**FILES, **SECOND}
 
 
-def test_the_job_resumes_what_broke_off_and_never_with_another_file(
+def test_job_resumes_interrupted_files_and_never_mixes_two_files(
     desk: Path,
     front: Front,  # noqa: F811
     relanded: Callable[[str], None],
 ) -> None:
     relanded("script")
-    # given: transfers of both landings broke off; their heads are marked
+    # given: transfers of both landings were interrupted, and their partial files are marked
     old = (desk / "fetched.list").read_text().splitlines()
     run("script", front, desk)
     new = (desk / "fetched.list").read_text().splitlines()
@@ -156,7 +156,7 @@ def test_the_job_resumes_what_broke_off_and_never_with_another_file(
     assert fetched(desk / "recordings") == {**FILES, **SECOND, name: b"NEW" + SECOND[name][3:]}
 
 
-def test_the_job_fetches_nothing_twice_and_any_name(desk: Path, front: Front) -> None:  # noqa: F811
+def test_job_fetches_each_file_once_with_any_name(desk: Path, front: Front) -> None:  # noqa: F811
     odd = """2026/a "b"  c'd \\ $HOME;x&y*.wav.p7m"""
     front.deliver(f"acme/{odd}", b"odd")
     run("script", front, desk)
@@ -167,7 +167,7 @@ def test_the_job_fetches_nothing_twice_and_any_name(desk: Path, front: Front) ->
     front.cloud.client("s3").delete_object(Bucket=front.cloud.outputs["SftpBucketName"], Key=f"acme/{odd}")
 
 
-def test_the_job_fails_where_it_cannot_fetch(desk: Path, front: Front) -> None:  # noqa: F811
+def test_job_fails_if_it_cannot_fetch(desk: Path, front: Front) -> None:  # noqa: F811
     run("script", front, desk)
     (desk / "callseal_key").unlink()
     with pytest.raises(AssertionError):
@@ -180,7 +180,7 @@ def test_a_key_check_is_answered(desk: Path, front: Front) -> None:  # noqa: F81
     assert front.delivered("acme/key-check/")[f"acme/key-check/{FINGERPRINT}.answer"] == b"the words"
 
 
-def test_the_job_fetches_what_is_new_and_can_be_run_again(desk: Path, front: Front) -> None:  # noqa: F811
+def test_job_fetches_new_files_and_can_be_repeated(desk: Path, front: Front) -> None:  # noqa: F811
     run("script", front, desk)
     assert fetched(desk / "recordings") == FILES
     front.deliver("acme/call_3.wav.p7m", b"three")

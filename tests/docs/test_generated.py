@@ -1,4 +1,4 @@
-"""Files that are generated from declarations are what `make docs` writes."""
+"""Files that are generated from declarations equal the output of `make docs`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_only_the_part_between_the_markers_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("page", ["", PAGE * 2, PAGE.replace("Begin", "begin"), PAGE.replace("End: x", "End: y")])
-def test_page_without_its_markers_once_is_refused(page: str) -> None:
+def test_page_must_have_its_markers_once(page: str) -> None:
     with pytest.raises(ValueError, match="must have one line"):
         replace_part(page, "x", "new\n")
 
@@ -48,7 +48,7 @@ def test_stale_file_is_written_again(name: str, text: str) -> None:
     assert generate(name, current.replace(text, "")) == current
 
 
-def test_every_generated_file_has_been_shown_stale() -> None:
+def test_every_generated_file_has_a_stale_case() -> None:
     (cases,) = (mark.args[1] for mark in test_stale_file_is_written_again.pytestmark)
     assert {name for name, _ in cases} == {*GENERATED}
 

@@ -1,4 +1,4 @@
-"""Links between the pages lead somewhere, and so do the paths of pages that the code names."""
+"""Links between the pages have a target, and so do the paths of pages that the code names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def broken(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     assert not broken(page)
 
 
@@ -61,7 +61,7 @@ def test_every_page_that_the_code_names_exists() -> None:
     assert not missing
 
 
-def test_the_index_of_the_decisions_has_each_once() -> None:
+def test_index_of_the_decisions_lists_each_once() -> None:
     records = [path.name for path in sorted(DECISIONS.glob("0*.md"))]
     assert [name[:4] for name in records] == [f"{number:04d}" for number in range(1, len(records) + 1)]
     index = re.findall(r"^\| \[\d{4}\]\(([^)]+)\)", (DECISIONS / "README.md").read_text(), re.MULTILINE)

@@ -31,8 +31,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def network(cloud: Stack, monkeypatch: pytest.MonkeyPatch) -> Network:
     network = Network(cloud.s3)
     monkeypatch.setattr("callseal.wiring.container.Session", network.session)
-    # What one request that fails leads to is the question here, not that the SDK would try it again. By the Config, for
-    # botocore writes what AWS_MAX_ATTEMPTS says into it for good.
+    # Make the SDK try each request once: the tests are about the result of a failure, not about the SDK's retry. This
+    # uses the Config, because botocore writes the value of AWS_MAX_ATTEMPTS into it permanently.
     monkeypatch.setitem(CONFIG.retries, "total_max_attempts", 1)  # type: ignore[attr-defined]
     return network
 
@@ -47,7 +47,7 @@ def _function(name: str) -> Any:
     return load
 
 
-# Each function's handler module is a fixture of its name.
+# Each function's handler module is a fixture with the function's name.
 globals().update({name: _function(name) for name in functions.NAMES})
 
 

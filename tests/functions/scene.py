@@ -1,4 +1,4 @@
-"""What happens in a stack where keys are pasted, challenged, proven and used: all functions, and their events."""
+"""A stack in which keys are stored, challenged, proven and used: all functions, and their events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODE = re.compile(r"^ {4}([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4})$", re.MULTILINE)
 
 @dataclass
 class Scene:
-    """A stack with all functions, and what happens in it."""
+    """A stack with all functions, and the steps of operators and tenants."""
 
     cloud: Stack
     check_keys: ModuleType
@@ -32,7 +32,7 @@ class Scene:
     clock: Clock
 
     def paste(self, tenant: X509Tenant | OpenPgpTenant, name: str = "acme", **settings: Any) -> None:
-        """Paste a key, and let the event of it be handled."""
+        """Store a key and handle the event of its change."""
         self.cloud.tenant(name, tenant.public_text, PROOF | settings)
         check(self.check_keys, label_updated(f"{STACK}/tenants/{name}/public-key"))
         self.register()
@@ -41,13 +41,13 @@ class Scene:
         feed(self.cloud, self.register_keys.lambda_handler)
 
     def challenge(self, name: str = "acme") -> tuple[str, bytes]:
-        """Give the fingerprint and the sealed challenge that stand in a tenant's SFTP area."""
+        """Return the fingerprint and the sealed challenge in a tenant's SFTP area."""
         found = {key: data for key, data in self.cloud.objects(SFTP).items() if key.startswith(f"{name}/key-check/")}
         ((key, sealed),) = found.items()
         return key.rpartition("/")[2].partition(".")[0], sealed
 
     def answer(self, fingerprint: str, text: str | bytes, name: str = "acme") -> None:
-        """Put an answer as the tenant does by SFTP, and let its notification be handled."""
+        """Put an answer as the tenant does by SFTP, and handle its notification."""
         key = f"{name}/key-check/{fingerprint}.answer"
         data = text.encode() if isinstance(text, str) else text
         etag = self.cloud.s3.put_object(Bucket=SFTP, Key=key, Body=data)["ETag"].strip('"')
@@ -60,13 +60,13 @@ class Scene:
         self.register()
 
     def land(self, key: str = "acme/1.wav") -> str | None:
-        """Land a recording; gives its reason where it is held."""
+        """Land a recording, and return its reason if it is held."""
         event = sqs_event(self.cloud.land(key, b"said"))
         assert failures(self.encrypt_recording.lambda_handler(event, None)) == []
         return self.cloud.tags(key)["callseal-reason"] if key in self.cloud.objects(LANDING) else None
 
     def sealed_to(self, key: str = "acme/1.wav") -> list[str]:
-        """Give the fingerprints of what a delivered recording is sealed to, by its audit event."""
+        """Return the fingerprints that a delivered recording is sealed to, by its audit event."""
         details = [one for one in self.cloud.audit_details("RecordingDelivered") if one["source"]["key"] == key]
         return [encrypts_with(one) for one in details[-1]["recipients"]]
 
@@ -92,7 +92,7 @@ def current(cloud: Stack) -> str:
 
 
 def told(cloud: Stack) -> list[tuple[str, dict[str, Any]]]:
-    """Give the audit events so far, each held against the schema."""
+    """Return the audit events so far, each checked against the schema."""
     events = [(event["detail-type"], event["detail"]) for event in cloud.audit()]
     for _, detail in events:
         VALIDATOR.validate(detail)

@@ -1,4 +1,4 @@
-"""Logins at the SFTP front, by AWS Transfer Family's documented events: who gets which session, and what is audited."""
+"""Logins at the SFTP front, by AWS Transfer Family's documented events: which session opens, and what is audited."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def take_on(cloud: Stack, keys: str, settings: dict[str, Any] | str | None = Non
 
 
 def notices(cloud: Stack) -> dict[str, Any]:
-    """Take all notices from the queue, as one batch that Lambda hands over."""
+    """Receive all notices from the queue, as one batch."""
     url, bodies = cloud.environment["LOGIN_NOTICE_QUEUE_URL"], []
     while messages := cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         bodies += [message["Body"] for message in messages]
@@ -53,7 +53,7 @@ def notices(cloud: Stack) -> dict[str, Any]:
 
 
 def audited(cloud: Stack) -> list[dict[str, Any]]:
-    """Give the audit events, notices counted; each fits the schema and none has anything of a key."""
+    """Return the audit events, with counted notices. Each fits the schema, and none contains key material."""
     if (waiting := notices(cloud))["Records"]:
         assert functions.load("audit_sftp").lambda_handler(waiting, None) == {"batchItemFailures": []}
     events = cloud.audit()
@@ -64,15 +64,13 @@ def audited(cloud: Stack) -> list[dict[str, Any]]:
 
 
 def refusal(cloud: Stack) -> dict[str, Any]:
-    """Give the detail of the one event there is, which tells of a refused login."""
+    """Return the detail of the only event, a refused login."""
     (event,) = audited(cloud)
     assert event["detail-type"] == "SftpLoginRefused"
     return dict(event["detail"])
 
 
-def test_a_known_tenant_gets_a_session_in_its_own_folder_and_its_keys_to_compare(
-    cloud: Stack, authenticate_sftp: ModuleType
-) -> None:
+def test_known_tenant_gets_its_own_folder_and_its_public_keys(cloud: Stack, authenticate_sftp: ModuleType) -> None:
     take_on(cloud, f"{line()} laptop\n{line('p256')}\n")
 
     answer = login(authenticate_sftp)
@@ -80,12 +78,12 @@ def test_a_known_tenant_gets_a_session_in_its_own_folder_and_its_keys_to_compare
     assert set(answer) == {"Role", "Policy", "HomeDirectoryType", "HomeDirectoryDetails", "PublicKeys"}
     assert answer["Role"] == f"arn:aws:iam::123456789012:role/{STACK}-sftp-session"
     assert answer["HomeDirectoryType"] == "LOGICAL"
-    # Documented as a text of JSON, not as a list.
+    # Documented as JSON text, not as a list.
     assert json.loads(answer["HomeDirectoryDetails"]) == [{"Entry": "/", "Target": f"/{SFTP}/acme"}]
     assert answer["PublicKeys"] == [line(), line("p256")]
 
 
-def test_the_policy_names_one_folder_and_nothing_may_be_deleted(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_policy_allows_one_folder_and_no_deletion(cloud: Stack, authenticate_sftp: ModuleType) -> None:
     take_on(cloud, line())
     policy = login(authenticate_sftp)["Policy"]
     assert len(policy) <= MAX_POLICY_CHARACTERS
@@ -102,13 +100,15 @@ def test_the_policy_names_one_folder_and_nothing_may_be_deleted(cloud: Stack, au
     assert denied == ["NoFolderBelow"]
     conditions = [one["Condition"] for one in json.loads(policy)["Statement"] if "Condition" in one]
     assert conditions == [
-        # Not "acme": that would list what belongs to acme-two as well.
+        # Not "acme", which would also list the files of acme-two.
         {"StringLike": {"s3:prefix": ["acme/*"]}},
         {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}},
     ]
 
 
-def test_by_setting_a_session_may_delete_in_its_folder(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_session_may_delete_in_its_folder_when_the_setting_allows_it(
+    cloud: Stack, authenticate_sftp: ModuleType
+) -> None:
     take_on(cloud, line(), {"sftp_may_delete": True})
     statements = json.loads(login(authenticate_sftp)["Policy"])["Statement"]
     deleting = [one for one in statements if "s3:DeleteObject" in one["Action"]]
@@ -121,10 +121,10 @@ def test_the_longest_tenants_policy_fits(cloud: Stack, authenticate_sftp: Module
     assert len(login(authenticate_sftp, username=name)["Policy"]) <= MAX_POLICY_CHARACTERS
 
 
-def test_an_offer_is_no_event_and_its_log_line_says_what_was_offered(
+def test_offered_keys_are_logged_and_not_audited(
     cloud: Stack, authenticate_sftp: ModuleType, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Anybody may ask for a tenant's keys. Whether the login came off is known to the server: see its log below."""
+    """Anyone may ask for a tenant's keys. Only the server knows whether the login succeeded: see its log below."""
     take_on(cloud, line())
     login(authenticate_sftp)
     assert audited(cloud) == []
@@ -149,7 +149,9 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], Refusal]] = {
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-def test_whatever_the_reason_the_answer_is_nothing(cloud: Stack, authenticate_sftp: ModuleType, what: str) -> None:
+def test_refused_login_gets_an_empty_answer_for_every_reason(
+    cloud: Stack, authenticate_sftp: ModuleType, what: str
+) -> None:
     take_on(cloud, line())
     name, changes, reason = REFUSALS[what]
     assert login(authenticate_sftp, name, **changes) == {}
@@ -159,7 +161,7 @@ def test_whatever_the_reason_the_answer_is_nothing(cloud: Stack, authenticate_sf
 @pytest.mark.parametrize(
     "typed", ["correct horse battery", "Acme!2026", "acme@example.com", "../acme", "hunter2-secret", "acme-two"]
 )
-def test_a_name_that_is_no_tenants_is_repeated_nowhere(
+def test_unknown_username_is_neither_logged_nor_audited(
     cloud: Stack, authenticate_sftp: ModuleType, caplog: pytest.LogCaptureFixture, typed: str
 ) -> None:
     take_on(cloud, line())
@@ -172,7 +174,7 @@ def test_a_name_that_is_no_tenants_is_repeated_nowhere(
     assert typed not in json.dumps(cloud.audit()) + str(logged)
 
 
-def test_no_part_of_a_password_is_repeated_anywhere(
+def test_no_part_of_a_password_is_logged_or_audited(
     cloud: Stack, authenticate_sftp: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     take_on(cloud, line())
@@ -190,7 +192,7 @@ def test_no_part_of_a_password_is_repeated_anywhere(
         (["2001:db8::/32"], "192.0.2.7", False),
     ],
 )
-def test_the_setting_bounds_where_logins_come_from(
+def test_setting_limits_source_addresses_of_logins(
     cloud: Stack, authenticate_sftp: ModuleType, settings: list[str], address: str, comes_in: bool
 ) -> None:
     take_on(cloud, line(), {"sftp_source_addresses": settings})
@@ -199,27 +201,25 @@ def test_the_setting_bounds_where_logins_come_from(
         assert refusal(cloud)["reason"] == "SourceNotAllowed"
 
 
-def test_a_keys_own_from_is_honoured_and_only_keys_that_may_be_used_are_handed_out(
-    cloud: Stack, authenticate_sftp: ModuleType
-) -> None:
+def test_key_is_offered_only_to_addresses_of_its_from_option(cloud: Stack, authenticate_sftp: ModuleType) -> None:
     take_on(cloud, f'from="198.51.100.0/24" {line()}\nfrom="192.0.2.0/24" {line("p256")}\n')
     assert login(authenticate_sftp)["PublicKeys"] == [line("p256")]
     assert login(authenticate_sftp, sourceIp="203.0.113.1") == {}
 
 
-def test_an_expired_key_is_not_handed_out(cloud: Stack, authenticate_sftp: ModuleType, clock: Clock) -> None:
+def test_expired_key_is_not_offered(cloud: Stack, authenticate_sftp: ModuleType, clock: Clock) -> None:
     take_on(cloud, f'expiry-time="20271231" {line()}')
     assert login(authenticate_sftp)["PublicKeys"] == [line()]
     clock.put_to(datetime(2028, 1, 1, tzinfo=UTC))
     assert login(authenticate_sftp) == {}
 
 
-def test_a_bad_line_is_told_once_and_the_good_ones_go_on_working(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_bad_line_is_reported_once_and_good_lines_still_work(cloud: Stack, authenticate_sftp: ModuleType) -> None:
     take_on(cloud, f'{line()}\ncommand="ls" {line("p256")}\n')
     answers = [login(authenticate_sftp)["PublicKeys"] for _ in range(3)]
     assert answers == [[line()]] * 3
-    told = [event for event in audited(cloud) if event["detail-type"] == "SftpKeyLineRefused"]
-    (message,) = [event["detail"]["message"] for event in told]
+    reported = [event for event in audited(cloud) if event["detail-type"] == "SftpKeyLineRefused"]
+    (message,) = [event["detail"]["message"] for event in reported]
     assert "SFTP keys: line 2: the option command cannot be honoured" in message
 
 
@@ -237,7 +237,7 @@ def test_many_bad_lines_are_one_notice_and_delay_no_login(
 
 
 def test_each_version_with_bad_lines_has_one_event_id(cloud: Stack, authenticate_sftp: ModuleType) -> None:
-    """Another execution environment sends its own notice: the event it makes has the same id."""
+    """Another execution environment sends its own notice: its event has the same id."""
     take_on(cloud, f"{line()}\nno key")
     login(authenticate_sftp)
     audited(cloud)
@@ -248,7 +248,7 @@ def test_each_version_with_bad_lines_has_one_event_id(cloud: Stack, authenticate
     assert (len(ids), len(set(ids))) == (3, 2)
 
 
-def test_a_pasted_private_key_lets_nobody_in(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_login_is_refused_when_the_secret_has_a_private_key(cloud: Stack, authenticate_sftp: ModuleType) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     pasted = private("p256").private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
@@ -260,7 +260,7 @@ def test_a_pasted_private_key_lets_nobody_in(cloud: Stack, authenticate_sftp: Mo
 
 
 @pytest.mark.parametrize("settings", [None, "{", '{"no_such": 1}'])
-def test_a_tenant_that_is_not_set_up_is_refused_as_a_stranger_is(
+def test_tenant_without_settings_is_refused_like_an_unknown_user(
     cloud: Stack, authenticate_sftp: ModuleType, settings: str | None
 ) -> None:
     cloud.put_key("acme", line(), "sftp-keys")
@@ -270,9 +270,7 @@ def test_a_tenant_that_is_not_set_up_is_refused_as_a_stranger_is(
     assert refusal(cloud)["reason"] == "TenantNotSetUp"
 
 
-def test_a_key_that_is_taken_away_opens_nothing_from_then_on(
-    cloud: Stack, authenticate_sftp: ModuleType, clock: Clock
-) -> None:
+def test_removed_key_opens_no_further_session(cloud: Stack, authenticate_sftp: ModuleType, clock: Clock) -> None:
     take_on(cloud, line())
     assert login(authenticate_sftp)["PublicKeys"] == [line()]
     cloud.put_key("acme", line("p384"), "sftp-keys")
@@ -282,14 +280,14 @@ def test_a_key_that_is_taken_away_opens_nothing_from_then_on(
     assert login(authenticate_sftp) == {}
 
 
-def test_one_tenants_keys_are_not_anothers(cloud: Stack, authenticate_sftp: ModuleType) -> None:
+def test_tenant_is_not_offered_keys_of_another_tenant(cloud: Stack, authenticate_sftp: ModuleType) -> None:
     take_on(cloud, line())
     take_on(cloud, line("p256"), tenant="nordlys")
     assert login(authenticate_sftp, username="nordlys")["PublicKeys"] == [line("p256")]
 
 
 @pytest.mark.parametrize("operation", ["GetSecretValue", "GetItem", "GetParameter", "PutItem"])
-def test_nobody_comes_in_while_something_does_not_answer(
+def test_login_fails_while_a_service_does_not_answer(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType, operation: str
 ) -> None:
     take_on(cloud, line())
@@ -298,15 +296,13 @@ def test_nobody_comes_in_while_something_does_not_answer(
         login(authenticate_sftp)
 
 
-def test_a_refusal_that_is_not_kept_is_an_error_and_no_silent_loss(
-    cloud: Stack, network: Network, authenticate_sftp: ModuleType
-) -> None:
+def test_refusal_that_cannot_be_queued_raises(cloud: Stack, network: Network, authenticate_sftp: ModuleType) -> None:
     network.fail("SendMessageBatch", 500, "InternalError", times=None)
     with pytest.raises(Exception, match="Sending notices of refused logins failed"):
         login(authenticate_sftp, username="nobody")
 
 
-# ---- settings from a copy --------------------------------------------------------------------------------------------
+# ---- cached settings -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -321,7 +317,7 @@ def reads(network: Network) -> int:
     return len(network.asked("GetParameter"))
 
 
-def test_settings_count_seconds_after_their_change(
+def test_changed_settings_apply_within_seconds(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
 ) -> None:
     take_on(cloud, line())
@@ -334,9 +330,7 @@ def test_settings_count_seconds_after_their_change(
     assert reads(network) == 2
 
 
-def test_settings_that_were_missing_count_once_they_are_there(
-    cloud: Stack, authenticate_sftp: ModuleType, still: StillClock
-) -> None:
+def test_missing_settings_apply_once_they_exist(cloud: Stack, authenticate_sftp: ModuleType, still: StillClock) -> None:
     cloud.put_key("acme", line(), "sftp-keys")
     assert login(authenticate_sftp) == {}
     cloud.tenant("acme")
@@ -344,7 +338,7 @@ def test_settings_that_were_missing_count_once_they_are_there(
     assert login(authenticate_sftp)["PublicKeys"] == [line()]
 
 
-def test_a_copy_lets_a_tenant_in_while_parameter_store_does_not_answer(
+def test_cached_settings_allow_logins_while_parameter_store_does_not_answer(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
 ) -> None:
     take_on(cloud, line(), {"sftp_may_delete": True})
@@ -361,7 +355,7 @@ def operations(network: Network) -> Counter[str]:
     return Counter(request.operation for request in network.requests)
 
 
-def test_a_hundred_attempts_under_names_of_no_tenant_take_nothing_that_sealing_needs(
+def test_hundred_logins_of_unknown_users_use_no_quota_that_sealing_needs(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType
 ) -> None:
     for number in range(100):
@@ -369,7 +363,7 @@ def test_a_hundred_attempts_under_names_of_no_tenant_take_nothing_that_sealing_n
     assert operations(network) == {"GetSecretValue": 100, "SendMessageBatch": 100}
 
 
-def test_a_hundred_attempts_under_a_tenants_name_take_nothing_that_sealing_needs(
+def test_hundred_logins_of_a_tenant_use_no_quota_that_sealing_needs(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType, still: StillClock
 ) -> None:
     """The server compares the key after the answer, so an attempt with a wrong key is answered like any other."""
@@ -388,7 +382,7 @@ def test_attempts_under_all_tenants_names_read_settings_at_a_bounded_rate(
     for name in names:
         take_on(cloud, line(), tenant=name)
         login(authenticate_sftp, username=name)
-    still.pass_by(days=1)  # all copies are old
+    still.pass_by(days=1)  # all cached settings have expired
     network.requests.clear()
     for number in range(200):  # in 4 seconds
         assert login(authenticate_sftp, username=names[number % len(names)])["PublicKeys"] == [line()]
@@ -398,7 +392,7 @@ def test_attempts_under_all_tenants_names_read_settings_at_a_bounded_rate(
 
 
 def flood(count: int, **members: Any) -> list[str]:
-    """Write notices of as many refusals in one minute; `address` may have `{}` in it."""
+    """Return notices of this many refusals in one minute. `address` may contain `{}`."""
     made = {
         "time": "2026-11-24T12:20:27.000Z", "address": "192.0.2.7", "server": "s-1", "tenant": None,
         "reason": "TenantUnknown", "message": "None.",
@@ -419,7 +413,7 @@ def test_a_hundred_refusals_of_an_address_in_a_minute_are_one_event(
     assert len(network.asked("PutEvents")) == 1
 
 
-def test_refusals_are_apart_by_minute_address_tenant_and_reason(cloud: Stack, audit_sftp: ModuleType) -> None:
+def test_refusals_are_counted_by_minute_address_tenant_and_reason(cloud: Stack, audit_sftp: ModuleType) -> None:
     bodies = [
         *flood(3),
         *flood(2, time="2026-11-24T12:21:00.000Z"),
@@ -431,7 +425,7 @@ def test_refusals_are_apart_by_minute_address_tenant_and_reason(cloud: Stack, au
     assert sorted(event["detail"]["session"]["attempts"] for event in audited(cloud)) == [2, 3, 4, 5, 6]
 
 
-def test_a_flood_from_many_addresses_is_a_few_events_and_no_attempt_is_lost(
+def test_flood_from_many_addresses_makes_few_events_that_count_all_attempts(
     cloud: Stack, network: Network, audit_sftp: ModuleType
 ) -> None:
     bodies = [
@@ -459,8 +453,10 @@ def test_the_same_batch_makes_the_same_event_and_another_attempt_another(cloud: 
     assert (len(ids), len(set(ids))) == (3, 2)
 
 
-def test_what_the_bus_does_not_take_stays_in_the_queue(cloud: Stack, network: Network, audit_sftp: ModuleType) -> None:
-    """15 addresses are two requests; the second one fails, and only its messages come again."""
+def test_notices_return_to_the_queue_when_the_bus_rejects_their_events(
+    cloud: Stack, network: Network, audit_sftp: ModuleType
+) -> None:
+    """15 addresses need two requests. The second request fails, and only its messages return to the queue."""
     network.fail("PutEvents", 500, "InternalError", skip=1)
     failed = failures(audit_sftp.lambda_handler(sqs_event(*flood(15, address="192.0.2.{}")), None))
     assert (len(failed), len(audited(cloud))) == (5, 10)
@@ -469,7 +465,7 @@ def test_what_the_bus_does_not_take_stays_in_the_queue(cloud: Stack, network: Ne
 @pytest.mark.parametrize(
     "body", ["{", "[]", "{}", '{"kind": "login"}', flood(1, reason="Sabotage")[0], flood(1, time="now")[0]]
 )
-def test_a_message_that_is_no_notice_fails_alone(cloud: Stack, audit_sftp: ModuleType, body: str) -> None:
+def test_malformed_notice_fails_alone(cloud: Stack, audit_sftp: ModuleType, body: str) -> None:
     answer = audit_sftp.lambda_handler(sqs_event(body, *flood(2)), None)
     assert failures(answer) == ["m0"]
     assert refusal(cloud)["session"]["attempts"] == 2
@@ -477,7 +473,7 @@ def test_a_message_that_is_no_notice_fails_alone(cloud: Stack, audit_sftp: Modul
 
 @pytest.mark.parametrize("name", ["acme", "nobody", "No Name"])
 @pytest.mark.parametrize("took", [0.0, 0.1, ANSWER_SECONDS + 1])
-def test_a_stranger_waits_as_long_as_a_tenant(
+def test_unknown_user_waits_as_long_as_a_tenant(
     cloud: Stack, authenticate_sftp: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, took: float
 ) -> None:
     take_on(cloud, line())
@@ -494,7 +490,7 @@ def test_a_stranger_waits_as_long_as_a_tenant(
 
 
 def logged(*lines: dict[str, Any]) -> dict[str, Any]:
-    """Give lines of the server's log as CloudWatch Logs hands them over."""
+    """Return lines of the server's log in the shape that CloudWatch Logs passes on."""
     entries = [
         {"id": str(number), "timestamp": 1795522827000, "message": json.dumps(members)}
         for number, members in enumerate(lines)
@@ -503,20 +499,18 @@ def logged(*lines: dict[str, Any]) -> dict[str, Any]:
     return {"awslogs": {"data": b64encode(gzip.compress(json.dumps(batch).encode())).decode()}}
 
 
-def test_the_servers_log_tells_what_became_of_logins(
-    cloud: Stack, audit_sftp: ModuleType, authenticate_sftp: ModuleType
-) -> None:
+def test_server_log_becomes_login_events(cloud: Stack, audit_sftp: ModuleType, authenticate_sftp: ModuleType) -> None:
     take_on(cloud, line())
     login(authenticate_sftp)  # the server asked before it logged
     assert audit_sftp.lambda_handler(load("sftp-server-log"), None) == {"events": 2, "refused": 1}
-    told = {event["detail-type"]: event["detail"] for event in audited(cloud)}
-    assert set(told) == {"SftpLogin", "SftpLoginRefused", "SftpOperationRefused"}
-    assert told["SftpLogin"]["session"] == SESSION | {
+    events = {event["detail-type"]: event["detail"] for event in audited(cloud)}
+    assert set(events) == {"SftpLogin", "SftpLoginRefused", "SftpOperationRefused"}
+    assert events["SftpLogin"]["session"] == SESSION | {
         "id": "9ca9a0e1cec6ad9d", "key_fingerprint": "SHA256:BY3gNMHwTfjd4n2VuT4pTyLOk82zWZj4KEYEu7y4r/0",
     }  # fmt: skip
-    assert (told["SftpLoginRefused"]["reason"], told["SftpLoginRefused"]["tenant"]) == ("KeyRefused", "acme")
-    assert told["SftpLoginRefused"]["session"]["address"] == "198.51.100.9"
-    refused = told["SftpOperationRefused"]
+    assert (events["SftpLoginRefused"]["reason"], events["SftpLoginRefused"]["tenant"]) == ("KeyRefused", "acme")
+    assert events["SftpLoginRefused"]["session"]["address"] == "198.51.100.9"
+    refused = events["SftpOperationRefused"]
     assert (refused["tenant"], refused["reason"], refused["session"]["operation"]) == ("acme", "AccessDenied", "OPEN")
     assert refused["session"]["path"].endswith("/acme/up.txt")
 
@@ -525,7 +519,7 @@ def test_a_batch_that_comes_again_makes_the_same_events(cloud: Stack, audit_sftp
     for _ in range(2):
         audit_sftp.lambda_handler(load("sftp-server-log"), None)
     ids = [event["detail"]["id"] for event in audited(cloud)]
-    # The two logins and operations have ids of their own; the refusal is counted with its repeat.
+    # The two logins and the operations have their own ids. The refusal is counted with its repeat.
     assert (len(ids), len(set(ids))) == (5, 3)
 
 
@@ -566,12 +560,12 @@ def test_log_lines_of_many_wrong_keys_are_counted(
 
 
 @pytest.mark.parametrize("event", [{}, {"awslogs": {}}, {"awslogs": {"data": "?"}}, {"awslogs": {"data": "eA=="}}])
-def test_what_is_no_batch_fails_and_is_kept_by_the_dead_letters(audit_sftp: ModuleType, event: dict[str, Any]) -> None:
+def test_malformed_batch_raises(audit_sftp: ModuleType, event: dict[str, Any]) -> None:
     with pytest.raises(Exception, match="not a batch of log lines"):
         audit_sftp.lambda_handler(event, None)
 
 
-# ---- files that were fetched -----------------------------------------------------------------------------------------
+# ---- fetched files ---------------------------------------------------------------------------------------------------
 
 
 def fetched_event() -> dict[str, Any]:
@@ -580,7 +574,7 @@ def fetched_event() -> dict[str, Any]:
     return event
 
 
-def test_a_file_that_was_fetched_is_told_with_its_session(cloud: Stack, audit_sftp: ModuleType) -> None:
+def test_fetched_file_is_audited_with_its_session(cloud: Stack, audit_sftp: ModuleType) -> None:
     for _ in range(2):
         assert audit_sftp.lambda_handler(fetched_event(), None) == {"events": 1}
     first, again = audited(cloud)
@@ -597,7 +591,9 @@ def test_a_file_that_was_fetched_is_told_with_its_session(cloud: Stack, audit_sf
 @pytest.mark.parametrize(
     ("member", "value"), [("file-path", "/another-bucket/acme/a.wav"), ("file-path", "/fs-1234abcd5678efghi/user0/a")]
 )
-def test_another_servers_file_is_passed_over(cloud: Stack, audit_sftp: ModuleType, member: str, value: str) -> None:
+def test_file_fetched_from_another_server_is_ignored(
+    cloud: Stack, audit_sftp: ModuleType, member: str, value: str
+) -> None:
     event = fetched_event()
     event["detail"][member] = value
     assert audit_sftp.lambda_handler(event, None) == {"events": 0}
@@ -618,15 +614,15 @@ def test_another_servers_file_is_passed_over(cloud: Stack, audit_sftp: ModuleTyp
 def test_a_path_of_the_session_names_the_file_as_the_buckets_path_does(
     cloud: Stack, audit_sftp: ModuleType, path: str, key: str
 ) -> None:
-    """Which of these AWS announces for a logical home directory is not documented."""
+    """AWS does not document which of these paths it announces for a logical home directory."""
     event = fetched_event()
     event["detail"] |= {"file-path": path, "server-id": cloud.environment["SFTP_SERVER_ID"]}
     assert audit_sftp.lambda_handler(event, None) == {"events": 1}
-    (told,) = audited(cloud)
-    assert (told["detail"]["source"]["key"], told["detail"]["tenant"]) == (key, "acme")
+    (fetched,) = audited(cloud)
+    assert (fetched["detail"]["source"]["key"], fetched["detail"]["tenant"]) == (key, "acme")
 
 
-def test_a_path_without_the_bucket_counts_at_our_own_server_only(
+def test_path_without_bucket_is_accepted_only_from_our_own_server(
     cloud: Stack, audit_sftp: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = fetched_event()
@@ -639,6 +635,6 @@ def test_a_path_without_the_bucket_counts_at_our_own_server_only(
     assert functions.load("audit_sftp").lambda_handler(event, None) == {"events": 0}
 
 
-def test_a_file_that_was_fetched_in_part_is_not_told(cloud: Stack, audit_sftp: ModuleType) -> None:
+def test_partly_fetched_file_is_not_audited(cloud: Stack, audit_sftp: ModuleType) -> None:
     event = fetched_event() | {"detail-type": "SFTP Server File Download Failed"}
     assert audit_sftp.lambda_handler(event, None) == {"events": 0}

@@ -1,4 +1,4 @@
-"""Batches: each record stands for itself, all are worked on at once, and the logs are blind."""
+"""Batches: each record succeeds or fails alone, all are processed at once, and the logs contain no private data."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def land(cloud: Stack, *names: str) -> list[dict[str, Any]]:
 
 
 def changed(notified: dict[str, Any], **members: object) -> dict[str, Any]:
-    """Change members of the announced object; None takes them out."""
+    """Change members of the announced object. None removes a member."""
     copy: dict[str, Any] = json.loads(json.dumps(notified))
-    thing = copy["Records"][0]["s3"]["object"]
-    thing.update(members)
-    for name in [name for name, value in thing.items() if value is None]:
-        del thing[name]
+    s3_object = copy["Records"][0]["s3"]["object"]
+    s3_object.update(members)
+    for name in [name for name, value in s3_object.items() if value is None]:
+        del s3_object[name]
     return copy
 
 
@@ -106,7 +106,7 @@ def test_other_events_than_creations_fail(cloud: Stack, encrypt_recording: Modul
 
 
 def test_all_bad_messages_come_back(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """As a partial answer and not as an exception, so that each is delayed and counted for itself."""
+    """The answer is partial, not an exception, so that each message is delayed and counted separately."""
     assert failures(encrypt_recording.lambda_handler(sqs_event("{", "[]", "7"), None)) == ["m0", "m1", "m2"]
 
 
@@ -125,7 +125,7 @@ def test_another_bucket_is_never_touched(cloud: Stack, encrypt_recording: Module
 
 
 def test_several_records_in_one_message(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
-    """All are tried, whatever becomes of the first; the message comes back until all are done."""
+    """All records are attempted even if the first one fails. The message returns to the queue until all are done."""
     cloud.tenant("acme", None, PLAIN)
     message = {"Records": [one["Records"][0] for one in land(cloud, "1", "2", "3")]}
     network.fail("CopyObject", 503, "SlowDown")
@@ -138,7 +138,7 @@ def test_several_records_in_one_message(cloud: Stack, network: Network, encrypt_
     assert len(cloud.audit()) == 3
 
 
-def test_records_are_worked_on_at_once(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+def test_records_are_processed_at_once(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text)
     all_there = Barrier(10)
 
@@ -152,7 +152,7 @@ def test_records_are_worked_on_at_once(cloud: Stack, network: Network, encrypt_r
     assert len(cloud.objects(SFTP)) == 10
 
 
-def test_event_of_something_never_there_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_event_of_a_missing_object_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", None, PLAIN)
 
     answer = encrypt_recording.lambda_handler(sqs_event(notification("acme/1.wav", "0" * 32, 7)), None)
@@ -185,7 +185,7 @@ def test_bare_notification(cloud: Stack, encrypt_recording: ModuleType) -> None:
     assert list(cloud.objects(SFTP)) == ["acme/1.wav", "acme/2.wav"]
 
 
-def test_bare_notification_raises_when_something_failed(
+def test_bare_notification_raises_when_a_file_failed(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -212,7 +212,7 @@ def test_bare_test_event_is_acknowledged(encrypt_recording: ModuleType) -> None:
     assert encrypt_recording.lambda_handler(event, None) == {"batchItemFailures": []}
 
 
-# ---- blind logs -----------------------------------------------------------------------------------------------------
+# ---- private data in logs -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -220,12 +220,12 @@ def log() -> Iterator[StringIO]:
     """Collect all that Lambda would log: powertools' lines, and every other logger's at the level DEBUG."""
     collected = StringIO()
     root, everything = logging.getLogger(), logging.StreamHandler(collected)
-    Logger(service="callseal")  # makes the handler, where no function has yet
+    Logger(service="callseal")  # creates the handler if no function has done so
     handlers = [handler for handler in logging.getLogger("callseal").handlers if hasattr(handler, "setStream")]
     streams = [handler.setStream(collected) for handler in handlers]  # type: ignore[attr-defined]
     assert streams
     level = root.level
-    root.setLevel(logging.DEBUG)  # whatever level a library is given
+    root.setLevel(logging.DEBUG)  # even if a library sets a level
     root.addHandler(everything)
     yield collected
     root.removeHandler(everything)
@@ -235,7 +235,7 @@ def log() -> Iterator[StringIO]:
 
 
 def lines(log: StringIO) -> list[dict[str, Any]]:
-    """Give the structured lines."""
+    """Return the structured lines."""
     return [json.loads(line) for line in log.getvalue().splitlines() if line.startswith("{")]
 
 
@@ -262,10 +262,10 @@ def test_unexpected_exception_fails_only_its_record_and_is_not_quoted(
     assert "a bug met" not in log.getvalue()
 
 
-def test_logs_tell_no_caller_no_key_and_no_content(
+def test_logs_contain_no_caller_no_key_and_no_content(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, log: StringIO
 ) -> None:
-    """Delivered, held, gone, failed by AWS (which quotes the key) and unreadable ones, in both families."""
+    """Delivered, held, missing and unreadable files, and failures by AWS (which quotes the key), in both families."""
     private = x509_tenant().private_key.read_text()
     texts = {family: FAMILIES[family].make("tenant").public_text for family in FAMILIES}
     for name, text in {**texts, "private": private}.items():
@@ -292,11 +292,11 @@ def test_logs_tell_no_caller_no_key_and_no_content(
     for key_text in (*texts.values(), private):
         assert not [line for line in key_text.splitlines() if len(line) > 30 and line in text]
     ids = {line["event_id"] for line in lines(log) if line.get("event_id")}
-    assert ids == {event["detail"]["id"] for event in cloud.audit()}  # by these a file is found all the same
+    assert ids == {event["detail"]["id"] for event in cloud.audit()}  # with these ids an operator can still find a file
 
 
-def test_audit_tells_no_content_and_no_key_material(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """Landing keys stand in the audit, which is access-controlled; contents, key texts and plain hashes do not."""
+def test_audit_contains_no_content_and_no_key_material(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """The audit, which is access-controlled, has landing keys. It has no contents, key texts or plain hashes."""
     private = x509_tenant().private_key.read_text()
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text)
     cloud.tenant("private", private)
@@ -308,11 +308,11 @@ def test_audit_tells_no_content_and_no_key_material(cloud: Stack, encrypt_record
     assert not [line for line in private.splitlines() if line in text]
 
 
-# ---- what is asked of AWS -------------------------------------------------------------------------------------------
+# ---- requests to AWS ------------------------------------------------------------------------------------------------
 
 
 def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
-    """The conditional put tells what a look would; each request that is left out is a tenth of a small file's time."""
+    """The conditional put replaces a HEAD. Each request that is left out is a tenth of a small file's time."""
     cloud.tenant("acme", x509_tenant().public_text)
     (landed,) = land(cloud, "4711_1")
     encrypt_recording.lambda_handler(sqs_event(landed), None)
@@ -323,13 +323,13 @@ def test_a_small_sealed_file_takes_four_requests(cloud: Stack, network: Network,
 
 @pytest.fixture
 def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that wait for others do so until they are there, however slow this machine is."""
+    """Let threads wait for others until these are there, however slow the machine is."""
     monkeypatch.setattr("callseal.aws.batching.LINGER_SECONDS", 20)
 
 
 @pytest.mark.usefixtures("lingering")
 @pytest.mark.parametrize("key", [None, x509_tenant], ids=["plain", "sealed"])
-def test_a_batch_tells_its_deliveries_at_once_and_is_purged_at_once(
+def test_batch_sends_its_events_together_and_purges_together(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, key: Any
 ) -> None:
     cloud.tenant("acme", key and key().public_text, {"encrypt": bool(key)})
@@ -356,7 +356,7 @@ def test_a_request_to_the_bus_carries_events_of_one_kind(
 
 
 @pytest.mark.usefixtures("lingering")
-def test_a_record_whose_thread_begins_late_is_waited_for_too(
+def test_batch_waits_for_a_record_whose_thread_begins_late(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.tenant("acme", None, {"encrypt": False})
@@ -374,10 +374,10 @@ def test_a_record_whose_thread_begins_late_is_waited_for_too(
 
 
 @pytest.mark.usefixtures("lingering")
-def test_nobody_waits_for_what_is_held_gone_or_fails(
+def test_batch_does_not_wait_for_held_missing_or_failing_files(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
-    """With 20 s to wait, a batch that is done in much less has waited for none of them."""
+    """With a limit of 20 s, a batch that ends much earlier has not waited for any of them."""
     cloud.tenant("acme", None, PLAIN)
     cloud.tenant("held", None, {})
     landed = [*land(cloud, "4711_1", "4711_2"), cloud.land("held/1.wav", SAID), cloud.land("held/2.wav", SAID)]
@@ -392,7 +392,7 @@ def test_nobody_waits_for_what_is_held_gone_or_fails(
     assert sorted(event["detail-type"] for event in cloud.audit()) == ["RecordingDelivered"] + ["RecordingHeld"] * 2
 
 
-def test_a_slow_file_keeps_nobody_waiting(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+def test_slow_file_does_not_delay_others(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", None, PLAIN)
     landed = land(cloud, *(f"4711_{number}" for number in range(4)))
 
@@ -419,8 +419,8 @@ def test_event_that_is_refused_fails_its_own_record_alone(
 
     def refuse_third(request: Request) -> AWSResponse:
         entries = [json.loads(entry["Detail"])["source"]["key"] for entry in request.members["Entries"]]
-        told = [{"ErrorCode": "InternalFailure"} if "4711_2" in key else {"EventId": "e"} for key in entries]
-        return answer(request, 200, json.dumps({"FailedEntryCount": 1, "Entries": told}).encode())
+        results = [{"ErrorCode": "InternalFailure"} if "4711_2" in key else {"EventId": "e"} for key in entries]
+        return answer(request, 200, json.dumps({"FailedEntryCount": 1, "Entries": results}).encode())
 
     network.before("PutEvents", refuse_third, times=None)
     assert failures(encrypt_recording.lambda_handler(sqs_event(*landed), None)) == ["m2"]
@@ -428,7 +428,7 @@ def test_event_that_is_refused_fails_its_own_record_alone(
 
 
 @pytest.mark.usefixtures("lingering")
-def test_purged_together_a_file_that_was_overwritten_stays(
+def test_overwritten_file_stays_when_its_batch_is_purged(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -443,7 +443,7 @@ def test_purged_together_a_file_that_was_overwritten_stays(
 
 @pytest.mark.usefixtures("lingering")
 @pytest.mark.parametrize("how", ["refused", "lost", "answer lost"])
-def test_where_a_batch_of_purges_fails_each_goes_by_itself(
+def test_files_are_purged_one_by_one_when_their_batch_fails(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, how: str
 ) -> None:
     cloud.tenant("acme", None, PLAIN)

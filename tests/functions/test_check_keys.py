@@ -1,4 +1,4 @@
-"""check_keys: what is told of a tenant's key when it is pasted, day by day, and by hand."""
+"""check_keys: what it reports on a tenant's key when the key is stored, daily, and on request."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ from tests.support.stack import SFTP, STACK, Stack
 
 
 def verdicts(cloud: Stack) -> list[tuple[str, dict[str, Any]]]:
-    """Give the verdicts alone: the tests' keys are made for 30 days, which is a threshold."""
+    """Return the verdicts only: the tests' keys are made for 30 days, which is a threshold."""
     return [(kind, detail) for kind, detail in told(cloud) if kind != "KeyExpiring"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_good_key_is_accepted_with_all_that_an_operator_asks(
-    cloud: Stack, check_keys: ModuleType, family: str
-) -> None:
+def test_good_key_is_accepted_with_its_details(cloud: Stack, check_keys: ModuleType, family: str) -> None:
     tenant = FAMILIES[family].make("tenant")
     cloud.tenant("acme", tenant.public_text)
 
@@ -48,7 +46,7 @@ def test_a_good_key_is_accepted_with_all_that_an_operator_asks(
     assert timedelta(days=27) < datetime.fromisoformat(key["not_after"]) - datetime.now().astimezone() <= timedelta(30)
 
 
-def test_an_issuer_in_the_text_is_left_out_and_the_audit_says_so(cloud: Stack, check_keys: ModuleType) -> None:
+def test_issuer_in_the_text_is_left_out_and_audited(cloud: Stack, check_keys: ModuleType) -> None:
     ca = x509_tenant("p256", "ca")
     leaf = issue(ca)
     cloud.tenant("acme", leaf.public_text + ca.public_text)
@@ -65,7 +63,7 @@ STRENGTHS = {"x509": ("RSA", 2048), "openpgp": ("Curve25519", 255)}
 
 
 def fingerprint(tenant: X509Tenant | OpenPgpTenant) -> str:
-    """Ask the tenant's own tool for its key's fingerprint."""
+    """Return the key's fingerprint as the tenant's own tool prints it."""
     if isinstance(tenant, OpenPgpTenant):
         return tenant.fingerprint
     shown = run(tool("openssl"), "x509", "-in", tenant.certificate, "-noout", "-fingerprint", "-sha256").decode()
@@ -115,7 +113,7 @@ PRIVATE: dict[str, Callable[[str, str], str]] = {
 
 
 @pytest.mark.parametrize("how", PRIVATE)
-def test_a_private_key_is_refused_alarmed_and_never_repeated(
+def test_private_key_is_rejected_alarmed_and_never_logged(
     cloud: Stack, check_keys: ModuleType, how: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = PRIVATE[how](x509_tenant().public_text, x509_tenant().private_key.read_text())
@@ -137,7 +135,7 @@ def test_a_private_key_is_refused_alarmed_and_never_repeated(
     assert not [line for line in lines if line[:20] in written]
 
 
-def test_the_same_verdict_is_told_once(cloud: Stack, check_keys: ModuleType, clock: Clock) -> None:
+def test_same_verdict_is_reported_once(cloud: Stack, check_keys: ModuleType, clock: Clock) -> None:
     cloud.tenant("acme", x509_tenant("p256", "acme", "-days", "365").public_text)
 
     for _ in range(3):
@@ -148,7 +146,7 @@ def test_the_same_verdict_is_told_once(cloud: Stack, check_keys: ModuleType, clo
     assert [kind for kind, _ in told(cloud)] == ["KeyAccepted"]
 
 
-def test_a_version_that_is_put_back_is_told_again_under_its_own_id(cloud: Stack, check_keys: ModuleType) -> None:
+def test_restored_version_is_reported_again_with_its_own_id(cloud: Stack, check_keys: ModuleType) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
     first = current(cloud)
     check(check_keys)
@@ -166,7 +164,7 @@ def test_a_version_that_is_put_back_is_told_again_under_its_own_id(cloud: Stack,
     assert after["key_version"] == first
 
 
-def test_a_year_tells_each_threshold_once_then_the_end(
+def test_each_expiry_threshold_is_reported_once_in_a_year(
     cloud: Stack, check_keys: ModuleType, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.tenant("acme", x509_tenant("p256", "yearly", "-days", "100").public_text)
@@ -187,7 +185,7 @@ def test_a_year_tells_each_threshold_once_then_the_end(
     assert counted == 6
 
 
-def test_a_check_that_breaks_off_before_it_remembers_tells_the_same_again(
+def test_check_interrupted_before_its_record_reports_the_same_event_again(
     cloud: Stack, check_keys: ModuleType, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callseal.keys.announcements.CLAIM", timedelta(seconds=2))
@@ -205,8 +203,8 @@ def test_a_check_that_breaks_off_before_it_remembers_tells_the_same_again(
     assert ids[:2] == ids[2:]
 
 
-def test_checks_at_the_same_time_tell_it_once(cloud: Stack, check_keys: ModuleType) -> None:
-    """A new tenant's secret and its parameter are two events at about the same moment."""
+def test_concurrent_checks_report_once(cloud: Stack, check_keys: ModuleType) -> None:
+    """A new tenant's secret and its parameter cause two events at about the same moment."""
     cloud.tenant("acme", x509_tenant().public_text)  # 30 days: KeyAccepted and KeyExpiring
     with ThreadPoolExecutor(6) as executor:
         assert list(executor.map(lambda _: check(check_keys), range(6))) == [{"accepted": 1}] * 6
@@ -242,7 +240,7 @@ def test_one_tenant_that_fails_does_not_stop_the_others(
         {"tenant": None},
     ],
 )
-def test_what_names_no_tenant_of_ours_checks_nothing(
+def test_event_without_a_known_tenant_checks_nothing(
     cloud: Stack, check_keys: ModuleType, event: dict[str, Any]
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -250,19 +248,19 @@ def test_what_names_no_tenant_of_ours_checks_nothing(
     assert cloud.audit() == []
 
 
-def test_a_tenant_without_a_key_is_no_news(cloud: Stack, check_keys: ModuleType) -> None:
+def test_tenant_without_a_key_is_not_reported(cloud: Stack, check_keys: ModuleType) -> None:
     cloud.tenant("acme")
     assert check(check_keys, {"tenant": "acme"}) == {"missing": 1}
     assert cloud.audit() == []
 
 
-def test_no_challenge_where_the_settings_do_not_ask(cloud: Stack, check_keys: ModuleType) -> None:
+def test_no_challenge_when_the_settings_do_not_require_proof(cloud: Stack, check_keys: ModuleType) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
     check(check_keys)
     assert cloud.objects(SFTP) == {}
 
 
-def test_several_keys_are_each_told(cloud: Stack, check_keys: ModuleType) -> None:
+def test_each_of_several_keys_is_reported(cloud: Stack, check_keys: ModuleType) -> None:
     texts = [x509_tenant(kind, "several").public_text for kind in ("rsa2048", "p384")]
     cloud.tenant("acme", "\n".join(texts))
     check(check_keys)

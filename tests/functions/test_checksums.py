@@ -1,4 +1,7 @@
-"""What S3 is told of the bytes: the emulator compares nothing, S3 refuses an upload whose checksums do not fit."""
+"""The checksums that are sent to S3.
+
+The emulator compares nothing; S3 rejects an upload whose checksums do not match.
+"""
 
 import zlib
 from base64 import b64encode
@@ -20,11 +23,11 @@ def crc(data: bytes) -> str:
 
 
 def upload(cloud: Stack, data: bytes, step: int, expected: int | None = None) -> list[tuple[str, dict[str, Any]]]:
-    """Upload in pieces of `step` bytes; gives what was asked of S3, in its order."""
+    """Upload in pieces of `step` bytes, and return the requests to S3 in order."""
     asked: list[tuple[str, dict[str, Any]]] = []
 
     def record(params: dict[str, Any], model: Any, **_: Any) -> None:
-        # A buffer goes round: what it holds now is what is sent.
+        # Copy the buffer, which is reused: its present content is what is sent.
         body = {"Body": bytes(params["Body"])} if "Body" in params else {}
         asked.append((model.name, {**params, **body}))
 
@@ -40,7 +43,7 @@ def upload(cloud: Stack, data: bytes, step: int, expected: int | None = None) ->
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_BYTES])
-def test_one_put_tells_the_checksum_of_its_bytes(cloud: Stack, size: int) -> None:
+def test_single_put_sends_the_checksum_of_its_bytes(cloud: Stack, size: int) -> None:
     data = Random(1).randbytes(size)
     ((name, put),) = upload(cloud, data, 300_000)
     checksum = b64encode(sha256(data).digest()).decode()
@@ -49,7 +52,7 @@ def test_one_put_tells_the_checksum_of_its_bytes(cloud: Stack, size: int) -> Non
 
 
 @pytest.mark.parametrize("size", [PART_BYTES + 1, 2 * PART_BYTES, 5 * PART_BYTES + 17])
-def test_parts_and_the_whole_tell_their_checksums(cloud: Stack, size: int) -> None:
+def test_parts_and_the_whole_upload_send_their_checksums(cloud: Stack, size: int) -> None:
     data = Random(2).randbytes(size)
     asked = upload(cloud, data, 300_001)
 
@@ -60,7 +63,7 @@ def test_parts_and_the_whole_tell_their_checksums(cloud: Stack, size: int) -> No
     assert {part["PartNumber"]: part["ChecksumCRC32"] for part in parts} == {
         part["PartNumber"]: crc(part["Body"]) for part in parts
     }
-    # S3 wants each part's once more, and compares the whole with what it has put together.
+    # S3 needs each part's checksum again, and compares the total with what it has assembled.
     repeated = {part["PartNumber"]: part["ChecksumCRC32"] for part in completed["MultipartUpload"]["Parts"]}
     assert repeated == {part["PartNumber"]: part["ChecksumCRC32"] for part in parts}
     assert (completed["ChecksumType"], completed["ChecksumCRC32"]) == ("FULL_OBJECT", crc(data))
@@ -69,7 +72,7 @@ def test_parts_and_the_whole_tell_their_checksums(cloud: Stack, size: int) -> No
 
 
 @pytest.mark.parametrize("size", [100_000, PART_BYTES, PART_BYTES + 1])
-def test_what_grows_beyond_the_expected_size_arrives_all_the_same(cloud: Stack, size: int) -> None:
+def test_upload_larger_than_expected_succeeds(cloud: Stack, size: int) -> None:
     data = Random(3).randbytes(size)
     asked = upload(cloud, data, 30_000, expected=0)
     assert len(asked) == (1 if size <= PART_BYTES else 4)

@@ -1,4 +1,4 @@
-"""What is written names no key: the bucket's default decides, which is the only one that the buckets' policies take."""
+"""Writes name no KMS key: the bucket's default applies, which is the only key that the buckets' policies accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sample events of events/: what becomes of each."""
+"""The sample events of events/, and the outcome of each."""
 
 import json
 import re
@@ -33,7 +33,7 @@ MP3, XML_2 = FOLDER + "4711000000000002_1.mp3", FOLDER + "4711000000000002_1.xml
 
 
 def load(name: str) -> dict[str, Any]:
-    """Load an event, moved to the tests' stack."""
+    """Load an event, adapted to the tests' stack."""
     text = (EVENTS / f"{name}.json").read_text()
     text = text.replace(BUCKET.replace("landing", "sftp"), SFTP).replace(BUCKET.replace("landing", "audit"), AUDIT)
     return dict(json.loads(text.replace(BUCKET, LANDING).replace("callseal-local/", f"{STACK}/")))
@@ -48,7 +48,7 @@ def put_samples(cloud: Stack) -> dict[str, bytes]:
 
 
 def delivered(cloud: Stack) -> dict[str, bytes]:
-    """Give what the tenant finds, opened, under its landing key."""
+    """Return the delivered files, opened, by their landing keys."""
     return {key.removesuffix(".p7m"): x509_tenant().open(sealed) for key, sealed in cloud.objects(SFTP).items()}
 
 
@@ -84,7 +84,7 @@ def test_odd_key_is_decoded_once(cloud: Stack, encrypt_recording: ModuleType) ->
     assert delivered(cloud) == {ODD_KEY: b"said"}
 
 
-def test_test_event_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_s3_test_event_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
     assert failures(encrypt_recording.lambda_handler(load("s3-test-event"), None)) == []
     assert cloud.audit() == []
 
@@ -99,7 +99,7 @@ def test_multipart_object_is_delivered(cloud: Stack, encrypt_recording: ModuleTy
     assert delivered(cloud) == {FOLDER + "silence.wav": silence}
 
 
-def test_multipart_event_is_acknowledged_when_another_object_stands_there(
+def test_multipart_event_is_acknowledged_when_the_object_was_replaced(
     cloud: Stack, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -121,7 +121,7 @@ def test_one_bad_message_fails_alone(cloud: Stack, encrypt_recording: ModuleType
 
 
 @pytest.mark.parametrize(("name", "put_back"), [("secret-changed", 4), ("settings-changed", 4), ("schedule", 5)])
-def test_sweep_events_put_back_what_is_owed(
+def test_sweep_events_requeue_pending_files(
     cloud: Stack,
     clock: Clock,
     sweep_landing: ModuleType,
@@ -169,8 +169,8 @@ def test_calls_of_audit_events_are_indexed(cloud: Stack, index_calls: ModuleType
 def test_files_are_watched_by_schedule(
     cloud: Stack, clock: Clock, track_files: ModuleType, watch_files: ModuleType
 ) -> None:
-    told = load("files-in-sqs")
-    track_files.lambda_handler({"Records": told["Records"][1:]}, None)
+    batch = load("files-in-sqs")
+    track_files.lambda_handler({"Records": batch["Records"][1:]}, None)
     clock.put_to(datetime(2026, 11, 28, 0, 0, 1, tzinfo=UTC))
     assert watch_files.lambda_handler(load("schedule"), None) == {"unfetched": 1}
 
@@ -178,13 +178,13 @@ def test_files_are_watched_by_schedule(
 def test_an_audit_object_is_locked(cloud: Stack, lock_audit: ModuleType) -> None:
     event = load("audit-object-in-sqs")
     body = json.loads(event["Records"][0]["body"])
-    thing = body["Records"][0]["s3"]["object"]
-    thing["versionId"] = cloud.s3.put_object(Bucket=AUDIT, Key=thing["key"], Body=b"events")["VersionId"]
+    s3_object = body["Records"][0]["s3"]["object"]
+    s3_object["versionId"] = cloud.s3.put_object(Bucket=AUDIT, Key=s3_object["key"], Body=b"events")["VersionId"]
     event["Records"][0]["body"] = json.dumps(body)
 
     assert failures(lock_audit.lambda_handler(event, None)) == []
 
-    assert locked_for(cloud, thing["key"])[0] == "GOVERNANCE"
+    assert locked_for(cloud, s3_object["key"])[0] == "GOVERNANCE"
 
 
 def test_the_audit_trail_is_compared_by_schedule_and_restored_on_request(
@@ -197,7 +197,7 @@ def test_the_audit_trail_is_compared_by_schedule_and_restored_on_request(
     assert (restored["restored"], restored["open"]) == (1, 0)
 
 
-def test_an_answer_is_taken_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:
+def test_answer_is_read_and_removed(cloud: Stack, prove_keys: ModuleType) -> None:
     (record,) = json.loads(load("answer-in-sqs")["Records"][0]["body"])["Records"]
     cloud.s3.put_object(Bucket=SFTP, Key=record["s3"]["object"]["key"], Body=b"AAAA-BBBB-CCCC")
 
@@ -240,7 +240,7 @@ def test_readme_has_a_sample_for_every_function() -> None:
 
 def test_env_json_has_every_variable_that_the_template_declares() -> None:
     class Loader(yaml.SafeLoader):
-        """Reads CloudFormation's short forms as nothing."""
+        """Reads CloudFormation's short forms as None."""
 
     Loader.add_multi_constructor("!", lambda *_: None)
     template = yaml.load((ROOT / "template.yaml").read_text(), Loader)

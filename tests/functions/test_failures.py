@@ -1,4 +1,4 @@
-"""Failures half-way: nothing appears that should not, nothing is left unfinished, and the retry delivers."""
+"""Failures in the middle of a delivery: no wrong or unfinished output remains, and the retry delivers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def land(cloud: Stack, size: int, key: str = KEY) -> dict[str, Any]:
 
 
 def assert_failed_without_trace(cloud: Stack, module: ModuleType, landed: dict[str, Any], size: int) -> None:
-    """Hand the message over: it must come back, and nothing be seen of it anywhere."""
+    """Process the message: it must return to the queue, and leave no trace."""
     assert failures(module.lambda_handler(sqs_event(landed), None)) == ["m0"]
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == {}
     assert_landing_is_untouched(cloud, size)
@@ -60,12 +60,12 @@ def assert_retry_delivers(
     assert cloud.unfinished_uploads(SFTP) == cloud.unfinished_uploads(ARCHIVE) == []
 
 
-# ---- the source breaks off ------------------------------------------------------------------------------------------
+# ---- the source is interrupted --------------------------------------------------------------------------------------
 
 
 @contextmanager
 def breaking_server(data: bytes, sent: int, how: str) -> Iterator[str]:
-    """Serve one GET over a real connection that ends, or is reset, after `sent` bytes of what its header promises."""
+    """Serve one GET over a real connection that ends, or is reset, after `sent` of the announced bytes."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -93,7 +93,7 @@ def breaking_server(data: bytes, sent: int, how: str) -> Iterator[str]:
 def test_source_that_breaks_off(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, family: str, size: int, how: str, part: float
 ) -> None:
-    """The promise of promises: no valid, shorter recording."""
+    """The most important promise: no valid but shorter recording."""
     cloud.tenant("acme", FAMILIES[family].make("tenant").public_text)
     landed = land(cloud, size)
     pool = URLLib3Session()
@@ -111,11 +111,11 @@ def test_source_that_breaks_off(
     assert_retry_delivers(cloud, network, encrypt_recording, landed, size, family)
 
 
-# ---- gpg dies -------------------------------------------------------------------------------------------------------
+# ---- gpg is killed --------------------------------------------------------------------------------------------------
 
 
 def sealing_gpg() -> list[int]:
-    """Find the gpg programs that seal as children of this process."""
+    """Return the ids of the gpg processes that encrypt as children of this process."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -205,7 +205,7 @@ def test_refusal_before_the_first_commit_leaves_no_trace(
 def test_second_copy_refused(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any], status: int, code: str
 ) -> None:
-    """The archive copy is committed by then, and stays; the tenant sees nothing before all is done."""
+    """By then the archive copy is committed and stays. The tenant sees no output before the delivery is complete."""
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text, settings)
     landed = land(cloud, SMALL)
     network.fail("CopyObject", status, code, bucket=SFTP)
@@ -234,7 +234,7 @@ def test_connection_lost_at_the_commit(
     after: bool,
     attempts: int,
 ) -> None:
-    """With the SDK's own retries a lost answer comes back as 412: our own commit, and no conflict."""
+    """With the SDK's own retries, a lost answer comes back as 412: our own commit, and not a conflict."""
     monkeypatch.setitem(CONFIG.retries, "total_max_attempts", attempts)  # type: ignore[attr-defined]
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text, BOTH)
     landed = land(cloud, size)
@@ -260,7 +260,7 @@ def test_connection_lost_at_the_commit(
 def test_abort_that_fails_too_does_not_hide_the_cause(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
-    """The bucket's lifecycle rule aborts it then; the record fails and is retried as ever."""
+    """The bucket's lifecycle rule then aborts the upload. The record fails and is retried as usual."""
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text)
     landed = land(cloud, LARGE)
     network.fail("UploadPart", 500, "InternalError", skip=1)
@@ -277,7 +277,7 @@ def test_abort_that_fails_too_does_not_hide_the_cause(
 
 
 def refused_entry(request: Request) -> AWSResponse:
-    """PutEvents answers 200 even where it took nothing."""
+    """PutEvents answers 200 even if it accepted no entry."""
     body = b'{"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "no"}]}'
     return answer(request, 200, body)
 
@@ -288,7 +288,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_pause")
-def test_audit_entry_refused_once_is_put_again(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+def test_rejected_audit_entry_is_put_again(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", None, PLAIN)
     network.before("PutEvents", refused_entry)
 
@@ -307,7 +307,7 @@ def audit_refuses(network: Network) -> None:
 
 @pytest.mark.usefixtures("_no_pause")
 @pytest.mark.parametrize("outage", [audit_down, audit_refuses])
-def test_nothing_is_purged_while_the_audit_bus_is_out(
+def test_file_is_not_purged_while_the_audit_bus_is_unavailable(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, outage: Callable[[Network], None]
 ) -> None:
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text, BOTH)
@@ -325,7 +325,7 @@ def test_nothing_is_purged_while_the_audit_bus_is_out(
 
 @pytest.mark.usefixtures("_no_pause")
 @pytest.mark.parametrize("outage", [audit_down, audit_refuses])
-def test_nothing_is_held_while_the_audit_bus_is_out(
+def test_file_is_not_tagged_as_held_while_the_audit_bus_is_unavailable(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, outage: Callable[[Network], None]
 ) -> None:
     cloud.tenant("acme", "no key")
@@ -368,7 +368,7 @@ def test_purge_refused(cloud: Stack, network: Network, encrypt_recording: Module
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == committed
 
 
-# ---- the message comes back -----------------------------------------------------------------------------------------
+# ---- the message is redelivered -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("receives", "seconds"), [(1, 5), (2, 20), (3, 80), (4, 320), (5, 900), (999, 900)])
@@ -386,7 +386,7 @@ def test_failed_message_comes_back_sooner(
     }  # fmt: skip
 
 
-def test_visibility_that_cannot_be_changed_changes_nothing_else(
+def test_failed_visibility_change_has_no_other_effect(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -413,7 +413,7 @@ def test_failed_message_is_delivered_by_its_retry_from_the_real_queue(
     assert FAMILIES["x509"].make("tenant").open(cloud.objects(SFTP)[f"{KEY}.p7m"]) == recording(SMALL)
 
 
-def test_hiccup_is_the_sdks_business(
+def test_sdk_retries_a_brief_error(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(CONFIG.retries, "total_max_attempts")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Held files: every reason, what is left untouched, and that a mended cause counts at once."""
+"""Held files: every reason, what stays unchanged, and that a fixed cause takes effect at once."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def good_key() -> str:
 
 
 def deliver(cloud: Stack, encrypt_recording: ModuleType, key: str = KEY, data: bytes = DATA) -> None:
-    """Land a file and hand its message over, which must be acknowledged."""
+    """Land a file and process its message, which must be acknowledged."""
     assert failures(encrypt_recording.lambda_handler(sqs_event(cloud.land(key, data)), None)) == []
 
 
 def assert_held(cloud: Stack, reason: str, key: str = KEY, data: bytes = DATA) -> dict[str, Any]:
-    """See that a file is held with all that belongs to it; gives the detail of its audit event."""
+    """Check that a file is held with its tags, and return the detail of its audit event."""
     assert cloud.objects(LANDING)[key] == data
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == {}
     assert cloud.unfinished_uploads(SFTP) == cloud.unfinished_uploads(ARCHIVE) == []
@@ -59,7 +59,7 @@ def secret_version(cloud: Stack) -> str:
 
 
 def private_keys() -> dict[str, str]:
-    """Give the private halves that somebody may paste: the PEM alone, with its certificate, and gpg's export."""
+    """Return the forms in which a private key may be stored: PEM alone, PEM with its certificate, and gpg's export."""
     tenant, pgp = x509_tenant(), openpgp_tenant("cv25519")
     pem = tenant.private_key.read_text()
     secret = gpg(pgp.home, "--armor", "--export-secret-keys").decode()
@@ -67,7 +67,7 @@ def private_keys() -> dict[str, str]:
 
 
 def revoked() -> str:
-    """Make an OpenPGP key whose owner has revoked it."""
+    """Return an OpenPGP key that its owner has revoked."""
     home = gpg_home("revoked")
     gpg(home, "--quick-generate-key", "revoked <revoked@example.invalid>", "ed25519", "sign", "30d")
     fingerprint = fingerprint_of(home)
@@ -114,14 +114,14 @@ def test_held_when_key_is_bad(cloud: Stack, network: Network, encrypt_recording:
 
     detail = assert_held(cloud, reason)
     assert detail["key_version"] == secret_version(cloud)
-    assert not network.asked("GetObject")  # nothing was even read
+    assert not network.asked("GetObject")  # not even read
     secret_lines = [line for line in text.splitlines() if len(line) > 40]
     assert not [line for line in secret_lines if line in str(detail)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("days", "reason"), [(31, "KeyExpired"), (-1, "KeyNotYetValid")])
-def test_held_when_key_is_out_of_its_time(
+def test_held_when_key_is_outside_its_validity(
     cloud: Stack, clock: Clock, encrypt_recording: ModuleType, family: str, days: int, reason: str
 ) -> None:
     cloud.tenant("acme", FAMILIES[family].make("tenant").public_text)
@@ -196,16 +196,18 @@ def test_held_when_nothing_is_to_be_delivered(
     assert not network.asked("GetSecretValue")
 
 
-# ---- which of several reasons ---------------------------------------------------------------------------------------
+# ---- the first of several reasons -----------------------------------------------------------------------------------
 
 
-def test_first_reason_in_the_designs_order_is_given(cloud: Stack, clock: Clock, encrypt_recording: ModuleType) -> None:
-    """Everything is wrong at once; what is named is mended one after the other, up to the delivery."""
+def test_first_reason_in_the_documented_order_is_reported(
+    cloud: Stack, clock: Clock, encrypt_recording: ModuleType
+) -> None:
+    """Every cause applies at once. Each reported cause is fixed in turn, until the file is delivered."""
     weak, sign = (
         x509_tenant("rsa1024").public_text,
         x509_tenant("rsa2048", "sign", "-addext", "keyUsage=digitalSignature").public_text,
     )
-    clock.pass_by(days=31)  # each key has run out, too
+    clock.pass_by(days=31)  # every key has expired, too
     event = sqs_event(cloud.land(KEY, DATA))
     nothing = {"deliver_to_sftp": False}
     steps: list[tuple[str, Callable[[], object]]] = [
@@ -248,7 +250,7 @@ def test_revoked_comes_before_expired(cloud: Stack, clock: Clock, encrypt_record
     assert_held(cloud, "KeyRevoked")
 
 
-# ---- only what is sealed needs a key ---------------------------------------------------------------------------------
+# ---- only sealed outputs need a key ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", [None, "no key", "private"])
@@ -280,7 +282,7 @@ def test_plain_metadata_needs_no_key_and_its_recording_does(cloud: Stack, encryp
 def test_nothing_plain_goes_to_the_archive_when_the_sealed_half_is_held(
     cloud: Stack, encrypt_recording: ModuleType
 ) -> None:
-    """A key is judged before anything is written, so a file is delivered whole or held whole."""
+    """A key is judged before any write, so a file is delivered completely or held completely."""
     settings = {"deliver_to_archive": True, "only_encrypt_sftp": True, "archive_formats": ["wav"]}
     cloud.tenant("acme", None, settings)
 
@@ -310,7 +312,7 @@ def test_platforms_tags_stay(cloud: Stack, encrypt_recording: ModuleType) -> Non
 
 
 def test_ten_tags_make_room(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """S3 takes ten: ours must be among them, and as many of the platform's as there is room for."""
+    """S3 allows ten tags: ours must be among them, with as many of the platform's as fit."""
     cloud.tenant("acme")
     event = sqs_event(cloud.land(KEY, DATA))
     platform = {f"platform-{number}": str(number) for number in range(10)}
@@ -326,7 +328,7 @@ def test_ten_tags_make_room(cloud: Stack, encrypt_recording: ModuleType) -> None
     assert tags.items() <= platform.items()
 
 
-def test_new_reason_replaces_the_old_one(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_new_reason_replaces_the_old_reason(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", "no key")
     event = sqs_event(cloud.land(KEY, DATA))
     put_tags(cloud, {f"platform-{number}": str(number) for number in range(8)})
@@ -339,7 +341,7 @@ def test_new_reason_replaces_the_old_one(cloud: Stack, encrypt_recording: Module
     assert len(cloud.tags(KEY)) == 10
 
 
-# ---- repeats, and what is remembered --------------------------------------------------------------------------------
+# ---- repeats and caches ---------------------------------------------------------------------------------------------
 
 
 def test_held_again_is_the_same_event(cloud: Stack, encrypt_recording: ModuleType) -> None:
@@ -353,14 +355,16 @@ def test_held_again_is_the_same_event(cloud: Stack, encrypt_recording: ModuleTyp
 
     cloud.put_key("acme", "no key either")
     encrypt_recording.lambda_handler(event, None)
-    assert cloud.audit_details("RecordingHeld")[-1]["id"] != first["id"]  # by another key: another event
+    assert cloud.audit_details("RecordingHeld")[-1]["id"] != first["id"]  # with another key it is another event
 
 
 @pytest.mark.parametrize(
     "reason", ["SettingsMissing", "SettingsInvalid", "NothingToDeliver", "KeyMissing", "KeyUnreadable"]
 )
-def test_mended_cause_counts_at_once(cloud: Stack, clock: Clock, encrypt_recording: ModuleType, reason: str) -> None:
-    """The function is warm: it has delivered and held for this tenant, and held this very file a moment ago."""
+def test_fixed_cause_takes_effect_at_once(
+    cloud: Stack, clock: Clock, encrypt_recording: ModuleType, reason: str
+) -> None:
+    """The function is warm: it has delivered and held files for this tenant, and has just held this file."""
     cloud.tenant("acme", good_key())
     deliver(cloud, encrypt_recording, "acme/warm.wav")
     breaks: dict[str, Callable[[], object]] = {
@@ -371,7 +375,7 @@ def test_mended_cause_counts_at_once(cloud: Stack, clock: Clock, encrypt_recordi
         "KeyUnreadable": lambda: cloud.put_key("acme", "no key"),
     }
     breaks[reason]()
-    clock.pass_by(seconds=60)  # what was good is forgotten by now
+    clock.pass_by(seconds=60)  # the cache of good values has expired
     event = sqs_event(cloud.land(KEY, DATA))
     assert failures(encrypt_recording.lambda_handler(event, None)) == []
     assert cloud.tags(KEY)["callseal-reason"] == reason
@@ -383,8 +387,8 @@ def test_mended_cause_counts_at_once(cloud: Stack, clock: Clock, encrypt_recordi
     assert cloud.objects(LANDING) == {}
 
 
-def test_nothing_to_deliver_is_not_said_from_memory(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """The warm function's settings allow XML alone; by now they allow recordings too."""
+def test_nothing_to_deliver_is_not_decided_by_cached_settings(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """The warm function's cached settings allow XML only, but the current settings allow recordings too."""
     cloud.tenant("acme", None, {"encrypt": False, "deliver_to_sftp": False, "deliver_to_archive": True})
     deliver(cloud, encrypt_recording, "acme/warm.xml")
     cloud.tenant("acme", None, {"encrypt": False, "deliver_to_sftp": True})
@@ -395,8 +399,8 @@ def test_nothing_to_deliver_is_not_said_from_memory(cloud: Stack, encrypt_record
     assert cloud.audit_details("RecordingHeld") == []
 
 
-def test_conflict_is_not_said_by_remembered_settings(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """The warm function would still deliver to the archive, where a stranger stands; by now that is turned off."""
+def test_conflict_is_not_decided_by_cached_settings(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """The cached settings deliver to the archive, which has a foreign object. The current settings do not."""
     cloud.tenant("acme", None, {"encrypt": False, "deliver_to_archive": True, "archive_formats": ["wav"]})
     deliver(cloud, encrypt_recording, "acme/warm.wav")
     cloud.s3.put_object(Bucket=ARCHIVE, Key=KEY, Body=b"of somebody else")
@@ -408,7 +412,7 @@ def test_conflict_is_not_said_by_remembered_settings(cloud: Stack, encrypt_recor
     assert cloud.audit_details("RecordingHeld") == []
 
 
-def test_good_key_is_remembered_for_a_minute(
+def test_good_key_is_cached_for_a_minute(
     cloud: Stack, clock: Clock, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", good_key())
@@ -424,7 +428,7 @@ def test_good_key_is_remembered_for_a_minute(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_rotation_counts_within_a_minute(
+def test_rotation_takes_effect_within_a_minute(
     cloud: Stack, clock: Clock, encrypt_recording: ModuleType, family: str
 ) -> None:
     old, new = (FAMILIES[family].make(name) for name in ("tenant", "successor"))
@@ -442,7 +446,9 @@ def test_rotation_counts_within_a_minute(
     assert cloud.audit_details("RecordingDelivered")[-1]["key_version"] == secret_version(cloud)
 
 
-def test_settings_change_counts_within_a_minute(cloud: Stack, clock: Clock, encrypt_recording: ModuleType) -> None:
+def test_settings_change_takes_effect_within_a_minute(
+    cloud: Stack, clock: Clock, encrypt_recording: ModuleType
+) -> None:
     cloud.tenant("acme", good_key(), {"encrypt": False})
     deliver(cloud, encrypt_recording, "acme/before.wav")
     cloud.tenant("acme", None, {})
@@ -454,7 +460,7 @@ def test_settings_change_counts_within_a_minute(cloud: Stack, clock: Clock, encr
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_remembered_key_that_runs_out_is_judged_again(
+def test_cached_key_that_expires_is_judged_again(
     cloud: Stack, clock: Clock, encrypt_recording: ModuleType, family: str
 ) -> None:
     cloud.tenant("acme", FAMILIES[family].make("tenant").public_text)
@@ -472,7 +478,7 @@ def test_remembered_key_that_runs_out_is_judged_again(
     assert len(cloud.objects(SFTP)) == 2
 
 
-def test_one_tenants_fault_is_not_anothers(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_fault_of_one_tenant_does_not_affect_another(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", "no key")
     cloud.tenant("beta", good_key())
     event = sqs_event(cloud.land(KEY, DATA), cloud.land("beta/1.wav", DATA))

@@ -1,4 +1,4 @@
-"""The sweep asks for the check of a key that no check has judged: a new secret may send no event."""
+"""The sweep requests the check of a key without a verdict, because a new secret may send no event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY_NAME = f"{STACK}/tenants/acme/public-key"
 
 @pytest.fixture
 def asked(network: Network) -> list[dict[str, Any]]:
-    """What check_keys is invoked with, as Lambda accepts it."""
+    """Collect the events with which check_keys is invoked, as Lambda accepts them."""
     events: list[dict[str, Any]] = []
 
     def accept(request: Request) -> Any:
@@ -63,7 +63,7 @@ def test_key_whose_creation_sent_an_event_needs_no_request(
 def test_key_that_is_rejected_is_checked_once(
     cloud: Stack, sweep_landing: ModuleType, check_keys: ModuleType, asked: list[dict[str, Any]]
 ) -> None:
-    """It gets no row in the register; asking by the register alone would never end."""
+    """It gets no row in the register, so requests based only on the register would never end."""
     cloud.tenant("acme", "no key")
     cloud.land("acme/1.wav", DATA)
     sweep(sweep_landing)
@@ -74,7 +74,7 @@ def test_key_that_is_rejected_is_checked_once(
     assert len(asked) == 1
 
 
-def test_tenant_without_a_key_and_folders_that_are_no_tenants_are_not_checked(
+def test_tenant_without_a_key_and_other_folders_are_not_checked(
     cloud: Stack, sweep_landing: ModuleType, asked: list[dict[str, Any]]
 ) -> None:
     cloud.tenant("acme")
@@ -86,10 +86,10 @@ def test_tenant_without_a_key_and_folders_that_are_no_tenants_are_not_checked(
     assert asked == []
 
 
-def test_change_of_a_tenant_asks_for_nothing(
+def test_change_of_a_tenant_requests_no_check(
     cloud: Stack, sweep_landing: ModuleType, asked: list[dict[str, Any]]
 ) -> None:
-    """check_keys has that event itself."""
+    """check_keys receives that event itself."""
     cloud.tenant("acme", good_key())
     cloud.land("acme/1.wav", DATA)
 
@@ -106,7 +106,7 @@ def test_change_of_a_tenant_asks_for_nothing(
         ("GetSecretValue", 400, "AccessDeniedException"),
     ],
 )
-def test_request_that_fails_is_made_by_the_next_sweep_and_hinders_nothing(
+def test_failed_request_is_repeated_by_the_next_sweep(
     cloud: Stack,
     clock: Clock,
     network: Network,

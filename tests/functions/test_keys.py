@@ -1,4 +1,4 @@
-"""Landing keys of every kind: delivered under the very same key, or held as the design says."""
+"""Landing keys of every kind: delivered under the same key, or held as documented."""
 
 from types import ModuleType
 
@@ -13,7 +13,7 @@ LONGEST_TENANT = "a" + "b-9" * 20 + "zz"
 
 
 def key_of(length: int, filler: str = "k") -> str:
-    """Make a key of that many bytes, in folders of 200 bytes: no segment may have more than 255."""
+    """Return a key of that many bytes, in folders of 200 bytes: no segment may have more than 255."""
     head, tail, size = "acme/", ".wav", len(filler.encode())
     folders, rest = divmod(length - len(head) - len(tail), 201)
     return head + (filler * (200 // size) + "/") * folders + filler * (rest // size) + "x" * (rest % size) + tail
@@ -46,7 +46,7 @@ DELIVERED = [
     key_of(1020, "æ"),
     key_of(1020, "📞"),
 ]
-# Key and the tenant that the audit event names.
+# The key, and the tenant that the audit event names.
 UNSUPPORTED = [
     (f"acme/{'k' * 252}.wav", "acme"),
     (key_of(1021), "acme"),
@@ -88,7 +88,7 @@ UNSUPPORTED = [
     ("açme/1.wav", None),
     ("acme\n/1.wav", None),
     ("a_b/1.wav", None),
-    ("٣٣/1.wav", None),  # digits, but not ASCII's
+    ("٣٣/1.wav", None),  # digits, but not ASCII digits
     ("../acme/1.wav", None),
     ("./acme/1.wav", None),
 ]
@@ -96,7 +96,7 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_delivered_under_the_very_same_key(cloud: Stack, encrypt_recording: ModuleType, family: str) -> None:
-    """All in one bucket and in batches of ten, so that no key is taken for another either."""
+    """All in one bucket and in batches of ten, so that no key is mistaken for another."""
     tenant, suffix = FAMILIES[family].make("tenant"), FAMILIES[family].suffix
     settings = {"deliver_to_archive": True, "only_encrypt_sftp": True, "archive_formats": ["wav", "mp3"]}
     for name in ("acme", "a1", LONGEST_TENANT, "0-9"):
@@ -121,7 +121,7 @@ def test_delivered_under_the_very_same_key(cloud: Stack, encrypt_recording: Modu
 
 
 def test_held_when_unsupported(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """Every tenant that any of the keys might be taken for is there, and would be delivered to."""
+    """Every tenant that a key could be attributed to exists, with settings that would deliver."""
     for name in ("acme", "beta"):
         cloud.tenant(name, x509_tenant().public_text, {"deliver_to_archive": True, "archive_formats": ["wav"]})
     contents = {key: f"said {number}".encode() for number, (key, _) in enumerate(UNSUPPORTED)}
@@ -152,8 +152,8 @@ def test_key_that_looks_encoded_is_decoded_once(cloud: Stack, encrypt_recording:
     assert cloud.objects(SFTP) == contents
 
 
-def test_tenant_is_the_first_segment_and_nothing_else(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """Names of other tenants, in the path or the content, change nothing (promise 3)."""
+def test_tenant_is_the_first_segment_only(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """Names of other tenants, in the path or the content, have no effect (promise 3)."""
     acme, beta = (FAMILIES[family].make("tenant") for family in ("x509", "openpgp"))
     cloud.tenant("acme", acme.public_text)
     cloud.tenant("beta", beta.public_text)

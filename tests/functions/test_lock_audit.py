@@ -1,4 +1,4 @@
-"""lock_audit: each object of the audit bucket gets its lock when it is announced, from its own time on."""
+"""lock_audit: each announced object of the audit bucket is locked, counted from its own time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_announced_object_is_locked_and_cannot_be_deleted(cloud: Stack, lock_
         cloud.s3.delete_object(Bucket=AUDIT, Key=key, VersionId=version)
 
 
-def test_mode_and_days_are_the_parameters(
+def test_lock_uses_mode_and_days_of_the_parameters(
     cloud: Stack, lock_audit: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDIT_LOCK_MODE", "COMPLIANCE")
@@ -38,14 +38,14 @@ def test_mode_and_days_are_the_parameters(
     assert locked_for(cloud, key) == ("COMPLIANCE", timedelta(days=3))
 
 
-def test_an_event_that_comes_twice_locks_once(cloud: Stack, lock_audit: ModuleType, network: Network) -> None:
+def test_repeated_event_locks_once(cloud: Stack, lock_audit: ModuleType, network: Network) -> None:
     key = deliver(cloud, [envelope()], locked=False)
     twice = sqs_event(announced(cloud, key), announced(cloud, key))
     assert failures(lock_audit.lambda_handler(twice, None)) == []
     assert len(network.asked("PutObjectRetention")) == 1
 
 
-def test_a_longer_lock_is_left_and_a_shorter_one_extended(cloud: Stack, lock_audit: ModuleType) -> None:
+def test_longer_lock_is_kept_and_shorter_lock_is_extended(cloud: Stack, lock_audit: ModuleType) -> None:
     longer, shorter = deliver(cloud, [envelope()], locked=False), deliver(cloud, [envelope()], locked=False)
     lock(cloud, longer, FOREVER)
     lock(cloud, shorter, cloud.s3.head_object(Bucket=AUDIT, Key=shorter)["LastModified"] + timedelta(days=1))
@@ -86,6 +86,6 @@ def test_a_refused_request_brings_the_message_back(
     assert locked_for(cloud, key) == ("GOVERNANCE", FOR_SEVEN_YEARS)
 
 
-def test_what_is_no_batch_from_a_queue_is_refused(lock_audit: ModuleType) -> None:
+def test_event_that_is_not_a_queue_batch_is_refused(lock_audit: ModuleType) -> None:
     with pytest.raises(UnreadableNotificationError, match="not a batch"):
         lock_audit.lambda_handler({}, None)

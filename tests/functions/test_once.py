@@ -1,4 +1,4 @@
-"""Once: whatever is repeated, crashes, comes out of order or at the same time, the first commit is what there is."""
+"""Exactly once: after repeats, crashes, reordering and concurrency, the first commit is the only one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRITES = ["PutObject", "CopyObject", "DeleteObject"]
 PLAIN = {**BOTH, "encrypt": False}
 DATA = b"RIFF what was said"
 STRANGER = b"of somebody else"
-# Every request that changes something on the way of a small file to both buckets, in order.
+# Every request that changes state while a small file goes to both buckets, in order.
 STEPS = [
     ("GetObject", LANDING),
     ("PutObject", ARCHIVE),
@@ -41,12 +41,12 @@ def tenant(family: str = "x509", name: str = "tenant") -> X509Tenant | OpenPgpTe
 
 
 def handle(module: ModuleType, *notifications: dict[str, Any]) -> None:
-    """Hand messages to a function; each must be acknowledged."""
+    """Pass messages to a function. It must acknowledge each."""
     assert failures(module.lambda_handler(sqs_event(*notifications), None)) == []
 
 
 def handle_again(*notifications: dict[str, Any]) -> None:
-    """Hand messages to a new execution environment."""
+    """Pass messages to a new execution environment."""
     handle(functions.load("encrypt_recording"), *notifications)
 
 
@@ -55,7 +55,7 @@ def stored(cloud: Stack) -> dict[str, dict[str, bytes]]:
 
 
 def delivered_once(cloud: Stack) -> dict[str, Any]:
-    """See that all delivered events tell the same, and that they tell the truth; gives the first one's detail."""
+    """Check that all delivered events are equal and match the outputs. Return the first event's detail."""
     first, *others = cloud.audit_details("RecordingDelivered")
     for other in others:
         assert {**other, "time": first["time"]} == first
@@ -67,8 +67,8 @@ def delivered_once(cloud: Stack) -> dict[str, Any]:
         assert output["sha256"] == (None if output["sealed"] == "none" else sha256(data).hexdigest())
         assert metadata["callseal-source-etag"] == first["source"]["etag"]
         if output["sealed"] != "none":
-            told = [recipient["fingerprint"] for recipient in first["recipients"]]
-            assert metadata["callseal-recipients"] == ",".join(told)
+            fingerprints = [recipient["fingerprint"] for recipient in first["recipients"]]
+            assert metadata["callseal-recipients"] == ",".join(fingerprints)
     return first
 
 
@@ -95,7 +95,7 @@ def test_repeat_of_a_delivery_changes_nothing(
 
 
 def landing_times(cloud: Stack) -> dict[str, Any]:
-    """Tell when each output was written."""
+    """Return when each output was written."""
     return {
         item["Key"] + bucket: item["LastModified"]
         for bucket in (ARCHIVE, SFTP)
@@ -103,9 +103,7 @@ def landing_times(cloud: Stack) -> dict[str, Any]:
     }
 
 
-def test_repeat_without_etag_of_something_delivered_is_acknowledged(
-    cloud: Stack, encrypt_recording: ModuleType
-) -> None:
+def test_repeat_without_etag_is_acknowledged_after_the_delivery(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
     landed = cloud.land(KEY, DATA)
     handle(encrypt_recording, landed)
@@ -128,7 +126,7 @@ def test_repeat_is_acknowledged_when_key_and_settings_are_gone(cloud: Stack, enc
 
 
 def test_same_bytes_landed_again_are_a_repeat(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """The same landing key and the same etag (moto's is a hash of the bytes; under KMS S3's is not)."""
+    """The same landing key and the same etag (moto's is a hash of the bytes; S3's is not under KMS)."""
     cloud.tenant("acme", tenant().public_text, BOTH)
     handle(encrypt_recording, cloud.land(KEY, DATA))
     before = stored(cloud)
@@ -168,7 +166,7 @@ def test_crash_at_each_step_is_healed_by_the_repeat(
     assert bool(cloud.audit()) == (operation == "DeleteObject" or (operation, when) == ("PutEvents", "after"))
     handle_again(landed)
 
-    for name, objects in at_crash.items():  # what was committed stays as it is
+    for name, objects in at_crash.items():  # committed outputs stay as they are
         assert objects.items() <= cloud.objects(name).items()
     archived, fetched = (list(objects.values()) for objects in stored(cloud).values())
     assert archived == fetched
@@ -231,23 +229,24 @@ def test_rotation_between_crash_and_repeat_leaves_the_first_commit(
 
 
 CHANGES: dict[str, tuple[dict[str, Any], str, dict[str, Any], set[str], set[str]]] = {
-    # settings and what is committed first; what the operator changes, and what stands in archive and SFTP at the end
+    # The settings and the first commit; the operator's change; the final objects in archive and SFTP.
     "another family": (BOTH, "openpgp", BOTH, {f"{KEY}.p7m"}, {f"{KEY}.p7m"}),
     "another family, one of each": (MIXED, "openpgp", MIXED, {KEY}, {f"{KEY}.pgp"}),
     "archive off": (BOTH, "x509", {}, {f"{KEY}.p7m"}, {f"{KEY}.p7m"}),
     "archive off and another family": (MIXED, "openpgp", {}, {KEY}, {f"{KEY}.pgp"}),
     "sealed no more": (BOTH, "x509", PLAIN, {f"{KEY}.p7m"}, {KEY}),
-    # The plain one stays, for nothing here may delete it; what is asked for is sealed, so it does not stand for that.
+    # The plain output stays, because the role may not delete here. A sealed output is requested, which the plain one
+    # does not satisfy.
     "sealed from now on": (PLAIN, "x509", BOTH, {KEY, f"{KEY}.p7m"}, {f"{KEY}.p7m"}),
 }
 
 
 @pytest.mark.parametrize("size", [len(DATA), 150_000])
 @pytest.mark.parametrize("change", CHANGES)
-def test_change_between_crash_and_repeat_leaves_the_first_commit_and_the_audit_names_all(
+def test_change_between_crash_and_repeat_keeps_the_first_commit_and_audits_all(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, change: str, size: int
 ) -> None:
-    """Nothing is delivered twice in two forms, and nothing stands anywhere that no event tells of."""
+    """No file is delivered in two forms, and every object is named by an event."""
     before, family, after, archived, sent = CHANGES[change]
     cloud.tenant("acme", tenant().public_text, before)
     landed = land_now(cloud, recording(size))
@@ -270,7 +269,7 @@ def test_change_between_crash_and_repeat_leaves_the_first_commit_and_the_audit_n
     assert cloud.objects(LANDING) == {}
 
 
-def test_one_small_output_of_before_a_change_is_found(
+def test_small_output_from_before_a_change_is_found(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
@@ -287,10 +286,10 @@ def test_one_small_output_of_before_a_change_is_found(
     assert [(one["kind"], one["not_after"]) for one in detail["recipients"]] == [("x509", None)]
 
 
-def test_the_same_bytes_landed_again_after_a_change_are_delivered_as_it_asks(
+def test_same_bytes_landed_again_after_a_change_are_delivered_by_the_new_settings(
     cloud: Stack, encrypt_recording: ModuleType
 ) -> None:
-    """An output of before this landing is none that an earlier try of it left, though it has the same source etag."""
+    """An output from before this landing is not from an earlier attempt, although it has the same source etag."""
     cloud.tenant("acme", tenant().public_text, {"encrypt": False})
     handle(encrypt_recording, land_now(cloud, DATA))
     assert set(cloud.objects(SFTP)) == {KEY}
@@ -304,7 +303,9 @@ def test_the_same_bytes_landed_again_after_a_change_are_delivered_as_it_asks(
     assert [[output["key"] for output in outputs] for outputs in (first, second)] == [[KEY], [f"{KEY}.p7m"]]
 
 
-def test_output_of_another_file_in_another_form_is_none_of_its_own(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_output_of_another_file_in_another_form_is_not_an_earlier_output(
+    cloud: Stack, encrypt_recording: ModuleType
+) -> None:
     cloud.tenant("acme", tenant().public_text)
     landed = land_now(cloud, DATA)
     cloud.s3.put_object(Bucket=SFTP, Key=f"{KEY}.pgp", Body=STRANGER)
@@ -315,7 +316,7 @@ def test_output_of_another_file_in_another_form_is_none_of_its_own(cloud: Stack,
     assert [output["key"] for output in delivered_once(cloud)["outputs"]] == [f"{KEY}.p7m"]
 
 
-def test_tenant_without_a_change_costs_no_look_at_other_forms(
+def test_tenant_without_a_change_needs_no_requests_for_other_forms(
     cloud: Stack, clock: Clock, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
@@ -328,7 +329,7 @@ def test_tenant_without_a_change_costs_no_look_at_other_forms(
 
 
 def land_now(cloud: Stack, data: bytes, moment: str | None = None) -> dict[str, Any]:
-    """Land a file; its notification tells when, as S3's do."""
+    """Land a file. Its notification has the time, as S3's do."""
     landed = cloud.land(KEY, data)
     landed["Records"][0]["eventTime"] = moment or datetime.now(UTC).isoformat()
     return landed
@@ -344,7 +345,7 @@ def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: 
     assert len(delivered_once(cloud)["recipients"]) == 2
 
 
-# ---- at the same time -----------------------------------------------------------------------------------------------
+# ---- concurrency ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -354,7 +355,7 @@ def test_several_recipients_are_named_in_order(cloud: Stack, encrypt_recording: 
     [
         ("one batch", "PutObject"),
         ("one batch", "CopyObject"),
-        # In one batch, the events go out together, and the purges.
+        # The events of a batch are sent together, and its files purged together.
         *[("two environments", name) for name in (*WRITES, "PutEvents")],
     ],
 )
@@ -367,7 +368,7 @@ def test_duplicates_at_the_same_time(
     operation: str,
     where: str,
 ) -> None:
-    """Both workers have come to the same request before either goes on."""
+    """Both workers have reached the same request before either of them continues."""
     cloud.tenant("acme", tenant(family).public_text, settings)
     landed = cloud.land(KEY, DATA)
     meet = Barrier(2)
@@ -420,7 +421,7 @@ def test_large_duplicates_at_the_same_time(cloud: Stack, network: Network, encry
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0, 1)])
 @pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
-def test_overwritten_before_it_was_read_only_the_newest_is_delivered(
+def test_only_the_newest_file_is_delivered_when_overwritten_before_the_read(
     cloud: Stack, encrypt_recording: ModuleType, order: tuple[int, ...], settings: dict[str, Any]
 ) -> None:
     cloud.tenant("acme", tenant().public_text, settings)
@@ -436,7 +437,9 @@ def test_overwritten_before_it_was_read_only_the_newest_is_delivered(
     delivered_once(cloud)
 
 
-def test_late_event_of_a_first_file_leaves_a_new_one_alone(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_late_event_of_an_overwritten_file_leaves_the_new_file_alone(
+    cloud: Stack, encrypt_recording: ModuleType
+) -> None:
     cloud.tenant("acme", tenant().public_text)
     first = cloud.land(KEY, DATA)
     handle(encrypt_recording, first)
@@ -446,7 +449,8 @@ def test_late_event_of_a_first_file_leaves_a_new_one_alone(cloud: Stack, encrypt
 
     assert cloud.objects(LANDING) == {KEY: b"landed later, and not announced yet"}
     assert cloud.tags(KEY) == {}
-    # Told once more, for it might have been overwritten between commit and audit: the same, under the same id.
+    # Reported once more, because it might have been overwritten between commit and audit: the same event with the same
+    # id.
     delivered_once(cloud)
     assert {event["detail-type"] for event in cloud.audit()} == {"RecordingDelivered"}
 
@@ -465,10 +469,10 @@ def test_new_file_landed_during_the_delivery_is_not_purged(
 
 
 @pytest.mark.parametrize("settings", [BOTH, PLAIN], ids=["sealed", "plain"])
-def test_overwritten_while_it_is_read_nothing_is_delivered(
+def test_nothing_is_delivered_when_overwritten_during_the_read(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
 ) -> None:
-    """Between the look at the outputs and the read, or the copy."""
+    """Between the check of the outputs and the read or copy."""
     cloud.tenant("acme", tenant().public_text, settings)
     landed = cloud.land(KEY, DATA)
     operation = "CopyObject" if settings is PLAIN else "GetObject"
@@ -481,7 +485,7 @@ def test_overwritten_while_it_is_read_nothing_is_delivered(
 
 
 @pytest.mark.parametrize("settings", [{}, BOTH, MIXED, PLAIN], ids=["sftp", "both", "mixed", "plain"])
-def test_overwritten_between_commit_and_audit_it_is_told_all_the_same(
+def test_delivery_is_audited_when_overwritten_between_commit_and_audit(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
 ) -> None:
     cloud.tenant("acme", tenant().public_text, settings)
@@ -508,7 +512,7 @@ def test_overwritten_between_commit_and_audit_it_is_told_all_the_same(
 @pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
 @pytest.mark.parametrize("bucket", [ARCHIVE, SFTP])
 @pytest.mark.parametrize("metadata", [{}, {"callseal-source-etag": "0" * 32, "callseal-sealed": "none"}])
-def test_stranger_at_an_output_holds_the_file(
+def test_unrelated_object_at_an_output_holds_the_file(
     cloud: Stack,
     encrypt_recording: ModuleType,
     family: str,
@@ -538,7 +542,7 @@ def test_stranger_at_an_output_holds_the_file(
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("settings", [BOTH, MIXED, PLAIN], ids=["both", "mixed", "plain"])
-def test_stranger_at_sftp_after_the_archive_copy_was_committed(
+def test_unrelated_object_at_sftp_after_the_archive_commit(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, family: str, settings: dict[str, Any]
 ) -> None:
     cloud.tenant("acme", tenant(family).public_text, settings)
@@ -569,7 +573,7 @@ def test_stranger_at_sftp_after_the_archive_copy_was_committed(
         }
     ]
 
-    handle_again(landed)  # held still: the same event, and the archive copy is left as it is
+    handle_again(landed)  # held still: the same event, and the archive copy stays as it is
     assert [one["id"] for one in cloud.audit_details("RecordingHeld")] == [detail["id"]] * 2
     cloud.s3.delete_object(Bucket=SFTP, Key=sftp_key)
     handle_again(landed)
@@ -592,7 +596,7 @@ def test_new_content_under_a_delivered_name_is_a_conflict(cloud: Stack, encrypt_
 def test_archive_copy_that_vanishes_before_its_second_copy_is_made_again(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
-    """The landed file is still there: that is no repeat of something delivered, and must not be acknowledged as one."""
+    """The landed file still exists, so this is not a repeat of a delivery and must not be acknowledged as one."""
     cloud.tenant("acme", tenant().public_text, BOTH)
     landed = cloud.land(KEY, DATA)
     network.before("CopyObject", lambda _: cloud.s3.delete_object(Bucket=ARCHIVE, Key=f"{KEY}.p7m") and None)
@@ -605,7 +609,7 @@ def test_archive_copy_that_vanishes_before_its_second_copy_is_made_again(
     delivered_once(cloud)
 
 
-def test_ids_differ_by_what_happened_to_what(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_ids_differ_by_event_and_file(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", None, {"encrypt": False})
     cloud.tenant("beta", None, {"encrypt": False})
     keys = [KEY, "acme/4711_2.wav", "beta/4711_1.wav"]

@@ -1,4 +1,4 @@
-"""The overlap: for some days after a rotation recordings are sealed to the new key and to the previous one."""
+"""The overlap: for some days after a rotation, recordings are sealed to the new key and to the previous key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def opens(scene: Scene, tenant: Tenant, key: str) -> bool:
 
 
 def rotate(scene: Scene, *tenants: Tenant) -> list[str]:
-    """Paste one key after the other, a minute between; gives their fingerprints."""
+    """Store one key after the other, 90 seconds apart, and return their fingerprints."""
     found = []
     for tenant in tenants:
         scene.paste(tenant, **OVERLAP)
@@ -41,7 +41,7 @@ def rotate(scene: Scene, *tenants: Tenant) -> list[str]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_both_can_open_what_is_sealed_during_the_overlap(scene: Scene, family: str) -> None:
+def test_both_keys_open_recordings_sealed_during_the_overlap(scene: Scene, family: str) -> None:
     old, new = FAMILIES[family].make("tenant"), FAMILIES[family].make("new")
     scene.paste(old, **OVERLAP)
     scene.clock.pass_by(seconds=90)
@@ -64,7 +64,7 @@ def test_both_can_open_what_is_sealed_during_the_overlap(scene: Scene, family: s
     assert not opens(scene, old, "acme/3.wav")
 
 
-def test_the_overlap_begins_before_the_register_has_heard_of_the_new_key(scene: Scene) -> None:
+def test_overlap_begins_before_the_register_has_the_new_key(scene: Scene) -> None:
     (mine,) = rotate(scene, x509_tenant())
     scene.cloud.put_key("acme", x509_tenant("p256", "new").public_text)
     assert names(scene, "acme/1.wav")[1:] == [mine]
@@ -76,15 +76,15 @@ def test_no_overlap_without_the_setting(scene: Scene) -> None:
     assert len(names(scene, "acme/1.wav")) == 1
 
 
-def test_a_previous_key_that_has_run_out_is_not_used(scene: Scene) -> None:
+def test_expired_previous_key_is_not_used(scene: Scene) -> None:
     _, theirs = rotate(scene, x509_tenant("rsa2048", "short", "-days", "1"), x509_tenant("p256", "new"))
     assert len(names(scene, "acme/1.wav")) == 2
     scene.clock.pass_by(days=1)
     assert names(scene, "acme/2.wav") == [theirs]
 
 
-def test_a_previous_key_that_is_known_as_revoked_is_not_used(scene: Scene) -> None:
-    """The tenant sends its key as revoked, then a new one; the version that was in use does not say so itself."""
+def test_previous_key_known_as_revoked_is_not_used(scene: Scene) -> None:
+    """The tenant sends its key as revoked, then a new key. The version that was in use has no revocation itself."""
     old, new = FAMILIES["openpgp"].make("to be revoked"), FAMILIES["openpgp"].make("new")
     assert isinstance(old, OpenPgpTenant)
     rotate(scene, old)
@@ -102,7 +102,7 @@ def test_a_previous_key_that_is_known_as_revoked_is_not_used(scene: Scene) -> No
     assert not opens(scene, old, "acme/1.wav")
 
 
-def test_a_key_that_was_taken_back_is_not_used(scene: Scene) -> None:
+def test_withdrawn_key_is_not_used(scene: Scene) -> None:
     mine, _ = rotate(scene, x509_tenant(), x509_tenant("p256", "wrong"))
     labels = scene.cloud.secrets.describe_secret(SecretId=SECRET)["VersionIdsToStages"]
     first = next(version for version, stages in labels.items() if "AWSPREVIOUS" in stages)
@@ -115,7 +115,7 @@ def test_a_key_that_was_taken_back_is_not_used(scene: Scene) -> None:
     assert names(scene, "acme/1.wav") == [mine]
 
 
-def test_a_bad_paste_between_is_no_previous_key(scene: Scene) -> None:
+def test_unusable_version_in_between_is_not_a_previous_key(scene: Scene) -> None:
     (mine,) = rotate(scene, x509_tenant())
     for text in ("a bad paste", x509_tenant("rsa1024").public_text):
         scene.cloud.put_key("acme", text)
@@ -125,14 +125,14 @@ def test_a_bad_paste_between_is_no_previous_key(scene: Scene) -> None:
     assert names(scene, "acme/1.wav") == [theirs, mine]
 
 
-def test_keys_of_two_kinds_do_not_overlap_and_the_verdict_says_so(scene: Scene) -> None:
+def test_keys_of_two_kinds_do_not_overlap_and_the_verdict_reports_it(scene: Scene) -> None:
     _, theirs = rotate(scene, FAMILIES["x509"].make("tenant"), FAMILIES["openpgp"].make("tenant"))
     assert names(scene, "acme/1.wav") == [theirs]
     accepted = scene.cloud.audit_details("KeyAccepted")[-1]
     assert "to it alone: the previous key is of the other kind" in accepted["message"]
 
 
-def test_more_than_16_recipients_do_not_overlap_and_the_verdict_says_so(scene: Scene) -> None:
+def test_more_than_16_recipients_do_not_overlap_and_the_verdict_reports_it(scene: Scene) -> None:
     many = "".join(x509_tenant("p256", f"member {number}").public_text for number in range(16))
     rotate(scene, x509_tenant())
     scene.cloud.tenant("acme", many, OVERLAP)
@@ -168,7 +168,7 @@ def test_an_earlier_version_that_is_gone_ends_the_overlap(scene: Scene, network:
     assert names(scene, "acme/1.wav") == [theirs]
 
 
-def test_a_register_that_cannot_be_read_is_waited_for(
+def test_file_is_retried_while_the_register_cannot_be_read(
     scene: Scene, network: Network, encrypt_recording: ModuleType
 ) -> None:
     rotate(scene, x509_tenant())
@@ -178,8 +178,8 @@ def test_a_register_that_cannot_be_read_is_waited_for(
     assert scene.cloud.objects(SFTP) == {}
 
 
-def test_what_a_rotation_costs(scene: Scene, network: Network) -> None:
-    """Two requests more in a minute: the register, and the previous version."""
+def test_rotation_needs_two_more_requests_a_minute(scene: Scene, network: Network) -> None:
+    """Two additional requests a minute: the register, and the previous version."""
     rotate(scene, x509_tenant(), x509_tenant("p256", "new"))
     before = len(network.requests)
     for number in range(3):
@@ -192,7 +192,7 @@ def test_what_a_rotation_costs(scene: Scene, network: Network) -> None:
 def test_the_daily_check_logs_that_a_previous_version_is_gone_before_its_overlap_ends(
     scene: Scene, network: Network, caplog: pytest.LogCaptureFixture, gone: bool
 ) -> None:
-    """Secrets Manager may delete a version without a label; then files are sealed to the new key alone."""
+    """Secrets Manager may delete a version without a label. Files are then sealed to the new key only."""
     rotate(scene, x509_tenant(), x509_tenant(name="new"))
     caplog.clear()
     if gone:

@@ -1,4 +1,4 @@
-"""Plain outputs: server-side copies, byte for byte, with nothing of the landed object's tags or metadata."""
+"""Plain outputs: server-side copies, byte for byte, without the landed object's tags or metadata."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.support.recordings import MIB, land_large, recording
 from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, notification, sqs_event
 
 PLAIN = {"encrypt": False, "deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
-PART = 5 * MIB  # the least that S3 takes
+PART = 5 * MIB  # the smallest part that S3 accepts
 
 
 @pytest.fixture
 def _copies_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens above 5 GiB, from 5 MiB on."""
+    """Apply from 5 MiB on what normally applies above 5 GiB."""
     monkeypatch.setattr("callseal.delivery.output_buckets.MAX_COPY_BYTES", PART)
     monkeypatch.setattr("callseal.delivery.output_buckets.COPY_PART_BYTES", PART)
 
@@ -33,10 +33,10 @@ def _copies_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("1.JSON", "application/json"),
     ],
 )
-def test_copy_carries_our_labels_alone(
+def test_copy_has_only_our_metadata(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, name: str, content_type: str
 ) -> None:
-    """The platform's metadata may name a caller; what it says of the type is not trusted either."""
+    """The platform's metadata may name a caller, and its content type is not trusted either."""
     cloud.tenant("acme", None, PLAIN)
     key = f"acme/{name}"
     etag = cloud.s3.put_object(
@@ -58,7 +58,7 @@ def test_copy_carries_our_labels_alone(
 
 @pytest.mark.parametrize("settings", [PLAIN, {"deliver_to_archive": True, "archive_formats": ["wav"]}])
 @pytest.mark.parametrize("in_parts", [False, True])
-def test_tags_of_held_do_not_travel(
+def test_hold_tags_are_not_copied(
     cloud: Stack,
     encrypt_recording: ModuleType,
     request: pytest.FixtureRequest,
@@ -117,7 +117,7 @@ def test_huge_file_is_copied_in_parts(
     ("operation", "skip", "status"),
     [("UploadPartCopy", 1, 500), ("CompleteMultipartUpload", 0, 500), ("CompleteMultipartUpload", 0, 409)],
 )
-def test_copy_in_parts_that_fails_leaves_nothing(
+def test_failed_copy_in_parts_leaves_no_output(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, operation: str, skip: int, status: int
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -134,10 +134,10 @@ def test_copy_in_parts_that_fails_leaves_nothing(
 
 @pytest.mark.usefixtures("_copies_in_parts")
 @pytest.mark.parametrize("ours", [True, False])
-def test_copy_in_parts_that_comes_second(
+def test_copy_in_parts_when_the_output_appears_before_the_complete(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, ours: bool
 ) -> None:
-    """Somebody writes the output right before the Complete: another worker of ours, or a stranger."""
+    """The output appears right before the Complete, written by another worker or by an unrelated program."""
     cloud.tenant("acme", None, {"encrypt": False})
     landed = land_large(cloud, "acme/1.wav", recording(PART + 1))
     etag = landed["Records"][0]["s3"]["object"]["eTag"] if ours else "0" * 32
@@ -156,7 +156,7 @@ def test_copy_in_parts_that_comes_second(
 
 @pytest.mark.usefixtures("_copies_in_parts")
 def test_source_replaced_between_two_parts(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
-    """Half of the one and half of the other is no file."""
+    """Parts of two versions must never become one file."""
     cloud.tenant("acme", None, {"encrypt": False})
     landed = land_large(cloud, "acme/1.wav", recording(PART + 1))
     network.before("UploadPartCopy", lambda _: cloud.land("acme/1.wav", bytes(PART + 1)) and None, skip=1)

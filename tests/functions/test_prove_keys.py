@@ -1,4 +1,4 @@
-"""Proof before use: challenges that real tools open, codes that come back, and all the ways in which they must not."""
+"""Proof before use: challenges that real tools open, codes that return, and all the ways in which they must fail."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_key_is_used_once_its_code_has_come_back(scene: Scene, family: str) ->
 
 
 @pytest.mark.parametrize("how", ["lower", "spaces", "no dashes", "crlf", "bom", "O for 0 and L for 1"])
-def test_how_a_person_types_a_code_is_forgiven(scene: Scene, how: str) -> None:
+def test_code_is_accepted_as_people_type_it(scene: Scene, how: str) -> None:
     scene.paste(x509_tenant())
     fingerprint, sealed = scene.challenge()
     code = code_in(x509_tenant(), sealed)
@@ -104,7 +104,7 @@ def test_a_wrong_code_is_refused_counted_and_audited(
     assert len(scene.proven()) == 1
 
 
-def test_the_fifth_wrong_code_is_the_last(scene: Scene) -> None:
+def test_fifth_wrong_code_ends_the_challenge(scene: Scene) -> None:
     scene.paste(x509_tenant())
     fingerprint, sealed = scene.challenge()
     code = code_in(x509_tenant(), sealed)
@@ -118,7 +118,7 @@ def test_the_fifth_wrong_code_is_the_last(scene: Scene) -> None:
     messages = [detail["message"] for detail in scene.refused()]
     assert "that was the last attempt" in messages[4]
     assert "5 answers to this challenge were wrong" in messages[5]
-    # A fresh one only by a new paste, not by a check of the same version.
+    # Only a newly stored key makes a fresh challenge, not a check of the same version.
     check(scene.check_keys, {})
     assert scene.challenge() == (fingerprint, sealed)
     scene.paste(x509_tenant())
@@ -161,7 +161,7 @@ def test_a_used_code_is_refused(scene: Scene) -> None:
 
 
 def test_a_foreign_code_and_a_foreign_fingerprint_are_refused(scene: Scene) -> None:
-    """Beta answers for acme's key, and acme answers with beta's code: neither proves anything."""
+    """Beta answers for acme's key, and acme answers with beta's code: neither proves a key."""
     acme, beta = x509_tenant(), x509_tenant("p256", "beta")
     scene.paste(acme)
     scene.cloud.tenant("beta", beta.public_text, PROOF)
@@ -185,7 +185,7 @@ def test_a_foreign_code_and_a_foreign_fingerprint_are_refused(scene: Scene) -> N
 
 @pytest.mark.parametrize("name", ["x", "", "a" * 64, "A" * 63, "A" * 65, "../beta", "G" * 64, "A" * 64 + "\n",
                                   "A" * 20 + "/" + "B" * 19, "/" * 40, "A" * 64 + ".answer/x"])  # fmt: skip
-def test_an_answer_of_any_name_is_refused_and_removed_and_rings_no_alarm(
+def test_answer_of_any_name_is_refused_and_removed_without_an_alarm(
     scene: Scene, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.paste(x509_tenant())
@@ -225,14 +225,14 @@ def test_a_flood_of_answers_is_a_few_events_a_day_and_no_alarm(
     assert len(scene.refused()) == MAX_REFUSALS_A_DAY + 1
 
 
-def test_one_tenants_flood_of_answers_hides_no_other_tenants_refusal(scene: Scene) -> None:
+def test_flood_of_answers_does_not_hide_refusals_of_another_tenant(scene: Scene) -> None:
     for number in range(MAX_REFUSALS_A_DAY + 1):
         scene.answer(f"x{number}", f"{number}")
     scene.answer("x", "x", "beta")
     assert [detail["tenant"] for detail in scene.refused()].count("beta") == 1
 
 
-def test_the_code_is_nowhere_but_in_the_challenge(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
+def test_code_is_only_in_the_challenge(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     scene.paste(x509_tenant())
     fingerprint, sealed = scene.challenge()
     code = code_in(x509_tenant(), sealed)
@@ -248,7 +248,7 @@ def test_the_code_is_nowhere_but_in_the_challenge(scene: Scene, capfd: pytest.Ca
     assert state["expires_at"] > 0
 
 
-def test_every_one_of_several_keys_must_be_proven(scene: Scene) -> None:
+def test_each_of_several_keys_must_be_proven(scene: Scene) -> None:
     one, two = x509_tenant(), x509_tenant("p256", "two")
     scene.cloud.tenant("acme", one.public_text + two.public_text, PROOF)
     check(scene.check_keys)
@@ -270,7 +270,7 @@ def test_every_one_of_several_keys_must_be_proven(scene: Scene) -> None:
     assert scene.land("acme/3.wav") is None
 
 
-def test_until_then_the_last_proven_key_is_used_if_it_is_still_valid(scene: Scene) -> None:
+def test_last_proven_key_is_used_until_the_new_key_is_proven(scene: Scene) -> None:
     old, bad, new = x509_tenant(), x509_tenant("p256", "never proven"), x509_tenant("p384", "new")
     scene.paste(old)
     mine, sealed = scene.challenge()
@@ -284,7 +284,7 @@ def test_until_then_the_last_proven_key_is_used_if_it_is_still_valid(scene: Scen
         assert old.open(scene.cloud.objects(SFTP)[f"acme/{number}.wav.p7m"]) == b"said"
     assert scene.cloud.audit_details("RecordingDelivered")[-1]["key_version"] == first
 
-    # The proof of the new one counts for the very next recording.
+    # The proof of the new key applies to the next recording.
     theirs = scene.cloud.audit_details("KeyAccepted")[-1]["recipients"][0]["fingerprint"]
     challenge = scene.cloud.objects(SFTP)[f"acme/key-check/{theirs}.txt.p7m"]
     scene.answer(theirs, code_in(new, challenge))
@@ -294,7 +294,7 @@ def test_until_then_the_last_proven_key_is_used_if_it_is_still_valid(scene: Scen
     assert scene.land("acme/late.wav") == "KeyExpired"
 
 
-def test_an_expired_proven_key_is_not_fallen_back_to(scene: Scene) -> None:
+def test_expired_proven_key_is_not_used_instead(scene: Scene) -> None:
     old, new = x509_tenant("rsa2048", "short", "-days", "2"), x509_tenant()
     scene.paste(old)
     mine, sealed = scene.challenge()
@@ -306,7 +306,7 @@ def test_an_expired_proven_key_is_not_fallen_back_to(scene: Scene) -> None:
     assert scene.land("acme/2.wav") == "KeyUnproven"
 
 
-def test_a_bad_paste_is_held_and_no_fallback(scene: Scene) -> None:
+def test_unusable_key_holds_files_without_a_fallback(scene: Scene) -> None:
     scene.paste(x509_tenant())
     mine, sealed = scene.challenge()
     scene.answer(mine, code_in(x509_tenant(), sealed))
@@ -315,7 +315,7 @@ def test_a_bad_paste_is_held_and_no_fallback(scene: Scene) -> None:
     assert scene.land() == "KeyUnreadable"
 
 
-def test_a_proof_counts_at_once_and_for_good(scene: Scene, network: Network) -> None:
+def test_proof_applies_at_once_and_permanently(scene: Scene, network: Network) -> None:
     scene.paste(x509_tenant())
     mine, sealed = scene.challenge()
     assert scene.land() == "KeyUnproven"
@@ -328,7 +328,7 @@ def test_a_proof_counts_at_once_and_for_good(scene: Scene, network: Network) -> 
     assert scene.land("acme/4.wav") is None, "the same key pasted anew is proven"
 
 
-def test_without_these_settings_the_register_is_not_asked(scene: Scene, network: Network) -> None:
+def test_register_is_not_read_without_these_settings(scene: Scene, network: Network) -> None:
     scene.cloud.tenant("acme", x509_tenant().public_text)
     assert scene.land() is None
     assert {request.operation for request in network.requests} == {
@@ -338,10 +338,8 @@ def test_without_these_settings_the_register_is_not_asked(scene: Scene, network:
 
 @pytest.mark.parametrize("operation", ["PutEvents", "PutItem", "DeleteObject"])
 @pytest.mark.parametrize("wrong_before", range(MAX_ATTEMPTS))
-def test_a_proof_that_breaks_off_is_taken_up_again(
-    scene: Scene, network: Network, operation: str, wrong_before: int
-) -> None:
-    """The message comes again, and with it the answer that is still there, were it the last that is allowed."""
+def test_interrupted_proof_is_resumed(scene: Scene, network: Network, operation: str, wrong_before: int) -> None:
+    """The message returns with the answer, which still exists, even if it is the last allowed one."""
     scene.paste(x509_tenant())
     mine, sealed = scene.challenge()
     for number in range(wrong_before):
@@ -378,7 +376,7 @@ def test_an_answer_that_came_in_time_is_judged_however_late(scene: Scene, networ
     assert (len(scene.proven()), scene.refused()) == (1, [])
 
 
-def test_a_challenge_whose_file_was_not_written_is_made_anew(scene: Scene, network: Network) -> None:
+def test_challenge_whose_file_was_not_written_is_made_again(scene: Scene, network: Network) -> None:
     network.fail("PutObject", 500, "InternalError")
     scene.cloud.tenant("acme", x509_tenant().public_text, PROOF)
     with pytest.raises(Exception, match="1 of 1"):
@@ -394,7 +392,7 @@ def test_a_challenge_whose_file_was_not_written_is_made_anew(scene: Scene, netwo
     assert len(scene.proven()) == 1
 
 
-def test_two_checks_at_once_make_one_challenge_that_fits_its_state(scene: Scene, network: Network) -> None:
+def test_two_checks_at_once_make_one_consistent_challenge(scene: Scene, network: Network) -> None:
     scene.cloud.tenant("acme", x509_tenant().public_text, PROOF)
     network.before("PutObject", lambda _: check(scene.check_keys) and None, bucket=SFTP)
 
@@ -406,7 +404,7 @@ def test_two_checks_at_once_make_one_challenge_that_fits_its_state(scene: Scene,
     assert len(scene.proven()) == 1
 
 
-def test_an_answer_that_is_gone_or_no_answer_of_ours(scene: Scene) -> None:
+def test_missing_answer_is_ignored_and_foreign_key_fails(scene: Scene) -> None:
     scene.announce(f"acme/key-check/{'A' * 64}.answer")
     assert scene.refused() == []
     for key in ("acme/1.answer", "acme/2026/key-check/x.answer", "Acme/key-check/x.answer"):
@@ -414,9 +412,7 @@ def test_an_answer_that_is_gone_or_no_answer_of_ours(scene: Scene) -> None:
         assert failures(scene.prove_keys.lambda_handler(sqs_event(text), None)) == ["m0"], key
 
 
-def test_what_was_held_unproven_is_released_by_the_sweep_once_it_is_proven(
-    scene: Scene, sweep_landing: ModuleType
-) -> None:
+def test_sweep_releases_files_held_as_unproven_once_the_key_is_proven(scene: Scene, sweep_landing: ModuleType) -> None:
     scene.paste(x509_tenant())
     mine, sealed = scene.challenge()
     assert scene.land() == "KeyUnproven"
@@ -431,11 +427,11 @@ def test_what_was_held_unproven_is_released_by_the_sweep_once_it_is_proven(
     assert released["reason"] == "KeyUnproven"
 
 
-def test_a_proof_between_two_tries_leaves_one_form_of_a_file(
+def test_proof_between_two_attempts_leaves_one_form_of_a_file(
     scene: Scene, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first try got as far as the archive, sealed to the old certificate; then the new OpenPGP key was proven."""
-    # The paste itself is long past, as when a tenant takes its time to answer.
+    """The first attempt reached the archive, sealed to the old certificate. Then the new OpenPGP key was proven."""
+    # The key was stored long ago, as when a tenant takes its time to answer.
     monkeypatch.setattr("callseal.tenants.directory.CACHE_TIME", timedelta())
     monkeypatch.setattr("callseal.tenants.directory.CLOCK_SKEW", timedelta())
     both = {"deliver_to_archive": True, "archive_formats": ["wav"]}

@@ -1,4 +1,4 @@
-"""reconcile_audit: what is in one copy of the audit trail and not in the other is counted until it is put right."""
+"""reconcile_audit: events that are in only one copy of the audit trail are counted until they are restored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ Run = Callable[..., dict[str, float]]
 
 @pytest.fixture
 def run(cloud: Stack, reconcile_audit: ModuleType, clock: Clock, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs the function an hour from now, from ten minutes ago on; gives its metrics and counts."""
+    """Return a function that runs the handler an hour from now and returns its metrics and counts.
+
+    The saved progress begins ten minutes ago, rounded down to the start of a window.
+    """
     start = datetime.now(UTC) - LENGTH
     keep(cloud, start.replace(minute=start.minute // 10 * 10, second=0, microsecond=0))
     clock.pass_by(hours=1)
@@ -51,7 +54,7 @@ def gaps(result: dict[str, float]) -> tuple[float, float]:
     return result["AuditGapBucket"], result["AuditGapLog"]
 
 
-def test_what_is_in_both_copies_is_no_gap_however_often(cloud: Stack, run: Run) -> None:
+def test_event_in_both_copies_is_no_gap_even_if_repeated(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(5)]
     log(cloud, events + events[:2])
     deliver(cloud, events[:3])
@@ -63,14 +66,14 @@ def test_what_is_in_both_copies_is_no_gap_however_often(cloud: Stack, run: Run) 
     assert 30 * 60 <= result["AuditReconcileAge"] < 40 * 60
 
 
-def test_an_event_that_never_arrived_is_noticed_though_the_counts_are_equal(cloud: Stack, run: Run) -> None:
+def test_missing_event_is_counted_even_if_both_copies_have_equal_counts(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(5)]
     log(cloud, events)
     deliver(cloud, [*events[:4], events[0]])
     assert gaps(run()) == (1, 0)
 
 
-def test_an_object_that_was_removed_is_noticed_until_it_is_back(cloud: Stack, run: Run, clock: Clock) -> None:
+def test_removed_object_is_counted_until_it_is_restored(cloud: Stack, run: Run, clock: Clock) -> None:
     events = [envelope() for _ in range(5)]
     log(cloud, events)
     deliver(cloud, events[:2])
@@ -84,7 +87,7 @@ def test_an_object_that_was_removed_is_noticed_until_it_is_back(cloud: Stack, ru
     assert (gaps(result), result["open"]) == ((0, 0), 0)
 
 
-def test_events_that_the_log_group_lacks_are_noticed(cloud: Stack, run: Run) -> None:
+def test_events_missing_from_the_log_group_are_counted(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(5)]
     log(cloud, events[1:])
     deliver(cloud, events)
@@ -102,13 +105,13 @@ def test_an_event_that_is_logged_under_another_time_is_no_gap(cloud: Stack, run:
     assert gaps(run()) == (0, 0)
 
 
-def test_a_time_that_a_sender_made_up_costs_no_search_of_all_hours(cloud: Stack, run: Run, network: Network) -> None:
+def test_wrong_time_of_a_sender_causes_no_search_of_all_hours(cloud: Stack, run: Run, network: Network) -> None:
     log(cloud, [envelope(datetime(1970, 1, 1, tzinfo=UTC))])
     assert gaps(run()) == (1, 0)
     assert len(network.asked("ListObjectVersions")) < 100
 
 
-def test_a_delete_marker_or_a_later_object_hides_nothing(cloud: Stack, run: Run) -> None:
+def test_delete_marker_or_later_object_hides_no_event(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(2)]
     log(cloud, events)
     hidden, overwritten = deliver(cloud, events[:1]), deliver(cloud, events[1:])
@@ -118,7 +121,7 @@ def test_a_delete_marker_or_a_later_object_hides_nothing(cloud: Stack, run: Run)
 
 
 @pytest.mark.parametrize("broken", [b"", b"no gzip", b"cut"], ids=["empty", "no gzip", "cut"])
-def test_what_cannot_be_read_is_a_gap(cloud: Stack, run: Run, broken: bytes) -> None:
+def test_unreadable_object_is_a_gap(cloud: Stack, run: Run, broken: bytes) -> None:
     event = envelope()
     log(cloud, [event])
     data = gzip.compress(json.dumps(event).encode())[:-30] if broken == b"cut" else broken
@@ -126,7 +129,7 @@ def test_what_cannot_be_read_is_a_gap(cloud: Stack, run: Run, broken: bytes) -> 
     assert gaps(run()) == (1, 0)
 
 
-def test_lines_that_are_no_events_are_passed_over(cloud: Stack, run: Run) -> None:
+def test_lines_that_are_no_events_are_ignored(cloud: Stack, run: Run) -> None:
     event = envelope()
     odd = [{"id": 1, "time": "2026-01-01T00:00:00Z"}, {"id": "x", "time": "2026-01-01T00:00:00"}, ["id"], None]
     log(cloud, [event, *odd])  # type: ignore[list-item]
@@ -134,7 +137,7 @@ def test_lines_that_are_no_events_are_passed_over(cloud: Stack, run: Run) -> Non
     assert gaps(run()) == (0, 0)
 
 
-def test_an_unlocked_object_is_noticed_once_and_locked(cloud: Stack, run: Run) -> None:
+def test_unlocked_object_is_reported_once_and_locked(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(3)]
     log(cloud, events)
     deliver(cloud, events[:1])
@@ -146,7 +149,7 @@ def test_an_unlocked_object_is_noticed_once_and_locked(cloud: Stack, run: Run) -
     assert run()["AuditObjectsUnlocked"] == 0
 
 
-def test_what_is_not_closed_yet_is_not_compared(cloud: Stack, run: Run, clock: Clock) -> None:
+def test_open_window_is_not_compared(cloud: Stack, run: Run, clock: Clock) -> None:
     log(cloud, [envelope()])
     clock.pass_by(hours=-1)
     assert gaps(run()) == (0, 0)
@@ -168,7 +171,7 @@ def test_a_run_that_is_cut_short_is_resumed(cloud: Stack, run: Run, clock: Clock
 
 
 @pytest.mark.parametrize("operation", ["FilterLogEvents", "ListObjectVersions", "GetObject", "PutParameter"])
-def test_a_run_that_breaks_off_is_resumed(
+def test_interrupted_run_is_resumed(
     cloud: Stack, run: Run, network: Network, reconcile_audit: ModuleType, operation: str
 ) -> None:
     events = [envelope(), envelope()]
@@ -188,7 +191,7 @@ def test_a_failure_is_an_error_of_the_run(cloud: Stack, run: Run, network: Netwo
     assert gaps(run()) == (1, 0)
 
 
-def test_what_is_missing_is_restored_on_request_and_nothing_else(cloud: Stack, run: Run) -> None:
+def test_only_missing_events_are_restored_on_request(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(5)]
     log(cloud, events)
     deliver(cloud, events[:2])
@@ -207,7 +210,7 @@ def test_what_is_missing_is_restored_on_request_and_nothing_else(cloud: Stack, r
     assert gaps(run()) == (3, 0), "what was restored is compared like the rest"
 
 
-def test_what_was_restored_is_found_by_the_next_comparison(cloud: Stack, run: Run) -> None:
+def test_restored_events_are_found_by_the_next_comparison(cloud: Stack, run: Run) -> None:
     events = [envelope() for _ in range(3)]
     log(cloud, events)
     before = kept(cloud)
@@ -237,7 +240,7 @@ def test_many_objects_are_listed_page_by_page(
 
 
 @pytest.mark.parametrize("text", [None, "no JSON", '{"next": 1, "open": []}', '{"open": []}'])
-def test_a_progress_that_is_lost_begins_half_a_day_ago(cloud: Stack, run: Run, clock: Clock, text: str | None) -> None:
+def test_lost_progress_restarts_half_a_day_ago(cloud: Stack, run: Run, clock: Clock, text: str | None) -> None:
     log(cloud, [envelope()])
     clock.pass_by(hours=9)
     if text is None:

@@ -28,7 +28,7 @@ def deliver(cloud: Stack, encrypt_recording: ModuleType, *keys: str) -> None:
 
 
 def accepted(clock: Clock, tenant: str, fingerprint: str) -> dict[str, Any]:
-    """Write the audit event of a key that was found good, as check_keys puts it on the bus."""
+    """Return the audit event of an accepted key, as check_keys puts it on the bus."""
     clock.pass_by(seconds=1)
     key = {"fingerprint": fingerprint, "kind": "x509", "not_after": None, "algorithm": "RSA", "strength": 3072}
     members = {"tenant": tenant, "recipients": [key], "key_version": f"version-{fingerprint[0]}"}
@@ -36,29 +36,29 @@ def accepted(clock: Clock, tenant: str, fingerprint: str) -> dict[str, Any]:
 
 
 def used(clock: Clock, tenant: str, number: int, fingerprint: str) -> dict[str, Any]:
-    """Write the audit event of a recording that was sealed to a key, as encrypt_recording puts it on the bus."""
+    """Return the audit event of a recording that was sealed to a key, as encrypt_recording puts it on the bus."""
     key = {"fingerprint": fingerprint, "kind": "x509", "not_after": None}
     members = {"tenant": tenant, "recipients": [key], "key_version": "v"}
-    told = as_sent(event("RecordingDelivered", clock(), members, [number]))
-    told["detail"]["id"] = f"event-{number}"
-    return told
+    sent = as_sent(event("RecordingDelivered", clock(), members, [number]))
+    sent["detail"]["id"] = f"event-{number}"
+    return sent
 
 
-def as_sent(told: AuditEvent) -> dict[str, Any]:
-    return {"detail-type": told.detail_type, "detail": json.loads(json.dumps(told.detail))}
+def as_sent(audit_event: AuditEvent) -> dict[str, Any]:
+    return {"detail-type": audit_event.detail_type, "detail": json.loads(json.dumps(audit_event.detail))}
 
 
-def changed_event(told: dict[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Change members of an event, wherever they are: `recipient` is its first one."""
+def changed_event(sent: dict[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Change members of an event at either level. `recipient` is its first recipient."""
     for name, value in changed.items():
         if name == "recipient":
-            told["detail"]["recipients"][0] |= value
+            sent["detail"]["recipients"][0] |= value
         else:
-            (told if name in told else told["detail"])[name] = value
-    return told
+            (sent if name in sent else sent["detail"])[name] = value
+    return sent
 
 
-def test_a_keys_life_stands_in_the_register(
+def test_register_records_the_life_of_a_key(
     cloud: Stack, check_keys: ModuleType, encrypt_recording: ModuleType, register_keys: ModuleType, clock: Clock
 ) -> None:
     old, new = x509_tenant("rsa2048", "old"), x509_tenant("p256", "new")
@@ -73,15 +73,15 @@ def test_a_keys_life_stands_in_the_register(
 
     feed(cloud, register_keys.lambda_handler)
 
-    told = {event["detail"]["key_version"]: event["detail"] for event in cloud.audit()
+    verdicts = {event["detail"]["key_version"]: event["detail"] for event in cloud.audit()
             if event["detail-type"] == "KeyAccepted"}  # fmt: skip
     deliveries = cloud.audit_details("RecordingDelivered")
     found = {row["secret_version_id"]: row for row in rows(cloud.dynamodb).values()}
     retired, in_use = found[first], found[current(cloud)]
     assert (retired["kind"], retired["algorithm"], retired["strength"]) == ("x509", "RSA", 2048)
-    assert retired["accepted"] == retired["first_seen"] == told[first]["time"]
-    assert retired["retired"] == told[current(cloud)]["time"]
-    assert retired["not_after"] == told[first]["recipients"][0]["not_after"]
+    assert retired["accepted"] == retired["first_seen"] == verdicts[first]["time"]
+    assert retired["retired"] == verdicts[current(cloud)]["time"]
+    assert retired["not_after"] == verdicts[first]["recipients"][0]["not_after"]
     assert (retired["use_count"], in_use["use_count"]) == (2, 1)
     assert retired["last_used"] == max(detail["time"] for detail in deliveries[:2])
     assert in_use["last_used"] == deliveries[2]["time"]
@@ -89,7 +89,7 @@ def test_a_keys_life_stands_in_the_register(
     assert "proven" not in in_use
 
 
-def test_events_that_come_twice_are_counted_once(
+def test_repeated_events_are_counted_once(
     cloud: Stack, check_keys: ModuleType, encrypt_recording: ModuleType, register_keys: ModuleType
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -109,7 +109,7 @@ def test_events_that_come_twice_are_counted_once(
     }
 
 
-def test_the_last_use_is_the_latest_one_whatever_order_batches_come_in(
+def test_last_use_is_the_latest_use_in_any_order_of_batches(
     cloud: Stack, register_keys: ModuleType, clock: Clock
 ) -> None:
     early, middle, late = (used(clock, "acme", number, A) for number in range(3))
@@ -142,7 +142,7 @@ def test_many_uses_are_counted_in_few_writes(
     assert len(network.asked("TransactWriteItems")) == 2
 
 
-def test_a_count_whose_answer_is_lost_is_not_made_again(
+def test_count_is_not_repeated_when_its_answer_is_lost(
     cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType, network: Network
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -157,11 +157,11 @@ def test_a_count_whose_answer_is_lost_is_not_made_again(
 
 
 @pytest.mark.parametrize(("conflicts", "failed"), [(7, []), (8, ["m0"])])
-def test_a_count_that_meets_another_is_made_again(
+def test_conflicting_count_is_retried(
     cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType, network: Network, conflicts: int,
     failed: list[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Two batches add to the same key's row at once; DynamoDB cancels one of the two."""
+    """Two batches add to the same key's row at once, and DynamoDB cancels one of them."""
     monkeypatch.setattr("callseal.keys.usage_table.PAUSE_SECONDS", 0.001)
     cloud.tenant("acme", x509_tenant().public_text)
     deliver(cloud, encrypt_recording, "acme/1.wav")
@@ -174,7 +174,7 @@ def test_a_count_that_meets_another_is_made_again(
     assert [row["use_count"] for row in rows(cloud.dynamodb).values()] == ([] if failed else [1])
 
 
-def test_a_row_that_a_count_is_writing_to_is_written_again(
+def test_row_is_written_again_when_a_count_conflicts(
     cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, network: Network
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -186,7 +186,7 @@ def test_a_row_that_a_count_is_writing_to_is_written_again(
     assert len(network.asked("Query")) == 2, "it is read again first"
 
 
-def test_a_conflict_that_does_not_end_is_the_queues(
+def test_lasting_conflict_returns_the_message_to_the_queue(
     cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
@@ -205,7 +205,7 @@ def test_a_conflict_that_does_not_end_is_the_queues(
     *({"recipient": {"fingerprint": odd}} for odd in (None, "", 5, "challenge#" + "A" * 40, ["A" * 40])),
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("kind", ["KeyAccepted", "RecordingDelivered"])
-def test_an_odd_event_fails_alone(
+def test_malformed_event_fails_alone(
     cloud: Stack, register_keys: ModuleType, network: Network, kind: str, changed: dict[str, Any], clock: Clock
 ) -> None:
     odd = changed_event(accepted(clock, "acme", A) | {"detail-type": kind}, changed)
@@ -217,7 +217,7 @@ def test_an_odd_event_fails_alone(
     assert rows(cloud.dynamodb)[B]["use_count"] == 90
     assert list(rows(cloud.dynamodb)) == [B]
     assert all(C in rows(cloud.dynamodb, f"tenant-{number}") for number in range(9))
-    # 9 tenants' rows, their keys, and 90 uses; nothing is asked about the odd one.
+    # 9 tenants' rows, their keys, and 90 uses. The malformed event causes no request.
     assert Counter(one.operation for one in network.requests) == {"Query": 9, "TransactWriteItems": 2}
 
 
@@ -225,7 +225,9 @@ def test_an_odd_event_fails_alone(
     {"tenant": None}, {"key_version": 5}, {"recipient": {"kind": None, "strength": "3072"}},
     {"recipient": {"not_after": 5}}, {"recipient": {"strength": True}}, {"recipient": {"algorithm": {}}},
 ], ids=str)  # fmt: skip
-def test_an_odd_key_fails_alone(cloud: Stack, register_keys: ModuleType, changed: dict[str, Any], clock: Clock) -> None:
+def test_malformed_key_fails_alone(
+    cloud: Stack, register_keys: ModuleType, changed: dict[str, Any], clock: Clock
+) -> None:
     odd, good = changed_event(accepted(clock, "acme", A), changed), accepted(clock, "acme", B)
     assert failures(register_keys.lambda_handler(sqs_event(odd, good), None)) == ["m0"]
     assert list(rows(cloud.dynamodb)) == [B]
@@ -244,7 +246,7 @@ def test_a_verdict_without_a_member_fails_alone(
 @pytest.mark.parametrize(
     "body", ["no JSON", "{}", '{"detail-type": "KeyAccepted"}', '{"detail-type": "KeyAccepted", "detail": {"id": "x"}}']
 )
-def test_what_is_no_audit_event_fails_alone(
+def test_message_that_is_no_audit_event_fails_alone(
     cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, body: str
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
@@ -257,10 +259,10 @@ def test_what_is_no_audit_event_fails_alone(
 
 
 @pytest.mark.parametrize("refused", ["event-63", C])
-def test_what_dynamodb_finds_invalid_fails_alone(
+def test_item_that_dynamodb_rejects_fails_alone(
     cloud: Stack, register_keys: ModuleType, network: Network, refused: str, clock: Clock
 ) -> None:
-    """A use's id, or a key's row: DynamoDB refuses each request that holds it."""
+    """A use's id, or a key's row: DynamoDB rejects each request that contains it."""
     events = [used(clock, "acme", number, C if number == 63 else A) for number in range(99)]
     events.append(accepted(clock, "other", B))
     network.before("TransactWriteItems", refusing("ValidationException", refused), times=None)
@@ -271,10 +273,10 @@ def test_what_dynamodb_finds_invalid_fails_alone(
     assert list(rows(cloud.dynamodb, "other")) == [B]
 
 
-def test_a_use_that_a_transaction_is_cancelled_for_fails_alone(
+def test_use_that_cancels_a_transaction_fails_alone(
     cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One tenant's row is written to all the time; the events of the others do not wait for it."""
+    """One tenant's row is written to all the time. The other tenants' events do not wait for it."""
     monkeypatch.setattr("callseal.keys.usage_table.PAUSE_SECONDS", 0.0001)
     events = [used(clock, "busy" if number in (3, 7) else "acme", number, A) for number in range(40)]
     network.before("TransactWriteItems", cancelling("TransactionConflict", "busy"), times=None)
@@ -288,7 +290,7 @@ def test_a_use_that_a_transaction_is_cancelled_for_fails_alone(
     assert (rows(cloud.dynamodb)[A]["use_count"], rows(cloud.dynamodb, "busy")[A]["use_count"]) == (38, 2)
 
 
-def test_a_use_of_more_keys_than_a_transaction_takes_fails_alone(
+def test_use_of_more_keys_than_a_transaction_allows_fails_alone(
     cloud: Stack, register_keys: ModuleType, clock: Clock
 ) -> None:
     many = used(clock, "acme", 0, A)
@@ -319,7 +321,10 @@ def test_a_use_that_comes_twice_in_a_batch_fails_twice(
 
 
 def test_a_full_batch_is_few_requests(cloud: Stack, register_keys: ModuleType, network: Network, clock: Clock) -> None:
-    """80 uses of 10 tenants' keys, and their keys' 20 events: a read for each tenant, a write for all, two for uses."""
+    """80 uses of 10 tenants' keys and 20 events of the keys need a read for each tenant, and two writes.
+
+    One write is for all keys, the other for the uses.
+    """
     tenants = [f"tenant-{number}" for number in range(10)]
     events = [used(clock, tenants[number % 10], number, A) for number in range(80)]
     events += [accepted(clock, name, fingerprint) for name in tenants for fingerprint in (A, B)]
@@ -330,10 +335,10 @@ def test_a_full_batch_is_few_requests(cloud: Stack, register_keys: ModuleType, n
         assert (first["use_count"], first["retired"]) == (8, second["accepted"])
 
 
-def test_two_writers_at_once_lose_nothing(
+def test_two_concurrent_writers_lose_no_update(
     cloud: Stack, check_keys: ModuleType, register_keys: ModuleType, network: Network
 ) -> None:
-    """A proof arrives while the acceptance is written: the second of them reads again what it wants to write."""
+    """A proof arrives while the acceptance is being written. The second writer reads the row again."""
     cloud.tenant("acme", x509_tenant().public_text)
     check(check_keys)
     accepted = next(event for event in cloud.audit() if event["detail-type"] == "KeyAccepted")
@@ -346,7 +351,7 @@ def test_two_writers_at_once_lose_nothing(
     assert row["accepted"] == row["proven"] == accepted["detail"]["time"]
 
 
-def test_plain_recordings_and_odd_tenants_are_no_uses(
+def test_plain_recordings_and_invalid_tenants_are_no_uses(
     cloud: Stack, encrypt_recording: ModuleType, register_keys: ModuleType
 ) -> None:
     cloud.tenant("acme", None, {"encrypt": False})
@@ -355,9 +360,7 @@ def test_plain_recordings_and_odd_tenants_are_no_uses(
     assert cloud.dynamodb.scan(TableName=TABLE)["Items"] == []
 
 
-def test_nothing_stands_in_the_register_but_keys(
-    cloud: Stack, check_keys: ModuleType, register_keys: ModuleType
-) -> None:
+def test_register_contains_only_keys(cloud: Stack, check_keys: ModuleType, register_keys: ModuleType) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
     check(check_keys)
     feed(cloud, register_keys.lambda_handler)

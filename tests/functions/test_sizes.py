@@ -1,4 +1,7 @@
-"""Files of all sizes arrive byte for byte; what fits one part is one PutObject, and nothing unfinished stays behind."""
+"""Files of all sizes arrive byte for byte.
+
+A file that fits one part is one PutObject, and no upload stays unfinished.
+"""
 
 from types import ModuleType
 
@@ -18,9 +21,9 @@ WAYS = {
 
 
 def envelope_bytes(cloud: Stack, encrypt_recording: ModuleType, suffix: str, size: int) -> int:
-    """Tell how many bytes longer a sealed file of about that size is than its content."""
+    """Return how many bytes longer a sealed file of about that size is than its content."""
     overhead = 0
-    for attempt in range(3):  # OpenPGP's lengths take one, two or five bytes, so the first answer may be a little off
+    for attempt in range(3):  # OpenPGP's lengths take one, two or five bytes, so the first result may be slightly off
         plain = size - overhead
         event = sqs_event(cloud.land(f"acme/probe{attempt}.wav", recording(plain)))
         encrypt_recording.lambda_handler(event, None)
@@ -71,7 +74,7 @@ def test_around_the_part_size(
     stored = cloud.s3.get_object(Bucket=SFTP, Key=f"acme/4711_1.wav{suffix}")
     sealed = stored["Body"].read()
     assert tenant.open(sealed) == recording(size)
-    if which == "sealed size" and way != "cbc":  # its padding moves in steps of 16
+    if which == "sealed size" and way != "cbc":  # its padding changes in steps of 16
         assert len(sealed) == PART + extra
     parts = 1 if len(sealed) <= PART else 2
     assert (len(network.asked("PutObject")), len(network.asked("UploadPart"))) == ((1, 0) if parts == 1 else (0, 2))

@@ -22,7 +22,7 @@ KEY, DATA = "acme/4711_1.wav", b"RIFF what was said"
 OTHER_KEY = f"arn:aws:kms:{REGION}:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 PLAIN = {"encrypt": False}
 SEALED: dict[str, Any] = {}
-# S3's answers to a GET, and what the sentence says of each.
+# S3's answers to a GET, and the sentence for each.
 REFUSALS = {
     "no permission": (403, "AccessDenied", "Allow the role of encrypt_recording to read it"),
     "no permission to the key": (400, "KMS.AccessDeniedException", "Allow the role of encrypt_recording to read it"),
@@ -47,14 +47,14 @@ def good_key() -> str:
 
 
 def refuse_reading(network: Network, status: int, code: str, times: int | None = None) -> None:
-    """Let S3 refuse what reads the landed file; its answer to a HEAD has a status and no code."""
+    """Refuse all reads of the landed file. S3's answer to a HEAD has a status and no code."""
     network.fail("GetObject", status, code, bucket=LANDING, times=times)
     network.fail("CopyObject", status, code, times=times)
     network.before("HeadObject", lambda head: refuse_checksum(head, status), bucket=LANDING, times=times)
 
 
 def refuse_checksum(head: Request, status: int) -> AWSResponse | None:
-    """S3 needs the object's key for its checksum, and for no other part of the answer."""
+    """Refuse a HEAD that asks for the checksum, for which S3 needs the object's KMS key."""
     return refusal(head, status, "Forbidden") if "x-amz-checksum-mode" in head.headers else None
 
 
@@ -67,7 +67,7 @@ def sweep(module: ModuleType) -> dict[str, int]:
 
 
 def assert_held(cloud: Stack, *, reason: str = "SourceUnreadable") -> dict[str, Any]:
-    """See that the file is held once, with its bytes, and that nothing was delivered; return its event's detail."""
+    """Check that the file is held once, with its bytes, and that nothing was delivered. Return its event's detail."""
     assert cloud.s3.get_object(Bucket=LANDING, Key=KEY)["Body"].read() == DATA
     assert cloud.tags(KEY) == {"callseal-state": "held", "callseal-reason": reason}
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == {}
@@ -97,10 +97,10 @@ def test_a_file_is_held_when_s3_refuses_to_read_it(
 
 @pytest.mark.parametrize("settings", [SEALED, PLAIN], ids=["sealed", "plain"])
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_file_is_held_when_s3_refuses_even_a_look_at_it(
+def test_a_file_is_held_when_s3_refuses_a_head_of_it(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, status: int, settings: dict[str, Any]
 ) -> None:
-    """Under SSE-C a HEAD answers 400, without s3:GetObject 403. A notification made by hand may have no size."""
+    """Under SSE-C a HEAD answers 400, and without s3:GetObject 403. A notification made by hand may have no size."""
     cloud.tenant("acme", good_key(), settings)
     landed = cloud.land(KEY, DATA)
     del landed["Records"][0]["s3"]["object"]["size"]
@@ -112,7 +112,7 @@ def test_a_file_is_held_when_s3_refuses_even_a_look_at_it(
     assert_held(cloud)
 
 
-def test_the_sentence_names_the_key_when_s3_tells(
+def test_sentence_names_the_key_when_s3_reports_it(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", good_key())
@@ -126,7 +126,7 @@ def test_the_sentence_names_the_key_when_s3_tells(
 
 @pytest.mark.parametrize("settings", [SEALED, PLAIN], ids=["sealed", "plain"])
 @pytest.mark.parametrize("why", PASSING)
-def test_a_file_is_tried_again_when_it_is_not_the_file_that_is_refused(
+def test_file_is_retried_when_the_refusal_is_not_about_the_file(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, why: str, settings: dict[str, Any]
 ) -> None:
     status, code = PASSING[why]
@@ -142,10 +142,10 @@ def test_a_file_is_tried_again_when_it_is_not_the_file_that_is_refused(
 
 
 @pytest.mark.parametrize("settings", [SEALED, PLAIN], ids=["sealed", "plain"])
-def test_one_refusal_is_not_the_last_word(
+def test_single_refusal_is_retried(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
 ) -> None:
-    """AWS refuses for some seconds what was allowed a moment ago."""
+    """For some seconds after a change, AWS may refuse what is allowed."""
     cloud.tenant("acme", good_key(), settings)
     landed = cloud.land(KEY, DATA)
     network.fail("CopyObject" if settings else "GetObject", 403, "AccessDenied")
@@ -157,7 +157,7 @@ def test_one_refusal_is_not_the_last_word(
 
 
 @pytest.mark.parametrize("operation", ["CopyObject", "PutObject", "HeadObject"])
-def test_an_output_bucket_that_refuses_is_tried_again(
+def test_refusal_by_an_output_bucket_is_retried(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, operation: str
 ) -> None:
     both = {"deliver_to_archive": True, "archive_formats": ["wav"], "only_encrypt_sftp": True}
@@ -181,7 +181,7 @@ REASONS_BEHIND: dict[str, Callable[[Stack], object]] = {
 
 
 @pytest.mark.parametrize("other", REASONS_BEHIND)
-def test_it_is_the_reason_before_those_of_settings_and_key(
+def test_source_unreadable_precedes_reasons_of_settings_and_key(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, other: str
 ) -> None:
     REASONS_BEHIND[other](cloud)
@@ -191,10 +191,10 @@ def test_it_is_the_reason_before_those_of_settings_and_key(
     assert deliver(encrypt_recording, landed) == []
 
     assert_held(cloud)
-    assert len(network.asked("GetObject")) == 1  # refused; what may not be sealed is not read
+    assert len(network.asked("GetObject")) == 1  # refused; a file that may not be sealed is not read
 
 
-def test_a_file_of_a_wrong_name_is_unsupported_all_the_same(
+def test_unreadable_file_with_an_unsupported_name_is_unsupported(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     network.fail("HeadObject", 403, "Forbidden", bucket=LANDING, times=None)
@@ -206,7 +206,7 @@ def test_a_file_of_a_wrong_name_is_unsupported_all_the_same(
     assert (detail["reason"], detail["source"]["size"]) == ("UnsupportedFile", len(DATA))
 
 
-def test_it_is_released_by_the_sweep_once_it_can_be_read(
+def test_sweep_releases_the_file_once_it_can_be_read(
     cloud: Stack,
     network: Network,
     clock: Clock,
@@ -214,7 +214,7 @@ def test_it_is_released_by_the_sweep_once_it_can_be_read(
     sweep_landing: ModuleType,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The sweep has no right to look. The function that has it says nothing while nothing has changed."""
+    """The sweep has no permission to check. The function that has it is silent as long as nothing has changed."""
     cloud.tenant("acme", good_key())
     refuse_reading(network, 403, "AccessDenied")
     assert deliver(encrypt_recording, cloud.land(KEY, DATA)) == []
@@ -242,7 +242,7 @@ def test_it_is_released_by_the_sweep_once_it_can_be_read(
     assert FAMILIES["x509"].make("tenant").open(sealed) == DATA
 
 
-def test_it_is_held_for_what_is_left_once_it_can_be_read(
+def test_file_is_held_for_the_remaining_reason_once_it_can_be_read(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, sweep_landing: ModuleType
 ) -> None:
     cloud.tenant("acme", "no key")
@@ -258,10 +258,10 @@ def test_it_is_held_for_what_is_left_once_it_can_be_read(
     assert sweep(sweep_landing) == {"held": 1}
 
 
-def test_a_file_whose_outputs_are_there_is_finished_only_when_it_can_be_looked_at(
+def test_file_with_complete_outputs_is_finished_only_when_head_is_allowed(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
-    """Its key broke after the delivery, and before the purge."""
+    """Its key broke after the delivery and before the purge."""
     cloud.tenant("acme", good_key())
     landed = cloud.land(KEY, DATA)
     network.fail("PutEvents", 400, "ThrottlingException", times=None)
@@ -277,7 +277,7 @@ def test_a_file_whose_outputs_are_there_is_finished_only_when_it_can_be_looked_a
     assert [detail["reason"] for _, detail in told(cloud)] == ["SourceUnreadable"]
 
 
-def test_a_recheck_leaves_a_file_alone_that_it_may_not_look_at(
+def test_recheck_skips_a_file_when_head_is_refused(
     cloud: Stack, network: Network, recheck_delivery: ModuleType
 ) -> None:
     cloud.tenant("acme", good_key())

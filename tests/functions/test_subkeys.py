@@ -1,4 +1,4 @@
-"""OpenPGP keys by what encrypts: a new subkey is a new key, and one that was revoked is never sealed to again.
+"""OpenPGP keys by their encryption subkey: a new subkey is a new key, and a revoked one is never used again.
 
 What counts is whom the message names: its PKESK packets have the ids of the subkeys (RFC 9580, 5.1).
 """
@@ -22,19 +22,19 @@ OVERLAP = {"require_key_proof": False, "rotation_overlap_days": 3}
 
 
 def subkeys(key: Key) -> list[str]:
-    """Give the fingerprints of a key's subkeys, the oldest first."""
+    """Return the fingerprints of a key's subkeys, the oldest first."""
     listing = gpg(home(), "--with-colons", "--with-subkey-fingerprint", "--list-keys", key.fingerprint).decode()
     return [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")][1:]
 
 
 def paste(scene: Scene, text: str, **settings: Any) -> None:
-    """Paste a key's text, and let more time pass than anything is remembered."""
+    """Store a key's text, and let every cache expire."""
     scene.paste(SimpleNamespace(public_text=text), **settings)  # type: ignore[arg-type]
     scene.clock.pass_by(seconds=90)
 
 
 def opened_by(scene: Scene, key: str, bucket: str = SFTP) -> set[str]:
-    """Give the key ids that a delivered message names."""
+    """Return the key ids that a delivered message names."""
     sealed = scene.cloud.objects(bucket)[f"{key}.pgp"]
     return {packet.body[1:9].hex().upper() for packet in head_packets(sealed) if packet.tag == PKESK}
 
@@ -98,7 +98,7 @@ def test_rotating_the_subkey_has_its_overlap(scene: Scene) -> None:
     assert land(scene, "acme/2.wav") == ids(new)
 
 
-def test_the_overlap_is_there_when_the_new_export_leaves_the_old_subkey_out(scene: Scene) -> None:
+def test_overlap_applies_when_the_new_export_lacks_the_old_subkey(scene: Scene) -> None:
     key = Key(days=-3).add(days=-3)
     paste(scene, key.text, **OVERLAP)
     key.add(days=-1)
@@ -116,7 +116,7 @@ def test_a_subkey_that_the_new_text_revokes_has_no_overlap(scene: Scene) -> None
     assert land(scene, "acme/1.wav") == ids(new)
 
 
-def test_a_subkey_that_the_new_text_lets_expire_has_no_overlap(scene: Scene) -> None:
+def test_a_subkey_that_the_new_text_expires_has_no_overlap(scene: Scene) -> None:
     key = Key(expires="0", days=-30).add(expires="0", days=-30)
     paste(scene, key.text, **OVERLAP)
     (old,) = subkeys(key)
@@ -127,7 +127,7 @@ def test_a_subkey_that_the_new_text_lets_expire_has_no_overlap(scene: Scene) -> 
     assert land(scene, "acme/1.wav") == ids(new)
 
 
-def test_a_key_whose_revocation_certificate_is_beside_the_new_key_has_no_overlap(scene: Scene) -> None:
+def test_key_with_a_revocation_certificate_next_to_the_new_key_has_no_overlap(scene: Scene) -> None:
     key, other = Key(days=-3).add(days=-3), Key(days=-1).add(days=-1)
     paste(scene, key.text, **OVERLAP)
     certificate = (home() / "openpgp-revocs.d" / f"{key.fingerprint}.rev").read_text().replace(":-----", "-----")
@@ -135,7 +135,7 @@ def test_a_key_whose_revocation_certificate_is_beside_the_new_key_has_no_overlap
     assert land(scene, "acme/1.wav") == ids(*subkeys(other))
 
 
-def test_a_proven_subkey_that_the_new_text_revokes_is_not_fallen_back_to(scene: Scene) -> None:
+def test_proven_subkey_that_the_new_text_revokes_is_not_used_instead(scene: Scene) -> None:
     key = Key(days=-3).add(days=-3)
     paste(scene, key.text, **PROOF)
     answer(scene, subkeys(key)[0])
@@ -144,8 +144,8 @@ def test_a_proven_subkey_that_the_new_text_revokes_is_not_fallen_back_to(scene: 
     assert scene.land("acme/1.wav") == "KeyUnproven"
 
 
-def test_what_was_revoked_in_between_is_not_fallen_back_to(scene: Scene) -> None:
-    """The text after next is of another key, and says nothing of the revocation."""
+def test_key_revoked_in_between_is_not_used_instead(scene: Scene) -> None:
+    """The last text has another key and does not mention the revocation."""
     key, other = Key(days=-3).add(days=-3), Key(days=-1).add(days=-1)
     paste(scene, key.text, **PROOF)
     answer(scene, subkeys(key)[0])
@@ -155,8 +155,8 @@ def test_what_was_revoked_in_between_is_not_fallen_back_to(scene: Scene) -> None
     assert scene.land("acme/1.wav") == "KeyUnproven"
 
 
-def test_a_first_copy_for_a_key_that_an_earlier_text_revoked_is_not_copied(scene: Scene, network: Network) -> None:
-    """The key was sent as revoked, which held the files; then came another, whose text says nothing of it."""
+def test_first_output_for_a_key_revoked_earlier_is_not_copied(scene: Scene, network: Network) -> None:
+    """The key was sent as revoked, which held the files. The next key's text does not mention the revocation."""
     both = {**OVERLAP, "rotation_overlap_days": 0, "deliver_to_archive": True, "archive_formats": ["wav"]}
     key, other = Key(days=-3).add(days=-3), Key(days=-1).add(days=-1)
     paste(scene, key.text, **both)
@@ -175,7 +175,7 @@ def test_a_first_copy_for_a_key_that_an_earlier_text_revoked_is_not_copied(scene
     assert opened_by(scene, "acme/1.wav", SFTP) == ids(*subkeys(other))
 
 
-def test_a_first_copy_for_a_revoked_subkey_is_not_copied_to_the_second_output(scene: Scene, network: Network) -> None:
+def test_first_output_for_a_revoked_subkey_is_not_copied(scene: Scene, network: Network) -> None:
     both = {**OVERLAP, "rotation_overlap_days": 0, "deliver_to_archive": True, "archive_formats": ["wav"]}
     key = Key(days=-3).add(days=-3)
     paste(scene, key.text, **both)

@@ -1,4 +1,4 @@
-"""The sweep: what is still owed goes back to the queue, and is delivered from there."""
+"""The sweep: pending files go back to the queue, and are delivered from there."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def sweep(module: ModuleType, event: str = "schedule") -> dict[str, int]:
 
 
 def hold(cloud: Stack, encrypt_recording: ModuleType, key: str = KEY) -> None:
-    """Land a file that is held for whatever is wrong."""
+    """Land a file, which is held for the present cause."""
     assert failures(encrypt_recording.lambda_handler(sqs_event(cloud.land(key, DATA)), None)) == []
     assert cloud.tags(key)["callseal-state"] == "held"
 
 
 def requeued(cloud: Stack) -> list[str]:
-    """Take what waits in the encrypt queue; returns the landing keys in their order."""
+    """Receive all messages of the encrypt queue, and return the landing keys in order."""
     keys = []
     while records := receive(cloud)["Records"]:
         keys += [parse_body(record["body"])[0].key for record in records]
@@ -56,7 +56,7 @@ def assert_delivered(cloud: Stack, *keys: str) -> None:
     assert not set(keys) & set(cloud.objects(LANDING))
 
 
-def test_lost_event_is_made_up_for(
+def test_file_with_a_lost_event_is_requeued(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", good_key())
@@ -73,7 +73,7 @@ def test_lost_event_is_made_up_for(
     assert sweep(sweep_landing) == {}
 
 
-def test_young_file_is_left_to_its_own_event(cloud: Stack, clock: Clock, sweep_landing: ModuleType) -> None:
+def test_young_file_is_not_requeued(cloud: Stack, clock: Clock, sweep_landing: ModuleType) -> None:
     cloud.tenant("acme", good_key())
     cloud.land(KEY, DATA)
     clock.pass_by(seconds=30)
@@ -106,7 +106,7 @@ CAUSES: dict[str, tuple[Callable[[Stack], object], Callable[[Stack], object]]] =
 def test_held_file_is_released_when_its_cause_is_gone(
     cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType, reason: str, event: str
 ) -> None:
-    """However young it is; and by a function that is warm, and has said no before."""
+    """The file's age does not matter, and the function is warm and has held it before."""
     wrong, mend = CAUSES[reason]
     wrong(cloud)
     hold(cloud, encrypt_recording)
@@ -126,7 +126,7 @@ def test_held_file_is_released_when_its_cause_is_gone(
     assert kinds == ["RecordingHeld", "RecordingReleased", "RecordingDelivered"]
 
 
-def test_what_happens_again_for_another_cause_has_another_id_and_a_repeat_has_the_same(
+def test_hold_for_another_cause_has_another_id_and_repeat_has_the_same(
     cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     cloud.put_key("acme", good_key())
@@ -142,17 +142,15 @@ def test_what_happens_again_for_another_cause_has_another_id_and_a_repeat_has_th
         cloud.ssm.delete_parameter(Name=f"/{STACK}/tenants/acme/settings")
     handle()
 
-    told = [(event["detail-type"], event["detail"]["id"]) for event in cloud.audit()]
-    first, second, last = told[:4], told[4:8], told[8:]
-    assert [kind for kind, _ in told] == [*["RecordingHeld"] * 2, *["RecordingReleased"] * 2] * 2 + ["RecordingHeld"]
+    events = [(event["detail-type"], event["detail"]["id"]) for event in cloud.audit()]
+    first, second, last = events[:4], events[4:8], events[8:]
+    assert [kind for kind, _ in events] == [*["RecordingHeld"] * 2, *["RecordingReleased"] * 2] * 2 + ["RecordingHeld"]
     assert [len(set(part)) for part in (first, second, last)] == [2, 2, 1]
-    assert len(set(told)) == 5
+    assert len(set(events)) == 5
 
 
-def test_holds_for_one_reason_then_another_then_the_first_again_are_three(
-    cloud: Stack, encrypt_recording: ModuleType
-) -> None:
-    """No release is told in between, for there was none."""
+def test_hold_returning_to_its_first_reason_is_a_third_event(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """No release is reported in between, because there was none."""
     cloud.tenant("acme", "no key")
     message = sqs_event(cloud.land(KEY, DATA))
     for settings in (None, {"deliver_to_sftp": False}, {}):
@@ -165,10 +163,10 @@ def test_holds_for_one_reason_then_another_then_the_first_again_are_three(
     assert len({detail["id"] for detail in held}) == 3
 
 
-def test_released_file_whose_cause_came_back_is_held_anew(
+def test_released_file_whose_cause_returns_is_held_again(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
-    """Its release is the last that the audit was told, and the message of it may be lost."""
+    """Its release is the last event in the audit, and the message for it may be lost."""
     cloud.put_key("acme", good_key())
     hold(cloud, encrypt_recording)
     cloud.tenant("acme")
@@ -183,7 +181,7 @@ def test_released_file_whose_cause_came_back_is_held_anew(
     assert sweep(sweep_landing) == {"held": 1}
 
 
-def test_held_file_whose_cause_stays_is_left(
+def test_held_file_whose_cause_stays_is_not_requeued(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", "no key")
@@ -199,10 +197,10 @@ def test_held_file_whose_cause_stays_is_left(
     assert set(cloud.objects(LANDING)) == {KEY, "acme/call.flac", "Bad/1.wav"}
 
 
-def test_held_file_whose_cause_is_another_by_now_is_held_for_that(
+def test_held_file_with_a_new_cause_is_held_for_the_new_cause(
     cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
-    """Whoever pasted a key and sees `KeyMissing` all the same would look for the wrong thing."""
+    """An operator who stores a key and still sees `KeyMissing` would search for the wrong cause."""
     cloud.tenant("acme")
     hold(cloud, encrypt_recording)
     cloud.put_key("acme", "no key")
@@ -218,7 +216,7 @@ def test_held_file_whose_cause_is_another_by_now_is_held_for_that(
     assert sweep(sweep_landing) == {"held": 1}
 
 
-def test_tag_that_somebody_else_wrote_is_not_repeated(cloud: Stack, sweep_landing: ModuleType) -> None:
+def test_foreign_tag_is_not_copied_into_events(cloud: Stack, sweep_landing: ModuleType) -> None:
     cloud.tenant("acme", good_key())
     cloud.land(KEY, DATA)
     tags = [{"Key": "callseal-state", "Value": "held"}, {"Key": "callseal-reason", "Value": "caller 4670"}]
@@ -235,11 +233,11 @@ def test_tag_that_somebody_else_wrote_is_not_repeated(cloud: Stack, sweep_landin
         ([0.99], []),
         ([1, 1.1, 2.99], [1]),
         ([0.5, 1.5, 3, 5.9, 6, 6.1, 100], [1, 3, 6]),
-        ([3.5, 4], [3]),  # the sweep was out for days: what is past is not told any more
+        ([3.5, 4], [3]),  # the sweep was out for days: past ages are not reported any more
         ([100, 101], [6]),
     ],
 )
-def test_file_held_for_too_long_is_told_of_once_at_each_age(
+def test_file_held_for_too_long_is_reported_once_at_each_age(
     cloud: Stack,
     clock: Clock,
     sweep_landing: ModuleType,
@@ -264,7 +262,7 @@ def test_file_held_for_too_long_is_told_of_once_at_each_age(
     assert {"callseal-state": "held", "callseal-reason": "KeyUnreadable"}.items() <= cloud.tags(KEY).items()
 
 
-def test_complaint_that_the_audit_does_not_take_is_made_by_the_next_sweep(
+def test_report_that_the_audit_rejects_is_sent_by_the_next_sweep(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", "no key")
@@ -279,7 +277,7 @@ def test_complaint_that_the_audit_does_not_take_is_made_by_the_next_sweep(
     assert len(cloud.audit_details("RecordingHeldTooLong")) == 1
 
 
-def test_tags_of_the_platform_stay_as_far_as_there_is_room(
+def test_tags_of_the_platform_stay_within_the_limit(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", "no key")
@@ -299,10 +297,10 @@ def test_tags_of_the_platform_stay_as_far_as_there_is_room(
 
 
 @pytest.mark.parametrize("event", ["secret-changed", "settings-changed"])
-def test_change_of_a_tenant_puts_back_what_may_be_held_for_the_old_value(
+def test_change_of_a_tenant_requeues_files_that_may_be_held_for_the_old_value(
     cloud: Stack, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType, event: str
 ) -> None:
-    """The key is mended while a function, which has read the old one, is about to hold a file."""
+    """The key is fixed while a function that has read the old one is about to hold a file."""
     cloud.tenant("acme", "no key")
     landed = cloud.land(KEY, DATA)
 
@@ -318,10 +316,10 @@ def test_change_of_a_tenant_puts_back_what_may_be_held_for_the_old_value(
     assert_delivered(cloud, KEY)
 
 
-# ---- so much at a time ----------------------------------------------------------------------------------------------
+# ---- limits of a run ------------------------------------------------------------------------------------------------
 
 
-def test_run_that_has_no_time_left_is_taken_up_by_the_next(
+def test_run_without_time_left_is_continued_by_the_next_run(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callseal.delivery.sweep_landing.FILES_IN_A_TURN", 5)
@@ -330,7 +328,7 @@ def test_run_that_has_no_time_left_is_taken_up_by_the_next(
     for key in keys:
         cloud.land(key, DATA)
     clock.pass_by(minutes=2)
-    # Every look at a file takes a minute: there is time for three.
+    # Each read of a file's tags takes a minute: there is time for three.
     network.after("GetObjectTagging", lambda _: clock.pass_by(minutes=1), times=None)
 
     counts = [sweep(sweep_landing) for _ in range(5)]
@@ -339,14 +337,14 @@ def test_run_that_has_no_time_left_is_taken_up_by_the_next(
     assert requeued(cloud) == keys + keys[:3]
 
 
-def test_queue_that_has_enough_to_do_is_given_no_more_than_each_tenants_guaranteed_part(
+def test_full_queue_gets_only_the_guaranteed_share_of_each_tenant(
     cloud: Stack,
     clock: Clock,
     sweep_landing: ModuleType,
     encrypt_recording: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else each sweep would put the whole backlog on the queue once more, and bury it."""
+    """Otherwise each sweep would put the whole backlog on the queue again."""
     monkeypatch.setattr("callseal.delivery.sweep_shares.ENOUGH_WAITING", 3)
     monkeypatch.setattr("callseal.delivery.sweep_shares.GUARANTEED", 1)
     cloud.tenant("acme", good_key())
@@ -362,7 +360,7 @@ def test_queue_that_has_enough_to_do_is_given_no_more_than_each_tenants_guarante
     assert sum(first.values()) == first["waiting"]
     was_waiting = waiting(cloud)
     second = sweep(sweep_landing)
-    # One of each tenant, although the queue is full; what was put back before has no retry due yet.
+    # One file of each tenant, although the queue is full. The files requeued before have no retry due yet.
     assert waiting(cloud) - was_waiting == second.get("put_back", 0) + second.get("released", 0) <= 2
     assert second.get("put_back", 0) <= 1
 
@@ -373,10 +371,10 @@ def test_queue_that_has_enough_to_do_is_given_no_more_than_each_tenants_guarante
     assert len({detail["id"] for detail in cloud.audit_details("RecordingReleased")}) == 1
 
 
-def test_tenants_held_files_share_what_a_run_reads_of_it(
+def test_held_files_of_a_tenant_share_its_settings_and_key_in_a_run(
     cloud: Stack, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
-    """SSM answers 40 calls a second: ten thousand held files must not ask it ten thousand times."""
+    """SSM answers 40 calls a second: ten thousand held files must not cause ten thousand calls."""
     cloud.tenant("acme", "no key")
     for number in range(40):
         hold(cloud, encrypt_recording, f"acme/{number}.wav")
@@ -384,7 +382,7 @@ def test_tenants_held_files_share_what_a_run_reads_of_it(
 
     assert sweep(sweep_landing) == {"held": 40}
 
-    # Threads that begin at once may each ask once.
+    # Threads that begin at once may each make one request.
     assert len(network.asked("GetParameters")) <= 16
     assert len(network.asked("GetSecretValue")) <= 16
 
@@ -408,7 +406,7 @@ def test_metrics_of_a_sweep(
     assert 7200 <= metrics["OldestHeldAge"][0] < 7260
     assert 7200 <= metrics["OldestPendingAge"][0] < 7260
 
-    sweep(sweep_landing, "secret-changed")  # a part of landing is no picture of the whole
+    sweep(sweep_landing, "secret-changed")  # a part of landing does not represent the whole
     assert emitted(capsys) == []
 
 
@@ -466,7 +464,7 @@ def test_two_sweeps_at_once_are_safe(
 def test_sweep_beside_a_delivery_is_safe(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
-    """A delivery that takes longer than a minute is put back meanwhile: the repeat changes nothing."""
+    """A delivery that takes longer than a minute is requeued meanwhile. The repeat changes nothing."""
     cloud.tenant("acme", good_key(), {"deliver_to_archive": True, "archive_formats": ["wav"]})
     landed = cloud.land(KEY, DATA)
     clock.pass_by(minutes=2)
@@ -481,7 +479,7 @@ def test_sweep_beside_a_delivery_is_safe(
     assert len(cloud.audit()) == 1
 
 
-def test_dead_lettered_file_is_taken_up_again(
+def test_dead_lettered_file_is_requeued(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", good_key())
@@ -496,7 +494,7 @@ def test_dead_lettered_file_is_taken_up_again(
     assert_delivered(cloud, KEY)
 
 
-def test_file_that_goes_during_the_sweep_is_nothing(
+def test_file_that_disappears_during_the_sweep_is_ignored(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType
 ) -> None:
     cloud.land(KEY, DATA)
@@ -507,10 +505,10 @@ def test_file_that_goes_during_the_sweep_is_nothing(
     assert waiting(cloud) == 0
 
 
-def test_one_tenants_trouble_does_not_stop_the_sweep_of_the_others(
+def test_failing_tenant_does_not_stop_the_sweep_of_the_others(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
-    """A secret that nobody can decrypt fails every sweep; who comes after in the listing is healed all the same."""
+    """A secret that cannot be decrypted fails every sweep. The tenants after it in the listing must still be swept."""
     cloud.tenant("acme")
     cloud.tenant("beta", good_key())
     hold(cloud, encrypt_recording)
@@ -536,5 +534,5 @@ def test_all_pages_of_a_listing_are_swept(
     clock.pass_by(minutes=2)
 
     assert sweep(sweep_landing) == {"put_back": 13}
-    # The folders, three pages of acme, and one of beta.
+    # The folders, three pages of acme, and one page of beta.
     assert len(network.asked("ListObjectsV2")) == 5

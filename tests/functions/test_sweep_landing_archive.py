@@ -1,4 +1,4 @@
-"""The sweep looks into the archive as into the SFTP bucket: a conflict there is no less held, and no less released."""
+"""The sweep also checks the archive: a conflict there holds a file, and its removal releases the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTINGS = {"encrypt": False, "deliver_to_archive": True}
 
 
 @pytest.mark.parametrize("to_sftp", [True, False], ids=["archive and SFTP", "archive alone"])
-def test_conflict_in_the_archive_is_released_when_it_is_gone(
+def test_file_is_released_when_its_conflict_in_the_archive_is_removed(
     cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType, to_sftp: bool
 ) -> None:
     cloud.tenant("acme", None, SETTINGS | {"deliver_to_sftp": to_sftp})

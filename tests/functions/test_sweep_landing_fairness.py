@@ -1,4 +1,4 @@
-"""The sweep is fair: neither one tenant's many files nor its failures hold up another's."""
+"""The sweep is fair: neither one tenant's many files nor its failures delay another tenant."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def land(cloud: Stack, tenant: str, count: int) -> list[str]:
 
 
 def taken(cloud: Stack) -> list[str]:
-    """Take and delete what is in the encrypt queue; returns the landing keys in their order."""
+    """Receive and delete the messages of the encrypt queue, and return the landing keys in order."""
     keys = []
     while records := receive(cloud)["Records"]:
         keys += [parse_body(record["body"])[0].key for record in records]
@@ -43,17 +43,17 @@ def by_tenant(keys: list[str]) -> dict[str | None, int]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One file at a time, ten a turn, a queue that has enough with 40 messages."""
+    """One file at a time, ten a turn, and a queue that is full with 40 messages."""
     for name, value in {"FILES_AT_ONCE": 1, "SHARES_AT_ONCE": 1, "FILES_IN_A_TURN": 10, "MAX_FAILURES": 3}.items():
         monkeypatch.setattr(f"callseal.delivery.sweep_landing.{name}", value)
     for name, value in {"ENOUGH_WAITING": 40, "OF_ONE_SHARE": 25, "GUARANTEED": 2}.items():
         monkeypatch.setattr(f"callseal.delivery.sweep_shares.{name}", value)
 
 
-# ---- room -----------------------------------------------------------------------------------------------------------
+# ---- capacity of the queue ------------------------------------------------------------------------------------------
 
 
-def test_tenants_share_the_room_that_the_queue_has(
+def test_tenants_share_the_queues_free_capacity(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, small: None
 ) -> None:
     for tenant, count in {"aaa": 100, "bbb": 30, "zzz": 3}.items():
@@ -62,12 +62,12 @@ def test_tenants_share_the_room_that_the_queue_has(
 
     counts = sweep(sweep_landing)
 
-    # 40 messages by turns of ten, and then two more of each: zzz comes last in the alphabet.
+    # 40 messages in turns of ten, and then two more of each tenant: zzz comes last in the alphabet.
     assert counts == {"put_back": 40, "waiting": 93}
     assert by_tenant(taken(cloud)) == {"aaa": 20, "bbb": 17, "zzz": 3}
 
 
-def test_one_tenant_puts_no_more_on_the_queue_than_its_part(
+def test_tenant_requeues_no_more_than_its_share(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, small: None
 ) -> None:
     land(cloud, "aaa", 100)
@@ -85,7 +85,7 @@ def test_lost_event_heals_while_another_tenants_messages_fill_the_queue(
         sweep(sweep_landing)
     assert waiting(cloud) == 50
     land(cloud, "zzz", 3)
-    # S3's clock does not go ahead with ours: the next age at which files landed now are requeued is 5 minutes.
+    # S3's clock does not move with ours: the next age at which files landed now are requeued is 5 minutes.
     clock.pass_by(minutes=4)
 
     assert sweep(sweep_landing)["put_back"] == 4
@@ -94,7 +94,7 @@ def test_lost_event_heals_while_another_tenants_messages_fill_the_queue(
     assert by_tenant(taken(cloud))["zzz"] == 3
 
 
-def test_files_without_room_are_the_first_ones_of_the_next_sweep(
+def test_files_without_capacity_come_first_in_the_next_sweep(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, small: None
 ) -> None:
     keys = land(cloud, "aaa", 60)
@@ -108,10 +108,10 @@ def test_files_without_room_are_the_first_ones_of_the_next_sweep(
     assert sweep(sweep_landing) == {"pending": 60}
 
 
-def test_change_of_a_tenant_that_gets_no_room_is_continued_by_the_next_sweep(
+def test_change_of_a_tenant_without_capacity_is_continued_by_the_next_sweep(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, small: None
 ) -> None:
-    """These files have no retry due by their age; a change of the key may be what they wait for."""
+    """These files have no retry due by their age. They may be waiting for the change of the key."""
     keys = land(cloud, "acme", 30)
     clock.pass_by(minutes=20)
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_operator_can_have_a_tenants_files_requeued_at_once(
 # ---- time -----------------------------------------------------------------------------------------------------------
 
 
-def test_tenant_that_no_turn_was_left_for_is_the_next_runs_first(
+def test_tenant_without_a_turn_comes_first_in_the_next_run(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, small: None
 ) -> None:
     for tenant in ("aaa", "bbb", "ccc", "zzz"):
@@ -184,7 +184,7 @@ def test_lists_cost_one_request_for_all_tenants_and_one_for_each_turn(
     assert len(network.asked("PutItem")) == 1
 
 
-def test_what_is_in_no_tenants_folder_is_swept_as_one_tenants(
+def test_files_outside_tenant_folders_are_swept_as_one_share(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, small: None
 ) -> None:
     strange = ["1.wav", "1.wav2/x.wav", "11.wav", "/2.wav", "Not A Tenant/3.wav", "é/4.wav", "x/5.wav", "x/6.wav"]
@@ -198,7 +198,7 @@ def test_what_is_in_no_tenants_folder_is_swept_as_one_tenants(
     assert sorted(taken(cloud)) == sorted([*strange, "zzz/000.wav", "zzz/001.wav"])
 
 
-def test_folders_that_are_no_tenants_do_not_hold_up_the_tenants(
+def test_folders_that_are_no_tenants_do_not_delay_the_tenants(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType, small: None
 ) -> None:
     for number in range(50):
@@ -215,7 +215,7 @@ def test_folders_that_are_no_tenants_do_not_hold_up_the_tenants(
 # ---- retries --------------------------------------------------------------------------------------------------------
 
 
-def test_file_that_stays_is_requeued_less_and_less_often(cloud: Stack, clock: Clock, sweep_landing: ModuleType) -> None:
+def test_pending_file_is_requeued_less_and_less_often(cloud: Stack, clock: Clock, sweep_landing: ModuleType) -> None:
     (key,) = land(cloud, "acme", 1)
     landed_at = cloud.s3.head_object(Bucket=LANDING, Key=key)["LastModified"]
     requeued_at = []
@@ -231,7 +231,7 @@ def test_file_that_stays_is_requeued_less_and_less_often(cloud: Stack, clock: Cl
     ("minutes", "expected"),
     [
         ([2, 3, 4, 6, 7, 16, 17], [2, 6, 16]),  # invoked by hand in between
-        ([2, 50, 59, 61], [2, 50, 61]),  # no sweep for a while: what fell due meanwhile is made up for, once
+        ([2, 50, 59, 61], [2, 50, 61]),  # no sweep for a while: all retries due meanwhile are made up for by one
         ([2, 400], [2, 400]),
     ],
 )
@@ -264,7 +264,7 @@ def test_file_that_the_sweep_failed_to_requeue_is_due_at_the_next_sweep(
     assert sweep(sweep_landing) == {"pending": 3}
 
 
-def test_run_that_breaks_off_is_made_up_for(
+def test_interrupted_run_is_made_up_for(
     cloud: Stack, clock: Clock, network: Network, sweep_landing: ModuleType
 ) -> None:
     land(cloud, "acme", 3)
@@ -291,11 +291,11 @@ def test_held_files_of_a_tenant_whose_key_cannot_be_read_cost_few_requests(
     with pytest.raises(SweepIncompleteError, match=r"^40 of 40 files"):
         sweep(sweep_landing)
 
-    # One more is the look whether its key was ever checked.
+    # One more request checks whether its key was ever judged.
     assert len(network.asked("GetSecretValue")) <= 4
 
 
-def test_log_names_a_tenants_first_failures_alone(
+def test_log_names_only_a_tenants_first_failures(
     cloud: Stack,
     clock: Clock,
     network: Network,
@@ -317,7 +317,7 @@ def test_each_tenant_that_gets_stuck_is_counted_once_and_logged(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """An alarm on the oldest age alone would stay on for the first tenant, and say nothing of the second."""
+    """An alarm on the oldest age alone would stay on for the first tenant and hide the second."""
     land(cloud, "aaa", 3)
     seen = []
     for _ in range(5):
@@ -334,7 +334,7 @@ def test_each_tenant_that_gets_stuck_is_counted_once_and_logged(
     assert {(one.tenant, one.files, one.oldest_seconds // 60) for one in stuck} == {("aaa", 3, 100), ("zzz", 1, 100)}
 
 
-def test_tenant_that_recovers_counts_anew(
+def test_tenant_that_recovers_is_counted_again(
     cloud: Stack, clock: Clock, sweep_landing: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = []

@@ -1,4 +1,4 @@
-"""track_files: audit events become the state of each file that lies ready for its tenant."""
+"""track_files: audit events become the state of each file that is ready for its tenant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def deliver(cloud: Stack, encrypt_recording: ModuleType, *keys: str) -> None:
     assert failures(encrypt_recording.lambda_handler(event, None)) == []
 
 
-def test_a_files_way_stands_in_the_register(
+def test_register_records_the_states_of_a_file(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, clock: Clock
 ) -> None:
     cloud.tenant("acme", x509_tenant().public_text, {"deliver_to_archive": True, "archive_formats": ["wav"]})
@@ -63,17 +63,17 @@ def test_a_tenant_without_sftp_has_no_files_there(
 def test_every_output_that_the_tenant_can_see_counts(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType
 ) -> None:
-    """Around a change of settings a file may lie there in two forms, and its event names both."""
+    """Around a change of settings a file may exist in two forms, and its event names both."""
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav")
-    (told,) = cloud.audit()
-    sealed = told["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m", "sealed": "cms", "sha256": "a" * 64}
-    told["detail"]["outputs"].append(sealed)
-    track(cloud, track_files.lambda_handler, told)
+    (delivery,) = cloud.audit()
+    sealed = delivery["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m", "sealed": "cms", "sha256": "a" * 64}
+    delivery["detail"]["outputs"].append(sealed)
+    track(cloud, track_files.lambda_handler, delivery)
     assert states(cloud.dynamodb) == {"acme/1.wav": "delivered", "acme/1.wav.p7m": "delivered"}
 
 
-def test_any_order_comes_to_the_same(
+def test_events_in_any_order_give_the_same_state(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, clock: Clock
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -92,10 +92,10 @@ def test_any_order_comes_to_the_same(
     assert all(one == seen[0] for one in seen)
 
 
-def test_two_writers_at_once_lose_nothing(
+def test_two_concurrent_writers_lose_no_update(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, network: Network, clock: Clock
 ) -> None:
-    """The download arrives while the delivery is being written: whoever comes second reads again."""
+    """The download arrives while the delivery is being written: the second writer reads again."""
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav")
     (delivery,) = cloud.audit()
@@ -110,7 +110,7 @@ def test_two_writers_at_once_lose_nothing(
         cloud.dynamodb.delete_item(TableName=TABLE, Key={"tenant": {"S": "acme"}, "key": {"S": "acme/1.wav"}})
 
 
-def test_many_batches_at_once_come_to_the_same(
+def test_concurrent_batches_give_the_same_state(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, clock: Clock
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -125,7 +125,7 @@ def test_many_batches_at_once_come_to_the_same(
     assert states(cloud.dynamodb) == dict.fromkeys(keys[:4], "fetched") | dict.fromkeys(keys[4:], "delivered")
 
 
-def test_a_write_whose_answer_is_lost_is_made_again(
+def test_write_is_repeated_when_its_answer_is_lost(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, network: Network
 ) -> None:
     cloud.tenant("acme", None, PLAIN)
@@ -136,19 +136,19 @@ def test_a_write_whose_answer_is_lost_is_made_again(
     assert states(cloud.dynamodb) == {"acme/1.wav": "delivered"}
 
 
-def test_a_conflict_that_does_not_end_is_the_queues(
+def test_lasting_conflict_returns_the_message_to_the_queue(
     cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, network: Network,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.001)
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav", "acme/2.wav")
-    first, second = cloud.audit()  # in any order, for they were delivered at once
+    first, second = cloud.audit()  # in any order, because they were delivered at once
     conflict = cancelling("ConditionalCheckFailed", first["detail"]["source"]["key"])
     network.before("TransactWriteItems", conflict, times=None)
     assert failures(track_files.lambda_handler(sqs_event(first, second), None)) == ["m0"]
     assert list(states(cloud.dynamodb)) == [second["detail"]["source"]["key"]]
-    # Five times it is read again; after the first time the other file is written at once, without it.
+    # The file is read five times. After the first time the other file is written at once, separately.
     assert len(network.asked("BatchGetItem")) == 5
     assert len(network.asked("TransactWriteItems")) == 6
 
@@ -162,7 +162,7 @@ def test_a_conflict_that_does_not_end_is_the_queues(
         {"size": "4"}, {"size": True}, {"size": 2**63},
     )),
 ], ids=str)  # fmt: skip
-def test_an_odd_event_fails_alone(
+def test_malformed_event_fails_alone(
     cloud: Stack, track_files: ModuleType, network: Network, changed: dict[str, Any], clock: Clock
 ) -> None:
     odd = delivered(clock, "acme/odd.wav")
@@ -182,7 +182,9 @@ def test_an_odd_event_fails_alone(
 
 
 @pytest.mark.parametrize("body", ["no JSON", "{}", "[]", '{"detail-type": "FileFetched", "detail": {"id": "x"}}'])
-def test_what_is_no_audit_event_fails_alone(cloud: Stack, track_files: ModuleType, body: str, clock: Clock) -> None:
+def test_message_that_is_no_audit_event_fails_alone(
+    cloud: Stack, track_files: ModuleType, body: str, clock: Clock
+) -> None:
     good = delivered(clock, "acme/1.wav")
     assert failures(track_files.lambda_handler(sqs_event(body, good), None)) == ["m0"]
     assert states(cloud.dynamodb) == {"acme/1.wav": "delivered"}
@@ -190,10 +192,10 @@ def test_what_is_no_audit_event_fails_alone(cloud: Stack, track_files: ModuleTyp
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
 @pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
-def test_what_dynamodb_finds_invalid_fails_alone(
+def test_item_that_dynamodb_rejects_fails_alone(
     cloud: Stack, track_files: ModuleType, network: Network, operation: str, code: str, clock: Clock
 ) -> None:
-    """DynamoDB refuses the whole request; it is made again in halves until the file in question is alone."""
+    """DynamoDB rejects the whole request. It is repeated in halves until the file concerned is alone."""
     events = [delivered(clock, f"acme/{number:02}.wav") for number in range(100)]
     network.before(operation, refusing(code, "acme/63.wav"), times=None)
 
@@ -204,7 +206,7 @@ def test_what_dynamodb_finds_invalid_fails_alone(
 
 
 @pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"])
-def test_a_file_that_a_transaction_is_cancelled_for_fails_alone(
+def test_file_that_cancels_a_transaction_fails_alone(
     cloud: Stack, track_files: ModuleType, network: Network, code: str, clock: Clock
 ) -> None:
     events = [delivered(clock, f"acme/{number:02}.wav") for number in range(100)]
@@ -217,11 +219,11 @@ def test_a_file_that_a_transaction_is_cancelled_for_fails_alone(
 
 
 @pytest.mark.parametrize(("times", "failed"), [(1, []), (None, ["m1"])])
-def test_what_dynamodb_leaves_unprocessed_is_read_again(
+def test_unprocessed_keys_of_dynamodb_are_read_again(
     cloud: Stack, track_files: ModuleType, network: Network, times: int | None, failed: list[str], clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Short of capacity, DynamoDB answers with some of the items and names the keys of the others."""
+    """When short of capacity, DynamoDB answers with some of the items and names the keys of the other items."""
     monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
     track(cloud, track_files.lambda_handler, *(delivered(clock, f"acme/{number}.wav") for number in range(3)))
     clock.pass_by(minutes=1)
@@ -248,7 +250,7 @@ def test_what_dynamodb_leaves_unprocessed_is_read_again(
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "TransactWriteItems"])
-def test_what_dynamodb_has_no_capacity_for_is_the_queues(
+def test_message_returns_to_the_queue_when_dynamodb_has_no_capacity(
     cloud: Stack, track_files: ModuleType, network: Network, operation: str, clock: Clock
 ) -> None:
     events = [delivered(clock, f"acme/{number}.wav") for number in range(3)]
@@ -274,20 +276,20 @@ def test_a_full_batch_is_two_requests(cloud: Stack, track_files: ModuleType, net
 def test_a_files_events_in_one_batch_are_one_write(
     cloud: Stack, track_files: ModuleType, network: Network, clock: Clock
 ) -> None:
-    told = [delivered(clock, "acme/1.wav")]
+    events = [delivered(clock, "acme/1.wav")]
     for _ in range(99):
         clock.pass_by(minutes=1)
-        told.append(fetched(clock, "acme/1.wav"))
-    track(cloud, track_files.lambda_handler, *reversed(told))
+        events.append(fetched(clock, "acme/1.wav"))
+    track(cloud, track_files.lambda_handler, *reversed(events))
     (write,) = network.asked("TransactWriteItems")
     assert len(write.members["TransactItems"]) == 1
-    assert files(cloud.dynamodb)["acme/1.wav"]["fetched"] == told[-1]["detail"]["time"]
+    assert files(cloud.dynamodb)["acme/1.wav"]["fetched"] == events[-1]["detail"]["time"]
 
 
 def test_a_message_fails_with_any_of_its_files(
     cloud: Stack, track_files: ModuleType, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An event may name two files; the one that can be written is, and the message comes back for the other."""
+    """An event may name two files. The writable file is written, and the message returns for the other."""
     monkeypatch.setattr("callseal.aws.item_batches.PAUSE_SECONDS", 0.0001)
     both = delivered(clock, "acme/1.wav")
     both["detail"]["outputs"].append(both["detail"]["outputs"][0] | {"key": "acme/1.wav.p7m"})
@@ -301,7 +303,7 @@ def test_a_message_fails_with_any_of_its_files(
     assert set(states(cloud.dynamodb)) == {"acme/1.wav", "acme/1.wav.p7m", "acme/2.wav"}
 
 
-def test_any_division_into_batches_comes_to_the_same(cloud: Stack, track_files: ModuleType, clock: Clock) -> None:
+def test_any_division_into_batches_gives_the_same_state(cloud: Stack, track_files: ModuleType, clock: Clock) -> None:
     events = [delivered(clock, "acme/1.wav"), delivered(clock, "acme/2.wav")]
     for _ in range(2):
         clock.pass_by(minutes=1)
@@ -323,15 +325,13 @@ def test_any_division_into_batches_comes_to_the_same(cloud: Stack, track_files: 
     assert all(one == found[0] for one in found)
 
 
-def test_a_download_of_what_is_nobodys_is_passed_over(cloud: Stack, track_files: ModuleType, clock: Clock) -> None:
+def test_download_outside_tenant_folders_is_ignored(cloud: Stack, track_files: ModuleType, clock: Clock) -> None:
     track(cloud, track_files.lambda_handler, fetched(clock, "x", tenant=None))
     assert cloud.dynamodb.scan(TableName=TABLE)["Items"] == []
 
 
-def test_items_end_by_themselves(
-    cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, clock: Clock
-) -> None:
-    """After the 7 days, and 30 more: longer than the queue and its dead letters keep an event that would come again."""
+def test_items_expire(cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType, clock: Clock) -> None:
+    """After the 7 days, and 30 more: longer than the queue and its dead-letter queue keep an event that may return."""
     cloud.tenant("acme", None, PLAIN)
     deliver(cloud, encrypt_recording, "acme/1.wav")
     track(cloud, track_files.lambda_handler)

@@ -1,4 +1,4 @@
-"""The design's truth table, row by row: what each file of each tenant becomes, opened with the tenant's own tools."""
+"""The documented truth table, row by row: the outputs of each file, opened with the tenant's own tools."""
 
 from itertools import product
 from types import ModuleType

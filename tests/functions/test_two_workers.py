@@ -1,4 +1,4 @@
-"""Two workers on one file, about a change: whatever either of them leaves is told of, and a broken key stops no end."""
+"""Two workers on one file around a change: each output is named by an event, and a broken key blocks no delivery."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_eve
 BROKEN = "what somebody pasted by mistake"
 BEFORE = "A0" * 32
 SLOW = f"{KEY}.p7m"
-# When what somebody had remembered of before a change is forgotten by everybody.
+# When every cache of values from before a change has expired.
 LONG_AFTER = CACHE_TIME + CLOCK_SKEW + timedelta(seconds=1)
 SECRET = "callseal-test/tenants/acme/public-key"
 
 
 def commit_slowly(cloud: Stack, landed: dict[str, Any], bucket: str = SFTP) -> None:
-    """Commit as a worker does that still remembers the X.509 key of before, and then dies."""
+    """Commit as a worker with the earlier X.509 key in its cache does, and then die."""
     source = landed["Records"][0]["s3"]["object"]["eTag"]
     metadata = {"callseal-source-etag": source, "callseal-sealed": "cms", "callseal-recipients": BEFORE}
     cloud.s3.put_object(Bucket=bucket, Key=SLOW, Body=b"sealed to the key of before", Metadata=metadata)
 
 
 def recheck(cloud: Stack) -> list[str]:
-    """Hand over all that waits to be rechecked; gives what failed."""
+    """Deliver all recheck messages, and return those that failed."""
     module = functions.load("recheck_delivery")
     return failures(module.lambda_handler(sqs_event(*cloud.rechecks()), None))
 
 
 def die(cloud: Stack, network: Network, module: ModuleType, *point: str) -> dict[str, Any]:
-    """Land a file, and end the worker that has it at a request; gives the notification."""
+    """Land a file, and kill its worker at a request. Return the notification."""
     landed = land_now(cloud, DATA)
     network.crash(*point)
     with pytest.raises(Crash):
@@ -93,7 +93,7 @@ def test_output_of_a_slower_worker_is_named_by_the_faster_ones_event(
 def test_output_that_was_committed_after_the_purge_is_named_by_the_recheck(
     cloud: Stack, encrypt_recording: ModuleType, mishap: str
 ) -> None:
-    """By a worker that died then, of the same message, which the other acknowledged: nobody comes back for it."""
+    """A worker commits after the other acknowledged the message, and dies, so the message never returns."""
     cloud.tenant("acme", tenant("openpgp").public_text)
     landed = land_now(cloud, DATA)
     handle(encrypt_recording, landed)
@@ -115,10 +115,10 @@ def test_output_that_was_committed_after_the_purge_is_named_by_the_recheck(
 
 
 @pytest.mark.parametrize("settings", [{}, BOTH, MIXED], ids=["sftp", "both", "mixed"])
-def test_worker_that_knows_of_the_change_leaves_word_before_it_commits(
+def test_worker_that_knows_of_the_change_requests_a_recheck_before_it_commits(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, settings: dict[str, Any]
 ) -> None:
-    """It dies before its event, and the other, which knows of no change, purges and acknowledges."""
+    """The worker dies before its event, and the other, whose cache is old, purges and acknowledges."""
     cloud.tenant("acme", tenant().public_text, settings)
     die(cloud, network, encrypt_recording, "after", "CopyObject" if settings is MIXED else "PutObject")
     committed = standing(cloud)
@@ -131,7 +131,7 @@ def test_worker_that_knows_of_the_change_leaves_word_before_it_commits(
     assert named(detail) == committed == standing(cloud)
 
 
-def test_nothing_is_committed_where_no_word_can_be_left(
+def test_nothing_is_committed_when_no_recheck_can_be_requested(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text, BOTH)
@@ -152,9 +152,7 @@ def test_ordinary_delivery_needs_no_recheck(cloud: Stack, encrypt_recording: Mod
     assert cloud.rechecks() == []
 
 
-def test_recheck_leaves_a_file_that_is_still_owed_to_others(
-    cloud: Stack, network: Network, encrypt_recording: ModuleType
-) -> None:
+def test_recheck_leaves_a_pending_file_alone(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
     die(cloud, network, encrypt_recording, "before", "PutEvents")
 
@@ -165,7 +163,7 @@ def test_recheck_leaves_a_file_that_is_still_owed_to_others(
     assert cloud.rechecks() == []
 
 
-def test_recheck_of_what_left_nothing_tells_nothing(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_recheck_without_outputs_reports_nothing(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
     handle(encrypt_recording, land_now(cloud, DATA))
     cloud.s3.delete_object(Bucket=SFTP, Key=SLOW)
@@ -175,7 +173,7 @@ def test_recheck_of_what_left_nothing_tells_nothing(cloud: Stack, encrypt_record
     assert len(cloud.audit()) == 1
 
 
-def test_recheck_that_fails_comes_back(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+def test_failed_recheck_returns_to_the_queue(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", tenant().public_text)
     handle(encrypt_recording, land_now(cloud, DATA))
     bodies = cloud.rechecks()
@@ -188,8 +186,11 @@ def test_recheck_that_fails_comes_back(cloud: Stack, network: Network, encrypt_r
     assert delayed["QueueUrl"] == cloud.recheck_url
 
 
-def test_recheck_overlooks_no_output(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
-    """The last event must never say less than the first: what is listed, and then not found, is looked for again."""
+def test_recheck_misses_no_output(cloud: Stack, network: Network, encrypt_recording: ModuleType) -> None:
+    """The last event must never name fewer outputs than the first.
+
+    An output that is listed but not found is retried.
+    """
     cloud.tenant("acme", tenant().public_text, BOTH)
     handle(encrypt_recording, land_now(cloud, DATA))
     bodies = cloud.rechecks()
@@ -204,7 +205,7 @@ def test_recheck_overlooks_no_output(cloud: Stack, network: Network, encrypt_rec
     assert named(delivered_once(cloud)) == standing(cloud)
 
 
-def test_recheck_that_may_not_look_at_a_file_that_is_gone_reports_its_outputs(
+def test_recheck_reports_outputs_of_a_missing_file_when_head_is_refused(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
@@ -219,7 +220,7 @@ def test_recheck_that_may_not_look_at_a_file_that_is_gone_reports_its_outputs(
     assert named(delivered_once(cloud)) == standing(cloud)
 
 
-def test_recheck_of_what_was_overwritten_tells_what_was_delivered_of_it(
+def test_recheck_of_an_overwritten_file_reports_its_outputs(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
     cloud.tenant("acme", tenant().public_text)
@@ -232,15 +233,15 @@ def test_recheck_of_what_was_overwritten_tells_what_was_delivered_of_it(
     assert detail["source"]["etag"] == landed["Records"][0]["s3"]["object"]["eTag"]
 
 
-def test_key_that_is_current_once_more_is_a_change(cloud: Stack, network: Network) -> None:
-    """The version is old, and its label came back from a newer one about when the file landed."""
+def test_restoring_an_earlier_key_is_a_change(cloud: Stack, network: Network) -> None:
+    """The version is old, and its label came back from a newer version around the time of landing."""
     cloud.tenant("acme", tenant().public_text)
     (before,) = versions(cloud)
     landed = land_now(cloud, DATA, (datetime.now(UTC) + LONG_AFTER).isoformat())
     handle_again(landed)
     assert cloud.rechecks() == [], "nothing has changed about then"
 
-    time.sleep(2.1)  # moto tells changes of secrets to the second
+    time.sleep(2.1)  # moto records changes of secrets to the second
     cloud.put_key("acme", tenant("openpgp").public_text)
     (after,) = versions(cloud) - {before}
     cloud.secrets.update_secret_version_stage(
@@ -257,13 +258,13 @@ def versions(cloud: Stack) -> set[str]:
     return set(cloud.secrets.describe_secret(SecretId=SECRET)["VersionIdsToStages"])
 
 
-# ---- a key that broke -----------------------------------------------------------------------------------------------
+# ---- a broken key ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", ["x509", "openpgp"])
 @pytest.mark.parametrize("told", [False, True], ids=["before the audit", "before the purge"])
 @pytest.mark.parametrize("settings", [{}, BOTH, MIXED], ids=["sftp", "both", "mixed"])
-def test_file_that_is_sealed_already_is_finished_though_its_key_broke(
+def test_sealed_file_is_finished_although_its_key_broke(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, family: str, told: bool, settings: dict[str, Any]
 ) -> None:
     cloud.tenant("acme", tenant(family).public_text, settings)
@@ -286,10 +287,10 @@ def delivered_id(cloud: Stack) -> str:
 
 
 @pytest.mark.parametrize("before", [BOTH, PLAIN], ids=["one sealed, one missing", "plain"])
-def test_file_that_is_not_all_sealed_is_held_for_its_broken_key(
+def test_file_without_all_sealed_outputs_is_held_for_its_broken_key(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, before: dict[str, Any]
 ) -> None:
-    """A plain output, of before sealing was asked for, is no sealed one."""
+    """A plain output, from before sealing was requested, does not satisfy a sealed route."""
     cloud.tenant("acme", tenant().public_text, before)
     landed = die(
         cloud, network, encrypt_recording, "before", *(("PutEvents",) if before is PLAIN else ("CopyObject", SFTP))

@@ -1,4 +1,4 @@
-"""watch_files: a file that nobody fetches is told of 3 days and 1 day before its end, and at its end: each once."""
+"""watch_files: an unfetched file is reported 3 days and 1 day before it expires, and when it expires: once each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNFETCHED, EXPIRED = "FileUnfetched", "FileExpired"
 
 @pytest.fixture
 def lying(cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType) -> Any:
-    """Give what delivers files that are then known to lie ready."""
+    """Return a function that delivers files and registers them."""
 
     def make(*keys: str) -> None:
         for tenant in {key.partition("/")[0] for key in keys}:
@@ -35,7 +35,7 @@ def lying(cloud: Stack, encrypt_recording: ModuleType, track_files: ModuleType) 
 
 
 def put_clock(cloud: Stack, clock: Clock, days: float, key: str = "acme/1.wav") -> None:
-    """Put the clock to so many days before the end of a file's time."""
+    """Set the clock to this many days before the file expires."""
     end = datetime.fromisoformat(files(cloud.dynamodb)[key]["expires"])
     clock.put_to(end - timedelta(days=days) + timedelta(seconds=1))
 
@@ -44,7 +44,7 @@ def told(cloud: Stack, kind: str) -> list[tuple[str, str]]:
     return [(detail["tenant"], detail["source"]["key"]) for detail in cloud.audit_details(kind)]
 
 
-def test_a_file_is_told_of_at_3_days_and_at_1_and_at_its_end_each_once(
+def test_unfetched_file_is_reported_at_3_days_1_day_and_expiry_once_each(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock
 ) -> None:
     lying("acme/1.wav")
@@ -69,7 +69,7 @@ def test_a_file_is_told_of_at_3_days_and_at_1_and_at_its_end_each_once(
 
 
 @pytest.mark.parametrize("when", [5, 2, 0.5])
-def test_a_file_that_was_fetched_is_told_of_no_more(
+def test_fetched_file_is_not_reported_any_more(
     cloud: Stack, watch_files: ModuleType, track_files: ModuleType, lying: Any, clock: Clock, when: float
 ) -> None:
     lying("acme/1.wav", "acme/2.wav")
@@ -85,7 +85,7 @@ def test_a_file_that_was_fetched_is_told_of_no_more(
     assert told(cloud, EXPIRED) == [("acme", "acme/2.wav")]
 
 
-def test_a_watch_that_missed_days_tells_what_is_most_urgent(
+def test_watch_that_missed_days_reports_the_most_urgent_event(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock
 ) -> None:
     lying("acme/1.wav")
@@ -97,10 +97,13 @@ def test_a_watch_that_missed_days_tells_what_is_most_urgent(
     assert watch_files.lambda_handler({}, None) == {"expired": 1}
 
 
-def test_what_is_told_is_marked_after_the_audit_has_it(
+def test_event_is_marked_only_after_the_audit_has_accepted_it(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network
 ) -> None:
-    """The bus refuses: nothing is marked. The mark gets lost: the same is told again, under the same id."""
+    """If the bus refuses the event, no mark is written.
+
+    If the mark gets lost, the same event is sent again with the same id.
+    """
     lying("acme/1.wav")
     put_clock(cloud, clock, 3)
     network.fail("PutEvents", 400, "ThrottlingException")
@@ -116,7 +119,7 @@ def test_what_is_told_is_marked_after_the_audit_has_it(
     assert first["id"] == again["id"]
 
 
-def test_two_watches_at_once_tell_the_same(
+def test_two_concurrent_watches_send_the_same_event(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network
 ) -> None:
     lying("acme/1.wav")
@@ -128,7 +131,7 @@ def test_two_watches_at_once_tell_the_same(
     assert files(cloud.dynamodb)["acme/1.wav"]["told"] == 3
 
 
-def test_a_file_that_is_fetched_while_it_is_told_of_is_fetched(
+def test_file_fetched_during_its_report_stays_fetched(
     cloud: Stack, watch_files: ModuleType, track_files: ModuleType, lying: Any, clock: Clock, network: Network
 ) -> None:
     lying("acme/1.wav")
@@ -142,7 +145,7 @@ def test_a_file_that_is_fetched_while_it_is_told_of_is_fetched(
 def test_the_index_may_be_behind(
     cloud: Stack, watch_files: ModuleType, track_files: ModuleType, lying: Any, clock: Clock, network: Network
 ) -> None:
-    """It was fetched a moment ago, and the index has it still."""
+    """It was fetched a moment ago, and the index still has it."""
     lying("acme/1.wav")
     put_clock(cloud, clock, 3)
     network.before("GetItem", lambda _: track(cloud, track_files.lambda_handler, fetched(clock, "acme/1.wav")))
@@ -150,7 +153,7 @@ def test_the_index_may_be_behind(
     assert told(cloud, UNFETCHED) == []
 
 
-def test_one_files_trouble_is_not_the_others(
+def test_failing_file_does_not_affect_the_others(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network
 ) -> None:
     lying("acme/1.wav", "acme/2.wav", "beta/3.wav")
@@ -163,7 +166,7 @@ def test_one_files_trouble_is_not_the_others(
     assert sorted(told(cloud, UNFETCHED)) == [("acme", "acme/1.wav"), ("acme", "acme/2.wav"), ("beta", "beta/3.wav")]
 
 
-def test_a_run_has_its_time_and_the_next_one_goes_on(
+def test_run_ends_in_time_and_the_next_run_continues(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callseal.sftp.file_table.PAGE", 2)
@@ -180,10 +183,10 @@ def test_a_run_has_its_time_and_the_next_one_goes_on(
     assert sorted(told(cloud, UNFETCHED)) == sorted(("acme", key) for key in keys)
 
 
-def test_many_files_are_told_of_ten_at_a_time(
+def test_many_files_are_reported_ten_at_a_time(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network
 ) -> None:
-    """Nothing but what is due is read, and their events share requests. Files of one shard, as in a large stack."""
+    """Only due files are read, and their events share requests. All files are in one shard, as in a large stack."""
     names = (f"acme/{number}.wav" for number in count())
     keys = list(islice((one for one in names if sha256(one.encode()).hexdigest()[0] == "7"), 60))
     lying(*keys)
@@ -198,7 +201,7 @@ def test_many_files_are_told_of_ten_at_a_time(
     assert {request.operation for request in network.requests} == {"Query"}
 
 
-def test_a_run_is_measured_were_there_nothing_to_tell(
+def test_each_run_emits_metrics(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lying("acme/1.wav", "acme/2.wav")
@@ -210,7 +213,7 @@ def test_a_run_is_measured_were_there_nothing_to_tell(
         assert (line["FilesUnfetched"], line["FilesExpired"], line["Stack"]) == ([found[0]], [found[1]], STACK)
 
 
-def test_nothing_of_a_files_name_is_logged(
+def test_no_part_of_a_file_name_is_logged(
     cloud: Stack, watch_files: ModuleType, lying: Any, clock: Clock, network: Network,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the interoperability tests leave behind: nothing."""
+"""Removes what the interoperability tests leave behind."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Damage: where the parts of a message stand in it, and what becomes of it when bits flip or its tail is cut off."""
+"""Damage: the positions of a message's parts, and the result of flipped bits and truncation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Places = Sequence[int]
 
 
 def cms_regions(sealed: bytes) -> dict[str, Places]:
-    """Find the parts of a CMS message with one recipient; all that stands between them is framing."""
+    """Return the parts of a CMS message with one recipient. Everything between them is framing."""
     content = cms.ContentInfo.load(sealed)["content"]
     (info,) = content["recipient_infos"]
     gcm = "mac" in content
@@ -35,7 +35,7 @@ def cms_regions(sealed: bytes) -> dict[str, Places]:
         parts["wrapped key"] = info.chosen["encrypted_key"].native
     else:
         parts["wrapped key"] = info.chosen["recipient_encrypted_keys"][0]["encrypted_key"].native
-        # Without its first octet, which tells the form of the point and has a second right value.
+        # Without the first octet, which states the form of the point and has a second valid value.
         parts["ephemeral point"] = info.chosen["originator"].chosen["public_key"].native[1:]
     if gcm:
         parts["tag"] = content["mac"].native
@@ -43,17 +43,17 @@ def cms_regions(sealed: bytes) -> dict[str, Places]:
 
 
 def openpgp_regions(sealed: bytes) -> dict[str, Places]:
-    """Find the encrypted parts of an OpenPGP message with one recipient (RFC 4880, 4.2, 5.1 and 5.13)."""
-    assert sealed[0] in (0x84, 0x85)  # an old header of PKESK, with a length of one octet or of two
+    """Return the encrypted parts of an OpenPGP message with one recipient (RFC 4880, 4.2, 5.1 and 5.13)."""
+    assert sealed[0] in (0x84, 0x85)  # an old header of PKESK, with a length of one octet or two
     start = 2 + sealed[0] - 0x84
     end = start + int.from_bytes(sealed[1:start])
     body = _body(sealed, end)
-    # PKESK has version, key id and algorithm first; then MPIs, each after its length of two octets.
+    # PKESK starts with version, key id and algorithm, followed by MPIs, each after its length of two octets.
     return {"wrapped key": range(start + 12, end), "ciphertext": body[:-22], "mdc": body[-22:]}
 
 
 def _body(sealed: bytes, position: int) -> list[int]:
-    """List the places of SEIPD's body, which gpg writes in partial lengths (RFC 4880, 4.2.2)."""
+    """Return the positions of SEIPD's body, which gpg writes in partial lengths (RFC 4880, 4.2.2)."""
     assert sealed[position] == 0xC0 | SEIPD
     position, places, partial = position + 1, [], True
     while partial:
@@ -79,7 +79,7 @@ def region_of(regions: dict[str, Places], position: int) -> str:
 
 
 def positions(sealed: bytes, regions: dict[str, Places], most: int) -> list[int]:
-    """Choose places to damage: the ends of every region first, then as many others, evenly, as there may be."""
+    """Choose positions to damage: the ends of every region, then evenly spaced others up to the limit."""
     ends = {place for places in regions.values() for place in (places[0], places[-1])} | {0, len(sealed) - 1}
     head = range(regions["ciphertext"][0] + 32)
     tail = range(regions["ciphertext"][-1] - 32, len(sealed))
@@ -88,7 +88,7 @@ def positions(sealed: bytes, regions: dict[str, Places], most: int) -> list[int]
 
 
 def flipped(sealed: bytes, position: int) -> bytes:
-    """Flip one bit, another at each place."""
+    """Flip one bit, a different bit at each position."""
     changed = bytearray(sealed)
     changed[position] ^= 1 << Random(position).randrange(8)
     return bytes(changed)
@@ -104,13 +104,13 @@ def jobs_for(messages: Sequence[bytes], key: str, certificate: str = "") -> Iter
 
 
 def open_all(peer: Peer, messages: Sequence[bytes], key: str, certificate: str = "") -> list[Opened]:
-    """Let a reader try messages with one key."""
+    """Open messages with a reader and one key."""
     with jobs_for(messages, key, certificate) as jobs:
         return peer.open_many(jobs)
 
 
 def assert_untouched_opens(peer: Peer, sealed: bytes, key: str) -> None:
-    """Without this, a reader that opens nothing would pass every test of damage."""
+    """Check that the reader opens the intact message. Otherwise a reader that opens nothing would pass."""
     (opened,) = open_all(peer, [sealed], key)
     assert opened.data == plain(SIZE), opened.said
 
@@ -118,7 +118,10 @@ def assert_untouched_opens(peer: Peer, sealed: bytes, key: str) -> None:
 def silently_opened(
     peer: Peer, sealed: bytes, key: str, regions: dict[str, Places], places: Iterable[int]
 ) -> list[str]:
-    """List the flipped bits that a reader passed: in the framing, it may, where it gives the very same bytes."""
+    """Return the flipped bits that a reader accepted.
+
+    A flipped bit in the framing is allowed if the reader returns the same bytes.
+    """
     places, found = list(places), []
     for place, opened in zip(places, open_all(peer, [flipped(sealed, place) for place in places], key), strict=True):
         region = region_of(regions, place)
@@ -128,7 +131,7 @@ def silently_opened(
 
 
 def cuts(sealed: bytes) -> list[bytes]:
-    """Cut the tail off: nothing left, in the head, in the content, in the tag, in what closes the message."""
+    """Truncate a message at several positions: at 0, in the head, in the content, in the tag, and in its end."""
     size = len(sealed)
     places = {0, 1, 2, 5, 20, 50, size // 20, size // 10, size // 4, size // 2, *range(size - 45, size)}
     return [sealed[:place] for place in sorted(places)]

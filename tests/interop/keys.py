@@ -1,4 +1,4 @@
-"""The tenants' keys, in each of the forms that their readers take; made by the real openssl and gpg, once a run."""
+"""The tenants' keys, in each of the forms that their readers accept, made by the real openssl and gpg once a run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class X509Key:
 
 @dataclass(frozen=True)
 class OpenPgpKey:
-    """An OpenPGP key: as the tenant sends it, its GnuPG home, and its private half exported without a passphrase."""
+    """An OpenPGP key: the public key, its GnuPG home, and its private key, exported without a passphrase."""
 
     public_text: str
     home: Path
@@ -46,7 +46,7 @@ class OpenPgpKey:
 
 @cache
 def x509(name: str) -> X509Key:
-    """Give a self-signed certificate; another name of the same algorithm (`rsa2048b`) is another key."""
+    """Return a self-signed certificate. Another name of the same algorithm (`rsa2048b`) is another key."""
     base = folder() / f"x509-{name}"
     key = X509Key(*(base.with_suffix(suffix) for suffix in (".crt", ".key", ".crt.der", ".key.der")))
     once(f"x509-{name}", lambda: _make_x509(name, key))
@@ -70,7 +70,7 @@ def private_key(name: str) -> Any:
 
 @cache
 def openpgp(name: str) -> OpenPgpKey:
-    """Give an OpenPGP key whose subkey for encryption is of that algorithm."""
+    """Return an OpenPGP key whose encryption subkey has this algorithm."""
     made = once(f"openpgp-{name}", lambda: _make_openpgp(name))
     return OpenPgpKey(made["public"], Path(made["home"]), Path(made["secret"]), made["fingerprint"])
 
@@ -88,7 +88,7 @@ def _make_openpgp(name: str) -> dict[str, str]:
 
 
 def gpgsm_import(name: str) -> dict[str, Any]:
-    """Import a key into a gpgsm home of its own from PKCS#12, as a tenant does; tells how that went."""
+    """Import a key from PKCS#12 into a separate gpgsm home, as a tenant does, and return the result."""
     return once(f"gpgsm-{name}", lambda: _import(name))
 
 
@@ -96,7 +96,7 @@ def _import(name: str) -> dict[str, Any]:
     home = new_home(f"sm-{name}")
     (home / "gpgsm.conf").write_text("disable-crl-checks\n")
     (home / "gpg-agent.conf").write_text("allow-loopback-pinentry\ns2k-count 65536\n")
-    # gpgsm 2.2.40 fails at about one PKCS#12 file in a hundred of the same RSA key; a new one has a new salt.
+    # gpgsm 2.2.40 fails at about one in a hundred PKCS#12 files of the same RSA key. A new file has a new salt.
     for _ in range(4):
         done = gpgsm(home, "--import", _pkcs12(name))
         if done.returncode == 0:
@@ -105,7 +105,7 @@ def _import(name: str) -> dict[str, Any]:
 
 
 def _pkcs12(name: str) -> Path:
-    """Write PKCS#12 as gpgsm 2.2 knows it: 3DES, and SHA-1 for its MAC."""
+    """Write PKCS#12 as gpgsm 2.2 supports it: 3DES, and SHA-1 for its MAC."""
     key, p12 = x509(name), folder() / f"x509-{name}.p12"
     run(tool("openssl"), "pkcs12", "-export", "-in", key.certificate, "-inkey", key.private_key, "-keypbe",
         "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-passout", f"pass:{PASSPHRASE}",

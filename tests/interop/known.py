@@ -1,5 +1,6 @@
-"""What readers are known not to open, and why. Each entry is held to: a reader that opens it after all turns the tests
-red, and so does one that refuses with other words.
+"""What readers are known not to open, and why.
+
+Each entry is checked: the tests fail if a reader opens it, or if it refuses with other words.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.interop.rows import BER, GCM, Row
 
 @dataclass(frozen=True)
 class Known:
-    """A `no`: which readers, where (by row and the reader's own key), what they say, why, what the tenant can do."""
+    """A known failure: the readers, the place (row and the reader's own key), their words, the reason, and advice."""
 
     peers: tuple[str, ...]
     where: Callable[[Row, str], bool]
@@ -114,7 +115,7 @@ KNOWN = [
     ),
 ]  # fmt: skip
 
-# The versions that this table and docs/interoperability.md are about.
+# The versions to which this table and docs/interoperability.md apply.
 VERSIONS = {
     "openssl-cms": "3.0", "gpgsm": "2.2", "bc-memory": "1.72", "bc-stream": "1.72", "openssl-smime": "3.0",
     "cryptography": "50.0", "asn1crypto": "1.5", "gpg": "2.2", "sq": "0.27", "rnp": "0.16", "pysequoia": "0.1",
@@ -122,12 +123,12 @@ VERSIONS = {
 
 
 def known(row: Row, peer: Peer, key: str) -> Known | None:
-    """Find the entry for a reader's key in a cell; the first that fits counts."""
+    """Return the first entry that matches a reader's key in a cell."""
     return next((one for one in KNOWN if peer.name in one.peers and one.where(row, key)), None)
 
 
 def problem(row: Row, peer: Peer, one: Seen) -> str | None:
-    """Hold what was seen against the table: gives what is amiss, or None."""
+    """Compare a result with the table. Return the difference, or None."""
     entry, what = known(row, peer, one.key), f"{peer.name} with {one.key}, {one.size} bytes"
     if one.verdict == "WRONG":
         return f"{what}: gave other bytes, and said that all is well"
@@ -141,6 +142,6 @@ def problem(row: Row, peer: Peer, one: Seen) -> str | None:
 
 
 def skip_other_version(peer: Peer, what: str) -> None:
-    """Outside CI, a machine's reader may be of another version than the table's: that is told, and no failure."""
+    """Skip the test outside CI if the machine's reader has another version than the table's."""
     if peer.version() != VERSIONS[peer.name] and not os.environ.get("CI"):
         pytest.skip(f"{peer.name} is {peer.version()} here, and known.py is about {VERSIONS[peer.name]}: {what}")

@@ -1,7 +1,7 @@
-"""One folder that all workers of a test run share: keys, sealed files and what the peers said, each made once.
+"""A folder that all workers of a test run share, with keys, sealed files and the peers' results, each made once.
 
-pytest-xdist gives its workers nothing in common but the run's id; a lock on each piece of work keeps it from being
-done twice, so any test, the page's included, may ask for any of it.
+The workers of pytest-xdist share only the run's id. A lock on each piece of work prevents that it is done twice, so any
+test, including the page's, may ask for any of it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import pytest
 
 @cache
 def folder() -> Path:
-    """Give this run's folder. Its path is short: the agents of gpg put sockets into it."""
+    """Return this run's folder. Its path is short, because gpg's agents create sockets in it."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone{os.getpid()}")
     return make_folder(Path(tempfile.gettempdir()) / f"ci-{run[:12]}")
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder, or join those who use it already."""
+    """Make a folder, or register as another user of it."""
     path.mkdir(mode=0o700, exist_ok=True)
     with locked(path, "users"):
         (path / "users").mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def make_folder(path: Path) -> Path:
 
 
 def leave() -> None:
-    """Take this process off the list of users; the last one removes everything."""
+    """Unregister this process. The last user removes everything."""
     if folder.cache_info().currsize:
         remove_if_last(folder())
         folder.cache_clear()
@@ -62,7 +62,7 @@ def locked(path: Path, name: str) -> Iterator[None]:
 
 
 def once(name: str, make: Callable[[], Any]) -> Any:
-    """Give what `make` gave (anything of JSON), which is called by the first process that asks."""
+    """Return the result of `make` (any JSON value). Only the first process that asks calls it."""
     answer = folder() / f"{name}.json"
     with locked(folder(), name):
         if not answer.exists():
@@ -71,13 +71,13 @@ def once(name: str, make: Callable[[], Any]) -> Any:
 
 
 def new_home(name: str) -> Path:
-    """Make an empty GnuPG home, whose agents `leave` ends."""
+    """Make an empty GnuPG home. `leave` ends its agents."""
     home = folder() / f"home-{name}"
     home.mkdir(mode=0o700)
     return home
 
 
 def missing(what: str) -> None:
-    """Say that a peer is not on this machine: CI fails, and elsewhere the skip is counted and printed."""
+    """Report that a peer is missing: fail in CI, and skip the test elsewhere."""
     text = f"{what} is not on this machine: install it, the tests need it as a reader (packages: .ci/run)."
     pytest.fail(text) if os.environ.get("CI") else pytest.skip(text)

@@ -14,7 +14,7 @@ CELLS = [(row, peer) for rows, peers in FAMILIES.values() for row in rows for pe
 
 
 class Seen(NamedTuple):
-    """What one reader did with one file: `opened` byte for byte, `refused`, or `WRONG` bytes without a complaint."""
+    """The result of one reader for one file: `opened` byte for byte, `refused`, or `WRONG` bytes without an error."""
 
     key: str
     size: int
@@ -23,7 +23,7 @@ class Seen(NamedTuple):
 
 
 def seen(row: Row, peer: Peer) -> list[Seen]:
-    """Give what was seen in one cell; the first who asks opens the files."""
+    """Return the results of one cell. The first caller opens the files."""
     if not peer.batched:
         return [Seen(*one) for one in once(f"cell-{peer.name}-{row.name}", lambda: _open([row], peer)[row.name])]
     name, rows = peer.name, [one for one, its in CELLS if its.name == peer.name]

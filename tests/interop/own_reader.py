@@ -1,4 +1,4 @@
-"""A CMS reader that shares nothing with our writer: asn1crypto parses, cryptography opens (RFC 5652, 5083, 5753)."""
+"""A CMS reader that shares no code with our writer: asn1crypto parses, cryptography opens (RFC 5652, 5083, 5753)."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class _SharedInfo(core.Sequence):
 
 
 def open_cms(sealed: bytes, certificate: Path, key: PrivateKeyTypes) -> bytes:
-    """Open a message as the holder of a certificate (DER); raises ValueError, InvalidTag or another where it cannot."""
+    """Open a message as the holder of a certificate (DER). Raise ValueError, InvalidTag or another error on failure."""
     message = cms.ContentInfo.load(sealed, strict=True)
     holder = x509.Certificate.load(certificate.read_bytes())
     info = _mine(message["content"]["recipient_infos"], holder)

@@ -1,4 +1,4 @@
-"""docs/interoperability.md, written from what the tests see: `python -m tests.interop.page`."""
+"""docs/interoperability.md, generated from the tests' results: `python -m tests.interop.page`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ because Bouncy Castle's stream parser refuses longer definite lengths. It reads 
 
 
 def render() -> str:
-    """Write the page; raises ValueError where what was seen is not what known.py says."""
+    """Return the page. Raise ValueError if the results differ from known.py."""
     parts = [INTRO]
     for family, (rows, peers) in FAMILIES.items():
         parts.append(f"## {TITLES[family]}\n\n{_table(rows, peers)}\n")

@@ -25,7 +25,7 @@ from tests.support.keys import run, tool
 
 
 class Job(NamedTuple):
-    """A file to open, and the name of the key; another name for the certificate is given in negative tests only."""
+    """A file to open, and the name of the key. Only negative tests use another name for the certificate."""
 
     sealed: Path
     key: str
@@ -33,7 +33,7 @@ class Job(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """What a reader gave: the plain bytes, or None where it refused; and what it said."""
+    """The result of a reader: the plain bytes, or None if it refused; and its messages."""
 
     data: bytes | None
     said: str
@@ -47,7 +47,7 @@ class Peer:
     title: str
     version: Callable[[], str]
     open_many: Callable[[Sequence[Job]], list[Opened]]
-    # One start of it opens everything: starting costs more than opening.
+    # A single start opens all files, because starting costs more than opening.
     batched: bool = False
 
 
@@ -59,14 +59,14 @@ def in_process(open_one: Callable[[Job], bytes]) -> Callable[[Sequence[Job]], li
     def attempt(job: Job) -> Opened:
         try:
             return Opened(open_one(job), "")
-        except Exception as exc:  # whatever a library raises is a refusal; the known ones are matched by their words
+        except Exception as exc:  # any exception of a library is a refusal; known ones are matched by their words
             return Opened(None, f"{type(exc).__name__}: {exc}")
 
     return one_by_one(attempt)
 
 
 def program(*command: str | Path, data: bytes | None = None) -> Opened:
-    """Run a reader that writes to standard output: only its exit code tells whether that is worth anything."""
+    """Run a reader that writes to standard output. Only its exit code shows whether the output is valid."""
     done = subprocess.run([str(part) for part in command], input=data, capture_output=True,
                           env={**os.environ, "LC_ALL": "C"}, check=False)  # fmt: skip
     said = f"exit code {done.returncode}: {done.stderr.decode(errors='replace')}"
@@ -74,7 +74,7 @@ def program(*command: str | Path, data: bytes | None = None) -> Opened:
 
 
 def number_of(text: str) -> str:
-    """Cut major and minor number out of what a program says of its version."""
+    """Return the major and minor number in a program's version text."""
     found = re.search(r"(\d+\.\d+)", text)
     assert found, text
     return found[1]
@@ -124,12 +124,12 @@ def _bouncy_castle(way: str) -> Callable[[Sequence[Job]], list[Opened]]:
     return open_many
 
 
-# Not a reader but a part of one: as far as the first encrypted byte; gives no bytes.
+# Only a part of a reader: it stops at the first encrypted byte and returns no bytes.
 bouncy_castle_heads = _bouncy_castle("head")
 
 
 def _gpg(job: Job) -> Opened:
-    # Into a file, as docs/decrypting.md has it: of a file without content, gpg makes none, and ends with exit code 0.
+    # Into a file, as in docs/decrypting.md: for a file without content, gpg creates none and ends with exit code 0.
     with tempfile.TemporaryDirectory(prefix="opened-", dir=folder()) as made:
         plain = Path(made) / "plain"
         done = gpg_into(plain, job)

@@ -1,4 +1,4 @@
-"""Everything that we write, row by row: profile, recipients, lengths; and the files of each row, sealed once a run."""
+"""Every variant that we write (profile, recipients, lengths), and the files of each row, sealed once a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZES = (0, 1, 16, 600 * 1024 + 7)
 
 @dataclass(frozen=True)
 class Row:
-    """A variant. `form` is the CMS profile or `openpgp`; every one of the recipients must open the file alone."""
+    """A variant. `form` is the CMS profile or `openpgp`. Each recipient alone must be able to open the file."""
 
     form: str
     recipients: tuple[str, ...]
@@ -62,7 +62,7 @@ OPENPGP_ROWS = [Row("openpgp", names) for names in OPENPGP_RECIPIENTS]
 
 
 def plain(size: int) -> bytes:
-    """Make plain bytes that are always the same, with line ends of all kinds, which no reader may touch."""
+    """Return constant plain bytes, with line ends of all kinds, which no reader may change."""
     return (b"\r\nRIFF\n\0\r\x1a" + Random(size).randbytes(size))[:size]
 
 

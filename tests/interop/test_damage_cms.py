@@ -1,4 +1,4 @@
-"""CMS messages that were changed or cut off, and wrong keys: nothing of it opens as if nothing had happened."""
+"""Changed or truncated CMS messages, and wrong keys: none of them opens without an error."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_no_flipped_bit_passes_in_authenveloped_gcm(peer: str, most: int, key: s
 @both_lengths
 @both_keys
 @pytest.mark.parametrize(("form", "peer"), READINGS)
-def test_what_was_cut_off_does_not_open(form: str, peer: str, key: str, lengths: str) -> None:
+def test_truncated_message_does_not_open(form: str, peer: str, key: str, lengths: str) -> None:
     sealed = sealed_to(form, key, lengths)
     assert_untouched_opens(PEERS[peer], sealed, key)
 
@@ -58,17 +58,17 @@ def test_another_tenant_does_not_open_it(form: str, peer: str, key: str) -> None
 def test_wrong_private_key_under_the_right_certificate_does_not_open_it(form: str, peer: str, key: str) -> None:
     (opened,) = open_all(PEERS[peer], [sealed_to(form, key, DER)], f"{key}b", certificate=key)
     if (form, key) == (CBC, "rsa2048"):
-        # openssl goes on with a random key, so as not to be an oracle for Bleichenbacher: 1 in 256 is noise.
+        # openssl continues with a random key, to avoid a Bleichenbacher oracle: 1 in 256 is noise.
         assert opened.data != PLAIN
     else:
         assert opened.data is None
 
 
-# enveloped-cbc is documented for what it is (docs/interoperability.md): what happens is what these tests say.
+# enveloped-cbc is documented with its limits (docs/interoperability.md), which these tests show.
 
 
 def changed_blocks(data: bytes | None) -> dict[int, int]:
-    """Tell which blocks of 16 bytes differ from the recording, and in how many bits."""
+    """Return which blocks of 16 bytes differ from the recording, and in how many bits."""
     assert data is not None
     assert len(data) == len(PLAIN)
     bits = [(one ^ other).bit_count() for one, other in zip(data, PLAIN, strict=True)]
@@ -105,7 +105,7 @@ def test_a_bit_of_cbc_initialisation_vector_flips_that_bit_of_the_recording(peer
 def test_a_bit_of_cbc_padding_is_refused(peer: str, key: str) -> None:
     sealed = sealed_to(CBC, key, DER)
     content = cms_regions(sealed)["ciphertext"]
-    # 5000 bytes leave 8 of padding, which the block before turns into what it likes.
+    # 5000 bytes need 8 bytes of padding, which the previous block changes arbitrarily.
     changed = [flipped(sealed, place) for place in content[-24:-16]]
 
     assert [one.data for one in open_all(PEERS[peer], changed, key)] == [None] * 8
@@ -119,7 +119,7 @@ def test_a_bit_of_the_last_cbc_block_is_refused_or_leaves_a_wrong_end(peer: str,
 
     opened = [one.data for one in open_all(PEERS[peer], changed, key)]
 
-    assert opened.count(None) >= 8  # noise is a good padding once in about 256
+    assert opened.count(None) >= 8  # noise is a valid padding once in about 256
     assert all(data != PLAIN and data[:4992] == PLAIN[:4992] for data in opened if data is not None)
 
 
@@ -132,4 +132,4 @@ def test_a_bit_of_the_wrapped_key_never_gives_the_recording(peer: str, key: str)
     opened = [one.data for one in open_all(PEERS[peer], changed, key)]
 
     assert PLAIN not in opened
-    assert key == "rsa2048" or set(opened) == {None}  # AES key wrap has a check of its own, PKCS #1 v1.5 has none
+    assert key == "rsa2048" or set(opened) == {None}  # AES key wrap has its own check, PKCS #1 v1.5 has none

@@ -1,4 +1,4 @@
-"""OpenPGP messages that were changed or cut off, and wrong keys: nothing of it opens as if nothing had happened."""
+"""Changed or truncated OpenPGP messages, and wrong keys: none of them opens without an error."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.interop.damage import (
 )
 from tests.interop.peers import OPENPGP_PEERS, PEERS, gpg_into
 
-# How many places to flip a bit at: gpg and rnp take their time.
+# The number of positions at which a bit is flipped. gpg and rnp are slow.
 MOST = {"gpg": 60, "rnp": 60, "sq": 100, "pysequoia": 150}
 all_readers = pytest.mark.parametrize("peer", [peer.name for peer in OPENPGP_PEERS])
 both_keys = pytest.mark.parametrize("key", ["rsa2048", "cv25519"])
@@ -34,7 +34,7 @@ def test_no_flipped_bit_passes(peer: str, key: str) -> None:
 
 @both_keys
 @all_readers
-def test_what_was_cut_off_does_not_open(peer: str, key: str) -> None:
+def test_truncated_message_does_not_open(peer: str, key: str) -> None:
     sealed = sealed_to("openpgp", key)
     assert_untouched_opens(PEERS[peer], sealed, key)
 
@@ -51,8 +51,8 @@ def test_another_tenant_does_not_open_it(peer: str, key: str, other: str) -> Non
 
 
 @both_keys
-def test_gpg_ends_well_but_writes_nothing_where_all_content_was_cut_off(tmp_path: Path, key: str) -> None:
-    """Told in docs/interoperability.md: the exit code alone does not do, for gpg says nothing of it."""
+def test_gpg_exits_0_without_a_file_when_all_content_is_truncated(tmp_path: Path, key: str) -> None:
+    """docs/interoperability.md explains it: the exit code is not sufficient, because gpg reports no error."""
     sealed = sealed_to("openpgp", key)
     recipients_alone = sealed[: openpgp_regions(sealed)["wrapped key"][-1] + 1]
 

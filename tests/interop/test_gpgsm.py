@@ -1,4 +1,4 @@
-"""What the notes on gpgsm 2.2 say beyond yes and no."""
+"""The statements of the notes on gpgsm 2.2 beyond yes and no."""
 
 from pathlib import Path
 

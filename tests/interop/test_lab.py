@@ -1,4 +1,4 @@
-"""What the interoperability tests stand on: nothing is left out in silence, nothing is done twice, nothing stays."""
+"""The basis of the interoperability tests: no silent omission, no duplicate work, no remains."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.interop.java import bouncy_castle
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
-def test_missing_reader_is_skipped_aloud_and_fails_in_ci(
+def test_missing_reader_is_skipped_with_a_message_and_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
 ) -> None:
     monkeypatch.setenv("CI", ci)
@@ -20,19 +20,19 @@ def test_missing_reader_is_skipped_aloud_and_fails_in_ci(
 
 @pytest.fixture
 def own_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Give a lab of this test's own."""
+    """Return a lab for this test only."""
     folder = lab.make_folder(tmp_path / "lab")
     monkeypatch.setattr(lab, "folder", lambda: folder)
     return folder
 
 
-def test_once_is_once(own_lab: Path) -> None:
+def test_once_runs_once(own_lab: Path) -> None:
     calls: list[int] = []
     assert [lab.once("thing", lambda: calls.append(1) or len(calls)) for _ in range(3)] == [1, 1, 1]
     assert lab.once("other", lambda: calls.append(1) or len(calls)) == 2
 
 
-def test_what_failed_is_tried_again(own_lab: Path) -> None:
+def test_failure_is_retried(own_lab: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         lab.once("thing", lambda: 1 / 0)
     assert lab.once("thing", lambda: "made") == "made"

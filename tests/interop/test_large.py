@@ -1,7 +1,7 @@
-"""Files around 2 GiB: their heads, as our writer begins them, read by a reader that minds lengths over 31 bits.
+"""Files around 2 GiB: their heads, as our writer begins them, read by a reader that handles lengths over 31 bits.
 
-Bouncy Castle's stream parser, taken as far as the first encrypted byte, has judged every length and opened the key.
-(Of AuthEnvelopedData it misses only the tag, which a head does not have; see known.py.)
+Bouncy Castle's stream parser, which stops at the first encrypted byte, has then checked every length and opened the
+key. (For AuthEnvelopedData it misses only the tag, which a head does not have; see known.py.)
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ both_keys = pytest.mark.parametrize("key", ["rsa2048", "p256"])
 
 
 def begin(form: str, key: str, size: int) -> bytes:
-    """Seal so many bytes, of which there is only a first chunk: the head and that chunk."""
+    """Begin to seal that many bytes, of which only a first chunk exists. Return the head and that chunk."""
     recipients, begun = (
         judge(keys.x509(key).certificate.read_text(), datetime.now(UTC), lambda: Gpg("gpg")),
         bytearray(),
@@ -35,12 +35,12 @@ def begin(form: str, key: str, size: int) -> bytes:
 
 
 def told_length(message: bytes) -> int | None:
-    """Read the outermost length: None where it is indefinite."""
+    """Return the outermost length, or None if it is indefinite."""
     return None if message[1] == 0x80 else int.from_bytes(message[2 : 2 + (message[1] & 0x7F)])
 
 
 def size_of_the_largest_definite(form: str, key: str) -> int:
-    """Find the size whose message fills 31 bits of length, or all but what CBC's blocks leave."""
+    """Return the size whose message fills 31 bits of length, or all but the rest of a CBC block."""
     size = LARGEST - 4096
     room = LARGEST - (told_length(begin(form, key, size)) or 0)
     return size + room if form == GCM else size + room - (size + room) % 16 - 1

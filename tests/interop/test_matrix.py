@@ -1,4 +1,4 @@
-"""Every variant that we write x every reader that a tenant may have. What no reader opens stands in known.py."""
+"""Every variant that we write x every reader that a tenant may have. known.py lists what a reader does not open."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ from tests.interop.rows import SIZES, Row
 
 
 @pytest.mark.parametrize(("row", "peer"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1].name}") for cell in CELLS])
-def test_reader_does_what_the_table_says(row: Row, peer: Peer) -> None:
+def test_reader_behaves_as_the_table_states(row: Row, peer: Peer) -> None:
     attempts = seen(row, peer)
 
     assert [(one.key, one.size) for one in attempts] == [(key, size) for key in row.recipients for size in SIZES]
@@ -31,7 +31,7 @@ def test_every_variant_is_opened_by_two_readers_at_least() -> None:
     assert min(readers[row] for row, _ in CELLS) >= 2
 
 
-# The judge itself: none of these may pass for a good cell.
+# The judge itself: none of these may pass as a good cell.
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def row() -> Row:
         ("sq", "WRONG", "", "gave other bytes"),
     ],
 )
-def test_judge_tells_what_is_amiss(row: Row, peer: str, verdict: str, said: str, expected: str | None) -> None:
+def test_judge_reports_each_difference(row: Row, peer: str, verdict: str, said: str, expected: str | None) -> None:
     found = problem(row, PEERS[peer], Seen("elg2048", 1, verdict, said))
     assert (found is None) if expected is None else (expected in str(found))
 
 
-def test_reader_of_another_version_is_skipped_aloud_but_not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_of_another_version_is_skipped_with_a_message_outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     peer = Peer("gpg", "`gpg`", lambda: "9.9", list)
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match=r"9\.9.*what was seen"):

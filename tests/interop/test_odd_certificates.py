@@ -1,4 +1,4 @@
-"""Bouncy Castle, too, opens files that are sealed to certificates which break the standard, by the certificate."""
+"""Bouncy Castle also opens files that are sealed to certificates which break the standard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.odd_certificates import key_file, usable
 from tests.unit.crypto.test_odd_certificates import sealed_to
 from tests.unit.crypto.verdicts import armour
 
-# Bouncy Castle does not load these; its reader takes issuer and serial number instead, and openssl opens with them.
+# Bouncy Castle does not load these. Its reader uses issuer and serial number instead, and openssl opens them.
 NOT_LOADED = {
     "version 1 with extensions": "version 1 certificate contains extra data",
     "version 2 with extensions": "version 2 certificate cannot contain extensions",
@@ -18,7 +18,7 @@ NOT_LOADED = {
 }
 
 
-def test_bouncy_castle_opens_what_is_sealed_to_an_odd_certificate(tmp_path: Path) -> None:
+def test_bouncy_castle_opens_files_sealed_to_an_odd_certificate(tmp_path: Path) -> None:
     key = tmp_path / "key.der"
     run(tool("openssl"), "pkcs8", "-topk8", "-nocrypt", "-in", key_file(), "-outform", "DER", "-out", key)
     jobs = []

@@ -1,4 +1,4 @@
-"""docs/interoperability.md is what the tests saw."""
+"""docs/interoperability.md equals the tests' results."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.interop.page import PAGE, render
 from tests.interop.peers import PEERS
 
 
-def test_page_is_what_was_seen() -> None:
+def test_page_shows_the_results() -> None:
     for peer in PEERS.values():
         skip_other_version(peer, "docs/interoperability.md cannot be checked")
     if PAGE.read_text() != render():

@@ -1,4 +1,4 @@
-"""The fault proxy: what passes is unchanged, each fault is what it says, and conditions hold where moto drops them."""
+"""The fault proxy: other requests pass unchanged, each fault does what it states, and it adds moto's missing checks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def moto() -> Iterator[MotoProcess]:
 
 @dataclass
 class Line:
-    """A proxy with one fault for the next request of an operation, and what was seen on it."""
+    """A proxy with one fault for the next request of an operation, and the requests that it received."""
 
     endpoint_url: str = ""
     faults: dict[str, Fault] = field(default_factory=dict)
@@ -95,7 +95,7 @@ def call(s3: Any, name: str, **members: Any) -> Any:
     return getattr(s3, name)(Bucket=BUCKET, Key=KEY, **members)
 
 
-def test_what_passes_is_unchanged_and_named(line: Line, moto: MotoProcess) -> None:
+def test_passed_requests_are_unchanged_and_named(line: Line, moto: MotoProcess) -> None:
     s3, body = line.client("s3"), bytes(range(256)) * 100
     etag = call(s3, "put_object", Body=body, Metadata={"a": "b"})["ETag"]
     got = call(s3, "get_object", IfMatch=etag)
@@ -140,7 +140,7 @@ def test_refusals_come_in_the_services_own_form(line: Line, moto: MotoProcess) -
 
 
 @pytest.mark.parametrize(("fault", "times"), [(Hang(), 0), (Late(), 1)], ids=str)
-def test_time_limit_of_a_client_is_over_when_the_proxy_says_so(
+def test_client_times_out_when_the_proxy_signals_it(
     line: Line, moto: MotoProcess, monkeypatch: pytest.MonkeyPatch, fault: Fault, times: int
 ) -> None:
     monkeypatch.setattr(HTTPConnection, "getresponse", in_time)
@@ -200,7 +200,7 @@ def test_chunked_body_and_expect_100(line: Line, moto: MotoProcess) -> None:
     assert stored == line.seen[0].body == b"hello world"
 
 
-def test_output_buckets_are_as_s3_has_them(line: Line, moto: MotoProcess, outputs: Any) -> None:
+def test_output_buckets_behave_as_in_s3(line: Line, moto: MotoProcess, outputs: Any) -> None:
     s3, source = line.client("s3"), {"Bucket": BUCKET, "Key": "source"}
     etag = s3.put_object(**source, Body=b"source")["ETag"]
 
@@ -222,7 +222,7 @@ def test_output_buckets_are_as_s3_has_them(line: Line, moto: MotoProcess, output
 
 
 @pytest.mark.parametrize("operation", ["put_object", "copy_object"])
-def test_of_writes_at_the_same_time_one_wins(line: Line, moto: MotoProcess, outputs: Any, operation: str) -> None:
+def test_one_of_several_concurrent_writes_wins(line: Line, moto: MotoProcess, outputs: Any, operation: str) -> None:
     s3, source = line.client("s3"), {"Bucket": BUCKET, "Key": "source"}
     s3.put_object(**source, Body=b"source")
     line.before = Barrier(4)

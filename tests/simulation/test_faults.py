@@ -1,4 +1,4 @@
-"""A selection of the fault enumeration (`make faults` runs all of it), and that each promise, broken, is seen."""
+"""A selection of the fault enumeration (`make faults` runs all), and a check that each broken promise is detected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def bench() -> Iterator[Bench]:
 
 @pytest.mark.parametrize("name", SCENARIO_NAMES)
 def test_no_promise_breaks(bench: Bench, name: str) -> None:
-    """Each request of the scenario with one of the troubles; over all scenarios, each operation with all of them."""
+    """Each request of the scenario with one of the troubles.
+
+    All scenarios together cover each operation with all troubles.
+    """
     points = points_of(bench, name)
     assert points
     shift = SCENARIO_NAMES.index(name)
@@ -40,7 +43,7 @@ def test_no_promise_breaks(bench: Bench, name: str) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, len(VARIANTS) + 1), ids=lambda number: f"promise-{number}")
-def test_broken_promise_is_seen(bench: Bench, number: int) -> None:
+def test_broken_promise_is_detected(bench: Bench, number: int) -> None:
     broken: set[int] = set()
     for scenario in VARIANTS[number - 1].scenarios:
         for case in cases(bench, scenario, few=True, broken=number):
@@ -50,7 +53,7 @@ def test_broken_promise_is_seen(bench: Bench, number: int) -> None:
     pytest.fail(f"nothing but {sorted(broken)} was seen broken")
 
 
-# The others are `make faults`'s.
+# `make faults` runs the others.
 @pytest.mark.parametrize(("name", "each"), [("prove", 1), ("login", 2)])
 def test_no_duty_is_neglected(bench: Bench, name: str, each: int) -> None:
     points = points_of(bench, name)
@@ -63,14 +66,14 @@ def test_no_duty_is_neglected(bench: Bench, name: str, each: int) -> None:
     assert [line for result in results for line in result.complaints()] == []
 
 
-def test_right_code_of_which_half_arrives_is_no_wrong_one(bench: Bench) -> None:
+def test_half_of_the_right_code_is_not_a_wrong_code(bench: Bench) -> None:
     read = Point(2, "GetObject", "sftp", 1)
     result = bench.run(Case("prove", read, Trouble("once", BreakBody())))
     assert (result.fired, list(result.complaints())) == (True, [])
 
 
 @pytest.mark.parametrize("number", range(len(BROKEN_DUTIES)), ids=lambda number: BROKEN_DUTIES[number].duty)
-def test_neglected_duty_is_seen(bench: Bench, number: int) -> None:
+def test_neglected_duty_is_detected(bench: Bench, number: int) -> None:
     neglect = BROKEN_DUTIES[number]
     broken = len(VARIANTS) + number + 1
     case = Case(neglect.duty, broken=broken)
@@ -85,7 +88,7 @@ def test_neglected_duty_is_seen(bench: Bench, number: int) -> None:
     assert result.broken, neglect.what
 
 
-def test_every_fault_and_both_kills_befall_every_request(bench: Bench) -> None:
+def test_every_request_gets_every_fault_and_both_kills(bench: Bench) -> None:
     points = points_of(bench, "cms to sftp")
     kinds = {type(trouble.fault).__name__ for trouble in troubles(points[0], points)}
     statuses = {getattr(trouble.fault, "status", None) for trouble in troubles(points[0], points)} - {None}

@@ -1,4 +1,4 @@
-"""A small storm (`make storm` is the whole one), and that each promise, broken on purpose, shows in its last line."""
+"""A small storm (`make storm` runs the full one). Each promise, broken on purpose, shows in its last line."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LAST_LINE = re.compile(
 
 
 def storm(*arguments: str) -> tuple[int, list[str], dict[str, int]]:
-    """Run a storm; gives its exit code, its lines and the numbers of the last one."""
+    """Run a storm. Return its exit code, its lines, and the numbers of the last line."""
     path = os.pathsep.join([str(ROOT / "layers/callseal/python"), str(ROOT)])
     command = [sys.executable, "-m", "simulation.storm", "--seed", "5", *arguments]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    told = LAST_LINE.fullmatch(lines[-1] if lines else "")
-    assert told, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.returncode, lines, {name: int(number) for name, number in told.groupdict().items()}
+    matched = LAST_LINE.fullmatch(lines[-1] if lines else "")
+    assert matched, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.returncode, lines, {name: int(number) for name, number in matched.groupdict().items()}
 
 
 def figure(lines: list[str], name: str) -> str:
@@ -39,7 +39,7 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
     assert code == 0
     assert numbers["recordings"] == numbers["delivered"] + numbers["held"] > 100
     assert numbers["delivered"] > 0 and numbers["held"] > 0
-    # It was a storm.
+    # The run was a storm, with many requests.
     assert int(figure(lines, "requests in the storm").replace(",", "")) > 1000
     share = re.search(r"\((\d+\.\d) %\)", figure(lines, "of these disturbed"))
     assert share and 3 < float(share[1]) < 7
@@ -49,7 +49,7 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
 
 
 # `make storm STORM=--self-check` breaks each of the promises.
-def test_broken_promise_is_seen() -> None:
+def test_broken_promise_is_detected() -> None:
     code, lines, numbers = storm("--recordings", "60", "--tenants", "10", "--broken", "lost")
 
     assert code == 1
@@ -58,7 +58,7 @@ def test_broken_promise_is_seen() -> None:
 
 
 def crowd(*arguments: str) -> tuple[int, str]:
-    """Run a storm with a stuck tenant of a few files; returns its exit code and what it printed."""
+    """Run a storm with a stuck tenant of a few files. Return its exit code and output."""
     path = os.pathsep.join([str(ROOT / "layers/callseal/python"), str(ROOT)])
     command = [sys.executable, "-m", "simulation.storm", "--stuck", "80", *arguments]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
@@ -70,11 +70,11 @@ def test_one_stuck_tenant_makes_no_other_tenants_file_late() -> None:
 
     assert code == 0, printed
     assert re.search(r"^crowd: 80 files of one stuck tenant; .*; 0 late$", printed, re.MULTILINE), printed
-    # Its own files were put back too, and failed.
+    # The stuck tenant's own files were requeued too, and failed.
     assert re.search(r"sweep 1: .*'waiting': \d+", printed), printed
 
 
-def test_sweep_in_the_order_of_keys_is_seen_to_make_files_late() -> None:
+def test_late_files_are_detected_when_sweeps_follow_the_order_of_keys() -> None:
     code, printed = crowd("--broken", "unfair")
 
     assert code == 1
@@ -89,7 +89,7 @@ def test_seed_draws_the_same_plan_again() -> None:
     assert first.changes != another.changes
 
 
-def test_whole_storm_has_everything_in_it() -> None:
+def test_full_storm_has_every_kind_of_event() -> None:
     plan = draw(1, 5000, 50)
 
     assert len(plan.landings) == 5000

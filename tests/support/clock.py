@@ -1,10 +1,10 @@
-"""A clock that runs as clocks do, and can be put forward and back."""
+"""A clock that runs normally and can be moved forward and back."""
 
 from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Stands in for `callseal.wiring.container.now`."""
+    """Replaces `callseal.wiring.container.now`."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
@@ -13,16 +13,16 @@ class Clock:
         return datetime.now(UTC) + self._ahead
 
     def pass_by(self, **times: float) -> None:
-        """Let time pass, in the members of timedelta: seconds=61, days=-1."""
+        """Move the clock, in the members of timedelta: seconds=61, days=-1."""
         self._ahead += timedelta(**times)
 
     def put_to(self, moment: datetime) -> None:
-        """Put the clock to a moment."""
+        """Set the clock to a moment."""
         self._ahead = moment - datetime.now(UTC)
 
 
 class StillClock(Clock):
-    """A clock that moves by `pass_by` alone."""
+    """A clock that only moves by `pass_by`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The two families of tenants' keys, side by side, for tests that are true of both."""
+"""The two families of tenants' keys, for tests that apply to both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.keys import OpenPgpTenant, X509Tenant, openpgp_tenant, x509_t
 
 @dataclass(frozen=True)
 class Family:
-    """How to make a tenant of the family, and what its outputs look like; each `name` is another key."""
+    """How to make a tenant of the family, and what its outputs look like. Each `name` has a different key."""
 
     make: Callable[[str], X509Tenant | OpenPgpTenant]
     suffix: str

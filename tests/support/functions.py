@@ -12,7 +12,7 @@ NAMES = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"
 
 
 def load(folder: str, *, watch: bool = True) -> ModuleType:
-    """Load a fresh copy of functions/<folder>/app.py: a new execution environment; the privacy watch reads along."""
+    """Load a fresh copy of functions/<folder>/app.py, as a new execution environment does, under the privacy watch."""
     spec = importlib.util.spec_from_file_location(f"{MODULE_PREFIX}{folder}", ROOT / "functions" / folder / "app.py")
     assert spec
     assert spec.loader

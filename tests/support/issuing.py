@@ -1,4 +1,4 @@
-"""Certificates that another certificate's key signed, by the real openssl."""
+"""Certificates that are signed by another certificate's key, made by the real openssl."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.keys import X509Tenant, run, tool, x509_tenant
 
 @cache
 def folder() -> Path:
-    """Give a folder of this process, which goes with the others that tests.support.keys makes."""
+    """Return a folder of this process, which is removed with the others that tests.support.keys makes."""
     return x509_tenant("p256", "folder").certificate.parent
 
 
@@ -23,7 +23,7 @@ def issue(
     options: tuple[str, ...] = (),
     days: str = "9",
 ) -> X509Tenant:
-    """Let one certificate's key sign another: of version 1, unless there are extensions."""
+    """Sign a certificate with another certificate's key. It has version 1 unless there are extensions."""
     base, key = Path(tempfile.mkdtemp(dir=folder())), key or x509_tenant("p256", f"key of {name}")
     (base / "ext").write_text("\n".join(extensions))
     request = run(tool("openssl"), "req", "-new", "-key", key.private_key, "-subj", f"/CN={name}")

@@ -1,4 +1,4 @@
-"""Tenants' keys, made by the real openssl and gpg; private halves stay with the tenant, as in life."""
+"""Tenants' keys, made by the real openssl and gpg. Private keys stay with the tenant, as in production."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ OPENSSL_ALGORITHMS = {
 }
 
 
-# What gpg 2.2 makes by itself; newer ones would add OCB, whose packets other readers refuse.
+# The defaults of gpg 2.2. Newer versions would add OCB, whose packets other readers refuse.
 PREFERENCES = ("--default-preference-list", "AES256 AES192 AES SHA512 SHA384 SHA256 ZLIB BZIP2 ZIP Uncompressed")
 
 
 def tool(name: str) -> str:
-    """Find a program that the tests talk to; where it is missing, CI fails, and elsewhere the skip is counted."""
+    """Return the path of a program. If it is missing, fail in CI and skip the test elsewhere."""
     path = shutil.which(name)
     if not path:
         missing = f"{name} is not on this machine: install it, the tests need it as the recipient."
@@ -39,7 +39,7 @@ def tool(name: str) -> str:
 
 
 def run(*command: str | Path, data: bytes | None = None, env: dict[str, str] | None = None) -> bytes:
-    """Run a command that must succeed; gives its standard output."""
+    """Run a command that must succeed, and return its standard output."""
     done = subprocess.run([str(part) for part in command], input=data, capture_output=True, env=env, check=False)
     assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stderr.decode(errors='replace')}"
     return done.stdout
@@ -47,7 +47,7 @@ def run(*command: str | Path, data: bytes | None = None, env: dict[str, str] | N
 
 @dataclass(frozen=True)
 class X509Tenant:
-    """An X.509 tenant: its certificate as it sends it, and its own private key."""
+    """An X.509 tenant: the certificate that it sends, and its private key."""
 
     certificate: Path
     private_key: Path
@@ -62,7 +62,7 @@ class X509Tenant:
         return shown.partition("=")[2].strip().replace(":", "")
 
     def open(self, sealed: bytes) -> bytes:
-        """Open a file with stock openssl; fails where that cannot."""
+        """Open a file with stock openssl, or fail the test."""
         with tempfile.NamedTemporaryFile(suffix=".p7m") as file:
             Path(file.name).write_bytes(sealed)
             return run(tool("openssl"), "cms", "-decrypt", "-binary", "-inform", "DER", "-in", file.name,
@@ -71,20 +71,20 @@ class X509Tenant:
 
 @dataclass(frozen=True)
 class OpenPgpTenant:
-    """An OpenPGP tenant: its key as it sends it, and its own GnuPG home."""
+    """An OpenPGP tenant: the public key that it sends, and its GnuPG home."""
 
     public_text: str
     home: Path
     fingerprint: str
 
     def open(self, sealed: bytes) -> bytes:
-        """Open a file with stock gpg; fails where that cannot."""
+        """Open a file with stock gpg, or fail the test."""
         return run(tool("gpg"), "--homedir", self.home, "--batch", "--quiet", "--decrypt", data=sealed)
 
 
 @cache
 def _folder() -> Path:
-    # Short: gpg's agent puts a socket into its home, whose path may not be longer than 108 characters.
+    # A short path: gpg's agent creates a socket in its home, and a socket's path is limited to 108 characters.
     return Path(tempfile.mkdtemp(prefix="ct-"))
 
 
@@ -99,7 +99,7 @@ def clean_up() -> None:
 
 @cache
 def x509_tenant(algorithm: str = "rsa2048", name: str = "tenant", *extra: str) -> X509Tenant:
-    """Make a self-signed certificate; `extra` are more arguments for `openssl req`, `-days` among them."""
+    """Make a self-signed certificate. `extra` are more arguments for `openssl req`, such as `-days`."""
     base = Path(tempfile.mkdtemp(prefix="x509-", dir=_folder())) / "tenant"
     private_key, certificate = base.with_suffix(".key"), base.with_suffix(".crt")
     days = () if "-days" in extra or "-not_after" in extra else ("-days", "30")
@@ -135,6 +135,6 @@ def gpg(home: Path, *arguments: str | Path, data: bytes | None = None) -> bytes:
 
 
 def fingerprint_of(home: Path) -> str:
-    """Give the first key's fingerprint."""
+    """Return the first key's fingerprint."""
     listing = gpg(home, "--with-colons", "--list-keys").decode()
     return next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))

@@ -7,6 +7,6 @@ import pytest
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Give the lines of the Embedded Metric Format that were written since the last look."""
+    """Return the lines of the Embedded Metric Format that were written since the last call."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     return [line for line in lines if "_aws" in line]

@@ -1,7 +1,7 @@
-"""The network between the functions and moto: faults to order, what was asked, and what S3 does and moto does not.
+"""The network between the functions and moto: injects faults, records requests, and adds checks that moto lacks.
 
-Only the functions' own clients go through it (`Network.session` replaces `callseal.wiring.container.Session`); the
-tests' clients talk to moto directly.
+Only the functions' own clients use it (`Network.session` replaces `callseal.wiring.container.Session`). The tests'
+clients talk to moto directly.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from tests.support.functions import MODULE_PREFIX
 from tests.support.stack import ARCHIVE, SFTP
 from tests.template.permissions import calls
 
-# What the output buckets' policies refuse without If-None-Match (template.yaml, NeverOverwrite).
+# The output buckets' policies refuse these without If-None-Match (template.yaml, NeverOverwrite).
 WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
-# Stands in every error that is made up here, as S3 names the key in its own; it must never turn up in a log.
+# Part of every error message that is made up here, as S3's own messages name the key. It must never appear in a log.
 FOREIGN_WORDS = f"words of AWS about acme/+{CALLERS[0]}"
 
 
 class Crash(BaseException):
-    """The execution environment is gone: it ends here, and none of its later requests goes out."""
+    """The execution environment is gone: it ends here, and sends none of its later requests."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One attempt of a request; bucket and key for S3 alone."""
+    """One attempt of a request. Bucket and key are set for S3 only."""
 
     operation: str
     bucket: str
@@ -48,7 +48,7 @@ class Request:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members of a JSON body."""
+        """Return the members of a JSON body."""
         return dict(json.loads(self.body))
 
 
@@ -70,7 +70,7 @@ class _Rule:
 
 @dataclass
 class Network:
-    """Carries requests to moto, one at a time, so that a condition and its write are one step as they are in S3."""
+    """Carries requests to moto, one at a time, so that a condition and its write are atomic as in S3."""
 
     s3: Any
     requests: list[Request] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Network:
     _rules_lock: Lock = field(default_factory=Lock)
 
     def session(self) -> Session:
-        """Give what stands in for boto3's Session: a new execution environment on this network."""
+        """Return a replacement for boto3's Session: a new execution environment on this network."""
         session, crashed, function = Session(), [False], _asking_function()
 
         def send(request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
@@ -99,33 +99,36 @@ class Network:
 
     def before(self, operation: str, action: Action, *, bucket: str | None = None, skip: int = 0,
                times: int | None = 1) -> None:  # fmt: skip
-        """Do something before such a request goes out, `times` times (None for ever); it may answer it itself."""
+        """Run an action before such a request is sent, `times` times (None: always).
+
+        The action may answer the request itself.
+        """
         self._rules.append(_Rule(operation, bucket, action, False, skip, times))
 
     def after(self, operation: str, action: Action, *, bucket: str | None = None, skip: int = 0,
               times: int | None = 1) -> None:  # fmt: skip
-        """Do something after such a request was carried out; it may replace the answer."""
+        """Run an action after such a request was executed. It may replace the answer."""
         self._rules.append(_Rule(operation, bucket, action, True, skip, times))
 
     def fail(self, operation: str, status: int, code: str, *, bucket: str | None = None, skip: int = 0,
              times: int | None = 1) -> None:  # fmt: skip
-        """Answer with an error, without carrying the request out."""
+        """Answer with an error, without executing the request."""
         self.before(operation, lambda request: refusal(request, status, code), bucket=bucket, skip=skip, times=times)
 
     def cut(self, operation: str, *, bucket: str | None = None, times: int | None = 1, after: bool = False) -> None:
-        """Lose the connection before the request arrives, or `after` it was carried out: the answer is lost."""
+        """Lose the connection before the request arrives, or the answer `after` the request was executed."""
         (self.after if after else self.before)(operation, _lose, bucket=bucket, times=times)
 
     def crash(self, when: str, operation: str, bucket: str | None = None) -> None:
-        """End the execution environment right `before` or right `after` such a request."""
+        """End the execution environment directly `before` or `after` such a request."""
         (self.after if when == "after" else self.before)(operation, _crash, bucket=bucket)
 
     def mend(self) -> None:
-        """Let everything through again."""
+        """Remove all faults."""
         self._rules.clear()
 
     def asked(self, operation: str, bucket: str | None = None) -> list[Request]:
-        """List the attempts of one kind so far."""
+        """Return the attempts of one operation so far."""
         return [one for one in self.requests if one.operation == operation and bucket in (None, one.bucket)]
 
     def _carry(self, request: Request, event_name: str) -> AWSResponse | None:
@@ -142,7 +145,7 @@ class Network:
         return action(request) if action else None
 
     def _as_s3_does(self, request: Request) -> AWSResponse | None:
-        """Answer where moto would let through what S3, or a bucket's policy, refuses."""
+        """Return the refusal of S3 or of a bucket policy if moto would accept the request."""
         if request.bucket in (SFTP, ARCHIVE):
             if request.operation in WRITES and request.headers.get("If-None-Match") != "*":
                 return refusal(request, 403, "AccessDenied")
@@ -162,7 +165,7 @@ class Network:
 
 
 def refusal(request: Request, status: int, code: str) -> AWSResponse:
-    """Write an error as AWS does: S3 in XML, the others in JSON; a HEAD has no body."""
+    """Return an error as AWS does: S3 in XML, the others in JSON; a HEAD has no body."""
     if request.bucket:
         body = f"<Error><Code>{code}</Code><Message>{FOREIGN_WORDS}</Message></Error>"
     else:
@@ -171,13 +174,16 @@ def refusal(request: Request, status: int, code: str) -> AWSResponse:
 
 
 def answer(request: Request, status: int, body: bytes) -> AWSResponse:
-    """Answer a request."""
+    """Return an answer to a request."""
     headers: Any = {"content-length": str(len(body)), "x-amz-request-id": "0"}
     return AWSResponse(request.raw.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
 
 def cancelling(code: str, named: str) -> Action:
-    """Cancel a transaction as DynamoDB does: with the code for each action that names `named`; else carry it out."""
+    """Cancel a transaction as DynamoDB does: with the code for each action that names `named`.
+
+    Execute the transaction if no action names it.
+    """
 
     def cancel(request: Request) -> AWSResponse | None:
         blamed = [named in json.dumps(each) for each in request.members["TransactItems"]]
@@ -203,13 +209,13 @@ def _request(event_name: str, raw: AWSPreparedRequest) -> Request:
 
 
 def _asking_function() -> str:
-    """Name the function whose handler wires itself up right now."""
+    """Return the name of the function whose handler is being set up."""
     modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None))
     return next((name.removeprefix(MODULE_PREFIX) for name in modules if name.startswith(MODULE_PREFIX)), "")
 
 
 def _note(function: str, event_name: str, request: Request) -> None:
-    """Note the call: at the end of the tests, the function's role is judged by it (tests/template/permissions)."""
+    """Record the call. After the tests, the function's role is checked against it (tests/template/permissions)."""
     _, service, operation = event_name.split(".")
     headers = {name.lower(): value for name, value in request.headers.items()}
     calls.note(function, service, operation, str(request.raw.url), headers, request.body)

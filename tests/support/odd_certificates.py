@@ -1,4 +1,4 @@
-"""Certificates that break RFC 5280 in one place each, as old or home-made authorities issue them; signed by their key.
+"""Certificates that each break RFC 5280 in one place, as old or home-made authorities issue them, self-signed.
 
 openssl makes none of these, so they are written field by field. All share one RSA key.
 """
@@ -28,7 +28,7 @@ def private_key() -> rsa.RSAPrivateKey:
 
 
 def key_file() -> Path:
-    """The private key of every odd certificate."""
+    """Return the private key of every odd certificate."""
     return x509_tenant("rsa2048", "odd").private_key
 
 
@@ -73,7 +73,7 @@ def certificate(
     info: bytes = b"",
     unique: bytes = b"",
 ) -> bytes:
-    """Write a certificate in DER, every field as it is given."""
+    """Return a certificate in DER, with each field as passed."""
     listed = der.explicit(3, der.sequence(*extensions)) if extensions else b""
     info = info or public_info(private_key().public_key())
     tbs = der.sequence(version, serial, algorithm, issuer, der.sequence(first, last), subject, info, unique, listed)
@@ -82,7 +82,7 @@ def certificate(
 
 
 def info_of(algorithm: bytes) -> bytes:
-    """Write the key's SubjectPublicKeyInfo under another algorithm identifier."""
+    """Return the key's SubjectPublicKeyInfo with another algorithm identifier."""
     _, bits = der.split(der.split(public_info(private_key().public_key()))[0].content)
     return der.sequence(algorithm, bits.encoded)
 
@@ -94,7 +94,7 @@ def rsa_info(modulus: int, exponent: int) -> bytes:
 
 @cache
 def usable() -> dict[str, bytes]:
-    """Certificates that openssl and Bouncy Castle read, and open files with."""
+    """Return certificates that openssl and Bouncy Castle read, and open files with."""
     sha1 = der.sequence(der.oid("1.2.840.113549.1.1.5"), der.element(der.NULL))
     umlaut = "Müller"
     return {
@@ -146,7 +146,7 @@ def both(value: bytes, tag: int) -> dict[str, bytes]:
 
 @cache
 def refused() -> dict[str, tuple[bytes, str]]:
-    """Certificates that nothing is sealed to, each with words of the sentence."""
+    """Return certificates that must be rejected, each with words of the error."""
     modulus = private_key().public_key().public_numbers().n
     unclear, numbers = "a keyUsage that cannot be read", "has an RSA key that protects nothing"
     return {

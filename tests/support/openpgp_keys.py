@@ -1,4 +1,4 @@
-"""OpenPGP keys in the making, by the real gpg: of today, the past and the future, revoked, taken apart."""
+"""OpenPGP keys made step by step with the real gpg: dated in the past or future, revoked, or taken apart."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def home() -> Path:
 
 
 def at(days: float) -> list[str]:
-    """Make gpg believe that it is another day."""
+    """Return the options that make gpg use another date."""
     return ["--faked-system-time", f"{datetime.now(UTC) + timedelta(days=days):%Y%m%dT%H%M%S}!"]
 
 
 class Key:
-    """A key in the making, in the tenant's own GnuPG home."""
+    """A key that is built step by step, in the tenant's own GnuPG home."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Key:
 
 
 def packets_of(data: bytes) -> list[tuple[int, bytes]]:
-    """Take a key apart by gpg's own listing: each packet's type and the whole of it."""
+    """Split a key by gpg's own listing into each packet's type and bytes."""
     listing = gpg(home(), "--list-packets", data=data).decode(errors="replace")
     found = [(int(tag), int(at)) for at, tag in re.findall(r"^# off=(\d+) ctb=\w+ tag=(\d+)", listing, re.MULTILINE)]
     ends = [place for _, place in found[1:]] + [len(data)]

@@ -11,7 +11,7 @@ Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 
 
 def announce_landings(cloud: Stack) -> None:
-    """Let the landing bucket announce what lands, as template.yaml has it; S3's s3:TestEvent is thrown away."""
+    """Configure the landing bucket's notifications as in template.yaml, and drop S3's s3:TestEvent."""
     arn = cloud.sqs.get_queue_attributes(QueueUrl=cloud.queue_url, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
     ]
@@ -23,7 +23,7 @@ def announce_landings(cloud: Stack) -> None:
 
 
 def receive(cloud: Stack) -> dict[str, Any]:
-    """Take up to ten messages from the encrypt queue as Lambda hands them over."""
+    """Receive up to ten messages from the encrypt queue in the shape that Lambda passes on."""
     messages = cloud.sqs.receive_message(
         QueueUrl=cloud.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
     ).get("Messages", [])
@@ -46,7 +46,7 @@ def receive(cloud: Stack) -> dict[str, Any]:
 
 
 def pump(cloud: Stack, handler: Handler) -> int:
-    """Hand what is visible in the queue to the handler and delete what it acknowledges; tells how many it took."""
+    """Pass the visible messages to the handler, delete those it acknowledges, and return how many it received."""
     event = receive(cloud)
     if not event["Records"]:
         return 0
@@ -58,7 +58,7 @@ def pump(cloud: Stack, handler: Handler) -> int:
 
 
 def waiting(cloud: Stack) -> int:
-    """Tell how many messages are in the queue, in flight or not."""
+    """Return how many messages are in the queue, in flight or not."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     counts = cloud.sqs.get_queue_attributes(QueueUrl=cloud.queue_url, AttributeNames=names)["Attributes"]
     return sum(int(counts[name]) for name in names)

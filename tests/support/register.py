@@ -1,4 +1,4 @@
-"""The key register as its readers see it, and the audit events on their way to it."""
+"""The key register as its readers see it, and the audit events that feed it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY_EVENTS = ("KeyAccepted", "KeyRejected", "KeyProven", "RecordingDelivered")
 
 
 def items(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, dict[str, Any]]:
-    """Give a tenant's items by sort key, as plain values."""
+    """Return a tenant's items by sort key, as plain values."""
     answer = dynamodb.query(
         TableName=table,
         KeyConditionExpression="tenant = :tenant",
@@ -24,15 +24,15 @@ def items(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, 
 
 
 def rows(dynamodb: Any, tenant: str = "acme", table: str = TABLE) -> dict[str, dict[str, Any]]:
-    """Give a tenant's keys by fingerprint."""
+    """Return a tenant's keys by fingerprint."""
     return {name: item for name, item in items(dynamodb, tenant, table).items() if "#" not in name}
 
 
 def feed(cloud: Stack, handler: Handler, events: Sequence[Mapping[str, Any]] | None = None) -> None:
-    """Hand audit events to register_keys, all there are by default, as the rule on the bus does."""
-    told = [one for one in (cloud.audit() if events is None else events) if one["detail-type"] in KEY_EVENTS]
-    if told:
-        assert failures(handler(sqs_event(*told), None)) == []
+    """Pass audit events (by default all so far) to register_keys, as the rule on the bus does."""
+    matching = [one for one in (cloud.audit() if events is None else events) if one["detail-type"] in KEY_EVENTS]
+    if matching:
+        assert failures(handler(sqs_event(*matching), None)) == []
 
 
 def _plain(item: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

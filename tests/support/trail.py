@@ -16,7 +16,7 @@ FOREVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def envelope(moment: datetime | None = None) -> dict[str, Any]:
-    """Return an audit event as EventBridge hands it over, with an id of its own."""
+    """Return an audit event as EventBridge delivers it, with its own id."""
     time = (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "version": "0", "id": str(uuid4()), "detail-type": "RecordingHeld", "source": "callseal",
@@ -33,7 +33,7 @@ def log(cloud: Stack, events: Iterable[Event], moment: datetime | None = None) -
 
 
 def deliver(cloud: Stack, events: Iterable[Event], *, locked: bool = True, data: bytes | None = None) -> str:
-    """Write an object with events as Firehose does, locked or not; return its key."""
+    """Write an object with events as Firehose does, locked or not, and return its key."""
     now = datetime.now(UTC)
     key = f"audit/{now:%Y/%m/%d/%H}/{STACK}-audit-1-{now:%Y-%m-%d-%H-%M-%S}-{uuid4()}.gz"
     body = gzip.compress("".join(f"{json.dumps(event)}\n" for event in events).encode()) if data is None else data
@@ -49,7 +49,7 @@ def lock(cloud: Stack, key: str, until: datetime) -> None:
 
 
 def remove(cloud: Stack, key: str) -> None:
-    """Remove an object for good, as somebody can who may bypass the lock."""
+    """Remove all versions of an object, as a user with permission to bypass the lock can."""
     for version in versions(cloud, key):
         cloud.s3.delete_object(Bucket=AUDIT, Key=key, VersionId=version, BypassGovernanceRetention=True)
 
@@ -61,7 +61,7 @@ def versions(cloud: Stack, key: str) -> list[str]:
 
 
 def locked_for(cloud: Stack, key: str) -> tuple[str | None, timedelta | None]:
-    """Return the mode of an object's lock, and its length from the object's writing."""
+    """Return the mode of an object's lock, and its length from the time of writing."""
     found = cloud.s3.head_object(Bucket=AUDIT, Key=key)
     until = found.get("ObjectLockRetainUntilDate")
     return found.get("ObjectLockMode"), until - found["LastModified"] if until else None
@@ -70,11 +70,11 @@ def locked_for(cloud: Stack, key: str) -> tuple[str | None, timedelta | None]:
 def announced(cloud: Stack, key: str, **changes: Any) -> dict[str, Any]:
     """Return the notification in which S3 announces an object of the audit bucket."""
     (version,) = versions(cloud, key)
-    thing = {"key": key, "size": 1, "eTag": "e", "versionId": version, "sequencer": "0055AED6DCD90281E5"} | changes
-    bucket = thing.pop("bucket", AUDIT)
+    s3_object = {"key": key, "size": 1, "eTag": "e", "versionId": version, "sequencer": "0055AED6DCD90281E5"} | changes
+    bucket = s3_object.pop("bucket", AUDIT)
     record = {
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": REGION, "eventName": "ObjectCreated:Put",
-        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket}, "object": thing},
+        "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket}, "object": s3_object},
     }  # fmt: skip
     return {"Records": [record]}
 

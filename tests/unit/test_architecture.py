@@ -1,4 +1,4 @@
-"""The shape of the code, as docs/architecture.md draws it: read from its syntax, so nothing needs to run."""
+"""The structure of the code, as docs/architecture.md draws it. Read from the syntax, so no code needs to run."""
 
 import ast
 import os
@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "callseal" / "python"
-# The rooms of the package by floor. A room imports from lower floors, or from a room of its own floor only by an arrow
-# that stands in ACROSS. docs/architecture.md draws it.
+# The rooms of the package by floor. A room imports from lower floors. It imports from a room of its own floor only if
+# ACROSS lists it. docs/architecture.md draws it.
 FLOORS = {
     "core": 1,
     "aws": 2,
@@ -58,7 +58,10 @@ def is_for_types_only(node: ast.AST) -> bool:
 
 
 def nodes(node: ast.AST, *, at_import: bool = False, types: bool = True) -> Iterator[ast.AST]:
-    """Walk a syntax tree: all of it, or what runs when it is imported; with or without what is for types only."""
+    """Walk a syntax tree.
+
+    Walk all of it, or only what runs at import, with or without the parts for types only.
+    """
     for child in ast.iter_child_nodes(node):
         if not types and is_for_types_only(child):
             continue
@@ -70,13 +73,13 @@ def nodes(node: ast.AST, *, at_import: bool = False, types: bool = True) -> Iter
 
 
 def function_surroundings(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.expr]:
-    """What of a function runs already at its definition."""
+    """Return the parts of a function that already run at its definition."""
     defaults = [*function.args.defaults, *(default for default in function.args.kw_defaults if default)]
     return [*getattr(function, "decorator_list", []), *defaults]
 
 
 def imports(path: Path, *, types: bool = True) -> set[str]:
-    """Name the modules that a file imports, anywhere in it; `from a import b` gives a.b where that is a module."""
+    """Return the modules that a file imports anywhere. `from a import b` gives a.b if that is a module."""
     found = set()
     for node in nodes(tree(path), types=types):
         if isinstance(node, ast.Import):
@@ -128,7 +131,7 @@ def test_errors_import_no_other_module() -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_nobody_knows_the_functions_the_command_or_the_local_cloud(name: str) -> None:
+def test_package_does_not_import_functions_command_or_local_cloud(name: str) -> None:
     assert not {
         one
         for one in imports(MODULES[name])
@@ -151,13 +154,13 @@ COMMAND = sorted((ROOT / "cli").rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", COMMAND, ids=lambda path: path.stem)
-def test_the_command_needs_neither_the_functions_nor_the_local_cloud(path: Path) -> None:
+def test_command_does_not_import_functions_or_local_cloud(path: Path) -> None:
     allowed = {"callseal", "callseal_cli", "boto3", "botocore", "mypy_boto3", "rich", "typer"} | sys.stdlib_module_names
     if "selftest" in path.parts:
         allowed |= {"cryptography"}  # it makes tenants' keys, and opens what was sealed to them
     found = {one.split(".")[0] for one in imports(path)}
     assert {"mypy_boto3" if one.startswith("mypy_boto3_") else one for one in found} <= allowed
-    # The command uses the public interface. It imports nothing whose work is the functions' own.
+    # The command uses the public interface and imports no module that only the functions use.
     assert not {each for each in imports(path) if inside(each, *FUNCTIONS_ONLY)}
 
 
@@ -172,18 +175,18 @@ def test_the_local_cloud_is_not_known_inside_the_functions() -> None:
         assert "localcloud" not in path.read_text()
 
 
-def test_no_module_imports_in_a_circle() -> None:
-    # A package is not counted as an import of its own members: Python loads it before them in any case.
+def test_no_import_cycles() -> None:
+    # A package does not count as an import of its own members: Python loads it before them in any case.
     graph = {
         name: {one for one in imports(path, types=False) if one in MODULES and not name.startswith(f"{one}.")}
         for name, path in MODULES.items()
     }
-    order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the cycle
     assert set(order) == set(MODULES)
 
 
 @pytest.mark.parametrize("path", [*MODULES.values(), *FUNCTIONS], ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_read_or_made_at_import(path: Path) -> None:
+def test_import_has_no_side_effects(path: Path) -> None:
     forbidden = (
         "environ",
         "getenv",
@@ -213,10 +216,10 @@ def test_only_functions_read_the_environment(name: str) -> None:
 
 
 def test_the_command_puts_events_of_searches_alone() -> None:
-    """The audit bus's policy in template.yaml denies it: a kind that it is to put belongs there first."""
+    """The audit bus's policy in template.yaml denies all other types. A new one must be allowed there first."""
     putting = {path.name for path in (ROOT / "cli").rglob("*.py") if "callseal.aws.bus" in imports(path)}
     assert putting == {"calls.py"}
-        assert "put_events" not in path.read_text(), path
+    assert not [path for path in (ROOT / "cli").rglob("*.py") if "put_events" in path.read_text()]
 
 
 def test_the_core_loads_without_any_aws_library() -> None:
@@ -241,7 +244,7 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
             assert length <= MAX_FUNCTION_LINES, f"{node.name} has a body of {length} lines"
 
 
-def test_a_cold_start_imports_nothing_that_most_recordings_do_without() -> None:
+def test_cold_start_imports_only_what_most_recordings_need() -> None:
     needless = {
         "callseal.crypto.envelopes.openpgp",
         "callseal.keys",

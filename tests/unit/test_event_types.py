@@ -1,4 +1,4 @@
-"""The catalogue of audit events, and that the code takes names of events and reasons from their declarations."""
+"""The catalogue of audit events, and that code uses the declared names of events and reasons."""
 
 import ast
 
@@ -41,7 +41,7 @@ def test_each_reason_has_its_meaning_and_action() -> None:
 @pytest.mark.parametrize(
     ("member", "value"), [("source", None), ("session", {"server": None}), ("message", "No release has one.")]
 )
-def test_event_with_other_members_than_the_catalogues_is_noticed(member: str, value: object) -> None:
+def test_event_with_members_outside_the_catalogue_is_detected(member: str, value: object) -> None:
     detail = dict.fromkeys(SCHEMA["required"]) | {
         "schema": 1,
         "id": "0" * 32,

@@ -1,4 +1,4 @@
-"""A key file as somebody may send it, with the verdict that we expect on it."""
+"""A key file that a tenant may send, with the expected verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from callseal.core.errors import Reason
 
 @dataclass(frozen=True)
 class Case:
-    """A key file; `difference` explains why the family's own tool says otherwise, and is empty where the two agree."""
+    """A key file.
+
+    `difference` explains why the family's own tool disagrees, and is empty if the two agree.
+    """
 
     name: str
     make: Callable[[], str | bytes]
@@ -19,6 +22,6 @@ class Case:
 
     @property
     def data(self) -> bytes:
-        """The file."""
+        """Return the file's bytes."""
         made = self.make()
         return made.encode() if isinstance(made, str) else made

@@ -1,4 +1,4 @@
-"""What OpenPGP tenants send, good and bad, made by the real gpg and sq; of other versions, packet by packet."""
+"""OpenPGP keys that tenants send, good and bad, made by the real gpg and sq; other versions are built by packet."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ MANY = "gpg has no limit. Callseal seals to 16 recipients at most."
 
 @cache
 def key(algorithm: str) -> Key:
-    """Give a key that encrypts with a subkey of the algorithm."""
+    """Return a key with an encryption subkey of this algorithm."""
     return Key("dsa2048" if algorithm.startswith("elg") else "ed25519").add(algorithm)
 
 
 @cache
 def sq(*arguments: str) -> str:
-    """Let Sequoia make a key; gives its public half."""
+    """Make a key with Sequoia, and return its public half."""
     base = Path(tempfile.mkdtemp(dir=home()))
     program = tool("sq")
     run(program, "key", "generate", "--userid", "<sq@example.invalid>", *arguments, "--export", base / "key")
@@ -57,20 +57,20 @@ def secret(*, armoured: bool = True) -> bytes:
 
 
 def mixed() -> str:
-    """Hang a secret subkey onto a public key."""
+    """Append a secret subkey to a public key."""
     (subkey,) = [packet for tag, packet in packets_of(secret(armoured=False)) if tag == SECRET_SUBKEY]
     return armour(LABEL, key("cv25519").data + subkey)
 
 
 def stolen() -> str:
-    """Hang somebody else's subkey onto a key that has none."""
+    """Append another owner's subkey to a key without a subkey."""
     thief = packets_of(key("cv25519").data)
     parts = [packet for _, packet in packets_of(Key().data)]
     return armour(LABEL, b"".join([*parts, *(packet for tag, packet in thief if tag == SUBKEY), thief[-1][1]]))
 
 
 def of_version(version: int) -> str:
-    """Write a key as that version of OpenPGP does (RFC 9580, 5.5.2), with an RSA key."""
+    """Return an RSA key as that version of OpenPGP writes it (RFC 9580, 5.5.2)."""
     created = (1_700_000_000).to_bytes(4)
     numbers = b"\x08\x00" + b"\xc5" * 256 + b"\x00\x11\x01\x00\x01"
     long = b"\x01" + len(numbers).to_bytes(4) + numbers

@@ -1,4 +1,4 @@
-"""docs/keys-accepted.md, written from what the judges say of each key file: `python -m tests.vectors.page`."""
+"""docs/keys-accepted.md, generated from the judges' verdicts on each key file: `python -m tests.vectors.page`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ This page is generated from the results of the tests (`make docs`). The tests fa
 
 
 def render() -> str:
-    """Write the page."""
+    """Return the page."""
     notes = list(dict.fromkeys(case.difference for _, case in CASES if case.difference))
     tables = [_table(family, cases, notes) for family, cases in FAMILIES.items()]
     numbered = [f"{number}. {note}" for number, note in enumerate(notes, start=1)]

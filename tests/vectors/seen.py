@@ -1,4 +1,4 @@
-"""What three judges say of a key file: `callseal keys check`, the function on moto, and openssl or gpg. Once a run."""
+"""Three judges of a key file: `callseal keys check`, the function on moto, and openssl or gpg. Each judges once."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from tests.vectors.case import Case
 
 FAMILIES = {"x509": x509_cases.CASES, "openpgp": openpgp_cases.CASES}
 CASES = [(family, case) for family, cases in FAMILIES.items() for case in cases]
-# What the catalogue's differences are about; another version may well know more, or less.
+# The catalogue's differences apply to these versions. Another version may behave differently.
 VERSIONS = {"openssl": "OpenSSL 3.0.", "gpg": "gpg (GnuPG) 2.2."}
 USABLE = "usable"
 
 
 class Opinion(NamedTuple):
-    """What a judge says: whether files may be sealed to it, and in which words."""
+    """A judge's verdict: whether files may be sealed to the key, and the judge's words."""
 
     accepts: bool
     says: str
 
 
 class Seen(NamedTuple):
-    """The opinions on one file."""
+    """The verdicts on one file."""
 
     check: Opinion
     exit_code: int
@@ -49,7 +49,7 @@ class Seen(NamedTuple):
 
 
 def seen(family: str, case: Case) -> Seen:
-    """Give what was said of a file; who asks first asks the judges."""
+    """Return the verdicts on a file. The first caller asks the judges."""
     path = _file(family, case)
     check, code = once(f"{path.name}-check", lambda: _check(path))
     outside = once(f"{path.name}-tool", lambda: _openssl(path) if family == "x509" else _gpg(path))
@@ -58,7 +58,7 @@ def seen(family: str, case: Case) -> Seen:
 
 
 def _file(family: str, case: Case) -> Path:
-    """Give a case's file, made by who asks first."""
+    """Return a case's file. The first caller makes it."""
     path = folder() / re.sub(r"\W+", "-", f"key-{family}-{case.name}")
     once(f"{path.name}-file", lambda: path.write_bytes(case.data))
     return path
@@ -66,7 +66,7 @@ def _file(family: str, case: Case) -> Path:
 
 @cache
 def skip_other_version(family: str) -> None:
-    """Outside CI, a machine's tool may be of another version than the catalogue's: that is told, and no failure."""
+    """Skip the test outside CI if the machine's tool has another version than the catalogue's."""
     name = "openssl" if family == "x509" else "gpg"
     version = subprocess.run([tool(name), "version" if name == "openssl" else "--version"],
                              capture_output=True, text=True, check=True).stdout.splitlines()[0]  # fmt: skip
@@ -82,7 +82,7 @@ def _check(path: Path) -> tuple[Opinion, int]:
 
 
 def _function() -> dict[str, Opinion]:
-    """Paste each file for a tenant, land a recording, and see what becomes of it."""
+    """Store each file as a tenant's key, land a recording, and return the outcome."""
     with stack() as cloud, redirect_stdout(StringIO()):
         handler = functions.load("encrypt_recording").lambda_handler
         return {path.name: _landed(cloud, handler, f"tenant-{number}", path)
@@ -101,7 +101,7 @@ def _landed(cloud: Stack, handler: Callable[..., Any], tenant: str, path: Path) 
 
 
 def _openssl(path: Path) -> Opinion:
-    """Encrypt to the file with stock openssl, then let it look at dates and strength (level 2: 112 bits)."""
+    """Encrypt to the file with stock openssl, then check dates and strength (level 2: 112 bits)."""
     openssl = tool("openssl")
     sealed, _ = _tool([openssl, "cms", "-encrypt", "-binary", "-aes-256-cbc", "-outform", "DER", path], b"said")
     if not sealed:
@@ -115,10 +115,10 @@ def _openssl(path: Path) -> Opinion:
 
 
 def _gpg(path: Path) -> Opinion:
-    """Import the file into a fresh home with stock gpg, and encrypt to all that was imported."""
+    """Import the file into a fresh home with stock gpg, and encrypt to all imported keys."""
     home = gpg_home("judge")
     program = [tool("gpg"), "--homedir", home, "--batch", "--no-tty", "--pinentry-mode", "loopback"]
-    # A secret key is imported by the agent, which gpg itself does not wait for long on a busy machine.
+    # The agent imports a secret key, and gpg itself does not wait long for the agent on a busy machine.
     _tool(["gpgconf", "--homedir", home, "--launch", "gpg-agent"])
     _tool([*program, "--import", path])
     _, listing = _tool([*program, "--with-colons", "--list-keys"])
@@ -132,7 +132,7 @@ def _gpg(path: Path) -> Opinion:
 
 
 def _tool(command: list[str | Path], data: bytes = b"") -> tuple[bool, str]:
-    """Run a tool that may refuse; no terminal to ask anybody for a passphrase on."""
+    """Run a tool that may refuse, without a terminal on which it could ask for a passphrase."""
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run([str(part) for part in command], input=data, capture_output=True, cwd=empty, check=False,
                               env={**os.environ, "LC_ALL": "C"}, start_new_session=True)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What X.509 tenants send, good and bad, made by the real openssl."""
+"""X.509 certificates that tenants send, good and bad, made by the real openssl."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def openssl(*arguments: str | Path, data: bytes | None = None) -> bytes:
 
 @cache
 def folder() -> Path:
-    """Give a folder of this process, which goes with the others that tests.support.keys makes."""
+    """Return a folder of this process, which is removed with the others that tests.support.keys makes."""
     return x509_tenant("p256", "folder").certificate.parent
 
 
 @cache
 def made(*request: str) -> str:
-    """Make a certificate by any arguments of `openssl req`."""
+    """Make a certificate with any arguments of `openssl req`."""
     base = Path(tempfile.mkdtemp(dir=folder()))
     openssl("req", "-x509", "-nodes", "-subj", "/CN=odd", "-days", "30", *request,
             "-keyout", base / "key", "-out", base / "crt")  # fmt: skip
@@ -102,7 +102,7 @@ def usage(algorithm: str, allowed: str) -> str:
 
 @cache
 def dated(first: str, last: str) -> str:
-    """Make a certificate of another time, as only `openssl ca` makes it."""
+    """Make a certificate with other dates, which only `openssl ca` can do."""
     base, tenant = Path(tempfile.mkdtemp(dir=folder())), of("rsa2048")
     (base / "ca.cnf").write_text(
         f"[ca]\ndefault_ca=d\n[d]\ndatabase={base}/index\nnew_certs_dir={base}\nserial={base}/serial\n"
@@ -118,7 +118,7 @@ def dated(first: str, last: str) -> str:
 
 @cache
 def certified(algorithm: str) -> str:
-    """Let an authority certify a key that cannot sign for itself, or a request for version 1."""
+    """Certify a key that cannot sign its own certificate, or issue a certificate of version 1."""
     ca, base = of("p256", name="authority"), Path(tempfile.mkdtemp(dir=folder()))
     if algorithm == "v1":
         request = openssl("req", "-new", "-key", of("rsa2048").private_key, "-subj", "/CN=leaf")
@@ -134,14 +134,14 @@ def certified(algorithm: str) -> str:
 
 
 def odd(name: str) -> str:
-    """Give a certificate that breaks the standard in one place, as PEM."""
+    """Return a certificate that breaks the standard in one place, as PEM."""
     data = usable().get(name) or refused()[name][0]
     return armour("CERTIFICATE", data).replace("\n\n", "\n")
 
 
 @cache
 def issued(name: str = "leaf") -> str:
-    """Let a self-signed certificate, as `openssl req -x509` makes it, issue another one."""
+    """Issue a certificate from a self-signed one, as `openssl req -x509` makes it."""
     return issue(of("p256", name="issuer"), of("rsa2048", name=name), name=name).public_text
 
 
@@ -156,7 +156,7 @@ def dsa() -> str:
 
 
 def shown(*arguments: str) -> bytes:
-    """Let openssl show the usual certificate in another form."""
+    """Return the usual certificate as openssl shows it in another form."""
     return openssl("x509", "-in", of("rsa2048").certificate, *arguments)
 
 
@@ -170,7 +170,7 @@ def bag() -> bytes:
 
 
 def private(*arguments: str, algorithm: str = "rsa2048") -> str:
-    """Write the private key in some form."""
+    """Return the private key in another form."""
     return openssl(*arguments, "-in", of(algorithm).private_key).decode()
 
 
@@ -190,7 +190,7 @@ def spoilt() -> str:
 
 
 def cut(text: str) -> str:
-    """Cut a text in the middle of a line: what comes after it must not begin a line of its own."""
+    """Cut a text in the middle of a line, so that the text after it does not begin a new line."""
     lines = text.splitlines(keepends=True)
     return "".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:20]
 

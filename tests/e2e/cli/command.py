@@ -1,4 +1,4 @@
-"""Calling the command: in this process for the many small cases, as a program where it must stand by itself."""
+"""Calls of the command: in this process for the many small cases, as a program if it must run independently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.functions import ROOT
 
 
 class Answer(NamedTuple):
-    """What a call ended with and said."""
+    """The exit code and the output of a call."""
 
     code: int
     out: str
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class _Text(io.TextIOWrapper):
-    """Text that a program writes to a pipe, or reads from one: with the bytes below it."""
+    """Text that a program writes to a pipe, or reads from a pipe, with access to the bytes."""
 
     def __init__(self, data: bytes = b"") -> None:
         super().__init__(io.BytesIO(data), encoding="utf-8", newline="")
@@ -50,7 +50,7 @@ def run(
     cwd: Path | None = None,
     out: int = subprocess.PIPE,
 ) -> Answer:
-    """Run the command as a program of its own, with nothing of our environment but the way to gpg."""
+    """Run the command as a separate program, with no variable of our environment but the path to gpg."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, PATHS)), **(env or {})}
     done = subprocess.run(
         [sys.executable, "-m", "callseal_cli", *map(str, arguments)],

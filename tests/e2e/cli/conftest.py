@@ -1,4 +1,4 @@
-"""A stack in moto, in this process, as the command sees it: with what CloudFormation tells of it, and an audit log."""
+"""A stack in moto, in this process, as the command sees it: with its CloudFormation outputs and an audit log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOG_GROUP, REGISTER = f"/{STACK}/audit", f"{STACK}-key-register"
 
 @dataclass
 class Operator:
-    """Somebody with the command, and the stack that they work on."""
+    """An operator with the command, and the stack that it works on."""
 
     stack: Stack
     dead_letters: str
@@ -29,14 +29,14 @@ class Operator:
         return call(*arguments, data=data)
 
     def json(self, *arguments: str | Path, code: int = 0) -> Any:
-        """Call the command for JSON."""
+        """Call the command for JSON, and return the parsed output."""
         answer = self(*arguments, "--json")
         assert answer.code == code, answer
         assert not answer.err
         return json.loads(answer.out)
 
     def refused(self, *arguments: str | Path) -> str:
-        """Call the command for something that cannot be done; gives its sentence, the same in both forms."""
+        """Call the command for an impossible action, and return its sentence, which is the same in both forms."""
         plain, formed = self(*arguments), self(*arguments, "--json")
         assert (plain.code, plain.out, formed.code, formed.out) == (2, "", 2, "")
         sentence = str(json.loads(formed.err)["error"])
@@ -56,7 +56,7 @@ def operator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Operat
 
 
 def _register(made: Stack, dead_letters: str) -> None:
-    """Let CloudFormation know the stack, and the audit events arrive in a log group."""
+    """Register the stack with CloudFormation, and send the audit events to a log group."""
     outputs = {
         "LandingBucketName": LANDING, "SftpBucketName": SFTP, "ArchiveBucketName": ARCHIVE,
         "AuditBusName": f"{STACK}-audit", "AuditLogGroupName": LOG_GROUP, "EncryptQueueUrl": made.queue_url,
@@ -70,6 +70,6 @@ def _register(made: Stack, dead_letters: str) -> None:
 
 @pytest.fixture
 def key_register(operator: Operator) -> Any:
-    """Give what puts an item into the key register."""
+    """Return a function that puts an item into the key register."""
     table = boto3.resource("dynamodb").Table(REGISTER)
     return lambda **item: table.put_item(Item=item)

@@ -1,4 +1,4 @@
-"""`callseal files list`, and what `callseal status` says of files that nobody fetches."""
+"""`callseal files list`, and the report of `callseal status` on unfetched files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def lay(operator: Operator) -> Any:
-    """Give what puts a file into the register, as the functions do, so many days before now."""
+    """Return a function that registers a file delivered this many days ago, as the functions do."""
     register = FileRegister(operator.stack.dynamodb, TABLE)
 
     def put(key: str, days: float, told: int | None = None, fetched: bool = False) -> DeliveredFile:
@@ -55,7 +55,7 @@ def test_a_tenants_files_are_listed_in_the_order_of_their_delivery(operator: Ope
 
 
 @pytest.mark.parametrize("state", ["delivered", "fetched", "expired"])
-def test_those_of_a_state_alone(operator: Operator, lay: Any, state: str) -> None:
+def test_only_files_of_a_state_are_listed(operator: Operator, lay: Any, state: str) -> None:
     lay("acme/delivered.wav", 1)
     lay("acme/fetched.wav", 3, fetched=True)
     lay("acme/expired.wav", 20, told=0)
@@ -63,7 +63,7 @@ def test_those_of_a_state_alone(operator: Operator, lay: Any, state: str) -> Non
     assert [file["key"] for file in found] == [f"acme/{state}.wav"]
 
 
-def test_as_csv(operator: Operator, lay: Any) -> None:
+def test_files_are_listed_as_csv(operator: Operator, lay: Any) -> None:
     file = lay('acme/a "b", c.wav', 1)
     answer = operator("files", "list", "acme", "--csv")
     (row,) = csv.DictReader(io.StringIO(answer.out))
@@ -83,14 +83,14 @@ def test_a_register_of_many_pages_is_read_to_its_end(operator: Operator, lay: An
     assert operator.json("status", code=1)["unfetched"] == {"count": len(keys), "by_tenant": {"beta": len(keys)}}
 
 
-def test_a_download_that_came_before_its_delivery_is_no_file_yet(operator: Operator) -> None:
+def test_download_before_its_delivery_is_not_listed(operator: Operator) -> None:
     register, before = FileRegister(operator.stack.dynamodb, TABLE), DeliveredFile("acme", "acme/1.wav")
     register.save(before.fetched_at("2026-11-25T10:00:00.000Z"), before)
     assert operator.json("files", "list", "acme") == {"tenant": "acme", "files": []}
     assert operator("files", "list", "acme").out == "There is no such file.\n"
 
 
-def test_what_cannot_be_listed_is_said(operator: Operator) -> None:
+def test_impossible_listing_is_reported(operator: Operator) -> None:
     assert "no tenant's name" in operator.refused("files", "list", "ACME")
     assert "'lost' is not one of" in operator.refused("files", "list", "acme", "--state", "lost")
     operator.stack.dynamodb.delete_table(TableName=TABLE)
@@ -103,7 +103,7 @@ def test_files_that_expire_soon_and_were_not_fetched_need_attention(operator: Op
     lay("acme/expired.wav", 20, told=0)
     assert operator.json("status")["unfetched"] == {"count": 0, "by_tenant": {}}
     assert "not fetched, 3 days or less left: 0\n" in operator("status").out
-    # Not told of yet, told of at 3 days, told of at 1.
+    # Not reported yet, reported at 3 days, reported at 1 day.
     lay("acme/a.wav", 5.5)
     lay("acme/b.wav", 5.5, told=3)
     lay("beta/c.wav", 7, told=1)
@@ -116,7 +116,7 @@ def test_files_that_expire_soon_and_were_not_fetched_need_attention(operator: Op
     assert "a.wav" not in json.dumps(found)
 
 
-def test_a_stack_of_before_the_register_has_a_status_too(operator: Operator) -> None:
+def test_status_works_on_a_stack_without_the_file_register(operator: Operator) -> None:
     operator.stack.dynamodb.delete_table(TableName=TABLE)
     assert operator.json("status")["unfetched"] is None
     assert "not fetched, 3 days or less left: no register of delivered files yet\n" in operator("status").out

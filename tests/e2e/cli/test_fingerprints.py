@@ -1,6 +1,7 @@
-"""Comparing a key's fingerprint before it is put: given by a script, or nothing is written.
+"""A key's fingerprint must be compared before the key is stored: a script passes it, or nothing is written.
 
-On a terminal it is asked for: test_flow.py."""
+On a terminal the command asks for it: test_flow.py.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ def test_every_key_of_several_must_be_named(operator: Operator, tmp_path: Path) 
     assert operator(*command, "--fingerprint", second.fingerprint).code == 0
 
 
-def test_an_openpgp_key_goes_by_its_primary_fingerprint_as_gpg_shows_it(operator: Operator, tmp_path: Path) -> None:
+def test_openpgp_key_is_compared_by_its_primary_fingerprint(operator: Operator, tmp_path: Path) -> None:
     key = openpgp_tenant("cv25519")
     (tmp_path / "key.asc").write_text(key.public_text)
     shown = " ".join(key.fingerprint[at : at + 4] for at in range(0, 40, 4)).lower()
@@ -61,7 +62,7 @@ def test_an_openpgp_key_goes_by_its_primary_fingerprint_as_gpg_shows_it(operator
     assert len(put["keys"][0]["subkey"]) == 40
 
 
-def test_a_new_tenant_must_prove_its_keys_unless_the_operator_says_otherwise(operator: Operator) -> None:
+def test_new_tenant_must_prove_its_keys_unless_the_operator_disables_it(operator: Operator) -> None:
     assert operator.json("tenants", "add", "acme")["settings"]["require_key_proof"] is True
     trusting = operator.json("tenants", "add", "beta", "--set", "require_key_proof=false")
     assert trusting["settings"]["require_key_proof"] is False

@@ -1,4 +1,4 @@
-"""Whole commands, as programs of their own, against a real local cloud."""
+"""Complete commands, as separate programs, on a real local cloud."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.keys import OpenPgpTenant, X509Tenant, openpgp_tenant, x509_t
 
 
 class Cloud:
-    """A running local cloud, and the command on it: with nothing set but the endpoint."""
+    """A running local cloud, and the command on it, with only the endpoint set."""
 
     def __init__(self, folder: Path, outputs: dict[str, str]) -> None:
         self.folder, self.outputs = folder, outputs
@@ -63,31 +63,31 @@ UNPROVEN = ("--set", "require_key_proof=false")
 
 
 def compared(tenant: X509Tenant | OpenPgpTenant) -> tuple[str, str]:
-    """Give what the tenant reads out over another channel."""
+    """Return the options with the fingerprint that the tenant reads out over another channel."""
     return "--fingerprint", tenant.fingerprint
 
 
-def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
-    # A key that runs out within 60 days would need attention.
+def test_operator_adds_tenants_and_their_held_recordings_are_delivered(cloud: Cloud, tmp_path: Path) -> None:
+    # A key that expires within 60 days would need attention.
     x509, weak = x509_tenant("rsa2048", "lasting", "-days", "300"), x509_tenant("rsa1024")
     openpgp = openpgp_tenant("cv25519", "lasting", "300d")
     (tmp_path / "beta.asc").write_text(openpgp.public_text)
 
-    # given: recordings of two tenants whom nobody has taken on
+    # given: recordings of two tenants that are not set up
     cloud.land("acme/1.wav")
     cloud.land("beta/æ 2.mp3")
     until(lambda: len(cloud.json("held", "list")["held"]) == 2)
     assert cloud.json("status", code=1)["held"]["by_reason"] == {"SettingsMissing": 2}
     assert "parameter /callseal-local/tenants/acme/settings" in cloud("held", "show", "acme/1.wav").out
 
-    # when: they are taken on, the first with a bad key first
+    # when: they are added, the first one with a bad key first
     assert cloud("tenants", "add", "acme", "--key", weak.certificate).code == 1
     assert cloud("tenants", "add", "acme", "--key", x509.certificate, *compared(x509), *UNPROVEN).code == 0
     assert cloud("tenants", "add", "beta", "--set", "deliver_to_archive=true", *UNPROVEN).code == 0
     put = cloud.json("keys", "put", "beta", tmp_path / "beta.asc", *compared(openpgp))
     assert put["keys"][0]["fingerprint"] == openpgp.fingerprint
 
-    # then: everything is delivered, and nothing needs attention
+    # then: all recordings are delivered, and nothing needs attention
     until(lambda: cloud.delivered("acme/") and cloud.delivered("beta/"))
     until(lambda: not cloud.json("held", "list")["held"])
     assert cloud.delivered("acme/1.wav") == ["acme/1.wav.p7m"]
@@ -97,8 +97,8 @@ def test_the_whole_day_of_an_operator(cloud: Cloud, tmp_path: Path) -> None:
     assert cloud.json("tenants", "show", "beta")["settings"]["deliver_to_archive"] is True
 
 
-def test_key_is_checked_at_once_whether_or_not_its_creation_sends_an_event(cloud: Cloud) -> None:
-    """Here it sends one, too; in the log the cause tells the two apart."""
+def test_new_key_is_checked_at_once_without_waiting_for_its_event(cloud: Cloud) -> None:
+    """Here the creation sends an event as well. The cause in the log distinguishes the two."""
     log = cloud.folder / ".local" / "logs" / "CheckKeysFunction.log"
 
     def invoked() -> int:
@@ -113,8 +113,8 @@ def test_key_is_checked_at_once_whether_or_not_its_creation_sends_an_event(cloud
     until(lambda: invoked() == before + 2)
 
 
-def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:
-    # given: a file under a name that stands at the destination already
+def test_file_released_by_hand_is_processed_at_once(cloud: Cloud) -> None:
+    # given: a file whose output key exists already
     key = x509_tenant()
     cloud("tenants", "add", "gamma", "--key", key.certificate, *compared(key), *UNPROVEN)
     cloud.s3.put_object(Bucket=cloud.outputs["SftpBucketName"], Key="gamma/1.wav.p7m", Body=b"another", IfNoneMatch="*")
@@ -122,16 +122,16 @@ def test_what_is_released_by_hand_is_looked_at_at_once(cloud: Cloud) -> None:
     until(lambda: cloud.json("held", "list", "--tenant", "gamma")["held"])
     assert cloud.json("held", "show", "gamma/1.wav")["event"]["reason"] == "OutputConflict"
 
-    # when: that is moved away
+    # when: that object is removed
     cloud.s3.delete_object(Bucket=cloud.outputs["SftpBucketName"], Key="gamma/1.wav.p7m")
     assert [one["key"] for one in cloud.json("held", "release", "gamma")["put_back"]] == ["gamma/1.wav"]
 
-    # then: the sweep, which comes every five minutes, is not waited for
+    # then: it is delivered before the next scheduled sweep, which runs every five minutes
     until(lambda: cloud.delivered("gamma/") == ["gamma/1.wav.p7m"])
 
 
 def test_a_key_is_proven_by_command(cloud: Cloud) -> None:
-    # given: a tenant that wants its keys proven, and a recording that is held for that
+    # given: a tenant that requires key proof, and a recording held for it
     key = x509_tenant("p256", "proving")
     cloud("tenants", "add", "delta", "--key", key.certificate, *compared(key))
     cloud.land("delta/1.wav")
@@ -139,14 +139,14 @@ def test_a_key_is_proven_by_command(cloud: Cloud) -> None:
     until(lambda: challenge in cloud.delivered("delta/key-check/"))
     until(lambda: cloud.json("held", "list", "--tenant", "delta")["by_reason"] == {"KeyUnproven": 1})
 
-    # when: the tenant opens the challenge, and the operator types its code wrongly, then rightly
+    # when: the tenant opens the challenge, and the operator types a wrong code, then the right one
     sealed = cloud.s3.get_object(Bucket=cloud.outputs["SftpBucketName"], Key=challenge)["Body"].read()
     (code,) = re.findall(r"^ +(\w{4}-\w{4}-\w{4})$", key.open(sealed).decode(), re.MULTILINE)
     refused = cloud.json("keys", "prove", "delta", "0000-0000-0000", code=1)
     assert "it is not the code" in refused["message"]
     proven = cloud.json("keys", "prove", "delta", code.lower())["proven"]
 
-    # then: the key counts, what is released is delivered without waiting for the sweep, and the register has it all
+    # then: the key is proven, the released file is delivered before the next sweep, and the register is complete
     assert cloud("held", "release", "delta").code == 0
     until(lambda: "delta/1.wav.p7m" in cloud.delivered("delta/1"))
     (listed,) = cloud.json("keys", "list", "delta")["keys"]
@@ -155,7 +155,7 @@ def test_a_key_is_proven_by_command(cloud: Cloud) -> None:
     assert listed["proven"]
 
 
-def test_every_tenants_key_is_judged_anew_by_command(cloud: Cloud, tmp_path: Path) -> None:
+def test_every_tenants_key_is_judged_again_by_command(cloud: Cloud, tmp_path: Path) -> None:
     good, weak = x509_tenant("p256", "rechecked"), x509_tenant("rsa1024", "rechecked")
     assert cloud("tenants", "add", "eta", "--key", good.certificate, *compared(good)).code == 0
     assert cloud.json("keys", "recheck", "eta") == {"tenants": [{"tenant": "eta", "verdict": "accepted"}]}
@@ -183,7 +183,7 @@ def test_on_a_terminal_the_operator_is_asked_to_compare(cloud: Cloud, typed: str
 
 
 def on_terminal(cloud: Cloud, typed: str, *arguments: str) -> tuple[int, str]:
-    """Run the command on a terminal, and type an answer once it asks; gives its exit code and what it showed."""
+    """Run the command on a terminal, and type an answer when it asks. Return its exit code and output."""
     ours, its = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, PATHS)), "TERM": "dumb",
                    "COLUMNS": "200", "AWS_ENDPOINT_URL": cloud.outputs["EndpointUrl"]}  # fmt: skip
@@ -193,7 +193,7 @@ def on_terminal(cloud: Cloud, typed: str, *arguments: str) -> tuple[int, str]:
         while True:
             try:
                 shown += os.read(ours, 4096)
-            except OSError:  # how Linux says that the other end is closed
+            except OSError:  # how Linux reports that the other end is closed
                 break
             if b"[y/N]" in shown and typed:
                 os.write(ours, typed.encode())

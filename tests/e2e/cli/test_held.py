@@ -20,18 +20,18 @@ from tests.support.stack import LANDING, STACK, failures, sqs_event
 
 @pytest.fixture
 def deliver(operator: Operator) -> Callable[..., None]:
-    """Land files, and let encrypt_recording have them."""
+    """Return a function that lands files and passes them to encrypt_recording."""
     encrypt_recording: ModuleType = functions.load("encrypt_recording")
 
     def land(*keys: str) -> None:
-        told = [operator.stack.land(key, b"said") for key in keys]
-        assert failures(encrypt_recording.lambda_handler(sqs_event(*told), None)) == []
+        notifications = [operator.stack.land(key, b"said") for key in keys]
+        assert failures(encrypt_recording.lambda_handler(sqs_event(*notifications), None)) == []
 
     return land
 
 
 def queued(operator: Operator) -> list[LandedObject]:
-    """Take what is on the encrypt queue, read as the function reads it."""
+    """Receive all messages of the encrypt queue, parsed as the function parses them."""
     found: list[LandedObject] = []
     while messages := operator.stack.sqs.receive_message(QueueUrl=operator.stack.queue_url, MaxNumberOfMessages=10).get(
         "Messages"
@@ -86,14 +86,14 @@ def test_a_held_file_is_shown_with_the_sentence_of_its_last_event(
     assert "Ask the tenant for 2048 bits or more." in text
 
 
-def test_a_held_file_whose_event_is_gone_is_shown_all_the_same(operator: Operator) -> None:
+def test_held_file_without_an_event_is_shown(operator: Operator) -> None:
     operator.stack.s3.put_object(Bucket=LANDING, Key="acme/1.wav", Body=b"x", Tagging="callseal-state=held")
     shown = operator.json("held", "show", "acme/1.wav")
     assert (shown["reason"], shown["event"]) == ("", None)
     assert "not in the log group" in operator("held", "show", "acme/1.wav").out
 
 
-def test_a_file_that_is_not_held_is_the_answer_no(operator: Operator) -> None:
+def test_file_that_is_not_held_gives_exit_code_1(operator: Operator) -> None:
     operator.stack.land("acme/1.wav", b"x")
     assert operator.json("held", "show", "acme/1.wav", code=1)["held"] is False
     assert "There is no file 'acme/2.wav' in landing" in operator.refused("held", "show", "acme/2.wav")
@@ -110,7 +110,7 @@ def test_a_file_that_is_not_held_is_the_answer_no(operator: Operator) -> None:
         (("--all",), ["1.wav", "acme-2/ø +%.wav", "acme/", "acme/1.wav", "acme/2.wav"]),
     ],
 )
-def test_held_files_are_put_back_to_the_queue(
+def test_held_files_are_requeued(
     operator: Operator, deliver: Callable[..., None], target: tuple[str, ...], expected: list[str]
 ) -> None:
     deliver("acme/1.wav", "acme/2.wav", "acme-2/ø +%.wav", "1.wav")
@@ -119,8 +119,8 @@ def test_held_files_are_put_back_to_the_queue(
     if target == ("acme",):
         expected = ["acme/", *expected]
 
-    told = operator.json("held", "release", *target)
-    assert [one["key"] for one in told["put_back"]] == expected
+    released = operator.json("held", "release", *target)
+    assert [one["key"] for one in released["put_back"]] == expected
     found = queued(operator)
     assert [one.key for one in found] == expected
     for landed in found:
@@ -128,7 +128,7 @@ def test_held_files_are_put_back_to_the_queue(
         assert (landed.bucket, landed.etag, landed.size) == (LANDING, head["ETag"].strip('"'), head["ContentLength"])
 
 
-def test_what_is_put_back_is_delivered_once_its_cause_is_gone(operator: Operator, deliver: Callable[..., None]) -> None:
+def test_requeued_file_is_delivered_once_its_cause_is_gone(operator: Operator, deliver: Callable[..., None]) -> None:
     deliver("acme/1.wav")
     operator.stack.tenant("acme", x509_tenant().public_text)
     answer = operator("held", "release", "acme")
@@ -140,7 +140,7 @@ def test_what_is_put_back_is_delivered_once_its_cause_is_gone(operator: Operator
     assert operator.json("held", "release", "acme", code=1) == {"put_back": []}
 
 
-def test_release_says_when_there_is_nothing_and_wants_a_target(operator: Operator) -> None:
+def test_release_reports_an_empty_target_and_requires_one(operator: Operator) -> None:
     operator.stack.land("acme/owed.wav", b"x")
     for target in ("acme", "acme/owed.wav", "acme/none.wav", "--all"):
         assert operator("held", "release", target) == (1, "No such file is held.\n", "")
@@ -152,7 +152,7 @@ def test_release_says_when_there_is_nothing_and_wants_a_target(operator: Operato
 # Status.
 
 
-def test_all_is_well_with_a_stack_that_has_nothing_to_do(operator: Operator) -> None:
+def test_idle_stack_needs_no_attention(operator: Operator) -> None:
     found = operator.json("status")
     assert found == {
         "stack": STACK, "region": "eu-north-1", "tenants": 0,
@@ -166,13 +166,13 @@ def test_all_is_well_with_a_stack_that_has_nothing_to_do(operator: Operator) -> 
     assert "keys that expire within 60 days: 0\n" in text
 
 
-def test_a_stack_of_before_the_key_register_has_a_status_too(operator: Operator) -> None:
+def test_status_works_on_a_stack_without_the_key_register(operator: Operator) -> None:
     operator.stack.dynamodb.delete_table(TableName=REGISTER)
     assert operator.json("status")["keys_expiring"] is None
     assert "keys that expire within 60 days: no key register yet\n" in operator("status").out
 
 
-def test_what_is_delivered_and_under_way_is_no_trouble(operator: Operator, deliver: Callable[..., None]) -> None:
+def test_delivered_and_pending_files_need_no_attention(operator: Operator, deliver: Callable[..., None]) -> None:
     operator.stack.tenant("acme", x509_tenant().public_text)
     deliver("acme/1.wav", "acme/RecordingHeld.wav")
     operator.stack.land("acme/3.wav", b"x")
@@ -194,7 +194,7 @@ def test_held_files_and_dead_letters_need_attention(operator: Operator, deliver:
     assert "held: 2, oldest 0 min (2 SettingsMissing)\n" in answer.out
 
 
-def test_a_file_that_is_owed_for_too_long_needs_attention(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_pending_for_too_long_needs_attention(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     operator.stack.land("acme/1.wav", b"x")
     for minutes, code in ((29, 0), (31, 1)):
         later = datetime.now(UTC) + timedelta(minutes=minutes)
@@ -204,7 +204,7 @@ def test_a_file_that_is_owed_for_too_long_needs_attention(operator: Operator, mo
         assert len(found["attention"]) == code
 
 
-def test_keys_that_run_out_soon_need_attention(operator: Operator, key_register: Any) -> None:
+def test_keys_that_expire_soon_need_attention(operator: Operator, key_register: Any) -> None:
     def key(fingerprint: str, days: float | None, **more: Any) -> None:
         ends = (datetime.now(UTC) + timedelta(days=days)).isoformat() if days is not None else None
         seen = {"accepted": "2026-01-01T00:00:00Z", **more}
@@ -222,12 +222,12 @@ def test_keys_that_run_out_soon_need_attention(operator: Operator, key_register:
     assert all("renew it" in line for line in found["attention"])
 
 
-def test_what_is_told_twice_is_counted_once(operator: Operator, deliver: Callable[..., None]) -> None:
+def test_repeated_event_is_counted_once(operator: Operator, deliver: Callable[..., None]) -> None:
     operator.stack.tenant("acme", x509_tenant().public_text)
     deliver("acme/1.wav")
-    (told,) = operator.stack.audit()
-    again = {"EventBusName": f"{STACK}-audit", "Source": "callseal", "DetailType": told["detail-type"]}
-    operator.stack.events.put_events(Entries=[again | {"Detail": json.dumps(told["detail"])}])
+    (event,) = operator.stack.audit()
+    again = {"EventBusName": f"{STACK}-audit", "Source": "callseal", "DetailType": event["detail-type"]}
+    operator.stack.events.put_events(Entries=[again | {"Detail": json.dumps(event["detail"])}])
     assert len(operator.stack.audit()) == 2
     assert operator.json("status")["delivered_last_hour"] == 1
 
@@ -244,7 +244,7 @@ def test_a_name_with_control_characters_does_not_reach_the_terminal(
     assert operator.json("held", "list")["held"][0]["key"] == "acme/\x1b[2J\x9b1m.wav"
 
 
-def test_audit_events_are_those_of_the_type_alone(operator: Operator, deliver: Callable[..., None]) -> None:
+def test_only_audit_events_of_the_type_are_listed(operator: Operator, deliver: Callable[..., None]) -> None:
     operator.stack.tenant("acme", x509_tenant().public_text)
     deliver("acme/1.wav")
     deliver("acme/RecordingDelivered.ogg")

@@ -1,4 +1,4 @@
-"""`callseal keys`: judged offline, put, proven, listed; the table of all kinds of key files is in tests/vectors."""
+"""`callseal keys`: judged offline, stored, proven, listed. The table of all kinds of key files is in tests/vectors."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def secret_of(operator: Operator, tenant: str) -> dict[str, Any]:
 # Checking.
 
 
-def test_a_usable_certificate_is_told_with_all_its_facts() -> None:
+def test_usable_certificate_is_reported_with_all_its_facts() -> None:
     key = x509_tenant("p384")
     verdict = check(key.certificate, code=0)
     assert (verdict["usable"], verdict["reason"]) == (True, None)
     assert verdict["message"] == "Files can be sealed to it: it alone opens them."
-    (told,) = verdict["keys"]
-    assert (told["kind"], told["algorithm"], told["strength"], told["usable"]) == ("x509", "EC P-384", 384, True)
-    ends = datetime.fromisoformat(told["not_after"])
+    (facts,) = verdict["keys"]
+    assert (facts["kind"], facts["algorithm"], facts["strength"], facts["usable"]) == ("x509", "EC P-384", 384, True)
+    ends = datetime.fromisoformat(facts["not_after"])
     assert timedelta(days=29) < ends - datetime.now(UTC) < timedelta(days=31)
 
 
-def test_several_keys_are_told_each_with_its_own_verdict(tmp_path: Path) -> None:
+def test_each_of_several_keys_is_reported_with_its_own_verdict(tmp_path: Path) -> None:
     good, weak = x509_tenant("rsa2048"), x509_tenant("rsa1024")
     (tmp_path / "both.pem").write_text(good.public_text + weak.public_text)
     verdict = check(tmp_path / "both.pem", code=1)
     assert verdict["reason"] == "KeyTooWeak"
-    told = [(one["algorithm"], one["usable"], one["reason"]) for one in verdict["keys"]]
-    assert told == [("RSA", True, None), ("RSA", False, "KeyTooWeak")]
+    reported = [(one["algorithm"], one["usable"], one["reason"]) for one in verdict["keys"]]
+    assert reported == [("RSA", True, None), ("RSA", False, "KeyTooWeak")]
     assert verdict["keys"][1]["strength"] == 1024
     assert verdict["keys"][1]["fingerprint"] in verdict["message"] == verdict["keys"][1]["message"]
 
@@ -64,7 +64,7 @@ def test_several_keys_are_told_each_with_its_own_verdict(tmp_path: Path) -> None
     assert check(tmp_path / "good.pem", code=0)["message"].endswith("each of its 2 keys opens them alone.")
 
 
-def test_the_chain_is_told_as_left_out_whether_the_rest_is_usable_or_not(tmp_path: Path) -> None:
+def test_chain_is_reported_as_left_out_with_usable_and_bad_keys(tmp_path: Path) -> None:
     ca = x509_tenant("p256", "ca")
     (tmp_path / "chain.pem").write_text(issue(ca).public_text + ca.public_text)
     verdict = check(tmp_path / "chain.pem", code=0)
@@ -84,7 +84,7 @@ def test_the_chain_is_told_as_left_out_whether_the_rest_is_usable_or_not(tmp_pat
     assert [(one["usable"], one["reason"]) for one in refused["keys"]] == [(False, "KeyTooWeak"), (False, None)]
 
 
-def test_a_person_reads_the_verdict_and_what_to_do() -> None:
+def test_text_output_has_the_verdict_and_the_next_step() -> None:
     key = x509_tenant("rsa1024")
     answer = run("keys", "check", key.certificate)
     assert answer.code == 1
@@ -92,8 +92,8 @@ def test_a_person_reads_the_verdict_and_what_to_do() -> None:
     assert first == "key: not usable, KeyTooWeak"
     assert "Ask the tenant for 2048 bits or more" in sentence
     assert header.split("\t")[0] == "fingerprint"
-    _, kind, algorithm, strength, _, told = row.split("\t")
-    assert (kind, algorithm, strength, told) == ("x509", "RSA", "1024", "KeyTooWeak")
+    _, kind, algorithm, strength, _, reason = row.split("\t")
+    assert (kind, algorithm, strength, reason) == ("x509", "RSA", "1024", "KeyTooWeak")
 
 
 def test_the_key_comes_from_standard_input_too() -> None:
@@ -103,7 +103,7 @@ def test_the_key_comes_from_standard_input_too() -> None:
     assert json.loads(answer.out)["keys"][0]["fingerprint"] == key.fingerprint
 
 
-def test_the_verdict_is_as_of_the_moment_that_is_asked_for() -> None:
+def test_verdict_is_as_of_the_requested_time() -> None:
     key, now = x509_tenant(), datetime.now(UTC)
     assert check(key.certificate, "--at", f"{now + timedelta(days=40):%Y-%m-%d}", code=1)["reason"] == "KeyExpired"
     assert (
@@ -124,37 +124,37 @@ def test_a_file_is_read_as_an_editor_shows_it(encoding: str, tmp_path: Path) -> 
     assert check(path, code=1)["reason"] == "KeyIsPrivate"
 
 
-def test_a_file_of_any_bytes_is_refused_in_peace(tmp_path: Path) -> None:
+def test_file_of_arbitrary_bytes_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "key.bin"
     for data in (b"", b"\0" * 3000, os.urandom(5000), b"\xff\xfe\x00", b"\xef\xbb\xbf", b"-----BEGIN CERTIFICATE-----"):
         path.write_bytes(data)
         assert check(path, code=1)["reason"] == "KeyUnreadable"
 
 
-def test_no_more_is_read_than_is_needed_to_refuse(tmp_path: Path) -> None:
+def test_reading_stops_once_the_file_is_too_long(tmp_path: Path) -> None:
     path, key = tmp_path / "long.pem", x509_tenant().public_text
     path.write_text(key.rjust(MAX_TEXT_BYTES))
     assert check(path, code=1)["keys"][0]["usable"]
     path.write_text(key.rjust(MAX_TEXT_BYTES + 1))
     assert "longer than 1,048,576 bytes" in check(path, code=1)["message"]
-    # The device never ends: who read it all would not come back.
+    # The device never ends: a command that read all of it would never return.
     assert "longer than 1,048,576 bytes" in check(Path("/dev/zero"), code=1)["message"]
 
 
 @pytest.fixture
 def big(tmp_path: Path) -> Path:
-    """A key with a photo, as gpg exports it: longer than a secret may be."""
+    """Return a key with a photo, as gpg exports it: longer than a secret may be."""
     path = tmp_path / "big.asc"
     path.write_bytes(gzip.decompress((CASES / "key-file-over-64k" / "big_photo.asc.gz").read_bytes()))
     return path
 
 
-def test_a_key_that_does_not_fit_into_a_secret_is_told_what_makes_it_smaller(big: Path, tmp_path: Path) -> None:
+def test_key_too_long_for_a_secret_is_rejected_with_advice(big: Path, tmp_path: Path) -> None:
     verdict = check(big, code=1)
     assert (verdict["usable"], verdict["reason"], verdict["keys"][0]["usable"]) == (False, "KeyUnreadable", True)
     assert "it has 83,507 bytes, and a secret holds 65,536" in verdict["message"]
 
-    # what the sentence advises is done by the tenant
+    # the tenant follows the sentence's advice
     home = gpg_home("big")
     gpg(home, "--import", big)
     advised = verdict["message"].partition("gpg --armor ")[2].split()
@@ -164,7 +164,7 @@ def test_a_key_that_does_not_fit_into_a_secret_is_told_what_makes_it_smaller(big
     assert check(smaller, code=0)["keys"][0]["fingerprint"] == verdict["keys"][0]["fingerprint"] == advised[-1]
 
 
-def test_a_certificate_that_does_not_fit_into_a_secret_is_told_to_be_pasted_alone(tmp_path: Path) -> None:
+def test_certificate_too_long_for_a_secret_is_requested_alone(tmp_path: Path) -> None:
     path, key = tmp_path / "long.pem", x509_tenant().public_text
     path.write_text(key + "ü" * ((65_536 - len(key)) // 2))
     assert check(path, code=0)["usable"]
@@ -173,7 +173,7 @@ def test_a_certificate_that_does_not_fit_into_a_secret_is_told_to_be_pasted_alon
     assert "Remove the text around the certificates" in sentence
 
 
-def test_a_bad_key_that_does_not_fit_either_is_told_its_own_reason(tmp_path: Path) -> None:
+def test_bad_key_too_long_for_a_secret_has_its_own_reason(tmp_path: Path) -> None:
     (tmp_path / "long.pem").write_text(x509_tenant("rsa1024").public_text + " " * 65_536)
     assert check(tmp_path / "long.pem", code=1)["reason"] == "KeyTooWeak"
 
@@ -227,7 +227,7 @@ def test_a_key_is_put_and_put_again(operator: Operator) -> None:
     assert f"Stored as version {secret_of(operator, 'acme')['VersionId']}.\n" in answer.out
 
 
-def test_neither_a_bad_key_nor_a_private_one_is_put(operator: Operator) -> None:
+def test_bad_keys_and_private_keys_are_not_stored(operator: Operator) -> None:
     good = x509_tenant()
     operator.stack.put_key("acme", good.public_text)
     for path, reason in (
@@ -242,7 +242,7 @@ def test_neither_a_bad_key_nor_a_private_one_is_put(operator: Operator) -> None:
     assert [one["tenant"] for one in operator.json("tenants", "list")["tenants"]] == ["acme"]
 
 
-def test_what_no_secret_can_hold_is_refused(operator: Operator, tmp_path: Path) -> None:
+def test_text_that_no_secret_can_hold_is_refused(operator: Operator, tmp_path: Path) -> None:
     (tmp_path / "long.pem").write_text(x509_tenant().public_text.rjust(65_537))
     answer = operator("keys", "put", "acme", tmp_path / "long.pem")
     assert answer.code == 1
@@ -286,7 +286,7 @@ def test_the_keys_of_a_tenant_are_listed(operator: Operator, key_register: Any) 
 
 
 def test_a_register_of_many_pages_is_read_to_its_end(operator: Operator, key_register: Any) -> None:
-    # DynamoDB gives 1 MB at a time.
+    # DynamoDB returns 1 MB at a time.
     for number in range(60):
         key_register(**item("acme", f"{number:064X}", secret_version_id="v" * 40_000))
     assert len(operator.json("keys", "list", "acme")["keys"]) == 60
@@ -311,13 +311,13 @@ def test_the_register_is_exported(operator: Operator, key_register: Any) -> None
     assert operator.json("keys", "export", "--format", "csv") == json.loads(formed.out)
 
 
-def test_a_stack_of_before_the_register_says_so(operator: Operator) -> None:
+def test_stack_without_the_register_is_reported(operator: Operator) -> None:
     operator.stack.dynamodb.delete_table(TableName=REGISTER)
     for command in (("list", "acme"), ("list", "--all"), ("export",), ("prove", "acme", "123")):
         assert f"no table {REGISTER}" in operator.refused("keys", *command)
 
 
-def test_list_wants_a_tenant_or_all(operator: Operator) -> None:
+def test_list_requires_a_tenant_or_all(operator: Operator) -> None:
     assert "Name a tenant, or --all" in operator.refused("keys", "list")
     assert "Name a tenant, or --all" in operator.refused("keys", "list", "acme", "--all")
 
@@ -340,13 +340,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("callseal_cli.proof.PAUSE_SECONDS", 0.05)
 
 
-def test_the_code_is_handed_in_for_every_pending_challenge(
-    operator: Operator, key_register: Any, impatient: None
-) -> None:
+def test_code_is_submitted_for_every_pending_challenge(operator: Operator, key_register: Any, impatient: None) -> None:
     challenge(operator, key_register, "A" * 64)
     challenge(operator, key_register, "B" * 64, proven=SEEN)
     key_register(**item("acme", "C" * 64))
-    # The register hears of a key by its event, which may come after the challenge.
+    # The register learns of a key by its event, which may arrive after the challenge.
     operator.stack.s3.put_object(Bucket=SFTP, Key=f"acme/key-check/{'D' * 64}.txt.p7m", Body=b"of a key not heard of")
     challenge(operator, key_register, "E" * 40)
 
@@ -372,7 +370,7 @@ def test_it_waits_for_the_verdict(operator: Operator, key_register: Any, monkeyp
     assert answer == (0, f"Proven: {'A' * 64}.\n", "")
 
 
-def test_a_refusal_is_told_as_soon_as_it_is_known_and_no_earlier_one(
+def test_refusal_is_reported_at_once_and_earlier_refusals_are_not(
     operator: Operator, key_register: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callseal_cli.proof.PAUSE_SECONDS", 0.05)
@@ -404,7 +402,7 @@ def test_a_refusal_is_told_as_soon_as_it_is_known_and_no_earlier_one(
     assert 0.3 < time.monotonic() - started < 20
 
 
-def test_an_answer_that_waits_already_is_not_replaced(operator: Operator, key_register: Any, impatient: None) -> None:
+def test_pending_answer_is_not_replaced(operator: Operator, key_register: Any, impatient: None) -> None:
     challenge(operator, key_register, "A" * 64)
     operator.stack.s3.put_object(Bucket=SFTP, Key=f"acme/key-check/{'A' * 64}.answer", Body=b"the tenant's own")
     answer = operator("keys", "prove", "acme", "4711")
@@ -412,13 +410,13 @@ def test_an_answer_that_waits_already_is_not_replaced(operator: Operator, key_re
     assert list(answers(operator).values()) == [b"the tenant's own"]
 
 
-def test_nothing_to_prove_is_said(operator: Operator, key_register: Any) -> None:
+def test_nothing_to_prove_is_reported(operator: Operator, key_register: Any) -> None:
     key_register(**item("acme", "A" * 64))
     assert "No key of acme waits for its proof" in operator.refused("keys", "prove", "acme", "4711")
     assert answers(operator) == {}
 
 
-def test_an_expired_openpgp_key_is_told(tmp_path: Path) -> None:
+def test_expired_openpgp_key_is_reported(tmp_path: Path) -> None:
     key = openpgp_tenant("cv25519", "runs-out")
     gpg(key.home, "--quick-set-expire", key.fingerprint, "seconds=1")
     time.sleep(1.5)

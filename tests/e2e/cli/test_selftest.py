@@ -1,4 +1,4 @@
-"""`callseal selftest` on a local cloud: everything right, then the stack broken on purpose, one thing at a time."""
+"""`callseal selftest` on a local cloud: first intact, then broken on purpose, one fault at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.keys import x509_tenant
 
 LOG_GROUP = "/callseal-local/audit"
 PASSED, FAILED, ONLY_AWS, NOT_TRIED = "passed", "failed", "only on AWS", "not tried"
-# What each check comes to on a local cloud where everything is right.
+# The result of each check on an intact local cloud.
 RIGHT = {
     "taken up": PASSED,
     "sealed as CMS, GCM": PASSED,
@@ -54,7 +54,7 @@ RIGHT = {
     "locked copy": ONLY_AWS,
     "retention": PASSED,
 }
-# Nothing comes in this time or later where the stack is broken.
+# On a broken stack, no result arrives within this time or later.
 BROKEN_SECONDS = 6.0
 OPERATORS_GPG = os.environ.get("GPG_BINARY") or "gpg"
 
@@ -69,22 +69,22 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 @dataclasses.dataclass
 class Bench:
-    """An operator in front of the local cloud, with nothing set but the endpoint."""
+    """An operator of the local cloud, with only the endpoint set."""
 
     cloud: LocalCloud
     folder: Path
     monkeypatch: pytest.MonkeyPatch
 
     def point_to(self, **outputs: str) -> None:
-        """Work in a folder whose local cloud says so of itself."""
-        told = {**self.cloud.outputs, "StackName": self.cloud.stack_name, "Region": self.cloud.region}
-        told |= {"EndpointUrl": self.cloud.endpoint_url, **outputs}
+        """Work in a folder whose local cloud has these outputs."""
+        written = {**self.cloud.outputs, "StackName": self.cloud.stack_name, "Region": self.cloud.region}
+        written |= {"EndpointUrl": self.cloud.endpoint_url, **outputs}
         (self.folder / ".local").mkdir(exist_ok=True)
-        (self.folder / ".local" / "outputs.json").write_text(json.dumps(told))
-        self.monkeypatch.setenv("AWS_ENDPOINT_URL", told["EndpointUrl"])
+        (self.folder / ".local" / "outputs.json").write_text(json.dumps(written))
+        self.monkeypatch.setenv("AWS_ENDPOINT_URL", written["EndpointUrl"])
 
     def selftest(self, code: int = 0) -> Any:
-        """Run the selftest for JSON."""
+        """Run the selftest and return its JSON."""
         answer = call("selftest", "--json")
         assert answer.out, answer
         document = json.loads(answer.out)
@@ -93,18 +93,18 @@ class Bench:
         return document
 
     def fails(self, name: str, *without: str) -> Any:
-        """Run the selftest on a broken stack: one check fails, some cannot be tried, the others are right."""
-        told = f"docs/operations.md, '{next(check.look for check in CHECKS if check.name == name)}'"
+        """Run the selftest on a broken stack: one check fails, some cannot be tried, the others pass."""
+        section = f"docs/operations.md, '{next(check.look for check in CHECKS if check.name == name)}'"
         self.monkeypatch.setattr(removal, "QUIET_SECONDS", 0.5)
         document = self.selftest(code=1)
         assert states(document) == RIGHT | {name: FAILED} | dict.fromkeys(without, NOT_TRIED)
         failed = next(check for check in document["checks"] if check["state"] == FAILED)
-        assert failed["look"] == told
+        assert failed["look"] == section
         assert failed["means"]
         return failed["message"]
 
     def shorten(self, name: str) -> None:
-        """Shorten the time of a check that waits in vain: on a slow machine the others need theirs."""
+        """Shorten the time of a check that waits in vain. On a slow machine the others need their time."""
         changed = [
             dataclasses.replace(check, seconds=min(check.seconds, BROKEN_SECONDS)) if check.name == name else check
             for check in CHECKS
@@ -112,14 +112,14 @@ class Bench:
         self.monkeypatch.setattr("callseal_cli.selftest.command.CHECKS", tuple(changed))
 
     def audit(self, detail_type: str, tenant: str) -> list[Any]:
-        """Give a tenant's events of a type from the audit log group."""
+        """Return a tenant's events of a type from the audit log group."""
         pages = self.cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=LOG_GROUP)
         events = [json.loads(entry["message"]) for page in pages for entry in page["events"]]
         return [one for one in events if (one["detail-type"], one["detail"]["tenant"]) == (detail_type, tenant)]
 
     @contextmanager
     def standing_still(self, queue: str) -> Iterator[None]:
-        """Let nothing come out of a queue; what goes in meanwhile stays there until long after the tests."""
+        """Hold back a queue's messages. New messages stay there until long after the tests."""
         sqs = self.cloud.client("sqs")
         url = sqs.get_queue_url(QueueName=f"{self.cloud.stack_name}-{queue}")["QueueUrl"]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "900"})
@@ -130,7 +130,7 @@ class Bench:
 
     @contextmanager
     def without_audit_target(self, wanted: Callable[[str], bool]) -> Iterator[None]:
-        """Take a target from the rule that copies every audit event."""
+        """Remove a target from the rule that copies every audit event."""
         events, bus = self.cloud.client("events"), self.cloud.outputs["AuditBusName"]
         targets = {
             rule["Name"]: events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]
@@ -146,7 +146,7 @@ class Bench:
 
     @contextmanager
     def without_sweep_at_changes(self) -> Iterator[None]:
-        """Switch the rules off that start the sweep at a change of a tenant's settings or key."""
+        """Disable the rules that start the sweep at a change of a tenant's settings or key."""
         rules, sweep = self.cloud._stack.rules, self.cloud.functions["SweepLandingFunction"].arn
         before = list(rules)
         rules[:] = [rule for rule in before if not (rule.pattern and sweep in rule.function_arns)]
@@ -172,7 +172,7 @@ def states(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def everything(cloud: LocalCloud) -> dict[str, Any]:
-    """Give all of tenants that a selftest could touch: objects with tags, secrets, parameters, and rows of tables."""
+    """Return all tenant data in reach of a selftest: objects with tags, secrets, parameters, and rows of tables."""
     s3, secrets, ssm, dynamodb = (cloud.client(name) for name in ("s3", "secretsmanager", "ssm", "dynamodb"))
     buckets = [cloud.outputs[f"{name}BucketName"] for name in ("Landing", "Sftp", "Archive")]
     found: dict[str, Any] = {
@@ -210,18 +210,18 @@ def canary_in(message: str) -> str:
     return found[0]
 
 
-# Everything right.
+# Everything is intact.
 
 
-def test_everything_is_right_and_nothing_of_it_stays(cloud: LocalCloud, bench: Bench) -> None:
-    # given: tenants of all kinds, one named like a canary and one of another operator's run that began just now
+def test_selftest_passes_and_removes_everything(cloud: LocalCloud, bench: Bench) -> None:
+    # given: tenants of all kinds, including one named like a canary, and one of another run that has just begun
     for tenant in ("acme", "selftest-acme", f"{name_of_run(1)}-gcm"):
         take_on(cloud, tenant)
         land(cloud, f"{tenant}/1.wav")
     land(cloud, "nobody/1.wav")
     cloud.wait_until_idle()
     before = everything(cloud)
-    # and what an interrupted run has left
+    # and the remains of an interrupted run
     run = name_of_run(20)
     take_on(cloud, f"{run}-gcm")
     land(cloud, f"{run}-gcm/1.wav")
@@ -231,26 +231,26 @@ def test_everything_is_right_and_nothing_of_it_stays(cloud: LocalCloud, bench: B
     # when
     document = bench.selftest()
 
-    # then: the one line that cannot be tried says why, and no question that only AWS can answer has passed
+    # then: the only line that cannot be tried explains why, and no check that only AWS can answer has passed
     assert states(document) == RIGHT
     assert all(check["only_aws"] for check in document["checks"] if check["state"] == ONLY_AWS)
     assert "A client cannot provoke it" in document["checks"][list(RIGHT).index("rejected connection")]["message"]
     counts = {name: document[name] for name in ("passed", "failed", "only_on_aws", "not_tried")}
     assert counts == {"passed": 10, "failed": 0, "only_on_aws": 9, "not_tried": 1}
     assert document["seconds"] < 300
-    # and everything is as it was
+    # and everything is as before
     assert document["leftovers_removed"] == [f"{run}-gcm", f"{run}-held"]
     cloud.wait_until_idle()
     after = everything(cloud)
     assert after.keys() - before.keys() == set()
     assert after == before
     assert set(document["removed"]) == {"objects", "secrets", "parameters", "rows"}
-    # but for what records that it took place
+    # except for the records that it took place
     assert [cloud.outputs["AuditLogGroupName"] in one for one in document["remains"]] == [True, False, False]
     assert cloud.outputs["AuditBucketName"] in document["remains"][1]
 
 
-# The stack broken on purpose. Each breakage makes its own line fail, and the others are right.
+# The stack broken on purpose. Each fault makes its own check fail, and the others pass.
 
 NEED_TAKEN_UP = (
     "sealed as CMS, GCM", "sealed as CMS, CBC", "sealed as OpenPGP", "second copy", "held", "released", "missing key",
@@ -259,7 +259,7 @@ NEED_TAKEN_UP = (
 
 
 def test_encrypt_recording_does_not_get_its_messages(bench: Bench) -> None:
-    """The answer for a person: a table, what only AWS can show, and of what failed, what it means and where to look."""
+    """The text output: a table, what only AWS can show, and for failed checks their meaning and where to look."""
     with bench.standing_still("encrypt"):
         bench.shorten("taken up")
         answer = call("selftest")
@@ -306,7 +306,7 @@ def test_the_sweep_does_not_run_at_changes(bench: Bench) -> None:
         bench.shorten("released")
         message = bench.fails("released")
     assert "is not in the SFTP bucket after 6 s: it is held SettingsMissing." in message
-    # A sweep that comes late on a slow machine would have left its event.
+    # A late sweep on a slow machine would have left its event.
     bench.cloud.wait_until_idle()
     assert not bench.audit("RecordingReleased", canary_in(message))
 
@@ -343,7 +343,7 @@ def test_the_sftp_front_is_down(bench: Bench) -> None:
     assert message.startswith("sftp ended with 255: ")
 
 
-def test_the_file_register_does_not_hear_of_downloads(bench: Bench) -> None:
+def test_file_register_receives_no_downloads(bench: Bench) -> None:
     bench.monkeypatch.setattr(removal, "SETTLE_SECONDS", 0.1)
     with bench.standing_still("files"):
         bench.shorten("fetched state")
@@ -351,7 +351,7 @@ def test_the_file_register_does_not_hear_of_downloads(bench: Bench) -> None:
     assert "is not in the register." in message
 
 
-def test_the_key_register_does_not_hear_of_keys(bench: Bench) -> None:
+def test_key_register_receives_no_keys(bench: Bench) -> None:
     bench.monkeypatch.setattr(removal, "SETTLE_SECONDS", 0.1)
     with bench.standing_still("key-register"):
         bench.shorten("key announced")
@@ -370,7 +370,7 @@ def test_a_delivered_file_can_be_overwritten(cloud: LocalCloud, bench: Bench) ->
     assert message.endswith("in the bucket of SftpBucketName was overwritten (S3 answered OK).")
 
 
-# As on AWS: the same cloud behind what makes up for what the emulator lacks.
+# As on AWS: the same cloud, with the features that the emulator lacks.
 
 
 @pytest.fixture
@@ -410,9 +410,7 @@ def test_on_aws_every_question_is_answered(bench: Bench, on_aws: Any) -> None:
     assert (document["local"], document["only_on_aws"], document["passed"]) == (False, 0, 19)
 
 
-def test_on_aws_a_policy_that_is_missing_is_seen_and_a_front_that_is_not_there_is_no_failure(
-    bench: Bench, on_aws: Any
-) -> None:
+def test_on_aws_missing_policy_is_detected_and_missing_front_is_no_failure(bench: Bench, on_aws: Any) -> None:
     with on_aws(denies_keys=False, denies_writes=False):
         bench.monkeypatch.setattr(sftp, "_front", lambda _: None)
         document = bench.selftest(code=1)
@@ -428,7 +426,7 @@ def test_on_aws_a_policy_that_is_missing_is_seen_and_a_front_that_is_not_there_i
 # What it does not do.
 
 
-def test_what_is_missing_on_this_machine_is_said_before_anything_is_made(bench: Bench) -> None:
+def test_missing_programs_are_reported_before_any_change(bench: Bench) -> None:
     before = everything(bench.cloud)
     bench.monkeypatch.setenv("GPG_BINARY", "no-such-gpg")
     assert_refused(call("selftest"), "there is no no-such-gpg")
@@ -447,7 +445,7 @@ def assert_refused(answer: Answer, words: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_removes_what_it_made(cloud: LocalCloud, bench: Bench, number: signal.Signals) -> None:
     before = everything(cloud)
-    # Short: gpg's agent makes a socket below it, whose path may have 108 characters.
+    # A short path: gpg's agent creates a socket below it, and a socket's path is limited to 108 characters.
     with tempfile.TemporaryDirectory(prefix="st-") as folder:
         interrupt(cloud, bench, number, folder)
     cloud.wait_until_idle()
@@ -455,7 +453,7 @@ def test_an_interrupted_run_removes_what_it_made(cloud: LocalCloud, bench: Bench
 
 
 def interrupt(cloud: LocalCloud, bench: Bench, number: signal.Signals, folder: str) -> None:
-    """Interrupt a run once its recordings have landed, and see that its private keys are gone."""
+    """Interrupt a run once its recordings have landed, and check that its private keys are gone."""
     environment = {name: os.environ[name] for name in ("PATH", "AWS_ENDPOINT_URL")}
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, PATHS)), "TMPDIR": folder}
     with bench.standing_still("encrypt"):
@@ -483,10 +481,10 @@ def test_nothing_is_removed_of_another_tenant(tenant: str) -> None:
         removal.remove(None, [f"{name_of_run(20)}-gcm", tenant])  # type: ignore[arg-type]
 
 
-# What its documentation says.
+# What its documentation states.
 
 
-def test_every_check_says_what_it_proves_and_where_to_look() -> None:
+def test_every_check_states_what_it_proves_and_where_to_look() -> None:
     headings = set(re.findall(r"^#+ (.+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
     text = (ROOT / "docs" / "cli.md").read_text()
     for check in CHECKS:
@@ -505,7 +503,7 @@ def test_a_check_needs_what_runs_before_it() -> None:
         seen.add(check.name)
 
 
-def test_only_refusals_that_the_emulator_cannot_make_are_left_out_on_the_local_cloud() -> None:
+def test_local_cloud_skips_only_refusals_that_the_emulator_lacks() -> None:
     left_out = [check for check in CHECKS if not check.local]
     assert left_out == [refusals.unconditional, refusals.aws_managed_key, refusals.customer_key]
     assert all(check.only_aws for check in left_out)

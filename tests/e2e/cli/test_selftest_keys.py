@@ -1,4 +1,4 @@
-"""The selftest's side of the tenant: its readers open what others sealed, and nothing that was changed."""
+"""The selftest's role as a tenant: its readers open genuine sealed files, and nothing that was changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sealed_by_us(key: X509Key, profile: str, data: bytes = DATA) -> bytes:
 
 @pytest.mark.parametrize("profile", ["authenveloped-gcm", "enveloped-cbc"])
 @pytest.mark.parametrize("data", [DATA, b"", b"x" * 16])
-def test_what_the_functions_seal_opens(key: X509Key, profile: str, data: bytes) -> None:
+def test_reader_opens_files_of_the_functions(key: X509Key, profile: str, data: bytes) -> None:
     assert key.open(sealed_by_us(key, profile, data)) == data
 
 
@@ -44,7 +44,7 @@ def test_what_the_functions_seal_opens(key: X509Key, profile: str, data: bytes) 
     ],
     ids=["gcm", "cbc"],
 )
-def test_what_openssl_seals_opens(key: X509Key, tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_reader_opens_files_of_openssl(key: X509Key, tmp_path: Path, options: tuple[str, ...]) -> None:
     certificate, plain = tmp_path / "canary.crt", tmp_path / "plain"
     certificate.write_text(key.public_text)
     plain.write_bytes(DATA)
@@ -54,7 +54,7 @@ def test_what_openssl_seals_opens(key: X509Key, tmp_path: Path, options: tuple[s
     assert key.open(sealed) == DATA
 
 
-def test_what_openssl_opens_is_the_same(key: X509Key, tmp_path: Path) -> None:
+def test_openssl_opens_the_same_content(key: X509Key, tmp_path: Path) -> None:
     private, sealed = tmp_path / "canary.key", tmp_path / "sealed.p7m"
     private.write_bytes(key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     sealed.write_bytes(sealed_by_us(key, "authenveloped-gcm"))
@@ -69,7 +69,7 @@ def test_another_key_opens_nothing(key: X509Key) -> None:
             other.open(sealed_by_us(key, profile))
 
 
-def test_what_was_changed_or_cut_off_does_not_open(key: X509Key) -> None:
+def test_changed_or_truncated_file_does_not_open(key: X509Key) -> None:
     sealed = sealed_by_us(key, "authenveloped-gcm")
     # A length, the encrypted content, and the tag.
     for at in (3, len(sealed) // 2, len(sealed) - 20, len(sealed) - 1):
@@ -95,7 +95,7 @@ def test_the_openpgp_key_is_usable_and_opens_what_gpg_seals(tmp_path: Path) -> N
     assert not (made.home / "S.gpg-agent").exists()
 
 
-def test_the_ssh_key_is_its_owners_alone_and_openssh_reads_it(tmp_path: Path) -> None:
+def test_ssh_key_is_private_and_readable_by_openssh(tmp_path: Path) -> None:
     path = tmp_path / "ssh.key"
     line = make_ssh(path)
     assert (path.stat().st_mode & 0o777) == 0o600

@@ -1,4 +1,4 @@
-"""How the command finds its stack, and what it says when it cannot."""
+"""How the command finds its stack, and its sentences if it cannot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 from tests.support.stack import REGION, STACK
 
-# Nobody's metadata service is asked for credentials, and nobody's configuration read.
+# No metadata service is asked for credentials, and no configuration file is read.
 BARE = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
 KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
 
@@ -29,7 +29,7 @@ def closed_port() -> int:
 
 
 def assert_said(answer: Answer, *words: str) -> None:
-    """Expect that it could not be done, in one sentence on standard error."""
+    """Expect a failure, reported in one sentence on standard error."""
     assert (answer.code, answer.out) == (2, ""), answer
     assert "Traceback" not in answer.err
     assert answer.err.count("\n") == 1
@@ -40,7 +40,7 @@ def assert_said(answer: Answer, *words: str) -> None:
 @pytest.mark.parametrize(
     "command", [("status",), ("selftest",), ("tenants", "list"), ("held", "list"), ("keys", "list", "--all")]
 )
-def test_what_is_missing_is_said_in_a_sentence(command: tuple[str, ...]) -> None:
+def test_missing_configuration_is_reported_in_a_sentence(command: tuple[str, ...]) -> None:
     assert_said(run(*command, env=BARE), "No AWS region is set", "AWS_REGION")
     assert_said(run(*command, env=BARE | {"AWS_REGION": REGION}), "There are no AWS credentials", "AWS_PROFILE")
     profile = BARE | {"AWS_REGION": REGION, "AWS_PROFILE": "nobody"}
@@ -49,26 +49,26 @@ def test_what_is_missing_is_said_in_a_sentence(command: tuple[str, ...]) -> None
     assert list(json.loads(answer.err)) == ["error"]
 
 
-def test_an_endpoint_where_nobody_answers_is_said() -> None:
+def test_endpoint_without_a_server_is_reported() -> None:
     endpoint = f"http://127.0.0.1:{closed_port()}"
-    # On this machine any credentials will do: none need be given.
+    # A local endpoint accepts any credentials, so none are needed.
     answer = run("status", env=BARE | {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"})
     assert_said(answer, f"Nothing answers at AWS_ENDPOINT_URL={endpoint}", "make local")
 
 
-def test_a_stack_that_is_not_there_is_said(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_stack_is_reported(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"no stack 'other' in {REGION}" in operator.refused("status", "--stack", "other")
     monkeypatch.delenv("CALLSEAL_STACK")
     assert f"no stack 'callseal' in {REGION}" in operator.refused("status")
     assert operator.json("status", "--stack", STACK)["stack"] == STACK
 
 
-def test_a_stack_that_is_somebody_elses_is_said(operator: Operator) -> None:
+def test_foreign_stack_is_reported(operator: Operator) -> None:
     boto3.client("cloudformation").create_stack(StackName="other", TemplateBody='{"Resources": {}}')
     assert "has no output LandingBucketName" in operator.refused("held", "list", "--stack", "other")
 
 
-def test_aws_itself_is_quoted_where_it_refuses(operator: Operator) -> None:
+def test_refusal_of_aws_is_quoted(operator: Operator) -> None:
     operator.stack.s3.delete_bucket(Bucket="landing")
     assert operator.refused("held", "list").startswith("AWS refused ListObjectsV2: NoSuchBucket: The specified bucket")
 
@@ -78,7 +78,7 @@ def local_outputs(folder: Path, **members: str) -> None:
     (folder / ".local" / "outputs.json").write_text(json.dumps(members))
 
 
-def test_the_running_local_cloud_is_the_default_where_the_endpoint_is_its_own(
+def test_running_local_cloud_is_the_default_for_its_own_endpoint(
     operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = "http://127.0.0.1:5555"
@@ -107,7 +107,7 @@ def test_the_running_local_cloud_is_the_default_where_the_endpoint_is_its_own(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '"x"', "\xff"])
-def test_an_outputs_file_that_is_none_is_passed_over(
+def test_invalid_outputs_file_is_ignored(
     operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     (tmp_path / ".local").mkdir()
@@ -137,7 +137,7 @@ def test_the_documentation_has_every_command() -> None:
         assert f"`{command}" in text, command
 
 
-def test_help_tells_the_exit_codes_and_names_each_group() -> None:
+def test_help_has_the_exit_codes_and_each_group() -> None:
     answer = call("--help")
     assert answer.code == 0
     for word in ("Exit codes:", "\n    0  done", "\n    1  the answer is no", "\n    2  wrong use", *COMMANDS):
@@ -157,7 +157,7 @@ def test_help_tells_the_exit_codes_and_names_each_group() -> None:
         (("status", "now"), "unexpected extra argument"),
     ],
 )
-def test_wrong_use_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], word: str) -> None:
+def test_usage_error_gives_exit_code_2_and_a_sentence(arguments: tuple[str, ...], word: str) -> None:
     answer = call(*arguments)
     assert (answer.code, answer.out) == (2, "")
     assert word in answer.err
@@ -167,7 +167,7 @@ def test_wrong_use_is_exit_code_2_and_a_sentence(arguments: tuple[str, ...], wor
     assert word in json.loads(formed.err)["error"]
 
 
-def test_a_fault_of_its_own_is_no_answer(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_no_answer(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise AssertionError("a bug")
 
@@ -178,7 +178,7 @@ def test_a_fault_of_its_own_is_no_answer(operator: Operator, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_a_reader_that_has_seen_enough_does_no_harm(form: tuple[str, ...]) -> None:
+def test_closed_pipe_causes_no_error(form: tuple[str, ...]) -> None:
     for algorithm, code in (("rsa2048", 0), ("rsa1024", 1)):
         reading, writing = os.pipe()
         os.close(reading)

@@ -1,4 +1,4 @@
-"""`callseal tenants`: what an operator sees, and what stands in the parameter and the secret afterwards."""
+"""`callseal tenants`: the output for an operator, and the resulting parameter and secret."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_tenant_is_added_with_its_key_and_settings(operator: Operator) -> None
     assert added["version_id"] == stored["VersionId"]
 
 
-def test_check_that_cannot_be_requested_is_said_and_fails_nothing(operator: Operator) -> None:
+def test_failed_request_of_a_check_is_reported_without_an_error(operator: Operator) -> None:
     """This stack has no functions."""
     sentence = "check of the key could not be requested (ResourceNotFoundException)"
 
@@ -56,7 +56,7 @@ def test_check_that_cannot_be_requested_is_said_and_fails_nothing(operator: Oper
     assert (added.code, added.err, sentence in added.out) == (0, "", True)
     put = operator("keys", "put", "beta", *compared)
     assert (put.code, put.err, sentence in put.out) == (0, "", True)
-    # A label that moves sends an event; nothing is requested then.
+    # Moving a label sends an event, so no check is requested.
     assert sentence not in operator("keys", "put", "beta", *compared).out
 
 
@@ -102,7 +102,7 @@ def test_region_is_not_asked_for_without_a_terminal_or_without_need(
 
 
 @pytest.mark.parametrize("name", ["Acme", "a", "-a", "a_b", "a/b", "å-ö", "", "x" * 64])
-def test_a_name_that_is_none_is_refused(operator: Operator, name: str) -> None:
+def test_invalid_name_is_refused(operator: Operator, name: str) -> None:
     for command in (("add",), ("show",), ("set", "encrypt=true")):
         answer = operator("tenants", command[0], "--", name, *command[1:])
         assert answer.code == 2
@@ -120,7 +120,7 @@ def test_a_tenant_that_exists_is_not_added_again(operator: Operator) -> None:
     assert secret_of(operator, "acme") == key.public_text
 
 
-def test_a_key_that_is_there_already_is_not_replaced_by_adding(operator: Operator) -> None:
+def test_existing_key_is_not_replaced_by_adding(operator: Operator) -> None:
     key = x509_tenant()
     operator.stack.put_key("acme", key.public_text)
 
@@ -157,7 +157,7 @@ def test_a_wrong_setting_is_refused_and_changes_nothing(operator: Operator, assi
 
 
 @pytest.mark.parametrize("field", fields(TenantSettings), ids=lambda field: field.name)
-def test_every_setting_that_the_functions_know_can_be_set_and_unset(operator: Operator, field: Any) -> None:
+def test_every_setting_can_be_set_and_unset(operator: Operator, field: Any) -> None:
     others = {
         "archive_formats": ["wav"],
         "cms_profile": "enveloped-cbc",
@@ -172,10 +172,10 @@ def test_every_setting_that_the_functions_know_can_be_set_and_unset(operator: Op
         "denied_erase_after": "90d",
     }
     value = others.get(field.name, not field.default if isinstance(field.default, bool) else 3)
-    told = ",".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
+    text = ",".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
     operator.stack.tenant("acme")
 
-    changed = operator.json("tenants", "set", "acme", f"{field.name}={told}")
+    changed = operator.json("tenants", "set", "acme", f"{field.name}={text}")
     default = getattr(TenantSettings(), field.name)
     default = list(default) if isinstance(default, tuple) else default
     assert settings_of(operator, "acme") == {field.name: value}
@@ -195,14 +195,14 @@ def test_setting_shows_before_and_after_and_leaves_the_rest(operator: Operator) 
     assert "deliver_to_sftp\tyes\tyes\n" in answer.out
 
 
-def test_setting_what_stands_there_already_writes_nothing(operator: Operator) -> None:
+def test_unchanged_setting_is_not_written(operator: Operator) -> None:
     operator.stack.tenant("acme", settings={"encrypt": False})
     assert operator.json("tenants", "set", "acme", "encrypt=false")["changed"] is False
     parameter = operator.stack.ssm.get_parameter(Name=f"/{STACK}/tenants/acme/settings")["Parameter"]
     assert parameter["Version"] == 1
 
 
-def test_settings_that_are_wrong_are_put_right(operator: Operator) -> None:
+def test_wrong_settings_are_corrected(operator: Operator) -> None:
     operator.stack.tenant("acme", settings={"encrypt": "yes", "deliver_to_archive": True})
     assert operator.json("tenants", "set", "acme", "encrypt=true")["after"]["encrypt"] is True
     assert settings_of(operator, "acme") == {"encrypt": True, "deliver_to_archive": True}
@@ -211,12 +211,12 @@ def test_settings_that_are_wrong_are_put_right(operator: Operator) -> None:
     assert "not JSON" in operator.refused("tenants", "set", "acme", "encrypt=true")
 
 
-def test_setting_needs_something_to_set_and_a_tenant(operator: Operator) -> None:
+def test_set_requires_a_tenant_and_a_setting(operator: Operator) -> None:
     assert "Say what to change" in operator.refused("tenants", "set", "acme")
     assert "has no settings" in operator.refused("tenants", "set", "acme", "encrypt=true")
 
 
-def test_tenants_are_listed_with_what_they_lack(operator: Operator) -> None:
+def test_tenants_are_listed_with_their_missing_parts(operator: Operator) -> None:
     assert operator("tenants", "list").out == "There is no tenant.\n"
     operator.stack.tenant("both", x509_tenant().public_text)
     operator.stack.tenant("bad-settings", settings="[]")
@@ -251,16 +251,16 @@ def test_a_tenant_is_shown_with_settings_key_and_held_files(operator: Operator) 
     shown = operator.json("tenants", "show", "acme")
     assert shown["settings"]["encrypt_metadata"] is False
     assert shown["settings"].keys() == {field.name for field in fields(TenantSettings)}
-    (told,) = shown["key"]["keys"]
-    assert (told["fingerprint"], told["algorithm"], told["strength"]) == (key.fingerprint, "Curve25519", 255)
-    assert told["not_after"].endswith("Z")
+    (facts,) = shown["key"]["keys"]
+    assert (facts["fingerprint"], facts["algorithm"], facts["strength"]) == (key.fingerprint, "Curve25519", 255)
+    assert facts["not_after"].endswith("Z")
     assert shown["held"] == {"count": 2, "by_reason": {"KeyExpired": 2}}
     text = operator("tenants", "show", "acme").out
     assert f"\n{key.fingerprint}\topenpgp\tCurve25519\t255\t" in text
     assert "held files: 2 KeyExpired\n" in text
 
 
-def test_a_tenant_is_shown_however_little_there_is_of_it(operator: Operator) -> None:
+def test_incomplete_tenant_is_shown(operator: Operator) -> None:
     assert "There is no tenant acme" in operator.refused("tenants", "show", "acme")
     operator.stack.tenant("acme", settings='{"encrypt": 3}')
     shown = operator.json("tenants", "show", "acme")
@@ -274,7 +274,7 @@ def test_a_tenant_is_shown_however_little_there_is_of_it(operator: Operator) -> 
     assert "SettingsMissing" in operator.json("tenants", "show", "beta")["settings_problem"]
 
 
-def test_a_deleted_secret_counts_as_none(operator: Operator) -> None:
+def test_deleted_secret_counts_as_missing(operator: Operator) -> None:
     operator.stack.tenant("acme", x509_tenant().public_text)
     operator.stack.secrets.delete_secret(SecretId=f"{STACK}/tenants/acme/public-key")
     assert operator.json("tenants", "show", "acme")["key"]["reason"] == "KeyMissing"

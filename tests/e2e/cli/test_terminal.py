@@ -1,4 +1,4 @@
-"""What the command shows on a terminal: the real thing, under a pseudo-terminal."""
+"""The command's output on a terminal: real, on a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.keys import x509_tenant
 
 
 def on_terminal(*arguments: str, **env: str) -> str:
-    """Run the command on a terminal of 60 columns; gives what it showed."""
+    """Run the command on a terminal of 60 columns, and return its output."""
     ours, its = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, PATHS)), "TERM": "xterm",
                    "COLUMNS": "60", **env}  # fmt: skip
@@ -23,7 +23,7 @@ def on_terminal(*arguments: str, **env: str) -> str:
         while True:
             try:
                 piece = os.read(ours, 4096)
-            except OSError:  # how Linux says that the other end is closed
+            except OSError:  # how Linux reports that the other end is closed
                 break
             shown += piece
     os.close(ours)

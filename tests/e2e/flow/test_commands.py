@@ -1,4 +1,4 @@
-"""The commands that the README shows, as a newcomer runs them, and an outside script that imports nothing of ours."""
+"""The commands that the README shows, as a newcomer runs them, and an external script that imports none of our code."""
 
 import json
 import os
@@ -24,7 +24,7 @@ SECONDS = 60
 
 @contextmanager
 def local_cloud(state: Path) -> Iterator[dict[str, str]]:
-    """Run what `make local` runs, until the outputs are there; ends it as Ctrl-C does."""
+    """Run what `make local` runs until the outputs exist. Stop it as Ctrl-C does."""
     command = [sys.executable, "-m", "localcloud", "--state-dir", str(state)]
     with subprocess.Popen(
         command,
@@ -52,7 +52,7 @@ def wait_for_outputs(path: Path, process: subprocess.Popen[bytes]) -> dict[str, 
     return outputs
 
 
-def test_demo_tells_the_whole_story_and_ends_well() -> None:
+def test_demo_shows_each_step_and_succeeds() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "localcloud.demo"],
         cwd=ROOT,
@@ -64,13 +64,13 @@ def test_demo_tells_the_whole_story_and_ends_well() -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert "All checks succeeded" in done.stdout
     assert "\x1b[" not in done.stdout, "colours where there is no terminal"
-    # Where a machine has no openssl, the demo says with what it opened instead.
+    # If the machine has no openssl, the demo names the reader that it used instead.
     cms_reader = "openssl cms -decrypt" if shutil.which("openssl") else "asn1crypto"
     for word in ("nordlys", "fjordbank", "kystradio", "held KeyExpired", cms_reader, "RecordingReleased"):
         assert word in done.stdout
 
 
-def test_demo_says_what_is_missing() -> None:
+def test_demo_reports_what_is_missing() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "localcloud.demo"], cwd=ROOT, env={**ENVIRONMENT, "PATH": "/nonexistent"},
         capture_output=True, text=True, check=False,
@@ -79,8 +79,8 @@ def test_demo_says_what_is_missing() -> None:
     assert "gpg is not installed" in done.stdout
 
 
-def test_outside_script_needs_nothing_but_boto3_and_the_readme(tmp_path: Path) -> None:
-    # given: the README's own script, as it stands there
+def test_external_script_needs_only_boto3_and_the_readme(tmp_path: Path) -> None:
+    # given: the README's own script, unchanged
     (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     tenant, recording = x509_tenant(), ROOT / "tests" / "samples" / "4711000000000001_1.wav"
     (tmp_path / "acme.crt").write_text(tenant.public_text)
@@ -96,7 +96,7 @@ assert [item["Key"] for item in found] == ["acme/call_1.wav.p7m"], found
 aws("s3").download_file(out["SftpBucketName"], "acme/call_1.wav.p7m", "call_1.wav.p7m")
 """
     with local_cloud(tmp_path / ".local") as outputs:
-        # when: it runs where nothing of ours can be imported
+        # when: it runs without access to our modules
         done = subprocess.run(
             [sys.executable, "-I", "-c", script + fetch], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True,
             check=False,

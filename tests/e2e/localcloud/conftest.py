@@ -23,14 +23,14 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def shared_cloud(shared_site: Site) -> Iterator[LocalCloud]:
     with shared_site.cloud() as cloud:
-        # A process that starts slowly on a busy machine must not outlast the queue's visibility timeout of 1 s.
+        # On a busy machine, a slow start of a process must not take longer than the queue's visibility timeout of 1 s.
         cloud.prewarm()
         yield cloud
 
 
 @pytest.fixture
 def cloud(shared_cloud: LocalCloud, shared_site: Site) -> LocalCloud:
-    """Give the module's cloud with empty queues and an empty journal."""
+    """Return the module's cloud with empty queues and an empty journal."""
     shared_cloud.resume()
     shared_cloud.wait_until_idle()
     empty(shared_cloud, shared_cloud.outputs["DeadUrl"])
@@ -40,7 +40,7 @@ def cloud(shared_cloud: LocalCloud, shared_site: Site) -> LocalCloud:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """Run the project's own template; keys' events come by themselves, schedules oftener than in life."""
+    """Run the project's own template, with events of keys, and with schedules more frequent than in production."""
     with LocalCloud(state_dir=tmp_path_factory.mktemp("state"), pace=Pace(schedule=5, change_poll=0.2)) as cloud:
         cloud.prewarm()
         yield Console(cloud)

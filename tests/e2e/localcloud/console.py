@@ -1,4 +1,4 @@
-"""What an operator, the platform and a tenant do with the whole system on the local cloud."""
+"""Actions of an operator, the platform and a tenant on the complete system in the local cloud."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Tenant = X509Tenant | OpenPgpTenant
 
 @dataclass
 class Console:
-    """What an operator and the platform do with the system, by the services' own calls."""
+    """Actions of an operator and of the platform, by the services' own calls."""
 
     cloud: LocalCloud
     landed: dict[str, datetime] = field(default_factory=dict)
@@ -32,11 +32,11 @@ class Console:
         self.cloud.client("secretsmanager").create_secret(Name=self.secret(tenant), SecretString=key.public_text)
 
     def paste(self, tenant: str, text: str) -> None:
-        """Edit the plaintext and save: a new version, and the labels move to it."""
+        """Edit the secret's plaintext and save: a new version receives the labels."""
         self.cloud.client("secretsmanager").put_secret_value(SecretId=self.secret(tenant), SecretString=text)
 
     def versions(self, tenant: str) -> dict[str, str]:
-        """Give the version of each label."""
+        """Return the version of each label."""
         described = self.cloud.client("secretsmanager").describe_secret(SecretId=self.secret(tenant))
         return {label: version for version, labels in described["VersionIdsToStages"].items() for label in labels}
 
@@ -64,7 +64,7 @@ class Console:
         return sorted(found, key=lambda detail: str(detail["time"]))
 
     def delivered(self, tenant: str) -> dict[str, dict[str, Any]]:
-        """Give the delivery of each landing key; repeats have the same id."""
+        """Return the delivery of each landing key. Repeats have the same id."""
         return {detail["source"]["key"]: detail for detail in self.audit("RecordingDelivered", tenant)}
 
     def fetch(self, key: str) -> bytes:
@@ -77,7 +77,7 @@ class Console:
         return [one["Key"] for one in listed.get("Contents", [])]
 
     def prove(self, tenant: str, key: Tenant, fingerprint: str) -> None:
-        """Open the challenge with the tenant's own tool, and put the code back as by SFTP."""
+        """Open the challenge with the tenant's own tool, and upload the code as by SFTP."""
         text = key.open(self.fetch(f"{tenant}/key-check/{fingerprint}.txt{suffix(key)}")).decode()
         self.cloud.client("s3").put_object(
             Bucket=self.cloud.outputs["SftpBucketName"],
@@ -86,7 +86,7 @@ class Console:
         )
 
     def accepted(self, tenant: str) -> dict[str, Any]:
-        """Wait until the current version of a tenant's secret is accepted; gives that event."""
+        """Wait until the current version of a tenant's secret is accepted, and return that event."""
         version = self.versions(tenant)["AWSCURRENT"]
         found: list[dict[str, Any]] = eventually(
             lambda: [one for one in self.audit("KeyAccepted", tenant) if one["key_version"] == version], timeout=60

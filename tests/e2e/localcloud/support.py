@@ -1,4 +1,4 @@
-"""A small template and a function of our own, so that the local cloud is tested apart from Callseal's functions."""
+"""A small template and function, so that the local cloud is tested independently of Callseal's functions."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ TEMPLATE: dict[str, Any] = {
 
 
 class Site:
-    """Write templates into a folder, run local clouds from them, and read what their function noted down."""
+    """Write templates into a folder, run local clouds from them, and read what their function recorded."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.state, self.journal = folder, folder / "state", folder / "journal.jsonl"
@@ -112,7 +112,7 @@ class Site:
         return path
 
     def notes(self) -> list[dict[str, Any]]:
-        """Give what the function noted down, in order."""
+        """Return what the function recorded, in order."""
         if not self.journal.exists():
             return []
         return [json.loads(line) for line in self.journal.read_text(encoding="utf-8").splitlines()]
@@ -123,14 +123,14 @@ class Site:
 
 
 def with_properties(logical_id: str, **changes: Any) -> dict[str, Any]:
-    """Give TEMPLATE with some properties of one resource changed."""
+    """Return TEMPLATE with some properties of one resource changed."""
     template = copy.deepcopy(TEMPLATE)
     template["Resources"][logical_id]["Properties"].update(changes)
     return template
 
 
 def eventually(what: Callable[[], Any], timeout: float = 15.0) -> Any:
-    """Wait until `what` gives something true, and give that; fails after the timeout."""
+    """Wait until `what` returns a true value, and return it. Fail after the timeout."""
     deadline = time.monotonic() + timeout
     while not (value := what()):
         assert time.monotonic() < deadline, f"not within {timeout} s"
@@ -139,7 +139,7 @@ def eventually(what: Callable[[], Any], timeout: float = 15.0) -> Any:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process lives; a zombie does not."""
+    """Return whether a process is alive; a zombie is not."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
@@ -149,7 +149,7 @@ def is_running(pid: int) -> bool:
 
 
 def empty(cloud: LocalCloud, url: str) -> list[str]:
-    """Take every message out of a queue that no function reads, and give the bodies."""
+    """Receive and delete every message of a queue that no function reads, and return the bodies."""
     sqs, bodies = cloud.client("sqs"), []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:

@@ -1,4 +1,4 @@
-"""What a function leads to elsewhere: events on a bus of one's own, objects in a bucket, queues behind both; tables."""
+"""What a function causes elsewhere: events on a custom bus, objects in a bucket, queues behind both; tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def queue(name: str) -> dict[str, Any]:
 
 
 def template() -> dict[str, Any]:
-    """Two more queues of the worker: one behind a rule of a bus, one behind a bucket's notifications of one suffix."""
+    """Two more queues for the worker: one behind a rule of a bus, one behind a bucket's notifications of one suffix."""
     made = copy.deepcopy(TEMPLATE)
     only = {"S3Key": {"Rules": [{"Name": "suffix", "Value": ".answer"}]}}
     notices = [{"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": ["Answers", "Arn"]}, "Filter": only}]
@@ -60,7 +60,7 @@ def template() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def chained(shared_site: Site) -> Iterator[LocalCloud]:
     with shared_site.cloud_from(template()) as cloud:
-        cloud.wait_until_idle()  # S3 says once that the notifications are set up
+        cloud.wait_until_idle()  # S3 sends one test event when the notifications are set up
         yield cloud
 
 
@@ -82,7 +82,7 @@ def test_an_event_on_an_own_bus_reaches_the_function_through_a_queue(chained: Lo
     assert record["eventSourceARN"].endswith(":audited")
 
 
-def test_a_bucket_announces_objects_of_the_suffix_alone(chained: LocalCloud, shared_site: Site) -> None:
+def test_bucket_announces_only_objects_of_the_suffix(chained: LocalCloud, shared_site: Site) -> None:
     chained.wait_until_idle()
     shared_site.forget()
     s3 = chained.client("s3")
@@ -110,8 +110,8 @@ def test_a_table_is_as_declared(chained: LocalCloud) -> None:
     assert "Table.TimeToLiveSpecification" in {one.what for one in chained.left_out}
 
 
-def test_an_unpaused_chain_is_waited_for_to_its_end(chained: LocalCloud, shared_site: Site) -> None:
-    """Idle means that nothing is outstanding in any of the queues, whichever feeds which."""
+def test_wait_until_idle_includes_the_whole_chain(chained: LocalCloud, shared_site: Site) -> None:
+    """Idle means that no queue has outstanding messages, in any order of queues."""
     chained.pause()
     shared_site.forget()
     sqs = chained.client("sqs")

@@ -72,12 +72,12 @@ def test_change_that_no_rule_matches_invokes_nothing(cloud: LocalCloud, shared_s
     assert shared_site.notes() == []
 
 
-def test_change_is_noticed_without_anybody_waiting(cloud: LocalCloud, shared_site: Site) -> None:
+def test_change_is_detected_without_a_waiting_caller(cloud: LocalCloud, shared_site: Site) -> None:
     cloud.client("ssm").put_parameter(Name="/mine/noticed", Value="1", Type="String")
     eventually(shared_site.notes, timeout=3)
 
 
-def test_many_secrets_and_parameters_are_all_seen(cloud: LocalCloud, shared_site: Site) -> None:
+def test_many_secrets_and_parameters_are_all_detected(cloud: LocalCloud, shared_site: Site) -> None:
     secrets, ssm = cloud.client("secretsmanager"), cloud.client("ssm")
     cloud.pause()
     for n in range(120):
@@ -90,7 +90,7 @@ def test_many_secrets_and_parameters_are_all_seen(cloud: LocalCloud, shared_site
     assert sorted(detail["name"] for detail in details(shared_site)) == ["/mine/last", "mine/last"]
 
 
-def test_failed_invocation_by_a_rule_is_tried_twice_again(cloud: LocalCloud, shared_site: Site) -> None:
+def test_failed_invocation_by_a_rule_is_retried_twice(cloud: LocalCloud, shared_site: Site) -> None:
     event = native_event("1", "eu-north-1", "aws.ssm", "Parameter Store Change", {"name": "/mine/x"})
     cloud.publish({**event, "do": "raise"})
     cloud.wait_until_idle()
@@ -98,7 +98,7 @@ def test_failed_invocation_by_a_rule_is_tried_twice_again(cloud: LocalCloud, sha
 
 
 @pytest.mark.parametrize("retries", [0, 1])
-def test_failed_invocation_is_tried_again_as_often_as_the_template_says(site: Site, retries: int) -> None:
+def test_failed_invocation_is_retried_as_the_template_declares(site: Site, retries: int) -> None:
     config = {"FunctionName": {"Ref": "Sweeper"}, "Qualifier": "$LATEST", "MaximumRetryAttempts": retries}
     resources = {**TEMPLATE["Resources"], "Tries": {"Type": "AWS::Lambda::EventInvokeConfig", "Properties": config}}
     event = native_event("1", "eu-north-1", "aws.ssm", "Parameter Store Change", {"name": "/mine/x"})

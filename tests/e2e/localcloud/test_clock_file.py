@@ -1,4 +1,4 @@
-"""The clock file puts the functions' clock and S3's ahead, so that days pass in seconds."""
+"""The clock file moves the functions' clock and S3's forward, so that days pass in seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAYS = timedelta(days=8)
     ("text", "seconds"),
     [(None, 0), ("86400", 86_400), ("86400\n", 86_400), ("-60", -60), ("", 7), ("1.5", 7), ("x", 7)],
 )
-def test_a_file_that_is_no_whole_number_changes_nothing(tmp_path: Path, text: str | None, seconds: int) -> None:
+def test_clock_file_is_read_and_invalid_text_changes_nothing(tmp_path: Path, text: str | None, seconds: int) -> None:
     clock = ClockFile(tmp_path / "clock")
     clock.path.write_text("7")
     clock.seconds_ahead()

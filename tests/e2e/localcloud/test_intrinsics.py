@@ -131,7 +131,7 @@ def test_order_puts_each_resource_after_what_it_needs() -> None:
     assert position["D"] < position["E"] < position["C"] < position["B"] < position["A"]
 
 
-def test_order_fails_on_a_circle() -> None:
+def test_order_fails_on_a_cycle() -> None:
     with pytest.raises(TemplateError, match="cycle"):
         creation_order({"A": {"Properties": {"X": {"Ref": "B"}}}, "B": {"DependsOn": ["A"]}})
 

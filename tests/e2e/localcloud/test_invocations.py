@@ -17,7 +17,7 @@ def payload(answer: Any) -> Any:
 
 @pytest.fixture
 def worker(cloud: LocalCloud) -> Any:
-    """Give what invokes the sample function."""
+    """Return a function that invokes the sample function."""
     return lambda name="worker", **options: cloud.client("lambda").invoke(FunctionName=name, **options)
 
 
@@ -30,7 +30,7 @@ def test_event_is_accepted_and_handled_later(cloud: LocalCloud, shared_site: Sit
 
 
 @pytest.mark.parametrize("form", ["name", "ARN", "ARN with a qualifier"])
-def test_answer_is_the_functions(cloud: LocalCloud, shared_site: Site, worker: Any, form: str) -> None:
+def test_answer_is_that_of_the_function(cloud: LocalCloud, shared_site: Site, worker: Any, form: str) -> None:
     arn = cloud.functions["Worker"].arn
     answer = worker({"name": "worker", "ARN": arn, "ARN with a qualifier": f"{arn}:$LATEST"}[form], Payload=b"{}")
 
@@ -38,7 +38,7 @@ def test_answer_is_the_functions(cloud: LocalCloud, shared_site: Site, worker: A
     assert payload(answer) == cloud.invoke("Worker", {})
 
 
-def test_failure_is_the_functions_too(cloud: LocalCloud, shared_site: Site, worker: Any) -> None:
+def test_failure_is_that_of_the_function(cloud: LocalCloud, shared_site: Site, worker: Any) -> None:
     answer = worker(Payload=b'{"do": "raise"}')
 
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
@@ -60,7 +60,7 @@ def test_payload_that_is_no_json_is_refused(cloud: LocalCloud, worker: Any) -> N
         worker(Payload=b"{")
 
 
-def test_event_that_fails_is_tried_again(cloud: LocalCloud, shared_site: Site, worker: Any) -> None:
+def test_failed_event_is_retried(cloud: LocalCloud, shared_site: Site, worker: Any) -> None:
     worker(InvocationType="Event", Payload=b'{"do": "raise"}')
 
     eventually(lambda: len(shared_site.notes()) == 3)

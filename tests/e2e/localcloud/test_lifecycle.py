@@ -1,4 +1,4 @@
-"""A local cloud comes up whole, says where it is, and goes without leaving anything behind."""
+"""A local cloud starts completely, publishes its address, and stops without leaving anything behind."""
 
 import functools
 import json
@@ -165,7 +165,7 @@ def test_function_is_invoked_by_its_logical_id(site: Site) -> None:
         assert "to standard output" in log.read_text(encoding="utf-8")
 
 
-def test_log_begins_anew_with_each_cloud(site: Site) -> None:
+def test_log_is_new_for_each_cloud(site: Site) -> None:
     for _ in range(2):
         with site.cloud() as cloud:
             cloud.invoke("Worker", {"do": "print", "answer": 7})
@@ -232,7 +232,7 @@ def test_foreground_ends_well_on_a_signal_while_it_starts(tmp_path: Path) -> Non
         (("--region", "nowhere-1"), "error: There is no AWS region nowhere-1.\n"),
     ],
 )
-def test_foreground_tells_a_fault_in_one_sentence(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+def test_foreground_reports_a_fault_in_one_sentence(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
     with foreground(tmp_path, *arguments) as process:
         said, complained = process.communicate(timeout=20)
     assert (process.returncode, said, complained) == (1, "", sentence)

@@ -1,4 +1,4 @@
-"""moto's server, as we run it, keeps under concurrency what the real services keep."""
+"""moto's server, as we run it, is as consistent under concurrency as the real services."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def test_one_conditional_write_wins(moto: MotoProcess) -> None:
         assert all_at_once(8, write).count(True) == 1
 
 
-def test_a_notification_names_the_version_where_a_bucket_keeps_versions(moto: MotoProcess) -> None:
+def test_notification_names_the_version_in_a_versioned_bucket(moto: MotoProcess) -> None:
     s3, sqs = moto.client("s3"), moto.client("sqs")
     url = sqs.create_queue(QueueName="announced")["QueueUrl"]
     announced = {"QueueArn": "arn:aws:sqs:eu-north-1:123456789012:announced", "Events": ["s3:ObjectCreated:*"]}
@@ -69,8 +69,9 @@ def test_a_notification_names_the_version_where_a_bucket_keeps_versions(moto: Mo
         assert record["s3"]["object"].get("versionId") == (written["VersionId"] if versioned else None)
 
 
-# In a process of its own, since it repairs moto's classes. Without the lock a send between the lines of a delete gets
-# lost, and two receivers take the same message: a few of 600 messages when eight threads hammer one queue.
+# Runs in a separate process, because it repairs moto's classes. Without the lock, a message that is sent during a
+# delete can get lost, and two receivers can get the same message: a few of 600 messages when eight threads use one
+# queue.
 LOCKING = """
 import sys, threading
 from localcloud.moto_child import bind
@@ -124,7 +125,7 @@ def test_requests_are_answered_one_at_a_time() -> None:
     assert answers == [[b"%d" % n] for n in range(8)]
 
 
-def test_long_poll_keeps_nobody_out(moto: MotoProcess) -> None:
+def test_long_poll_does_not_block_others(moto: MotoProcess) -> None:
     sqs = moto.client("sqs")
     url = sqs.create_queue(QueueName="slow")["QueueUrl"]
     with ThreadPoolExecutor(1) as pool:
@@ -134,7 +135,7 @@ def test_long_poll_keeps_nobody_out(moto: MotoProcess) -> None:
         assert waiting.result(timeout=10)["Messages"][0]["Body"] == "here"
 
 
-def test_upload_that_breaks_off_makes_no_object(moto: MotoProcess) -> None:
+def test_interrupted_upload_makes_no_object(moto: MotoProcess) -> None:
     port = int(moto.endpoint_url.rsplit(":", 1)[1])
     head = f"PUT /bucket/broken HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 1000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -170,7 +171,7 @@ def test_large_object_is_read_while_another_is_written(moto: MotoProcess) -> Non
     assert read + body.read() == large
 
 
-def test_a_label_that_was_moved_back_moves_on_with_the_next_version(moto: MotoProcess) -> None:
+def test_restored_label_moves_to_the_next_version(moto: MotoProcess) -> None:
     secrets = moto.client("secretsmanager")
     first = secrets.create_secret(Name="labels", SecretString="1")["VersionId"]
     second = secrets.put_secret_value(SecretId="labels", SecretString="2")["VersionId"]
@@ -186,8 +187,8 @@ def test_a_label_that_was_moved_back_moves_on_with_the_next_version(moto: MotoPr
     assert secrets.get_secret_value(SecretId="labels", VersionId=second)["SecretString"] == "2"
 
 
-def test_cancelled_transaction_puts_back_what_was_there_and_nothing_else() -> None:
-    """moto itself copies the whole table for each action, and puts it back whole."""
+def test_cancelled_transaction_restores_only_its_own_items() -> None:
+    """moto itself copies the whole table for each action, and restores it completely."""
     with stack() as cloud:
         dynamodb = cloud.dynamodb
         make_tables(dynamodb, "pair", "single")

@@ -1,4 +1,4 @@
-"""Proof before use on the whole system: real tools open the challenge, and no code but its own proves anything."""
+"""Proof before use on the complete system: real tools open the challenge, and only a key's own code proves it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def table(console: Console) -> str:
 
 
 def take_on(console: Console, tenant: str, key: Tenant) -> tuple[str, str]:
-    """Take a tenant on that must prove its key; gives the fingerprint, and the code as the tenant reads it."""
+    """Add a tenant that must prove its key. Return the fingerprint, and the code as the tenant reads it."""
     console.take_on(tenant, key, require_key_proof=True)
     (fingerprint,) = names(console.accepted(tenant))
     path = f"{tenant}/key-check/{fingerprint}.txt{suffix(key)}"
@@ -40,19 +40,19 @@ def state(console: Console, tenant: str, fingerprint: str) -> dict[str, Any]:
 
 
 def answer(console: Console, tenant: str, fingerprint: str, text: str, outcome: str) -> dict[str, Any]:
-    """Put an answer as by SFTP, and wait for what the audit says of it and until it is gone."""
+    """Put an answer as by SFTP, and wait for its audit event and its removal."""
     before, key = len(console.audit(outcome, tenant)), f"{tenant}/key-check/{fingerprint}.answer"
     bucket = console.cloud.outputs["SftpBucketName"]
     console.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
-    told: list[dict[str, Any]] = eventually(
+    events: list[dict[str, Any]] = eventually(
         lambda: (all_of_it := console.audit(outcome, tenant))[before:] and all_of_it, timeout=60
     )
     eventually(lambda: not console.keys(key), timeout=60)
-    return told[-1]
+    return events[-1]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_whole_way_of_a_proof(console: Console, family: str) -> None:
+def test_key_is_proven_from_challenge_to_delivery(console: Console, family: str) -> None:
     tenant, key = f"proof-{family}", FAMILIES[family].make("proof")
     fingerprint, code = take_on(console, tenant, key)
     foreign_print, foreign = take_on(console, f"other-{family}", x509_tenant("p256", f"other-{family}"))
@@ -82,18 +82,18 @@ def test_the_whole_way_of_a_proof(console: Console, family: str) -> None:
 
 
 def test_a_late_code_is_refused(console: Console) -> None:
-    """A week goes by in the one place that remembers it."""
+    """Let a week pass by changing the only place that stores the time."""
     for attempt in range(ATTEMPTS):
         message = late_refusal(console, f"late-{attempt}")
         if "it came too late" in message:
             return
-        # The next check, which comes every few seconds here, was quicker, and has begun or made a new challenge.
+        # The next check, which runs every few seconds here, was faster and has begun or made a new challenge.
         assert "it is not the code" in message or "no challenge for that key" in message
     pytest.fail(f"the check was quicker {ATTEMPTS} times")
 
 
 def late_refusal(console: Console, tenant: str) -> str:
-    """Answer a challenge after its end; gives the refusal's message."""
+    """Answer a challenge after it has expired, and return the refusal's message."""
     fingerprint, code = take_on(console, tenant, x509_tenant("p256", "late"))
     console.cloud.client("dynamodb").update_item(
         TableName=table(console),
@@ -121,7 +121,7 @@ def prove(console: Console, tenant: str, code: str) -> subprocess.CompletedProce
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_the_operators_command_hands_the_code_in(console: Console) -> None:
+def test_command_of_the_operator_submits_the_code(console: Console) -> None:
     fingerprint, code = take_on(console, "phoned", FAMILIES["openpgp"].make("phoned"))
 
     wrong = prove(console, "phoned", "0000-0000-0000")

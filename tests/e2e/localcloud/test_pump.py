@@ -1,4 +1,4 @@
-"""The pump feeds functions from queues as Lambda does."""
+"""The pump delivers messages from queues to functions as Lambda does."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from tests.e2e.localcloud.support import FAST, Site, empty, eventually, with_pro
 
 
 def send(cloud: LocalCloud, *orders: dict[str, Any], **options: Any) -> list[str]:
-    """Send messages while the pump pauses, so that they come as one batch."""
+    """Send messages while the pump is paused, so that they arrive as one batch."""
     cloud.pause()
     sqs, url = cloud.client("sqs"), cloud.outputs["WorkUrl"]
     ids = [sqs.send_message(QueueUrl=url, MessageBody=json.dumps(order), **options)["MessageId"] for order in orders]
@@ -61,7 +61,7 @@ def test_messages_come_in_one_batch_and_are_deleted(cloud: LocalCloud, shared_si
     assert count(cloud, "DeadUrl") == 0
 
 
-def test_only_the_failed_message_comes_again(cloud: LocalCloud, shared_site: Site) -> None:
+def test_only_the_failed_message_is_redelivered(cloud: LocalCloud, shared_site: Site) -> None:
     send(cloud, {"n": 1}, {"do": "fail_once"}, {"n": 3})
     cloud.wait_until_idle()
     assert bodies(shared_site) == [[{"n": 1}, {"do": "fail_once"}, {"n": 3}], [{"do": "fail_once"}]]
@@ -100,7 +100,7 @@ def test_failing_batch_ends_in_the_dead_letter_queue(
 
 
 @pytest.mark.parametrize("order", [{"do": "raise"}, {"do": "crash"}, {"answer": [1]}], ids=["raise", "crash", "answer"])
-def test_failed_invocation_brings_the_whole_batch_again(
+def test_failed_invocation_redelivers_the_whole_batch(
     cloud: LocalCloud, shared_site: Site, order: dict[str, Any]
 ) -> None:
     send(cloud, {"n": 1}, order)
@@ -176,7 +176,7 @@ def send_while_pumping(cloud: LocalCloud, number: int) -> None:
     cloud.client("sqs").send_message_batch(QueueUrl=cloud.outputs["WorkUrl"], Entries=entries)
 
 
-def test_disabled_mapping_takes_nothing(site: Site) -> None:
+def test_disabled_mapping_receives_no_messages(site: Site) -> None:
     template = with_properties("Worker")
     template["Resources"]["Worker"]["Properties"]["Events"]["Work"]["Properties"]["Enabled"] = False
     with site.cloud_from(template) as cloud:
@@ -185,7 +185,7 @@ def test_disabled_mapping_takes_nothing(site: Site) -> None:
         assert count(cloud, "WorkUrl") == 1
 
 
-def test_pause_holds_everything_back(cloud: LocalCloud, shared_site: Site) -> None:
+def test_pause_stops_all_deliveries(cloud: LocalCloud, shared_site: Site) -> None:
     cloud.pause()
     cloud.client("sqs").send_message(QueueUrl=cloud.outputs["WorkUrl"], MessageBody="{}")
     with pytest.raises(TimeoutError, match="1 messages in work"):

@@ -1,4 +1,4 @@
-"""The project's own template makes a whole stack, and says aloud what of it is left out."""
+"""The project's own template makes a complete stack, and reports every resource that is left out."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def test_every_resource_is_created_or_left_out(cloud: LocalCloud) -> None:
     assert created | left_out == set(declared)
 
 
-def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None:
+def test_each_omitted_resource_is_named_with_its_reason(cloud: LocalCloud) -> None:
     declared = load_template(PROJECT / "template.yaml", "eu-north-1")["Resources"]
     types = {
         "AWS::CloudWatch::Alarm",
@@ -64,16 +64,16 @@ def test_each_left_out_thing_is_named_with_its_reason(cloud: LocalCloud) -> None
     assert not any(name.startswith("CallsealLayer") for name in names)
 
 
-def test_outputs_are_the_public_ones(cloud: LocalCloud) -> None:
+def test_outputs_are_exactly_the_public_ones(cloud: LocalCloud) -> None:
     assert set(cloud.outputs) >= OUTPUTS
     assert cloud.outputs["AuditLogGroupName"] == "/callseal-local/audit"
 
 
-def test_cloudformation_tells_the_same_outputs(cloud: LocalCloud) -> None:
+def test_cloudformation_returns_the_same_outputs(cloud: LocalCloud) -> None:
     (stack,) = cloud.client("cloudformation").describe_stacks(StackName="callseal-local")["Stacks"]
-    told = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-    # Where the SFTP front listens is no output of the stack: it is of this machine alone.
-    assert told == {name: value for name, value in cloud.outputs.items() if name not in ("SftpHost", "SftpPort")}
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+    # The SFTP front's address is not an output of the stack, because it exists on this machine only.
+    assert outputs == {name: value for name, value in cloud.outputs.items() if name not in ("SftpHost", "SftpPort")}
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
@@ -98,7 +98,8 @@ def test_audit_bucket_is_locked(cloud: LocalCloud) -> None:
     bucket, s3 = cloud.outputs["AuditBucketName"], cloud.client("s3")
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     lock = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
-    # No default retention, which Firehose is not documented to write under: lock_audit locks each object.
+    # No default retention, because AWS does not document that Firehose can write under one. lock_audit locks each
+    # object.
     assert (lock["ObjectLockEnabled"], lock.get("Rule")) == ("Enabled", None)
     variables = cloud.functions["LockAuditFunction"].environment
     assert (variables["AUDIT_LOCK_MODE"], variables["AUDIT_RETENTION_DAYS"]) == ("GOVERNANCE", "2557")

@@ -1,4 +1,4 @@
-"""A function runs in a process of its own, with Lambda's environment, context, timeout and failures."""
+"""A function runs in its own process, with Lambda's environment, context, timeout and failures."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_environment_is_the_declared_one_and_lambdas(bench: Bench, monkeypatch: 
     assert "AWS_PROFILE" not in environment
 
 
-def test_code_finds_itself_and_its_layers_but_not_the_local_cloud(bench: Bench, tmp_path: Path) -> None:
+def test_code_imports_itself_and_its_layers_but_not_the_local_cloud(bench: Bench, tmp_path: Path) -> None:
     layer = tmp_path / "python"
     layer.mkdir()
     (layer / "events.py").write_text("WHERE = 'layer'", encoding="utf-8")
@@ -156,12 +156,12 @@ def test_timeout_kills_the_process_and_its_children(bench: Bench) -> None:
 
 
 def child_of(bench: Bench) -> int:
-    """Give the process id that the function noted down; 0 as long as it has not."""
+    """Return the process id that the function recorded, or 0 before it has done so."""
     lines = bench.journal.read_text(encoding="utf-8").splitlines() if bench.journal.exists() else []
     return int(json.loads(lines[0])["child"]) if lines else 0
 
 
-def test_crash_is_a_failed_invocation_and_the_next_starts_anew(bench: Bench) -> None:
+def test_crash_is_a_failed_invocation_and_the_next_uses_a_new_process(bench: Bench) -> None:
     runtime = bench.runtime()
     kind, message = error_of(runtime.invoke({"do": "crash"}))
     assert kind == "Runtime.ExitError"

@@ -1,4 +1,4 @@
-"""A session's requests to S3, held to the policy that the identity function answers."""
+"""A session's requests to S3, checked against the policy that the identity function returns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LETS_THROUGH = [
     ("PUT", f"/{BUCKET}/{ANSWER}?partNumber=1&uploadId=x"),
 ]
 HOLDS_BACK = [
-    # Other tenants, by every way to name them.
+    # Other tenants, addressed in every possible form.
     ("GET", f"/{BUCKET}/nordlys/a.wav.p7m"),
     ("GET", f"/{BUCKET}/acme-two/a.wav.p7m"),
     ("GET", f"/{BUCKET}/acme"),
@@ -74,7 +74,7 @@ HOLDS_BACK = [
     ("POST", f"/{BUCKET}?delete"),
     ("DELETE", f"/{BUCKET}"),
     ("PUT", f"/{BUCKET}"),
-    # What belongs to an object beside its bytes.
+    # Subresources of an object.
     ("GET", f"/{BUCKET}/acme/a.wav.p7m?tagging"),
     ("PUT", f"/{BUCKET}/acme/a.wav.p7m?acl"),
     ("GET", f"/{BUCKET}/acme/a.wav.p7m?versionId=v"),
@@ -83,26 +83,26 @@ HOLDS_BACK = [
 
 
 @pytest.mark.parametrize(("method", "target"), LETS_THROUGH)
-def test_what_a_session_is_for_goes_through(method: str, target: str) -> None:
+def test_requests_that_a_session_needs_are_allowed(method: str, target: str) -> None:
     assert goes_through(method, target)
 
 
 @pytest.mark.parametrize(("method", "target"), HOLDS_BACK)
-def test_everything_else_is_held_back(method: str, target: str) -> None:
+def test_all_other_requests_are_refused(method: str, target: str) -> None:
     assert not goes_through(method, target)
 
 
-def test_a_removal_goes_through_by_setting_and_in_its_own_folder_alone() -> None:
+def test_delete_is_allowed_only_by_setting_and_in_its_own_folder() -> None:
     assert goes_through("DELETE", f"/{BUCKET}/acme/a.wav.p7m", may_delete=True)
     assert not goes_through("DELETE", f"/{BUCKET}/nordlys/a.wav.p7m", may_delete=True)
 
 
-def test_a_copy_needs_its_source_too() -> None:
+def test_copy_needs_permission_for_its_source() -> None:
     assert goes_through("PUT", f"/{BUCKET}/{ANSWER}", copy_source=f"{BUCKET}/acme/a.wav.p7m")
     assert not goes_through("PUT", f"/{BUCKET}/{ANSWER}", copy_source=f"/{BUCKET}/nordlys/a.wav.p7m")
 
 
-def test_a_denial_counts_more_than_what_allows() -> None:
+def test_deny_overrides_allow() -> None:
     statements = [
         {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
         {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/x"},
@@ -130,7 +130,7 @@ def moto() -> Iterator[MotoProcess]:
     process.close()
 
 
-def test_what_the_policy_does_not_allow_never_reaches_s3_and_is_reported(moto: MotoProcess) -> None:
+def test_refused_request_never_reaches_s3_and_is_reported(moto: MotoProcess) -> None:
     reported: list[tuple[str, str]] = []
 
     async def on_refused(request: S3Request) -> None:

@@ -1,4 +1,4 @@
-"""What asyncssh could do by itself, with the machine's own files: nothing of it."""
+"""None of the requests that asyncssh could answer itself, with the machine's own files, reaches them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from localcloud.sftp.files import Files
 from localcloud.sftp.paths import absolute, folder_prefix, is_listable, object_key
 
-# What does not answer a request, and what answers without a look at any file.
+# Methods that do not answer requests, and methods that answer without access to files.
 HELPERS = {"format_user", "format_group", "format_longname", "reverse_map_path", "convert_attrs"}
 
 
 def inherited() -> list[str]:
-    """Return the methods that answer requests and that are asyncssh's own."""
+    """Return the methods that answer requests and are inherited from asyncssh."""
     names = [name for name, _ in inspect.getmembers(asyncssh.SFTPServer, inspect.isfunction) if name[0] != "_"]
     return [
         name for name in names if name not in HELPERS and getattr(Files, name) is getattr(asyncssh.SFTPServer, name)
@@ -26,7 +26,7 @@ def inherited() -> list[str]:
 
 
 @pytest.mark.parametrize("name", inherited())
-def test_what_asyncssh_answers_by_itself_is_refused(name: str) -> None:
+def test_requests_that_asyncssh_answers_itself_are_refused(name: str) -> None:
     files = Files(cast("Any", None), "acme", cast("Any", None), lambda _: None)
     method: Callable[..., Any] = getattr(files, name)
     given = {"path": b"/etc/passwd", "oldpath": b"/etc/passwd", "newpath": b"/x", "attrs": asyncssh.SFTPAttrs()}
@@ -52,5 +52,5 @@ def test_no_path_leads_out_of_the_home(path: bytes, seen: str) -> None:
     assert folder_prefix("acme", path) == f"acme{seen}".rstrip("/") + "/"
 
 
-def test_names_that_mean_another_place_are_not_listed() -> None:
+def test_names_that_refer_to_another_folder_are_not_listed() -> None:
     assert [name for name in ("", ".", "..", "a/b", "a", ".a") if is_listable(name)] == ["a", ".a"]

@@ -1,4 +1,4 @@
-"""The SFTP front comes with the template's server, says where it is, and goes without leaving anything behind."""
+"""The SFTP front starts with the template's server, publishes its address, and leaves nothing behind when it stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_it_listens_where_it_is_told_and_keeps_its_host_key(tmp_path: Path) -> None:
+def test_front_uses_the_configured_port_and_keeps_its_host_key(tmp_path: Path) -> None:
     port, keys = free_port(), list[list[bytes]]()
     for _ in range(2):
         with LocalCloud(state_dir=tmp_path, sftp_port=port):
@@ -33,7 +33,7 @@ def test_it_listens_where_it_is_told_and_keeps_its_host_key(tmp_path: Path) -> N
     assert keys[0] == keys[1]
 
 
-def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+def test_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = int(server.getsockname()[1])
         with (

@@ -1,4 +1,4 @@
-"""Reads of one object in any order: the bytes, the streams that S3 is asked for, the memory."""
+"""Reads of one object in any order: the bytes, the streams requested from S3, and the memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = random.Random(1).randbytes(3 * WINDOW_BYTES + 7)
 
 
 class Object:
-    """An object in S3, and the offsets of the streams that were asked for."""
+    """An object in S3, and the offsets of the requested streams."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.offsets = data, [0]
@@ -45,7 +45,7 @@ def in_flight(size: int, reads: int) -> list[int]:
 
 
 @pytest.mark.parametrize("reads", [1, 64, 512])
-def test_reads_in_any_order_take_one_stream(reads: int) -> None:
+def test_reads_in_any_order_use_one_stream(reads: int) -> None:
     one = Object(DATA)
     got = {offset: one.read(offset, READ_BYTES) for offset in in_flight(len(DATA), reads)}
     assert b"".join(got[offset] for offset in sorted(got)) == DATA
@@ -53,7 +53,7 @@ def test_reads_in_any_order_take_one_stream(reads: int) -> None:
     assert (one.reader.sent, one.reader.reached_end) == (len(DATA), True)
 
 
-def test_a_read_further_away_than_the_window_opens_a_stream_there() -> None:
+def test_read_beyond_the_window_opens_a_stream() -> None:
     one = Object(DATA)
     far = 2 * WINDOW_BYTES + 5
     for offset in (0, far, far + MIB, far, 3, far):
@@ -68,7 +68,7 @@ def test_the_window_does_not_grow() -> None:
         assert len(one.reader._window) <= WINDOW_BYTES
 
 
-def test_the_end_is_reached_by_the_last_byte_alone() -> None:
+def test_only_the_last_byte_reaches_the_end() -> None:
     one = Object(b"0123456789")
     assert one.read(10, 5) == b""
     assert one.read(3, 6) == b"345678"

@@ -1,4 +1,4 @@
-"""A delivery stream writes what comes to it into its bucket, in Firehose's form; the real template's under the lock."""
+"""A delivery stream writes its records into its bucket, in Firehose's format; the real template's bucket locks them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_audit_event_is_in_the_bucket_as_in_the_log_group(cloud: LocalClou
     assert ids == {event["id"] for event in logged(cloud)}, "one reader for what both clouds write"
 
 
-def test_every_object_is_locked_and_a_delete_is_refused_for_that_alone(cloud: LocalCloud) -> None:
+def test_every_object_is_locked_and_only_the_lock_prevents_a_delete(cloud: LocalCloud) -> None:
     put_events(cloud, 1)
     cloud.wait_until_idle()
     s3, objects = cloud.client("s3"), stored(cloud)
@@ -83,10 +83,10 @@ def test_every_object_is_locked_and_a_delete_is_refused_for_that_alone(cloud: Lo
     assert name["VersionId"] in [each["VersionId"] for each in stored(cloud)]
 
     cloud.pause()
-    try:  # nothing locks this one, and it can be deleted: it is the lock that refuses
+    try:  # this object is not locked and can be deleted, so only the lock prevents a delete
         version = s3.put_object(Bucket=name["Bucket"], Key="unlocked", Body=b"x")["VersionId"]
         s3.delete_object(Bucket=name["Bucket"], Key="unlocked", VersionId=version)
-        # Its announcement would be tried, in vain, for half an hour.
+        # Its announcement would be retried in vain for half an hour.
         cloud.client("sqs").purge_queue(QueueUrl=f"{cloud.endpoint_url}/123456789012/callseal-local-audit-lock")
     finally:
         cloud.resume()
@@ -121,7 +121,7 @@ def moto() -> Iterator[MotoProcess]:
 
 
 def make(moto: MotoProcess, **destination: Any) -> DeliveryStream:
-    """Make a stream from a template's properties; `destination` changes those of its bucket."""
+    """Make a stream from a template's properties. `destination` changes those of its bucket."""
     stack = Stack("tested", "eu-north-1", "123456789012")
     values = {
         "DeliveryStreamName": "s",
@@ -161,6 +161,6 @@ def test_a_stream_is_as_declared(moto: MotoProcess) -> None:
         ({"S3BackupMode": "Enabled"}, "property ExtendedS3DestinationConfiguration.S3BackupMode of Stream"),
     ],
 )
-def test_what_a_stream_cannot_do_here_fails(moto: MotoProcess, destination: dict[str, Any], sentence: str) -> None:
+def test_unsupported_stream_properties_fail(moto: MotoProcess, destination: dict[str, Any], sentence: str) -> None:
     with pytest.raises(TemplateError, match=sentence):
         make(moto, **destination)

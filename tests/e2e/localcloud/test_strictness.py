@@ -1,4 +1,4 @@
-"""Whatever the local cloud does not know fails in a sentence that names it; nothing is dropped in silence."""
+"""The local cloud rejects everything that it does not support in a sentence that names it; it ignores nothing."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -112,7 +112,9 @@ TABLE = {
         (bucket(BucketName="No_Such_Name_Is_Legal!"), "Bucket .* refused by moto"),
     ],
 )
-def test_unknown_thing_fails(moto: MotoProcess, site: Site, resources: dict[str, Any], sentence: str) -> None:
+def test_unknown_resource_or_property_fails(
+    moto: MotoProcess, site: Site, resources: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(TemplateError, match=sentence):
         create(moto, site, {**TEMPLATE, "Resources": resources, "Outputs": {}})
 
@@ -125,7 +127,7 @@ def test_unknown_thing_fails(moto: MotoProcess, site: Site, resources: dict[str,
         ({"NoSuchProperty": 3}, "template.yaml cannot be translated: .*NoSuchProperty"),
     ],
 )
-def test_unknown_thing_of_a_function_fails(
+def test_unknown_property_of_a_function_fails(
     moto: MotoProcess, site: Site, changes: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(TemplateError, match=sentence):

@@ -34,7 +34,7 @@ class Front:
         return int(self.cloud.outputs["SftpPort"])
 
     def key(self, name: str, kind: str = "ed25519", bits: int = 0) -> Path:
-        """Make an SSH key at its first use."""
+        """Return an SSH key, which is made at its first use."""
         path = self.folder / f"{name}-{kind}{bits or ''}"
         if not path.exists():
             size = ["-b", str(bits)] if bits else []
@@ -45,7 +45,7 @@ class Front:
         return self.key(name, kind, bits).with_suffix(".pub").read_text()
 
     def let_in(self, tenant: str, keys: str) -> None:
-        """Put keys in a tenant's secret, as an operator does."""
+        """Put keys into a tenant's secret, as an operator does."""
         self._changed.add(tenant)
         secrets, name = self.cloud.client("secretsmanager"), f"{self.cloud.stack_name}/tenants/{tenant}/sftp-keys"
         try:
@@ -54,7 +54,7 @@ class Front:
             secrets.create_secret(Name=name, SecretString=keys)
 
     def set(self, tenant: str, **settings: Any) -> None:
-        """Give a tenant settings, and let the time pass after which they count at a login."""
+        """Put a tenant's settings, and drop the cached copy so that the next login uses them."""
         self._changed.add(tenant)
         name = f"/{self.cloud.stack_name}/tenants/{tenant}/settings"
         self.cloud.client("ssm").put_parameter(Name=name, Type="String", Value=json.dumps(settings), Overwrite=True)
@@ -62,7 +62,7 @@ class Front:
         self.cloud.client("dynamodb").delete_item(TableName=table, Key={"tenant": {"S": tenant}})
 
     def reset(self) -> None:
-        """Give the tenants that were changed default settings and their one key again, and empty the bucket."""
+        """Restore default settings and the single key of changed tenants, and empty the bucket."""
         for tenant in self._changed & set(TENANTS):
             self.let_in(tenant, self.public(tenant))
             self.set(tenant)
@@ -74,18 +74,18 @@ class Front:
         self.audit()
 
     def deliver(self, key: str, data: bytes) -> None:
-        """Put a file where deliveries go."""
+        """Put a file under a delivery's key."""
         self.cloud.client("s3").put_object(Bucket=self.cloud.outputs["SftpBucketName"], Key=key, Body=data)
 
     def delivered(self, prefix: str = "") -> dict[str, bytes]:
-        """Give what stands in the SFTP bucket."""
+        """Return the objects in the SFTP bucket."""
         s3, bucket = self.cloud.client("s3"), self.cloud.outputs["SftpBucketName"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def options(self, key: Path | None, **more: str) -> list[str]:
-        """Give OpenSSH's options for this front: no configuration of the machine, and the host key is checked."""
+        """Return OpenSSH's options for this front, without the machine's configuration, and with host key checks."""
         given = {
             "BatchMode": "yes", "IdentitiesOnly": "yes", "IdentityAgent": "none", "StrictHostKeyChecking": "yes",
             "UserKnownHostsFile": str(self.state / "sftp/known_hosts"), "ConnectTimeout": "30", **more,
@@ -96,7 +96,7 @@ class Front:
     def sftp(
         self, batch: str, user: str = "acme", key: Path | None = None, cwd: Path | None = None, **more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run OpenSSH's sftp on a batch; a line that begins with `-` may fail."""
+        """Run OpenSSH's sftp on a batch. A line that begins with `-` may fail."""
         command = ["sftp", *self.options(key or self.key(user), **more), "-b", "-", f"{user}@127.0.0.1"]
         return subprocess.run(command, input=batch, capture_output=True, text=True, cwd=cwd, timeout=240)
 
@@ -113,7 +113,7 @@ class Front:
                 yield sftp
 
     def audit(self) -> list[dict[str, Any]]:
-        """Give the SFTP events that came into the audit trail since the last look."""
+        """Return the SFTP events that have arrived in the audit trail since the last call."""
         self.cloud.wait_until_idle()
         pages = self.cloud.client("logs").get_paginator("filter_log_events").paginate(
             logGroupName=self.cloud.outputs["AuditLogGroupName"]
@@ -128,7 +128,7 @@ class Front:
         return new
 
     def told(self, detail_type: str) -> list[Mapping[str, Any]]:
-        """Give the details of the new events of one type; the others are forgotten."""
+        """Return the details of the new events of one type. The others are dropped."""
         return [event["detail"] for event in self.audit() if event["detail-type"] == detail_type]
 
 
@@ -142,6 +142,6 @@ def sftp_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 
 @pytest.fixture
 def front(sftp_cloud: Front) -> Front:
-    """Give the front with an empty bucket, default settings and one key a tenant."""
+    """Return the front with an empty bucket, default settings and one key a tenant."""
     sftp_cloud.reset()
     return sftp_cloud

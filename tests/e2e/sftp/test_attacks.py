@@ -1,4 +1,4 @@
-"""What a tenant, or a stranger, must not reach: each try is refused, without effect, and audited."""
+"""What a tenant, or a stranger, must not reach: each attempt is refused, without effect, and audited."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("what", OUTSIDE)
-def test_nothing_outside_its_folder_is_there(stocked: Front, tmp_path: Path, what: str) -> None:
+def test_files_outside_the_folder_do_not_exist(stocked: Front, tmp_path: Path, what: str) -> None:
     done = stocked.sftp(f"{OUTSIDE[what]}\n", cwd=tmp_path)
     assert done.returncode == 1
     assert "not found" in done.stderr
     assert not (tmp_path / "got").exists()
 
 
-def test_up_is_nowhere_but_its_own_root(stocked: Front) -> None:
+def test_parent_of_the_root_is_the_root(stocked: Front) -> None:
     done = stocked.sftp("cd ..\ncd ../..\npwd\nls -1\n")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-3:] == ["Remote working directory: /", "sftp> ls -1", "in"]
@@ -53,7 +53,7 @@ def test_up_is_nowhere_but_its_own_root(stocked: Front) -> None:
         assert sftp.listdir("..") == ["in"]
 
 
-# What is tried, and the request that it becomes: method and key of the request that the session policy refuses.
+# Each attempt, with the method and key of the S3 request that the session policy refuses.
 REFUSED = {
     "an upload": ("put mine", "PUT", "acme/mine"),
     "an upload beside its files": ("put mine in/b.wav.p7m", "PUT", "acme/in/b.wav.p7m"),
@@ -101,7 +101,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("what", HARMLESS)
-def test_what_s3_does_not_have_changes_nothing(stocked: Front, what: str) -> None:
+def test_requests_without_an_s3_equivalent_change_nothing(stocked: Front, what: str) -> None:
     """The local front refuses links and rmdir itself, and accepts chmod and mkdir without effect."""
     before = stocked.delivered()
     done = stocked.sftp(f"{HARMLESS[what]}\n")
@@ -127,7 +127,7 @@ def test_another_tenants_key_opens_nothing(stocked: Front) -> None:
 
 
 def test_a_good_key_that_cannot_sign_opens_nothing(stocked: Front) -> None:
-    """Whoever has the public half alone may ask whether it would do, and gets no further."""
+    """A client with only the public key may ask whether the server accepts it, and gets no further."""
 
     class Impostor(paramiko.Ed25519Key):
         def get_name(self) -> str:
@@ -141,12 +141,12 @@ def test_a_good_key_that_cannot_sign_opens_nothing(stocked: Front) -> None:
         transport.start_client(timeout=30)
         with pytest.raises(paramiko.AuthenticationException):
             transport.auth_publickey("acme", impostor)
-    told = eventually_told(stocked, "SftpLoginRefused")
-    assert [(detail["tenant"], detail["reason"]) for detail in told] == [("acme", "KeyRefused")]
+    refusals = eventually_told(stocked, "SftpLoginRefused")
+    assert [(detail["tenant"], detail["reason"]) for detail in refusals] == [("acme", "KeyRefused")]
 
 
 def eventually_told(front: Front, detail_type: str) -> list[dict[str, object]]:
-    """Wait for events that the end of a connection brings."""
+    """Wait for events that the end of a connection causes."""
     found: list[dict[str, object]] = []
     deadline = time.monotonic() + 20
     while not found and time.monotonic() < deadline:
@@ -160,11 +160,11 @@ def test_no_key_opens_nothing(stocked: Front) -> None:
         transport.start_client(timeout=30)
         with pytest.raises(paramiko.SSHException):
             transport.auth_none("acme")
-    told = eventually_told(stocked, "SftpLoginRefused")
-    assert [detail["reason"] for detail in told] == ["KeyRefused"]
+    refusals = eventually_told(stocked, "SftpLoginRefused")
+    assert [detail["reason"] for detail in refusals] == ["KeyRefused"]
 
 
-def test_a_password_opens_nothing_and_is_repeated_nowhere(stocked: Front) -> None:
+def test_password_opens_no_session_and_is_not_recorded(stocked: Front) -> None:
     with paramiko.Transport(("127.0.0.1", stocked.port)) as transport:
         transport.start_client(timeout=30)
         with pytest.raises(paramiko.AuthenticationException):
@@ -174,7 +174,7 @@ def test_a_password_opens_nothing_and_is_repeated_nowhere(stocked: Front) -> Non
     assert "correct horse" not in logs
 
 
-def test_a_stranger_is_told_no_more_than_a_tenant(stocked: Front) -> None:
+def test_unknown_user_gets_the_same_answer_as_a_tenant(stocked: Front) -> None:
     said = [
         stocked.sftp("ls\n", user, stocked.key("stranger")).stderr.replace(user, "USER")
         for user in ("acme", "nobody", "no such name")
@@ -183,7 +183,7 @@ def test_a_stranger_is_told_no_more_than_a_tenant(stocked: Front) -> None:
     assert refusals(stocked) == [("acme", "KeyRefused"), (None, "TenantUnknown")]
 
 
-def test_a_key_from_elsewhere_opens_nothing(stocked: Front) -> None:
+def test_key_from_another_address_opens_no_session(stocked: Front) -> None:
     stocked.let_in("acme", f'from="192.0.2.0/24" {stocked.public("acme")}')
     assert stocked.sftp("ls\n").returncode == 255
     stocked.let_in("acme", f'from="127.0.0.0/8" {stocked.public("acme")}')
@@ -193,8 +193,8 @@ def test_a_key_from_elsewhere_opens_nothing(stocked: Front) -> None:
     assert refusals(stocked) == [("acme", "NoKeyUsable"), ("acme", "SourceNotAllowed")]
 
 
-def test_a_key_that_is_taken_away_opens_nothing_from_then_on(stocked: Front) -> None:
-    """The server asks the identity function at each login: it remembers no key."""
+def test_removed_key_opens_no_further_session(stocked: Front) -> None:
+    """The server asks the identity function at each login and caches no key."""
     assert stocked.sftp("ls\n").returncode == 0
     stocked.let_in("acme", stocked.public("successor"))
     assert stocked.sftp("ls\n").returncode == 255
@@ -212,17 +212,17 @@ def test_a_hundred_wrong_attempts_are_all_counted_in_fewer_events(stocked: Front
 
     with ThreadPoolExecutor(10) as executor:
         list(executor.map(attempt, range(100)))
-    told = stocked.told("SftpLoginRefused")
-    assert {(detail["tenant"], detail["reason"]) for detail in told} == {("acme", "KeyRefused")}
-    assert sum(detail["session"]["attempts"] for detail in told) == 100
-    assert len(told) < 100
+    refusals = stocked.told("SftpLoginRefused")
+    assert {(detail["tenant"], detail["reason"]) for detail in refusals} == {("acme", "KeyRefused")}
+    assert sum(detail["session"]["attempts"] for detail in refusals) == 100
+    assert len(refusals) < 100
     assert stocked.sftp("ls\n").returncode == 0
 
 
-def test_the_audit_has_nothing_of_any_key(stocked: Front) -> None:
+def test_audit_contains_no_key_material(stocked: Front) -> None:
     stocked.sftp("ls\n", key=stocked.key("stranger"))
     stocked.sftp("put /etc/hostname x\n")
-    told = json.dumps(stocked.audit())
-    assert told.count("SftpLogin") >= 2
+    audited = json.dumps(stocked.audit())
+    assert audited.count("SftpLogin") >= 2
     for name in ("acme", "stranger"):
-        assert stocked.public(name).split()[1] not in told
+        assert stocked.public(name).split()[1] not in audited

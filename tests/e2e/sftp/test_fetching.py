@@ -1,4 +1,4 @@
-"""A tenant fetches: lists, gets, resumes, many files, many sessions; with OpenSSH's sftp and with paramiko."""
+"""A tenant fetches files: lists, gets, resumes, many files, many sessions; with OpenSSH's sftp and with paramiko."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 LISTED_WITHIN_SECONDS = 5
 
 
-def test_what_is_delivered_is_listed_with_its_size_and_nothing_else_is(front: Front) -> None:
+def test_only_delivered_files_are_listed_with_their_size(front: Front) -> None:
     front.deliver("acme/2026/11/a.wav.p7m", b"x" * 1234)
     front.deliver("acme/b.xml.p7m", b"y")
     front.deliver("acme-two/c.wav.p7m", b"z")
@@ -36,14 +36,14 @@ def test_what_is_delivered_is_listed_with_its_size_and_nothing_else_is(front: Fr
     }  # fmt: skip
 
 
-def test_a_tenant_for_whom_nothing_lies_ready_sees_an_empty_folder(front: Front) -> None:
+def test_tenant_without_files_sees_an_empty_folder(front: Front) -> None:
     with front.session() as sftp:
         assert sftp.listdir(".") == []
 
 
 @pytest.mark.parametrize("family", ["x509", "openpgp"])
 def test_a_recording_is_listed_seconds_after_it_landed_and_opens(front: Front, tmp_path: Path, family: str) -> None:
-    # given: a tenant with a key to seal to, in a session that has looked at its empty folder
+    # given: a tenant with an encryption key, in a session that has listed its empty folder
     tenant, suffix = (x509_tenant(), "p7m") if family == "x509" else (openpgp_tenant(), "pgp")
     user = f"sealed-{family}"
     name = f"{front.cloud.stack_name}/tenants/{user}/public-key"
@@ -62,16 +62,16 @@ def test_a_recording_is_listed_seconds_after_it_landed_and_opens(front: Front, t
             assert time.monotonic() - landed < 60
             time.sleep(0.05)
         took = time.monotonic() - landed
-        # then: it is there, and stock tools open what was fetched
+        # then: it is listed, and stock tools open the fetched file
         assert listed == [f"call_1.wav.{suffix}"]
         sftp.get(f"call_1.wav.{suffix}", str(tmp_path / "fetched"))
     print(f"\nfrom landing to listing: {took:.2f} s ({family})")
     assert tenant.open((tmp_path / "fetched").read_bytes()) == RECORDING
-    # A machine whose cores are wanted by others takes longer; it is said aloud, and fails where it is out of bounds.
+    # On a busy machine it takes longer. The time is printed, and the test fails if it is out of bounds.
     assert took < LISTED_WITHIN_SECONDS * (1 if os.getloadavg()[0] <= 2 * (os.cpu_count() or 1) else 6)
 
 
-def test_bytes_are_those_that_were_delivered(front: Front, tmp_path: Path) -> None:
+def test_fetched_bytes_equal_the_delivered_bytes(front: Front, tmp_path: Path) -> None:
     files = {f"a{size}.wav.p7m": os.urandom(size) for size in (1, 32 * 1024, 32 * 1024 + 1, 3 * MIB + 7)}
     for name, data in files.items():
         front.deliver(f"acme/in/{name}", data)
@@ -89,7 +89,7 @@ def test_bytes_are_those_that_were_delivered(front: Front, tmp_path: Path) -> No
                 assert file.read() == data
 
 
-def test_a_transfer_that_broke_off_is_resumed(front: Front, tmp_path: Path) -> None:
+def test_interrupted_transfer_is_resumed(front: Front, tmp_path: Path) -> None:
     data = os.urandom(5 * MIB)
     front.deliver("acme/call.wav.p7m", data)
     (tmp_path / "call.wav.p7m").write_bytes(data[: 2 * MIB + 13])
@@ -103,7 +103,7 @@ def test_a_transfer_that_broke_off_is_resumed(front: Front, tmp_path: Path) -> N
         assert file.read() == data[4 * MIB :]
 
 
-def test_a_thousand_files_come_whole(front: Front, tmp_path: Path) -> None:
+def test_a_thousand_files_arrive_complete(front: Front, tmp_path: Path) -> None:
     files = {f"{number:04}_1.wav.p7m": number.to_bytes(4) * 100 for number in range(1000)}
     with ThreadPoolExecutor(8) as executor:
         list(executor.map(lambda name: front.deliver(f"acme/many/{name}", files[name]), files))
@@ -118,7 +118,7 @@ def test_a_thousand_files_come_whole(front: Front, tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in (tmp_path / "many").iterdir()} == files
 
 
-def test_ten_sessions_at_once_each_get_their_own(front: Front, tmp_path: Path) -> None:
+def test_ten_concurrent_sessions_get_their_own_files(front: Front, tmp_path: Path) -> None:
     users = [("acme", "nordlys", "acme-two")[number % 3] for number in range(10)]
     files = {user: os.urandom(2 * MIB) for user in set(users)}
     for user, data in files.items():
@@ -143,7 +143,7 @@ def test_keys_of_each_kind_open_a_session(front: Front, kind: str, bits: int) ->
     assert done.returncode == 0, done.stderr
 
 
-def test_a_login_is_audited_and_has_nothing_of_the_key(front: Front) -> None:
+def test_login_is_audited_without_key_material(front: Front) -> None:
     assert front.sftp("ls\n").returncode == 0
     events = {event["detail-type"]: event["detail"] for event in front.audit()}
     assert set(events) == {"SftpLogin"}
@@ -161,13 +161,13 @@ def test_a_file_counts_as_fetched_once_its_last_byte_was_sent(front: Front, tmp_
             assert len(file.read(32 * 1024)) == 32 * 1024
     assert front.sftp("get in/whole.wav.p7m\n", cwd=tmp_path).returncode == 0
 
-    (told,) = front.told("FileFetched")
+    (event,) = front.told("FileFetched")
 
-    assert (told["tenant"], told["source"]["key"]) == ("acme", "acme/in/whole.wav.p7m")
-    assert (told["source"]["size"], told["session"]["address"]) == (3 * MIB, "127.0.0.1")
+    assert (event["tenant"], event["source"]["key"]) == ("acme", "acme/in/whole.wav.p7m")
+    assert (event["source"]["size"], event["session"]["address"]) == (3 * MIB, "127.0.0.1")
 
 
-def test_a_key_check_is_answered_and_the_answer_may_be_put_right(front: Front, tmp_path: Path) -> None:
+def test_answer_to_a_key_check_may_be_corrected(front: Front, tmp_path: Path) -> None:
     fingerprint = "A1" * 32
     front.deliver(f"acme/key-check/{fingerprint}.challenge.p7m", b"sealed")
     for answer in ("first", "second"):
@@ -187,7 +187,7 @@ def test_a_client_that_sets_times_after_its_upload_is_not_refused(front: Front, 
     assert front.told("SftpOperationRefused") == []
 
 
-def test_by_setting_a_tenant_removes_what_it_has_fetched(front: Front) -> None:
+def test_tenant_deletes_fetched_files_when_the_setting_allows_it(front: Front) -> None:
     front.set("acme", sftp_may_delete=True)
     front.deliver("acme/a.wav.p7m", b"x")
     front.deliver("nordlys/a.wav.p7m", b"x")
@@ -197,12 +197,12 @@ def test_by_setting_a_tenant_removes_what_it_has_fetched(front: Front) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"])
-def test_a_client_that_takes_one_kind_of_host_key_connects(front: Front, algorithm: str) -> None:
+def test_client_that_accepts_one_kind_of_host_key_connects(front: Front, algorithm: str) -> None:
     done = front.sftp("ls\n", HostKeyAlgorithms=algorithm)
     assert done.returncode == 0, done.stderr
 
 
-def test_paramiko_is_told_who_it_talks_to(front: Front) -> None:
+def test_paramiko_verifies_the_host_key(front: Front) -> None:
     host_key = (front.state / "sftp/known_hosts").read_text().split()[2]
     with paramiko.Transport(("127.0.0.1", front.port)) as transport:
         transport.start_client(timeout=30)

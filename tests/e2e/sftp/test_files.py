@@ -1,4 +1,4 @@
-"""The whole way of a file that lies ready: delivered, fetched by OpenSSH's sftp; or told of, and expired unfetched."""
+"""The complete life of a delivered file: fetched by OpenSSH's sftp, or reported as unfetched and expired."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def listed(front: Front, tenant: str, *options: str) -> dict[str, str]:
 
 
 def told(front: Front, tenant: str) -> list[tuple[str, str]]:
-    """Give what the audit tells of a tenant's unfetched files."""
+    """Return the audit events on a tenant's unfetched files."""
     front.cloud.wait_until_idle()
     pages = front.cloud.client("logs").get_paginator("filter_log_events").paginate(
         logGroupName=front.cloud.outputs["AuditLogGroupName"]
@@ -56,7 +56,7 @@ def told(front: Front, tenant: str) -> list[tuple[str, str]]:
 
 
 def let_time_pass(front: Front, key: str, days_left: float) -> None:
-    """Rewrite the one place that remembers when a file ends, and when it is to be told of."""
+    """Change the only place that stores when a file expires and when it is to be reported."""
     end = datetime.now(UTC) + timedelta(days=days_left)
     moments = {":delivered": end - timedelta(days=7), ":expires": end, ":due": datetime.now(UTC) - timedelta(seconds=1)}
     front.cloud.client("dynamodb").update_item(
@@ -80,28 +80,26 @@ def tenant(front: Front) -> str:
     return name
 
 
-def test_the_whole_way_of_a_file_that_is_fetched_and_of_one_that_is_not(
-    front: Front, tenant: str, tmp_path: Path
-) -> None:
+def test_life_of_a_fetched_file_and_of_an_unfetched_file(front: Front, tenant: str, tmp_path: Path) -> None:
     fetched, left = f"{tenant}/in/fetched.wav", f"{tenant}/in/left.wav"
     # when: two calls end
     for key, size in ((fetched, 3 * MIB), (left, 64 * MIB)):
         landing = front.cloud.outputs["LandingBucketName"]
         front.cloud.client("s3").put_object(Bucket=landing, Key=key, Body=os.urandom(size))
-    # then: both lie ready
+    # then: both are ready
     eventually(lambda: listed(front, tenant) == {fetched: "delivered", left: "delivered"}, timeout=60)
 
-    # when: the tenant fetches one to its end, and of the other the beginning
+    # when: the tenant fetches one file completely, and only the beginning of the other
     with front.session(tenant) as sftp, sftp.open("in/left.wav", "rb") as file:
         assert len(file.read(32 * 1024)) == 32 * 1024
     done = front.sftp("get in/fetched.wav\n", user=tenant, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    # then: that one counts as fetched
+    # then: the first counts as fetched
     eventually(lambda: listed(front, tenant)[fetched] == "fetched", timeout=60)
     front.cloud.wait_until_idle()
     assert listed(front, tenant, "--state", "fetched") == {fetched: "fetched"}
 
-    # when: days go by, and the watch runs at each, and once more
+    # when: days pass, and the watch runs at each of them, and once more
     seen = []
     for days in (2.9, 0.9, -0.1):
         let_time_pass(front, left, days)
@@ -110,7 +108,7 @@ def test_the_whole_way_of_a_file_that_is_fetched_and_of_one_that_is_not(
         seen.append(told(front, tenant))
         unfetched = callseal(front, "status")["unfetched"]["by_tenant"]
         assert unfetched == ({tenant: 1} if days > 0 else {})
-    # then: each was told once, and nothing of what was fetched
+    # then: each event was sent once, and none for the fetched file
     assert seen == [
         [("FileUnfetched", left)],
         [("FileUnfetched", left)] * 2,

@@ -22,7 +22,7 @@ KEY, NAME = "acme/nine.wav.p7m", "nine.wav.p7m"
 
 @pytest.fixture
 def requested(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Record the keys of the objects that the front asks S3 for."""
+    """Record the keys of the objects that the front requests from S3."""
     keys: list[str] = []
     get = Bucket.get
 
@@ -36,14 +36,14 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 @pytest.fixture
 def paused(front: Front) -> Iterator[Front]:
-    """Pause the functions that take answers away once they have judged them."""
+    """Pause the functions that remove answers after judging them."""
     front.cloud.pause()
     yield front
     front.cloud.resume()
 
 
 def reads(size: int, *, shuffled: bool) -> list[tuple[int, int]]:
-    """Return offset and size of each read; those that are in flight together may be in a shuffled order."""
+    """Return offset and size of each read. Reads that are in flight together may be in a shuffled order."""
     whole = [(offset, min(READ_BYTES, size - offset)) for offset in range(0, size, READ_BYTES)]
     groups = [whole[first : first + IN_FLIGHT] for first in range(0, len(whole), IN_FLIGHT)]
     return [read for group in groups for read in (random.Random(1).sample(group, len(group)) if shuffled else group)]
@@ -97,7 +97,7 @@ def test_scp_fetches_and_ends_with_success(front: Front, tmp_path: Path) -> None
     assert len(front.told("FileFetched")) == 1
 
 
-def test_scp_hands_an_answer_in_and_nothing_else(paused: Front, tmp_path: Path) -> None:
+def test_scp_uploads_only_an_answer(paused: Front, tmp_path: Path) -> None:
     paused.deliver(f"acme/key-check/{FINGERPRINT}.challenge.p7m", b"sealed")
     for answer in ("a long code", "code"):
         (tmp_path / "answer").write_text(answer)
@@ -119,14 +119,14 @@ def test_an_upload_that_is_resumed_is_refused(paused: Front, tmp_path: Path) -> 
     assert paused.delivered("acme/")[f"acme/key-check/{FINGERPRINT}.answer"] == b"co"
 
 
-def test_a_recording_that_is_deleted_while_it_is_open_ends_in_bytes_or_in_an_error(front: Front) -> None:
+def test_recording_deleted_while_open_gives_bytes_or_an_error(front: Front) -> None:
     data = os.urandom(40 * MIB)
     front.deliver(KEY, data)
     with front.session() as sftp, sftp.open(NAME, "rb") as file:
         front.cloud.client("s3").delete_object(Bucket=front.cloud.outputs["SftpBucketName"], Key=KEY)
-        # The answer to the opening is still on its way.
+        # The response to the opening request is still in transit.
         assert file.read(READ_BYTES) == data[:READ_BYTES]
-        # It is too far away for that answer, and there is no other.
+        # This is too far ahead for that response, and the object no longer exists.
         file.seek(39 * MIB)
         with pytest.raises(FileNotFoundError):
             file.read(READ_BYTES)

@@ -15,7 +15,11 @@ SOURCE = Path(__file__).with_name("OpenCms.java")
 
 
 def open_many(jobs: Iterable[tuple[str, Path, Path, Path]]) -> list[tuple[bytes | None, str]]:
-    """Open files: the way (`memory`, `stream`, `head`), key and certificate (DER), file; gives bytes and words."""
+    """Open files.
+
+    Each job has the mode (`memory`, `stream`, `head`), key and certificate (DER), and the file. Return bytes and
+    messages.
+    """
     with tempfile.TemporaryDirectory(prefix="opened-", dir=folder()) as made:
         lines = [(*job, Path(made) / str(number)) for number, job in enumerate(jobs)]
         _, *answers = _talk("".join("\t".join(map(str, line)) + "\n" for line in lines))
@@ -28,7 +32,7 @@ def open_many(jobs: Iterable[tuple[str, Path, Path, Path]]) -> list[tuple[bytes 
 
 @cache
 def version() -> str:
-    """Give its version as it says itself."""
+    """Return the version that it reports."""
     return str(once("bc-version", lambda: _talk("")[0].split("\t")[1]))
 
 
@@ -46,7 +50,7 @@ def _class_path() -> str:
 
 def _classes() -> Path:
     classes, class_path = folder() / "classes", _class_path()
-    # -path: the jars name others, for mail, that nothing here needs.
+    # -path: the jars name others, for mail, that are not needed here.
     command = (tool("javac"), "-Xlint:all,-path", "-Werror", "-cp", class_path, "-d", classes, SOURCE)
     once("classes", lambda: run(*command).decode())
     return classes

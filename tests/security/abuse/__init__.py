@@ -1,1 +1,1 @@
-"""Abuse: keys, names, notifications and settings as somebody who means harm would write them."""
+"""Abuse: keys, names, notifications and settings that an attacker would write."""

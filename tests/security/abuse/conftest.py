@@ -1,4 +1,4 @@
-"""The same stack, network and functions that the tests of delivery have."""
+"""Fixtures for the same stack, network and functions as in the tests of delivery."""
 
 from tests.functions.conftest import clock, cloud, encrypt_recording, network, sweep_landing
 

@@ -1,7 +1,7 @@
-"""OpenPGP signatures that nobody made, and gpg's private ring trust packets, which claim that they were checked.
+"""Forged OpenPGP signatures, and gpg's private ring trust packets, which claim that the signatures were checked.
 
-A ring trust packet (tag 12) is GnuPG's own bookkeeping in a keyring file: `00 03` behind a signature says "checked, and
-valid", `00 01` says "checked, and invalid" (GnuPG, doc/DETAILS and g10/parse-packet.c, `parse_trust`).
+A ring trust packet (tag 12) is GnuPG's own bookkeeping in a keyring file: `00 03` after a signature means "checked, and
+valid", `00 01` means "checked, and invalid" (GnuPG, doc/DETAILS and g10/parse-packet.c, `parse_trust`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Frame = Callable[[int, bytes], bytes]
 
 
 def old_frame(tag: int, body: bytes) -> bytes:
-    """Frame a packet with an old header, whose length takes as few octets as it can (RFC 9580, 4.2.2)."""
+    """Frame a packet with an old header, with the shortest possible length (RFC 9580, 4.2.2)."""
     width = 0 if len(body) < 256 else 1
     return bytes([0x80 | tag << 2 | width]) + len(body).to_bytes(1 << width) + body
 
@@ -30,7 +30,7 @@ def old_frame_of_four(tag: int, body: bytes) -> bytes:
 
 
 def new_frame(tag: int, body: bytes) -> bytes:
-    """Frame a packet with a new header, whose length takes one octet or two (RFC 9580, 4.2.1)."""
+    """Frame a packet with a new header and a length of one octet or two (RFC 9580, 4.2.1)."""
     if len(body) < 192:
         return bytes([0xC0 | tag, len(body)]) + body
     short = len(body) - 192
@@ -42,12 +42,12 @@ def new_frame_of_five(tag: int, body: bytes) -> bytes:
     return bytes([0xC0 | tag, 0xFF]) + len(body).to_bytes(4) + body
 
 
-# Every trust octet, some to a text: gpg's repair of keys takes the square of the number of its bad signatures.
+# Every trust octet, eight in each text: gpg's repair of keys takes time quadratic in the number of bad signatures.
 _EVERY_OCTET = [range(first, first + 8) for first in range(0, 256, 8)]
 
 
 def octets_for(frame: Frame) -> list[range]:
-    """Return the trust octets to try, text by text: all of them with the usual headers, few with the odd ones."""
+    """Return the trust octets to test, text by text: all of them with the usual headers, few with the odd ones."""
     return _EVERY_OCTET if frame in (old_frame, new_frame) else [range(8), range(124, 132), range(248, 256)]
 
 
@@ -60,7 +60,7 @@ FRAMES: dict[str, Frame] = {
 
 
 def signature_body(kind: int, issuer: str, created: int, flags: int | None = None) -> bytes:
-    """Write the body of an EdDSA signature by the key of this fingerprint, with random octets for its value."""
+    """Return the body of an EdDSA signature by the key of this fingerprint, with random octets for its value."""
     hashed = b"\x05\x02" + created.to_bytes(4) + b"\x16\x21\x04" + bytes.fromhex(issuer)
     if flags is not None:
         hashed += bytes([2, 27, flags])
@@ -71,17 +71,17 @@ def signature_body(kind: int, issuer: str, created: int, flags: int | None = Non
 
 
 def trusted(frame: Frame, octet: int, first: int = 0) -> bytes:
-    """Write a ring trust packet."""
+    """Return a ring trust packet."""
     return frame(RING_TRUST, bytes([first, octet]))
 
 
 def made_at(public_key_body: bytes, created: int) -> bytes:
-    """Give the same public key another moment of creation, and so another fingerprint."""
+    """Change the creation time of a public key, and with it its fingerprint."""
     return public_key_body[:1] + created.to_bytes(4) + public_key_body[5:]
 
 
 def with_issuer(signature: bytes, fingerprint: str) -> bytes:
-    """Rename the issuer in the unhashed area of a version 4 signature's body; its value stays genuine."""
+    """Replace the issuer in the unhashed area of a version 4 signature's body. Its value stays genuine."""
     hashed_end = 6 + int.from_bytes(signature[4:6])
     unhashed_end = hashed_end + 2 + int.from_bytes(signature[hashed_end : hashed_end + 2])
     unhashed = b"\x09\x10" + bytes.fromhex(fingerprint)[-8:]
@@ -89,10 +89,10 @@ def with_issuer(signature: bytes, fingerprint: str) -> bytes:
 
 
 def parts(key: bytes) -> list[tuple[int, bytes]]:
-    """Take a key apart: each packet's type and body."""
+    """Split a key into each packet's type and body."""
     return [(packet.tag, packet.body) for packet in packets(key)]
 
 
 def joined(some: Iterable[tuple[int, bytes]], frame: Frame = new_frame) -> bytes:
-    """Put packets together again."""
+    """Join packets."""
     return b"".join(frame(tag, body) for tag, body in some)

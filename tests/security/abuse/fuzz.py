@@ -1,6 +1,6 @@
 """Fuzz a parser, guided by coverage: `python -m tests.security.abuse.fuzz PARSER --seconds N`, or `all` of them.
 
-What is found is written to `.fuzz/PARSER`, as is the corpus, which the next run goes on with.
+Findings and the corpus are written to `.fuzz/PARSER`. The next run continues with that corpus.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Those of parsers.py, which is imported only where its imports are to be instrumented.
+# The names in parsers.py, which is imported only after its imports can be instrumented.
 NAMES = ("landing", "notification", "queue", "settings", "key_text", "certificate", "openpgp_key", "openpgp_packets",
          "armour", "change", "metadata_xml", "metadata_json", "policy", "policy_csv")  # fmt: skip
 FOLDER = Path(__file__).resolve().parents[3] / ".fuzz"
-# An input that takes longer than this is a finding too.
+# An input that takes longer than this is also a finding.
 SECONDS_EACH = 10
 MODULES = [
     "callseal.calls.classes",
@@ -43,7 +43,7 @@ MODULES = [
 
 
 def fuzz(name: str, seconds: int, runs: int, seed: int, folder: Path) -> None:
-    """Fuzz one parser; this process ends with it, 0 where nothing was found."""
+    """Fuzz one parser and end this process, with 0 if there was no finding."""
     import atheris
 
     with atheris.instrument_imports(include=MODULES):
@@ -55,7 +55,7 @@ def fuzz(name: str, seconds: int, runs: int, seed: int, folder: Path) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, sample in enumerate(parser.seeds()):
         (corpus / f"seed-{number}").write_bytes(sample)
-    clean_up()  # nothing runs at the end: libFuzzer leaves at once
+    clean_up()  # no exit handler runs: libFuzzer exits immediately
     options = [f"-max_len={parser.max_bytes}", f"-timeout={SECONDS_EACH}", f"-artifact_prefix={corpus}/found-",
                "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=1"]  # fmt: skip
     options += [f"-max_total_time={seconds}"] * bool(seconds) + [f"-runs={runs}"] * bool(runs)
@@ -65,7 +65,7 @@ def fuzz(name: str, seconds: int, runs: int, seed: int, folder: Path) -> None:
 
 
 def main() -> int:
-    """Fuzz one parser, or all, each in a process of its own."""
+    """Fuzz one parser, or each in its own process."""
     arguments = argparse.ArgumentParser(prog="python -m tests.security.abuse.fuzz", description=__doc__)
     arguments.add_argument("parser", choices=[*NAMES, "all"])
     arguments.add_argument("--seconds", type=int, default=0, help="how long")

@@ -1,4 +1,4 @@
-"""OpenPGP keys packet by packet (RFC 9580, 4.2, 5.2, 5.5), for what no gpg would ever make."""
+"""OpenPGP keys built packet by packet (RFC 9580, 4.2, 5.2, 5.5), for keys that gpg never makes."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def mpi(value: int) -> bytes:
 
 
 def rsa_body(modulus: int, exponent: int = 65537, created: int = CREATED) -> bytes:
-    """Write the body of a version 4 RSA key."""
+    """Return the body of a version 4 RSA key."""
     return b"\x04" + created.to_bytes(4) + b"\x01" + mpi(modulus) + mpi(exponent)
 
 
 @cache
 def private_key(number: int) -> rsa.RSAPrivateKey:
-    """Make the forger's own key pairs."""
+    """Return one of the forger's own key pairs."""
     return rsa.generate_private_key(65537, 2048)
 
 
 def modulus(number: int) -> int:
-    """Give the public half of a key pair."""
+    """Return the modulus of a key pair."""
     return private_key(number).public_key().public_numbers().n
 
 
@@ -48,7 +48,7 @@ def _hashed(body: bytes) -> bytes:
 
 
 def signature(kind: int, signed: bytes, primary: bytes, flags: int, created: int = CREATED) -> bytes:
-    """Write a self-signature over a user id or a subkey."""
+    """Return a self-signature over a user id or a subkey."""
     keyid = sha1(_hashed(primary), usedforsecurity=False).digest()[-8:]
     hashed = b"\x05\x02" + created.to_bytes(4) + b"\x02\x1b" + bytes([flags])
     head = bytes((4, kind, 1, 8)) + len(hashed).to_bytes(2) + hashed
@@ -59,23 +59,23 @@ def signature(kind: int, signed: bytes, primary: bytes, flags: int, created: int
 
 
 def named(user_id: bytes, primary: bytes) -> bytes:
-    """Write a user id and what certifies it."""
+    """Return a user id with its certification."""
     signed = b"\xb4" + len(user_id).to_bytes(4) + user_id
     return packet(USER_ID, user_id) + signature(0x13, signed, primary, SIGN)
 
 
 def bound(subkey: bytes, primary: bytes, created: int = CREATED) -> bytes:
-    """Write a subkey for encryption and what binds it."""
+    """Return an encryption subkey with its binding signature."""
     return packet(SUBKEY, subkey) + signature(0x18, _hashed(subkey), primary, ENCRYPT, created)
 
 
 def primary_body() -> bytes:
-    """Give the forger's primary key."""
+    """Return the forger's primary key."""
     return rsa_body(modulus(0))
 
 
 def key(*user_ids: bytes, subkeys: int = 1, tail: bytes = b"") -> bytes:
-    """Make a whole key, good but for what it is called; `tail` is appended."""
+    """Return a complete key that is valid except for its user ids. `tail` is appended."""
     primary = primary_body()
     parts = [packet(PUBLIC_KEY, primary), *(named(name, primary) for name in user_ids or (b"forger",))]
     parts += [bound(rsa_body(modulus(1), created=CREATED + n), primary, CREATED + n) for n in range(subkeys)]
@@ -88,5 +88,5 @@ def text(data: bytes) -> str:
 
 
 def fingerprint() -> str:
-    """Give the fingerprint of the forger's primary key."""
+    """Return the fingerprint of the forger's primary key."""
     return sha1(_hashed(primary_body()), usedforsecurity=False).hexdigest().upper()

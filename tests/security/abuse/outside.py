@@ -1,4 +1,4 @@
-"""What is seen from outside of a file that came to harm: held with its event, or delivered to its tenant alone."""
+"""Checks from outside on an attacked file: held with its event, or delivered to its own tenant only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 1024**2
 
 
 def hand_over(function: ModuleType, *notified: Mapping[str, Any] | str) -> list[str]:
-    """Hand messages over, ten at a time as Lambda does; gives the bodies' numbers that came back."""
+    """Deliver messages ten at a time, as Lambda does, and return the numbers of the failed ones."""
     failed = []
     for first in range(0, len(notified), 10):
         answer = function.lambda_handler(sqs_event(*notified[first : first + 10]), None)
@@ -25,7 +25,7 @@ def hand_over(function: ModuleType, *notified: Mapping[str, Any] | str) -> list[
 
 
 def assert_held(cloud: Stack, contents: Mapping[str, bytes], reason: str) -> list[dict[str, Any]]:
-    """See that files are held, untouched, with their events, and that there is nothing anywhere else."""
+    """Check that files are held, untouched, with their events, and that no other object exists."""
     assert cloud.objects(LANDING) == contents
     assert cloud.objects(SFTP) == cloud.objects(ARCHIVE) == {}
     assert {event["detail-type"] for event in cloud.audit()} == {"RecordingHeld"}
@@ -41,7 +41,10 @@ def assert_held(cloud: Stack, contents: Mapping[str, bytes], reason: str) -> lis
 def assert_delivered(
     cloud: Stack, contents: Mapping[str, bytes], owners: Mapping[str, X509Tenant | OpenPgpTenant]
 ) -> None:
-    """See that files stand in SFTP under their own keys, that their own tenant opens them, and nothing elsewhere."""
+    """Check that files are delivered to SFTP under their own keys.
+
+    Their own tenant opens them, and no other object exists.
+    """
     stored = cloud.objects(SFTP)
     suffixes = {name: ".p7m" if isinstance(owner, X509Tenant) else ".pgp" for name, owner in owners.items()}
     names = {key: key.partition("/")[0] for key in contents}
@@ -56,7 +59,7 @@ def assert_delivered(
 
 @contextmanager
 def bounded(seconds: float, mib: float | None = None) -> Iterator[None]:
-    """Fail where the block takes longer, of the processor, or more memory than so many MiB at its peak."""
+    """Fail if the block takes longer in CPU time, or more memory at its peak than this many MiB."""
     if mib is not None:
         tracemalloc.start()
     started = _spent()
@@ -71,6 +74,9 @@ def bounded(seconds: float, mib: float | None = None) -> Iterator[None]:
 
 
 def _spent() -> float:
-    """Tell the processor's time of this process and of those that it has ended: gpg's. Others' load does not count."""
+    """Return the CPU time of this process and of its ended children, such as gpg.
+
+    The load of other processes does not count.
+    """
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system

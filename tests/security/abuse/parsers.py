@@ -1,6 +1,6 @@
-"""Each parser of what others write: the bytes that it may be given, and what it may raise.
+"""Each parser of foreign input: the bytes that it may receive, and what it may raise.
 
-Whatever a parser raises that is not named here is a bug: it would fail a whole batch, or be retried for ever.
+Any other exception of a parser is a bug: it would fail a whole batch, or be retried for ever.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class UndocumentedError(Exception):
-    """A parser gave or raised what it should not."""
+    """A parser returned or raised something undocumented."""
 
 
 def landing(data: bytes) -> None:
-    """A landing key is delivered under a tenant's own first segment, or held."""
+    """A landing key is delivered under its own first segment as the tenant, or held."""
     key = _text(data)
     try:
         file = parse_landing_key(key)
@@ -55,7 +55,7 @@ def landing(data: bytes) -> None:
 
 
 def notification(data: bytes) -> None:
-    """A notification names objects whole, or is unreadable; as the text of a message and as parsed JSON."""
+    """A notification names objects completely, or is unreadable; as message text and as parsed JSON."""
     for parse, given in ((parse_body, _text(data)), (parse_notification, _json(data))):
         try:
             for landed in parse(given):
@@ -68,7 +68,7 @@ def notification(data: bytes) -> None:
 
 
 def queue(data: bytes) -> None:
-    """A batch has messages of text, or is none, or is unreadable."""
+    """A batch has text messages, or is no batch, or is unreadable."""
     try:
         for message in queue_messages(_json(data)) or []:
             _expect(isinstance(message.body, str))
@@ -78,7 +78,7 @@ def queue(data: bytes) -> None:
 
 
 def settings(data: bytes) -> None:
-    """Settings are read or refused."""
+    """Settings are accepted or rejected."""
     try:
         found = parse_settings(_text(data))
     except HeldError as held:
@@ -89,26 +89,26 @@ def settings(data: bytes) -> None:
 
 
 def key_text(data: bytes) -> None:
-    """A key's text is judged or refused with one of the keys' reasons; no gpg is started here."""
+    """A key's text is judged, or rejected with one of the keys' reasons. No gpg is started here."""
     _judged(lambda text: judge(text, NOW, _no_gpg), _text(data))
 
 
 def certificate(data: bytes) -> None:
-    """DER in the frame of a certificate is judged or refused."""
+    """DER in the frame of a certificate is judged or rejected."""
     from tests.unit.crypto.verdicts import armour
 
     _judged(lambda text: judge_x509(find_blocks(text), NOW), armour("CERTIFICATE", data))
 
 
 def openpgp_key(data: bytes) -> None:
-    """Packets in the frame of a PGP key are judged by gpg, or refused."""
+    """Packets in the frame of a PGP key are judged by gpg, or rejected."""
     from tests.unit.crypto.verdicts import armour
 
     _judged(lambda text: judge(text, NOW, _gpg), armour("PGP PUBLIC KEY BLOCK", data))
 
 
 def openpgp_packets(data: bytes) -> None:
-    """Packets are taken apart and nothing of them is lost, or ValueError."""
+    """Packets are split without loss, or ValueError is raised."""
     for read in (lambda: sum(len(packet.body) for packet in packets(data)), lambda: len(list(head_packets(data)))):
         try:
             _expect(read() <= len(data))
@@ -117,7 +117,7 @@ def openpgp_packets(data: bytes) -> None:
 
 
 def armour_body(data: bytes) -> None:
-    """An armoured body is decoded, or ValueError."""
+    """An armoured body is decoded, or ValueError is raised."""
     text = _text(data)
     try:
         _expect(len(decode_armour(text)) <= len(text))
@@ -179,7 +179,7 @@ def policy_csv(data: bytes) -> None:
 
 @dataclass(frozen=True)
 class Parser:
-    """A parser and where to begin."""
+    """A parser and its seeds."""
 
     check: Callable[[bytes], None]
     seeds: Callable[[], list[bytes]]
@@ -201,7 +201,7 @@ def _events() -> list[bytes]:
 
 
 def _bodies() -> list[bytes]:
-    """Bare notifications, and those that stand in messages."""
+    """Return notifications, both bare and from messages."""
     events = [json.loads(text) for text in _events()]
     inner = [record["body"] for event in events for record in event.get("Records", []) if "body" in record]
     return [*_events(), *(body.encode() for body in inner)]
@@ -260,7 +260,7 @@ PARSERS = {
 
 
 def _text(data: bytes) -> str:
-    """Read bytes as any text that Python can hold: bytes that are no UTF-8 become lone surrogates."""
+    """Decode bytes as any text that Python can hold. Bytes that are not UTF-8 become lone surrogates."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -300,7 +300,7 @@ def _judged(read: Callable[[str], object], text: str) -> None:
 
 
 class _GpgAskedForError(Exception):
-    """The text is an OpenPGP key so far."""
+    """The text has passed every check before gpg."""
 
 
 def _no_gpg() -> Gpg:

@@ -1,7 +1,7 @@
-"""Recordings and metadata that are made to go off when they are looked into; and objects that change under our hands.
+"""Recordings and metadata that harm a program that parses them, and objects that change during processing.
 
-Nothing here looks into a file: bytes go in, the same bytes come out. Only `calls/metadata_reader.py`, which no function
-of the sealing path imports, reads metadata (test_metadata.py).
+No function of the sealing path parses a file's content: the bytes that go in come out. Only `calls/metadata_reader.py`,
+which none of these functions imports, reads metadata (test_metadata.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def billion_laughs() -> bytes:
 
 
 def zip_of_death(levels: int = 5, width: int = 8) -> bytes:
-    """Pack zeros in archives in archives: 80 MB each in the innermost of 8 ** 4, in a few KB."""
+    """Return nested archives of zeros: 80 MB in each of the innermost 8 ** 4, in a few KB."""
     data, name = bytes(80_000_000), "0"
     for level in range(levels):
         packed = io.BytesIO()
@@ -62,7 +62,7 @@ METADATA = {
 
 
 class Watched(ET.XMLParser):
-    """The only parser that the SDK has, for S3's own answers; keeps what it is fed."""
+    """Records what is parsed by the SDK's only parser, which it needs for S3's own answers."""
 
     fed: ClassVar[list[bytes]] = []
 
@@ -97,12 +97,12 @@ def test_no_parser_ever_sees_metadata(
         for there in (stored, archived):
             assert (there[key] if settings else tenant.open(there[key + suffix])) == data
     assert len(stored) == len(archived) == len(contents)
-    assert fed  # S3's answers: the watch is not blind
+    assert fed  # S3's answers prove that the watch works
     assert not [piece for piece in fed if MARK.encode() in piece or MARK.encode("utf-16-le") in piece]
 
 
-def test_no_source_of_ours_names_a_parser_or_an_unpacker() -> None:
-    """Of XML, HTML, archives, pickles, YAML and media."""
+def test_package_and_functions_name_no_parser_or_unpacker() -> None:
+    """Parsers of XML, HTML, archives, pickles, YAML and media."""
     forbidden = {"xml", "lxml", "html", "bs4", "xmltodict", "defusedxml", "zipfile", "tarfile", "gzip", "zlib", "bz2",
                  "lzma", "pickle", "marshal", "shelve", "yaml", "wave", "audioop", "mutagen", "pydub"}  # fmt: skip
     sources = [*(ROOT / "layers/callseal/python").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
@@ -113,9 +113,8 @@ def test_no_source_of_ours_names_a_parser_or_an_unpacker() -> None:
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found += [f"{source.name}: {name}" for name in names if name.partition(".")[0] in forbidden]
-    # For the strict reader of metadata, and nothing else of xml;
-    # for its CRC-32, which S3 is told; for what CloudWatch hands over of the server log; for the audit objects that
-    # Firehose wrote; and for what the sweep itself has written.
+    # For the strict reader of metadata, the CRC-32 that S3 requires, the server log from CloudWatch, the audit objects
+    # that Firehose wrote, and the sweep's own saved position.
     assert sorted(found) == [
         "metadata_reader.py: xml.parsers", "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib",
         "sweep_position.py: zlib", "upload.py: zlib",
@@ -139,7 +138,7 @@ print(sorted(before), sorted(parsers() - before))
 
 
 @pytest.mark.parametrize("function", ["encrypt_recording", "sweep_landing"])
-def test_functions_load_no_parser_but_the_sdks(function: str) -> None:
+def test_functions_load_only_the_parser_of_the_sdk(function: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", _PARSERS % function], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -204,7 +203,7 @@ def test_recordings_that_unpack_to_terabytes_are_sealed_byte_for_byte(
 def test_object_that_changes_between_event_and_read(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, operation: str
 ) -> None:
-    """The event's own bytes or none; the new ones come by their own event."""
+    """The event's own bytes are delivered, or none. The new bytes have their own event."""
     plain = operation == "CopyObject"
     tenant = FAMILIES["x509"].make("tenant")
     cloud.tenant(
@@ -229,8 +228,8 @@ def test_object_that_changes_between_event_and_read(
     assert cloud.objects(LANDING) == {}
 
 
-def test_version_that_is_deleted_already_is_gone(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """In a versioned landing bucket: the newer version under the same name is neither read nor deleted for it."""
+def test_deleted_version_is_acknowledged(cloud: Stack, encrypt_recording: ModuleType) -> None:
+    """In a versioned landing bucket, the newer version with the same key is neither read nor deleted."""
     cloud.s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text)
     landed = cloud.land("acme/1.wav", b"what was said")
@@ -247,7 +246,9 @@ def test_version_that_is_deleted_already_is_gone(cloud: Stack, encrypt_recording
 
 
 @pytest.mark.parametrize("version", ["null", "../../beta", "x&acl", "x\r\nHost: y", "v" * 5000])
-def test_version_that_never_was_is_gone_or_fails(cloud: Stack, encrypt_recording: ModuleType, version: str) -> None:
+def test_version_that_never_existed_is_acknowledged_or_fails(
+    cloud: Stack, encrypt_recording: ModuleType, version: str
+) -> None:
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text)
     landed = cloud.land("acme/1.wav", b"what was said")
     landed["Records"][0]["s3"]["object"]["versionId"] = version
@@ -275,7 +276,7 @@ def put_tags(cloud: Stack, key: str, tags: dict[str, str]) -> None:
     cloud.s3.put_object_tagging(Bucket=LANDING, Key=key, Tagging={"TagSet": pairs})
 
 
-def test_ten_tags_that_lie_do_not_keep_a_file_from_its_tenant(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_ten_forged_tags_do_not_prevent_delivery(cloud: Stack, encrypt_recording: ModuleType) -> None:
     tenant = FAMILIES["x509"].make("tenant")
     cloud.tenant("acme", tenant.public_text)
     landed = cloud.land("acme/1.wav", b"what was said")
@@ -287,7 +288,7 @@ def test_ten_tags_that_lie_do_not_keep_a_file_from_its_tenant(cloud: Stack, encr
     assert cloud.s3.get_object_tagging(Bucket=SFTP, Key="acme/1.wav.p7m")["TagSet"] == []
 
 
-def test_ten_tags_that_lie_are_put_right_when_held(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_ten_forged_tags_are_corrected_when_held(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", "no key")
     landed = cloud.land("acme/1.wav", b"what was said")
     put_tags(cloud, "acme/1.wav", LIES)
@@ -298,7 +299,7 @@ def test_ten_tags_that_lie_are_put_right_when_held(cloud: Stack, encrypt_recordi
     assert len(cloud.tags("acme/1.wav")) == 10
 
 
-def test_sweep_does_not_repeat_what_a_tag_says(
+def test_sweep_does_not_copy_forged_tags_into_events(
     cloud: Stack, sweep_landing: ModuleType, encrypt_recording: ModuleType
 ) -> None:
     tenant = FAMILIES["x509"].make("tenant")
@@ -320,10 +321,10 @@ def test_sweep_does_not_repeat_what_a_tag_says(
     "name",
     ["", "/", "//acme/x", f"{STACK}/tenants/../acme/x", f"/{STACK}/tenants/\u0430cme/settings", "acme", "x" * 10**6],
 )
-def test_change_of_a_name_that_is_no_tenants_sweeps_all(
+def test_change_with_an_unknown_name_sweeps_all(
     cloud: Stack, sweep_landing: ModuleType, name: str, network: Network
 ) -> None:
-    """Never less than what is owed: a name that is odd only costs a longer look."""
+    """The sweep never covers less than what is pending: an odd name only makes it take longer."""
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text)
     cloud.land("acme/1.wav", b"what was said")
     put_tags(cloud, "acme/1.wav", {"callseal-state": "held", "callseal-reason": "KeyMissing"})

@@ -1,4 +1,4 @@
-"""A genuine OpenPGP key with something forged in it: recordings are sealed to the owner's own subkey, or held.
+"""Genuine OpenPGP keys with forged parts: recordings are sealed to the owner's own subkey, or held.
 
 What counts is which keys can open the message: its PKESK packets name them (RFC 9580, 5.1).
 """
@@ -42,18 +42,18 @@ def stranger() -> Key:
 
 
 def subkey_ids(key: Key) -> list[str]:
-    """Ask gpg for the ids of a key's own subkeys."""
+    """Return the ids of a key's own subkeys, as gpg lists them."""
     listing = gpg(home(), "--with-colons", "--list-keys", key.fingerprint).decode()
     return [line.split(":")[4] for line in listing.splitlines() if line.startswith("sub:")]
 
 
 def subkey(key: Key) -> bytes:
-    """Give the body of a key's subkey packet."""
+    """Return the body of a key's subkey packet."""
     return next(body for tag, body in forge.parts(key.data) if tag == forge.PUBLIC_SUBKEY)
 
 
 def opened_by(data: bytes) -> list[str] | Reason:
-    """Seal to a key, and give the ids that the message's PKESK packets name; the reason where it is held."""
+    """Seal to a key, and return the ids that the message's PKESK packets name, or the reason if it is held."""
     found = judged(armour(LABEL, data))
     if isinstance(found, HeldError):
         return found.reason
@@ -64,7 +64,7 @@ def opened_by(data: bytes) -> list[str] | Reason:
 
 
 def behind(data: bytes, tag: int, inserted: bytes, frame: Frame) -> bytes:
-    """Insert bytes behind the first packet of a type."""
+    """Insert bytes after the first packet of a type."""
     some, done = b"", False
     for each, body in forge.parts(data):
         some += frame(each, body)
@@ -74,7 +74,7 @@ def behind(data: bytes, tag: int, inserted: bytes, frame: Frame) -> bytes:
 
 
 def forgeries(kind: int, key: Key, octets: range, frame: Frame, flags: int | None = None) -> bytes:
-    """Forge a signature by a key for each of some trust octets, and put that octet behind it."""
+    """Forge a signature by a key for each of some trust octets, followed by that octet's trust packet."""
     now = int(time.time())
     return b"".join(
         frame(2, forge.signature_body(kind, key.fingerprint, now - 300 + octet, flags)) + forge.trusted(frame, octet)
@@ -97,7 +97,7 @@ def test_foreign_subkey_with_a_forged_binding_is_never_sealed_to(frame: Frame) -
 
 @EACH_FRAME
 @pytest.mark.parametrize("first", [1, 3, 6, 255])
-def test_the_first_octet_of_a_trust_packet_vouches_for_nothing(frame: Frame, first: int) -> None:
+def test_first_octet_of_a_trust_packet_proves_nothing(frame: Frame, first: int) -> None:
     now = int(time.time())
     tail = b"".join(
         frame(forge.PUBLIC_SUBKEY, forge.made_at(subkey(stranger()), now - 1000 + octet))
@@ -109,8 +109,8 @@ def test_the_first_octet_of_a_trust_packet_vouches_for_nothing(frame: Frame, fir
 
 
 @EACH_FRAME
-def test_subkey_moved_over_with_its_own_genuine_binding_is_never_sealed_to(frame: Frame) -> None:
-    """The binding verifies under the stranger's primary; its issuer, which no signature covers, says the owner."""
+def test_foreign_subkey_moved_with_its_genuine_binding_is_never_sealed_to(frame: Frame) -> None:
+    """The binding verifies under the stranger's primary key. Its issuer, which no signature covers, is the owner."""
     now = int(time.time()) - 1000
     body = openpgp_forge.rsa_body(openpgp_forge.modulus(1), created=now)
     (_, genuine), (_, binding) = forge.parts(openpgp_forge.bound(body, openpgp_forge.primary_body(), now))
@@ -122,7 +122,7 @@ def test_subkey_moved_over_with_its_own_genuine_binding_is_never_sealed_to(frame
 
 @EACH_FRAME
 def test_foreign_key_under_the_owners_primary_is_never_sealed_to(frame: Frame) -> None:
-    """The stranger's whole key, its primary turned into a subkey, each signature followed by a trust packet."""
+    """The stranger's whole key, its primary key changed to a subkey, with a trust packet after each signature."""
     tail = b""
     for tag, body in forge.parts(stranger().data):
         tail += frame(forge.PUBLIC_SUBKEY if tag == forge.PUBLIC_KEY else tag, body)
@@ -148,7 +148,7 @@ def test_forged_direct_key_signature_does_not_extend_an_expired_key(frame: Frame
 @EACH_FRAME
 @pytest.mark.parametrize("kind", [forge.CERTIFICATION, forge.DIRECT_KEY])
 def test_key_for_signatures_is_not_made_to_encrypt(frame: Frame, kind: int) -> None:
-    """RSA could encrypt: only the owner's signature says that this key is for signatures alone."""
+    """RSA could encrypt. Only the owner's signature states that this key is for signatures alone."""
     key, place = rsa_signer(), forge.USER_ID if kind == forge.CERTIFICATION else forge.PUBLIC_KEY
     for octets in octets_for(frame):
         forged = forgeries(kind, key, octets, frame, forge.EVERYTHING)
@@ -185,7 +185,7 @@ def test_trust_packet_does_not_undo_a_genuine_revocation(frame: Frame, of: str) 
 @EACH_FRAME
 @pytest.mark.parametrize("foreign", [8, 10, 11, 12, 18, 60, 61, 62, 63])
 def test_foreign_packet_before_a_binding_changes_nothing(frame: Frame, foreign: int) -> None:
-    """Behind the owner's own subkey as behind a stranger's, which stays out."""
+    """Both after the owner's own subkey and after a stranger's, which is never used."""
     # An old header has four bits for the type.
     now, odd = int(time.time()), (frame if foreign < 16 else forge.new_frame)(foreign, b"PGP" + bytes(20))
     own = behind(owner().data, forge.PUBLIC_SUBKEY, odd, frame)
@@ -195,8 +195,8 @@ def test_foreign_packet_before_a_binding_changes_nothing(frame: Frame, foreign: 
         assert opened_by(own + foreign_subkey + odd + forged + forge.trusted(frame, octet)) == subkey_ids(owner())
 
 
-def test_the_forger_would_be_believed_by_gpg_itself(tmp_path: object) -> None:
-    """The same bytes as a keyring file: gpg seals to the stranger. If it did not, the tests above could not fail."""
+def test_gpg_itself_accepts_the_forgery(tmp_path: object) -> None:
+    """With the same bytes as a keyring file, gpg seals to the stranger. Otherwise the tests above could not fail."""
     now = int(time.time())
     foreign = forge.made_at(subkey(stranger()), now - 1000)
     data = owner().data + forge.old_frame(forge.PUBLIC_SUBKEY, foreign)

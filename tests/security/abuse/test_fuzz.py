@@ -1,4 +1,4 @@
-"""The parsers under fuzzing: by hypothesis, from real samples, and a short, repeatable run of `make fuzz`."""
+"""The parsers under fuzzing: by hypothesis, from real samples, and by a short, repeatable run of `make fuzz`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.security.abuse.fuzz import NAMES
 from tests.security.abuse.parsers import PARSERS, UndocumentedError
 from tests.unit.crypto.verdicts import edited, edits
 
-# So that each takes a second or two of the processor.
+# So that each takes one or two seconds of CPU time.
 RUNS = dict.fromkeys(NAMES, 10_000) | {
     "key_text": 2_000,
     "certificate": 2_000,
@@ -37,7 +37,7 @@ fuzz.main()
 
 
 def fuzz(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the fuzzer; where its wheels do not exist (no Linux on x86_64), it is skipped, and counted."""
+    """Run the fuzzer. If its wheel does not exist (only Linux on x86_64 has one), fail in CI and skip elsewhere."""
     if find_spec("atheris") is None:
         missing = "There is no atheris for this machine: the parsers are not fuzzed."
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
@@ -48,7 +48,7 @@ def fuzz(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_list_of_parsers_is_whole() -> None:
+def test_list_of_parsers_is_complete() -> None:
     assert tuple(PARSERS) == NAMES
 
 
@@ -57,7 +57,7 @@ def test_short_run_finds_nothing(name: str, tmp_path: Path) -> None:
     ran = fuzz("-m", "tests.security.abuse.fuzz", name, f"--runs={RUNS[name]}", folder=tmp_path)
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert f"Done {RUNS[name]} runs" in ran.stderr
-    assert "INITED cov: " in ran.stderr  # it sees what the parser does
+    assert "INITED cov: " in ran.stderr  # it observes what the parser executes
     assert not list(tmp_path.rglob("found-*"))
 
 
@@ -77,7 +77,7 @@ def test_planted_bug_is_found(tmp_path: Path) -> None:
 @example(data=b"acme/\xff.wav")
 @example(data=b"acme/\xed\xa0\x80.wav")
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
-def test_anything_is_read_or_refused(name: str, data: bytes) -> None:
+def test_any_input_is_read_or_refused(name: str, data: bytes) -> None:
     PARSERS[name].check(data)
 
 
@@ -85,12 +85,14 @@ def test_anything_is_read_or_refused(name: str, data: bytes) -> None:
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(which=st.integers(0, 20), changes=edits)
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
-def test_sample_changed_anyhow_is_read_or_refused(name: str, which: int, changes: list[tuple[str, int, int]]) -> None:
+def test_arbitrarily_changed_sample_is_read_or_refused(
+    name: str, which: int, changes: list[tuple[str, int, int]]
+) -> None:
     seeds = [seed for seed in PARSERS[name].seeds() if len(seed) > 14]  # more than three edits can delete
     PARSERS[name].check(edited(seeds[which % len(seeds)], changes))
 
 
-def test_parser_that_gives_what_it_should_not_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parser_with_an_undocumented_result_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.security.abuse.parsers.changed_tenant", lambda *_: "acme/beta")
     with pytest.raises(UndocumentedError):
         PARSERS["change"].check(b"{}")

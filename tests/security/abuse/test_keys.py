@@ -1,6 +1,6 @@
-"""Key texts that are made to cost time or memory, to be read as something else, or to talk to gpg.
+"""Key texts crafted to cost time or memory, to be misread, or to control gpg.
 
-What a tenant sends is read by us, by cryptography and by gpg; each of these goes through all of them.
+Each text passes through all three readers of keys: our own parsers, cryptography and gpg.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tests.unit.crypto.verdicts import KEY_REASONS, armour, dearmour, fingerprin
 from tests.unit.crypto.verdicts import assert_held as assert_refused
 
 CERTIFICATE, PGP = "CERTIFICATE", forge.LABEL
-SECRET_BYTES = 65_536  # what Secrets Manager takes
-MEBIBYTE = 1024**2  # what we take
+SECRET_BYTES = 65_536  # the limit of Secrets Manager
+MEBIBYTE = 1024**2  # our own limit
 CONTENTS = {"acme/1.wav": b"what was said"}
 SUBKEY = forge.packet(forge.SUBKEY, forge.rsa_body(forge.modulus(1)))
 
 
 def certificate(serial: int | None = None, name: str | None = None, extensions: int = 0) -> str:
-    """Give a certificate with some part of it blown up; its signature, which nobody checks, is not true any more."""
+    """Return a certificate with an oversized part. Its signature, which is not checked, is no longer valid."""
     made = x509.Certificate.load(dearmour(x509_tenant().public_text))
     body = made["tbs_certificate"]
     if serial is not None:
@@ -68,7 +68,7 @@ def definite(depth: int) -> bytes:
 
 # ---- size and time --------------------------------------------------------------------------------------------------
 
-# As long as we take any, or as a secret can be where gpg reads it; how each is judged is another test's business.
+# As long as our limit, or as a secret's limit if gpg reads it. Other tests check each verdict.
 SLOW: dict[str, Callable[[], str]] = {
     "spaces after BEGIN": lambda: "-BEGIN" + " " * 65_530,
     "spaces after many BEGINs": lambda: ("-BEGIN" + " " * 1000) * 1000,
@@ -111,7 +111,7 @@ SLOW: dict[str, Callable[[], str]] = {
 
 
 def settled(text: str) -> str:
-    """Judge a text; gives the sentence of a refusal, which must have one of the keys' reasons."""
+    """Judge a text. Return the sentence of a rejection, which must have one of the keys' reasons."""
     try:
         assert verdict(text).members
     except HeldError as held:
@@ -152,7 +152,7 @@ def test_hundred_megabytes_from_the_service_hold_the_file(
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_secret_as_long_as_it_can_be_is_used(cloud: Stack, encrypt_recording: ModuleType, family: str) -> None:
-    """64 KiB, nearly all of it talk around the key."""
+    """64 KiB, nearly all of it text around the key."""
     tenant = FAMILIES[family].make("tenant")
     text = "Dear operator, -here- is our key:\n" + tenant.public_text
     cloud.tenant("acme", text + "." * (SECRET_BYTES - len(text)))
@@ -162,7 +162,7 @@ def test_secret_as_long_as_it_can_be_is_used(cloud: Stack, encrypt_recording: Mo
 
 
 @pytest.mark.parametrize("filler", ["\0", " ", "-", "\N{EM DASH}", "-BEGIN ", "{", "A" * 64 + "\n", "\ud7ff"], ids=repr)
-def test_secret_full_of_anything_else_holds_the_file(cloud: Stack, encrypt_recording: ModuleType, filler: str) -> None:
+def test_secret_full_of_other_text_holds_the_file(cloud: Stack, encrypt_recording: ModuleType, filler: str) -> None:
     cloud.tenant("acme", "-BEGIN" + filler * ((SECRET_BYTES - 6) // len(filler.encode())))
     with bounded(seconds=5):
         assert hand_over(encrypt_recording, *(cloud.land(key, data) for key, data in CONTENTS.items())) == []
@@ -170,7 +170,7 @@ def test_secret_full_of_anything_else_holds_the_file(cloud: Stack, encrypt_recor
     assert len(detail["message"]) < 500
 
 
-# ---- read as something else -----------------------------------------------------------------------------------------
+# ---- ambiguous texts ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_secret_full_of_anything_else_holds_the_file(cloud: Stack, encrypt_recor
      b"a:b:c:::::", b"\\x3a\\x0a", b"\0", b"\xff\xfe", "\u0430cme".encode(), b"\x1b[2J", b"%n%s", b"$(id)"],
     ids=repr,
 )  # fmt: skip
-def test_user_id_that_talks_to_gpg_or_for_it_is_only_a_name(user_id: bytes) -> None:
+def test_user_id_with_gpg_commands_or_output_is_only_a_name(user_id: bytes) -> None:
     assert fingerprints(forge.text(forge.key(user_id))) == [forge.fingerprint()]
 
 
@@ -190,14 +190,14 @@ def test_user_id_that_talks_to_gpg_or_for_it_is_only_a_name(user_id: bytes) -> N
      forge.packet(11, b"b\x00\x00\x00\x00\x00x"), forge.packet(60, b"x"), forge.packet(10, b"PGP")],
     ids=["compressed", "trust", "encrypted", "literal", "private use", "marker"],
 )  # fmt: skip
-def test_packets_that_belong_to_no_key_change_nobody(tail: bytes) -> None:
+def test_packets_that_belong_to_no_key_change_no_recipient(tail: bytes) -> None:
     found = judged(forge.text(forge.key(tail=tail)))
     if isinstance(found, OpenPgpRecipients):
         assert [member.fingerprint for member in found.members] == [forge.fingerprint()]
 
 
 def test_subkey_that_the_owner_did_not_sign_is_never_sealed_to() -> None:
-    """Somebody puts his own subkey behind a tenant's key, newer than all of its own."""
+    """An attacker appends a subkey to a tenant's key, newer than the tenant's own subkeys."""
     assert_refused(forge.text(forge.key(subkeys=0, tail=SUBKEY)), Reason.KEY_NOT_FOR_ENCRYPTION)
 
 
@@ -209,8 +209,8 @@ def test_subkey_that_the_owner_did_not_sign_is_never_sealed_to() -> None:
     ids=["e=1", "e=0", "e=2", "even e", "n=0", "even n", "long e", "very long e"],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["subkey", "beside a good one"])
-def test_rsa_that_protects_nothing_is_too_weak(modulus: int, exponent: int, place: str) -> None:
-    """gpg seals to all of these; with an exponent of 1 the session key is readable in the message."""
+def test_rsa_key_without_protection_is_too_weak(modulus: int, exponent: int, place: str) -> None:
+    """gpg seals to all of these. With an exponent of 1 the session key is readable in the message."""
     bogus = forge.bound(forge.rsa_body(modulus, exponent, forge.CREATED + 9), forge.primary_body(), forge.CREATED + 9)
     text = forge.text(forge.key(subkeys=0 if place == "subkey" else 1, tail=bogus))
     with bounded(seconds=1):
@@ -226,7 +226,7 @@ def test_rsa_with_an_odd_exponent_is_used(exponent: int) -> None:
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2, -1])
-def test_certificate_whose_rsa_protects_nothing_is_refused(exponent: int) -> None:
+def test_certificate_with_an_unsafe_rsa_key_is_refused(exponent: int) -> None:
     modulus = x509.Certificate.load(dearmour(x509_tenant().public_text)).public_key["public_key"].parsed["modulus"]
     assert_refused(rsa_certificate(modulus.native, exponent), Reason.KEY_NOT_FOR_ENCRYPTION)
 
@@ -238,8 +238,8 @@ def test_certificate_whose_rsa_protects_nothing_is_refused(exponent: int) -> Non
     ids=ascii,
 )  # fmt: skip
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside a good one"])
-def test_label_that_only_looks_right_is_never_a_key(label: str, beside: bool) -> None:
-    """Alone it holds; beside a good one it is talk or holds, and is sealed to in no case."""
+def test_look_alike_label_is_never_a_key(label: str, beside: bool) -> None:
+    """Alone, the text is held. Next to a good key it is ignored or held. Recordings are never sealed to it."""
     stranger, good = x509_tenant(name="stranger"), x509_tenant()
     text = armour(label, dearmour(stranger.public_text)) + (good.public_text if beside else "")
     found = judged(text)
@@ -254,7 +254,7 @@ def test_label_that_only_looks_right_is_never_a_key(label: str, beside: bool) ->
      lambda text: text.replace("\n", "\u2028"), lambda text: "\ud800" + text, lambda text: "\0" + text],
     ids=["BOM", "CRLF", "NEL", "LINE SEPARATOR", "lone surrogate", "NUL"],
 )  # fmt: skip
-def test_odd_characters_around_a_key_change_nobody(change: object) -> None:
+def test_odd_characters_around_a_key_change_no_recipient(change: object) -> None:
     text = x509_tenant().public_text
     assert callable(change)
     assert fingerprints(change(text)) == fingerprints(text)
@@ -267,13 +267,13 @@ def test_key_in_another_encoding_is_unreadable(family: str, encoding: str) -> No
     assert_refused(text.encode(encoding).decode("latin-1"), Reason.KEY_UNREADABLE)
 
 
-def test_blocks_in_blocks_are_cut_off() -> None:
+def test_nested_blocks_are_truncated() -> None:
     inner = x509_tenant().public_text
     assert_refused(f"-----BEGIN CERTIFICATE-----\n{inner}-----END CERTIFICATE-----\n", Reason.KEY_UNREADABLE)
 
 
-def test_key_of_another_tenant_in_a_name_is_nobodys() -> None:
-    """A certificate whose issuer's name holds another certificate's text has one recipient, itself."""
+def test_certificate_text_inside_a_name_is_no_recipient() -> None:
+    """A certificate whose issuer's name contains another certificate's text has one recipient: itself."""
     stranger = x509_tenant(name="stranger").public_text
     (member,) = verdict(certificate(name=stranger)).members
     assert [member.fingerprint] != fingerprints(stranger)

@@ -1,4 +1,4 @@
-"""Landing keys as somebody writes them who wants to come into another tenant's place, or into a command line."""
+"""Landing keys crafted to reach another tenant's area, or a command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.security.abuse.outside import assert_delivered, assert_held, hand_ove
 from tests.support.families import FAMILIES
 from tests.support.stack import Stack
 
-# Names that mean something to a shell, a program, a URL, a file system or a screen; to S3 they are names.
+# Names with a meaning to a shell, a program, a URL, a file system or a terminal. For S3 they are only names.
 STRANGE = [
     "--output.wav",
     "-o/tmp/x.wav",
@@ -52,7 +52,7 @@ STRANGE = [
     "x.wav.pgp.wav",
     "con.wav",
 ]
-# What somebody would take for acme's, or for no file at all; whose it is by the design.
+# Keys that could be mistaken for acme's, or for no file at all, with the documented tenant.
 REFUSED = {
     "\u0430cme/1.wav": None,  # Cyrillic
     "acm\u0435/1.wav": None,
@@ -95,7 +95,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", ["acme", "beta"])
 def test_strange_names_stay_with_their_tenant(cloud: Stack, encrypt_recording: ModuleType, name: str) -> None:
-    """Whatever they say, they are sealed to their own tenant's key, under their own names, byte for byte."""
+    """Whatever the names contain, files are sealed to their own tenant's key, under their own names, byte for byte."""
     owners = {"acme": FAMILIES["x509"].make("acme"), "beta": FAMILIES["openpgp"].make("beta")}
     for tenant, owner in owners.items():
         cloud.tenant(tenant, owner.public_text)
@@ -106,7 +106,7 @@ def test_strange_names_stay_with_their_tenant(cloud: Stack, encrypt_recording: M
     assert_delivered(cloud, contents, owners)
 
 
-def test_names_that_only_look_like_a_tenants_are_held(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_look_alikes_of_tenant_names_are_held(cloud: Stack, encrypt_recording: ModuleType) -> None:
     for tenant in ("acme", "beta"):
         cloud.tenant(tenant, None, {"encrypt": False})
     contents = {key: f"said {number}".encode() for number, key in enumerate(REFUSED)}

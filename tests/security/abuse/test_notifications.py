@@ -1,4 +1,4 @@
-"""Messages that S3 never sends: wrong everywhere, huge, nested, lying. Each fails alone or means what it says."""
+"""Messages that S3 never sends: malformed, huge, nested, false. Each fails alone or is processed as written."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ def nested(depth: int) -> Any:
 
 
 def edited(notified: dict[str, Any], edit: Callable[[dict[str, Any]], object]) -> str:
-    """Give a notification's text after a change of its record."""
+    """Return a notification's text after a change of its record."""
     copy = json.loads(json.dumps(notified))
     edit(copy["Records"][0])
     return json.dumps(copy)
 
 
-def thing(name: str, value: object) -> Callable[[dict[str, Any]], object]:
+def member(name: str, value: object) -> Callable[[dict[str, Any]], object]:
     return lambda record: record["s3"]["object"].update({name: value})
 
 
-# Changes of a good record that leave no file to be told.
+# Changes of a good record after which it names no file.
 ODD: dict[str, Callable[[dict[str, Any]], object]] = {
-    "key, overlong slash": thing("key", "acme%C0%AFodd.wav"),
-    "key, overlong dots": thing("key", "acme/%E0%80%AE%E0%80%AE/odd.wav"),
-    "key, surrogate": thing("key", "acme/\udcff.wav"),
-    "key, surrogates encoded": thing("key", "acme/%ED%A0%BD%ED%B3%9E.wav"),
-    "key, UTF-16": thing("key", "%FF%FEa%00c%00m%00e%00"),
-    "key, a list": thing("key", ["acme/odd.wav"]),
-    "size of 400 digits": thing("size", 10**400),
-    "size of 65 bits": thing("size", 2**64),
-    "size NaN": thing("size", float("nan")),
-    "size Infinity": thing("size", float("inf")),
-    "size -1": thing("size", -1),
-    "size, an object": thing("size", {"bytes": 3}),
-    "eTag with a line break": thing("eTag", "x\r\nx-amz-acl: public-read"),
-    "eTag, two": thing("eTag", 'x", "y'),
-    "eTag of a megabyte": thing("eTag", "x" * 1024**2),
-    "eTag, not ASCII": thing("eTag", "é"),
-    "eTag, an object": thing("eTag", {"x": 1}),
-    "versionId, a number": thing("versionId", 7),
+    "key, overlong slash": member("key", "acme%C0%AFodd.wav"),
+    "key, overlong dots": member("key", "acme/%E0%80%AE%E0%80%AE/odd.wav"),
+    "key, surrogate": member("key", "acme/\udcff.wav"),
+    "key, surrogates encoded": member("key", "acme/%ED%A0%BD%ED%B3%9E.wav"),
+    "key, UTF-16": member("key", "%FF%FEa%00c%00m%00e%00"),
+    "key, a list": member("key", ["acme/odd.wav"]),
+    "size of 400 digits": member("size", 10**400),
+    "size of 65 bits": member("size", 2**64),
+    "size NaN": member("size", float("nan")),
+    "size Infinity": member("size", float("inf")),
+    "size -1": member("size", -1),
+    "size, an object": member("size", {"bytes": 3}),
+    "eTag with a line break": member("eTag", "x\r\nx-amz-acl: public-read"),
+    "eTag, two": member("eTag", 'x", "y'),
+    "eTag of a megabyte": member("eTag", "x" * 1024**2),
+    "eTag, not ASCII": member("eTag", "é"),
+    "eTag, an object": member("eTag", {"x": 1}),
+    "versionId, a number": member("versionId", 7),
     "object, a list": lambda record: record["s3"].update(object=[]),
     "bucket, a text": lambda record: record["s3"].update(bucket="landing"),
     "bucket, null": lambda record: record["s3"].update(bucket={"name": None}),
@@ -91,7 +91,7 @@ BODIES = {
 def test_odd_message_fails_alone_at_once(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, which: str
 ) -> None:
-    """Its neighbours are delivered, and no request names another bucket or the file that it may have meant."""
+    """Its neighbours are delivered, and no request names another bucket or the file that it might mean."""
     cloud.tenant("acme", None, PLAIN)
     first, odd, last = (cloud.land(f"acme/{name}.wav", SAID) for name in ("1", "odd", "2"))
     body = edited(odd, ODD[which]) if which in ODD else BODIES[which]
@@ -115,17 +115,17 @@ def test_odd_message_fails_alone_at_once(
      "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "NaN"],
     ids=lambda time: str(time)[:12].encode("ascii", "replace").decode(),
 )  # fmt: skip
-def test_odd_time_of_a_good_record_is_not_missed(cloud: Stack, encrypt_recording: ModuleType, time: object) -> None:
+def test_odd_time_of_a_good_record_is_ignored(cloud: Stack, encrypt_recording: ModuleType, time: object) -> None:
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
     assert hand_over(encrypt_recording, edited(landed, lambda record: record.update(eventTime=time))) == []
     assert cloud.objects(SFTP) == {"acme/1.wav": SAID}
 
 
-def test_of_members_that_stand_twice_only_one_is_believed(
+def test_only_the_last_of_duplicate_members_is_used(
     cloud: Stack, network: Network, encrypt_recording: ModuleType
 ) -> None:
-    """The last one, in every place: no part of the functions reads the text again and finds the other."""
+    """Always the last one: no part of the functions parses the text again and uses the other."""
     for name in ("acme", "beta"):
         cloud.tenant(name, None, PLAIN)
     cloud.land("beta/1.wav", b"of beta")
@@ -141,12 +141,12 @@ def test_of_members_that_stand_twice_only_one_is_believed(
 
 
 @pytest.mark.parametrize("etag", ["*", "0" * 32, "W/x", "-1"])
-def test_etag_that_lies_delivers_nothing(cloud: Stack, encrypt_recording: ModuleType, etag: str) -> None:
-    """It is no wildcard either: what is there is another object, which has an event of its own."""
+def test_wrong_etag_delivers_nothing(cloud: Stack, encrypt_recording: ModuleType, etag: str) -> None:
+    """The etag is not a wildcard either: the object there is another one, which has its own event."""
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
 
-    assert hand_over(encrypt_recording, edited(landed, thing("eTag", etag))) == []
+    assert hand_over(encrypt_recording, edited(landed, member("eTag", etag))) == []
     assert cloud.objects(SFTP) == {}
     assert cloud.objects(LANDING) == {"acme/1.wav": SAID}
     assert cloud.audit() == []
@@ -156,10 +156,10 @@ def test_etag_that_lies_delivers_nothing(cloud: Stack, encrypt_recording: Module
 
 
 @pytest.mark.parametrize("size", [0, 1, 10**6, 2**62])
-def test_size_that_lies_changes_no_byte(cloud: Stack, encrypt_recording: ModuleType, size: int) -> None:
+def test_wrong_size_changes_no_byte(cloud: Stack, encrypt_recording: ModuleType, size: int) -> None:
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/1.wav", SAID)
-    hand_over(encrypt_recording, edited(landed, thing("size", size)))
+    hand_over(encrypt_recording, edited(landed, member("size", size)))
     assert cloud.objects(SFTP) in ({}, {"acme/1.wav": SAID})
     assert cloud.objects(SFTP) or cloud.objects(LANDING)
     hand_over(encrypt_recording, landed)
@@ -167,11 +167,11 @@ def test_size_that_lies_changes_no_byte(cloud: Stack, encrypt_recording: ModuleT
 
 
 def test_hundreds_of_records_in_one_message(cloud: Stack, encrypt_recording: ModuleType) -> None:
-    """S3 sends one: here are objects that are not there, and a real one in their midst."""
+    """S3 sends one record. These objects do not exist, except for one in the middle."""
     cloud.tenant("acme", None, PLAIN)
     landed = cloud.land("acme/real.wav", SAID)
     record = landed["Records"][0]
-    others = [json.loads(edited(landed, thing("key", f"acme/{number}.wav")))["Records"][0] for number in range(300)]
+    others = [json.loads(edited(landed, member("key", f"acme/{number}.wav")))["Records"][0] for number in range(300)]
 
     with bounded(seconds=60):
         assert hand_over(encrypt_recording, {"Records": [*others[:150], record, *others[150:]]}) == []
@@ -195,7 +195,7 @@ def test_batch_that_the_queue_would_not_send_is_unreadable(members: dict[str, ob
 
 
 @pytest.mark.parametrize("count", ["-5", "0", "1", "1000000000000"])
-def test_any_count_of_receives_gives_a_delay_that_the_queue_takes(
+def test_any_receive_count_gives_a_valid_delay(
     cloud: Stack, network: Network, encrypt_recording: ModuleType, count: str
 ) -> None:
     event = sqs_event("no JSON")
@@ -210,7 +210,7 @@ def test_any_count_of_receives_gives_a_delay_that_the_queue_takes(
 def test_direct_notification_may_nest_deeper_than_a_text(
     name: str, cloud: Stack, encrypt_recording: ModuleType
 ) -> None:
-    """Lambda has parsed it already: nothing here may walk down into it."""
+    """Lambda has already parsed it. No function may recurse into it."""
     cloud.tenant("acme", None, PLAIN)
     event = cloud.land("acme/1.wav", SAID)
     event["Records"][0][name] = nested(DEEP)

@@ -1,4 +1,4 @@
-"""Tenants' settings that are made to break, to confuse or to switch something off that nobody meant to."""
+"""Tenants' settings crafted to break or confuse the parser, or to switch a protection off unintentionally."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.families import FAMILIES
 from tests.support.stack import Stack
 
 CONTENTS = {"acme/1.wav": b"what was said"}
-# Each would, read otherwise, let the recording out in plain.
+# A different reading of each of these would deliver the recording in plain.
 WOULD_OPEN = {
     "a member twice": '{"encrypt": true, "encrypt": false}',
     "a member twice, escaped": '{"encrypt": true, "\\u0065ncrypt": false}',
@@ -42,7 +42,7 @@ WOULD_OPEN = {
     "only for SFTP, as a text": '{"only_encrypt_sftp": "true", "deliver_to_archive": true, "archive_formats": ["wav"]}',
     "formats as a text": '{"archive_formats": "wav", "deliver_to_archive": true}',
 }
-# Parameters of SSM take 4 KiB, advanced ones 8 KiB: through the parser alone.
+# SSM parameters have at most 4 KiB, or 8 KiB if advanced, so these only go through the parser.
 HUGE = {
     "deep lists": "[" * 1_000_000,
     "deep objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
@@ -58,9 +58,7 @@ HUGE = {
 
 
 @pytest.mark.parametrize("which", WOULD_OPEN)
-def test_settings_that_might_be_read_otherwise_hold_the_file(
-    cloud: Stack, encrypt_recording: ModuleType, which: str
-) -> None:
+def test_ambiguous_settings_hold_the_file(cloud: Stack, encrypt_recording: ModuleType, which: str) -> None:
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text, WOULD_OPEN[which])
     assert hand_over(encrypt_recording, *(cloud.land(key, data) for key, data in CONTENTS.items())) == []
     (detail,) = assert_held(cloud, CONTENTS, "SettingsInvalid")
@@ -75,7 +73,7 @@ def test_huge_settings_are_refused_at_once(which: str) -> None:
     assert len(str(held.value)) < 500
 
 
-def test_parameter_as_large_as_it_can_be_holds_the_file(cloud: Stack, encrypt_recording: ModuleType) -> None:
+def test_parameter_of_maximum_size_holds_the_file(cloud: Stack, encrypt_recording: ModuleType) -> None:
     cloud.tenant("acme", FAMILIES["x509"].make("tenant").public_text, "[" * 4096)
     assert hand_over(encrypt_recording, *(cloud.land(key, data) for key, data in CONTENTS.items())) == []
     assert_held(cloud, CONTENTS, "SettingsInvalid")

@@ -1,1 +1,1 @@
-"""Privacy: what the functions write in any test, read for what must never stand there."""
+"""Privacy: everything that the functions write in any test is searched for forbidden content."""

@@ -1,7 +1,7 @@
-"""Where the watch reads: at Powertools' and all other log handlers, at the metrics' writer, at what handlers raise.
+"""Where the watch reads: all log handlers including Powertools', the metrics' writer, and exceptions of handlers.
 
-Set in once functions are loaded, in whatever process that is. Nothing that is written changes, and no stream is
-replaced: tests that collect their own output go on doing so.
+The hooks are installed once functions are loaded, in any process. They change no output and replace no stream, so tests
+that collect their own output still do so.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 from tests.security.privacy.watch import WATCH
 
-# Speak for the tests' side: the emulator names keys in its own log, which is no function's.
+# These log for the tests' side: the emulator names keys in its own log, which is not a function's log.
 NOT_THE_FUNCTIONS = ("moto", "werkzeug", "hypothesis", "localcloud", "tests", "asyncio", "faker")
 
 
 @cache
 def install() -> None:
-    """Read from here on."""
+    """Install the hooks."""
     from aws_lambda_powertools.metrics.provider.cloudwatch_emf import cloudwatch
 
     emit = logging.StreamHandler.emit
@@ -28,7 +28,7 @@ def install() -> None:
     @wraps(emit)
     def read_and_emit(self: Any, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] not in NOT_THE_FUNCTIONS:
-            # Pytest's handlers see every record, with the message alone; those of the functions write the line.
+            # Pytest's handlers see every record, with only the message. The functions' handlers write the line.
             WATCH.log(self.format(record), again=type(self).__module__.startswith("_pytest"))
         emit(self, record)
 
@@ -41,13 +41,13 @@ def install() -> None:
 
 
 def as_lambda_logs(exc: BaseException) -> str:
-    """Write what a handler raised as Lambda logs it, without its causes (awslambdaric, bootstrap.log_error)."""
+    """Return an exception as Lambda logs it, without its causes (awslambdaric, bootstrap.log_error)."""
     frames = traceback.format_list(traceback.extract_tb(exc.__traceback__))
     return f"[ERROR] {type(exc).__name__}: {exc}\nTraceback (most recent call last):\n{''.join(frames)}"
 
 
 def watched(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Read what a handler raises as well: it ends up in the function's log."""
+    """Also read what a handler raises: it ends up in the function's log."""
 
     @wraps(handler)
     def handle(*arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Pytest's part: what all workers have read comes together; a run in which anything leaked fails, naming the test."""
+"""The pytest plugin: it merges what all workers have read, and fails a run with a leak, naming the test."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ READ, LEAKS = "privacy-read", "privacy-leaks"
 
 
 class Privacy:
-    """What this process has read; in the controller of pytest-xdist, what the workers have."""
+    """What this process has read. In the controller of pytest-xdist, it includes what the workers have read."""
 
     def __init__(self, watch: Watch) -> None:
         """Take the watch."""
         self.watch = watch
-        # What a run of all delivery tests has read nothing of: it is written where nobody reads it.
+        # The kinds of output of which a complete run has read nothing, so that the watch has missed them.
         self.blind: list[str] = []
 
     def pytest_runtest_setup(self) -> None:
@@ -26,15 +26,15 @@ class Privacy:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker has read."""
+        """Merge what a worker has read."""
         output = getattr(node, "workeroutput", {})
         self.watch.read.update(output.get(READ, {}))
         self.watch.leaks.update(Leak(*leak) for leak in output.get(LEAKS, []))
 
-    # After the permissions', which tell whether the run was whole.
+    # After the permissions' plugin, which reports whether the run was complete.
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Hand over to the controller, or fail the run."""
+        """Send the results to the controller, or fail the run."""
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput.update(
                 {READ: dict(self.watch.read), LEAKS: [list(one) for one in self.watch.leaks]}
@@ -47,7 +47,7 @@ class Privacy:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say what was read, and what leaked."""
+        """Report what was read, and what leaked."""
         for kind in self.blind:
             terminalreporter.write_line(f"privacy: no {kind} was read in a whole run: the watch is blind", red=True)
         if not (read := self.watch.read):
@@ -62,5 +62,5 @@ class Privacy:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Join in."""
+    """Register the plugin."""
     config.pluginmanager.register(Privacy(WATCH), "callseal-privacy")

@@ -23,7 +23,7 @@ def test_second():
 
 
 def run(folder: Path, first: str, *arguments: str) -> tuple[int, str]:
-    """Run pytest on a small project of its own."""
+    """Run pytest on a small separate project."""
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.security.privacy.plugin"]\n')
     (folder / "test_one.py").write_text(TEST.format(first=first))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
@@ -34,7 +34,7 @@ def run(folder: Path, first: str, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "two workers"])
-def test_run_without_leaks_says_what_was_read(tmp_path: Path, workers: list[str]) -> None:
+def test_run_without_leaks_reports_what_was_read(tmp_path: Path, workers: list[str]) -> None:
     status, printed = run(tmp_path, "delivered", *workers)
     assert "privacy: 1 log lines, 1 metrics, 1 audit events read, 0 leaks" in printed
     assert "privacy: 1 times an audit event with a caller's number in its file's name" in printed
@@ -51,8 +51,8 @@ def test_leak_fails_a_run_in_which_all_tests_pass(tmp_path: Path, workers: list[
     assert status == 1
 
 
-def test_whole_run_that_reads_none_of_a_kind_fails(tmp_path: Path) -> None:
-    """Whether a run is whole is told by the permissions' plugin, which has a verdict then."""
+def test_complete_run_that_reads_none_of_a_kind_fails(tmp_path: Path) -> None:
+    """The permissions' plugin reports whether a run is complete: it has a verdict then."""
     whole = "class Whole:\n    verdict = True\n\ndef pytest_configure(config):\n"
     whole += '    config.pluginmanager.register(Whole(), "callseal-permissions")\n'
     (tmp_path / "whole.py").write_text(whole)
@@ -63,7 +63,7 @@ def test_whole_run_that_reads_none_of_a_kind_fails(tmp_path: Path) -> None:
     assert run(tmp_path, "x", "-p", "whole")[0] == 0
 
 
-def test_run_that_reads_nothing_says_nothing(tmp_path: Path) -> None:
+def test_run_that_reads_nothing_reports_nothing(tmp_path: Path) -> None:
     status, printed = run(tmp_path, "x", "--collect-only")
     assert "privacy:" not in printed
     assert status == 0

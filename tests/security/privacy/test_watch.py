@@ -1,4 +1,4 @@
-"""The watch: each kind of secret is seen in each form and place, and what may stand there is not complained of."""
+"""The watch: it detects each kind of secret in each form and place, and accepts permitted content."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FORMS = {
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """A watch of this test's own: what leaks here on purpose is not the run's."""
+    """Return a watch for this test only: a leak on purpose is not a leak of the run."""
     own = Watch()
     for module in (watch, hooks, sys.modules["tests.support.network"], sys.modules["tests.support.stack"]):
         monkeypatch.setattr(module, "WATCH", own)
@@ -60,7 +60,7 @@ def leaked(own: Watch) -> set[str]:
 @pytest.mark.parametrize(
     ("secret", "what"), [*((one, "a caller's number") for one in CALLERS), *((one, "what was said") for one in SPOKEN)]
 )
-def test_canary_is_seen_in_every_form_and_place(secret: str, what: str, form: str) -> None:
+def test_canary_is_detected_in_every_form_and_place(secret: str, what: str, form: str) -> None:
     own, written = watching(), FORMS[form](secret)
     own.log(f'{{"level": "INFO", "message": "x {written} y"}}')
     own.metric(f'{{"_aws": {{}}, "Stack": "{written}"}}')
@@ -69,7 +69,7 @@ def test_canary_is_seen_in_every_form_and_place(secret: str, what: str, form: st
 
 
 @pytest.mark.parametrize("form", ["plain", "a URL", "hex", "base64"])
-def test_landing_key_is_seen_in_logs_and_metrics(form: str) -> None:
+def test_landing_key_is_detected_in_logs_and_metrics(form: str) -> None:
     own = Watch()
     own.landed("acme/2026/Åsa 1.wav")
     own.log("x" + FORMS[form]("acme/2026/Åsa 1.wav") + "y")
@@ -78,7 +78,7 @@ def test_landing_key_is_seen_in_logs_and_metrics(form: str) -> None:
 
 
 def watching() -> Watch:
-    """Give a watch that knows of the landing key in DETAIL."""
+    """Return a watch that knows the landing key in DETAIL."""
     own = Watch()
     own.landed(DETAIL["source"]["key"])
     return own
@@ -91,7 +91,7 @@ def ssh_key() -> str:
 
 @pytest.mark.parametrize("which", ["certificate", "private key", "OpenPGP key", "SSH key"])
 @pytest.mark.parametrize("cut", [slice(None), slice(3, 60), slice(100, 140)], ids=str)
-def test_key_text_is_seen_whole_and_in_part(which: str, cut: slice) -> None:
+def test_key_text_is_detected_whole_and_in_part(which: str, cut: slice) -> None:
     texts = {
         "certificate": x509_tenant().public_text,
         "private key": x509_tenant().private_key.read_text(),
@@ -108,7 +108,7 @@ def test_key_text_is_seen_whole_and_in_part(which: str, cut: slice) -> None:
     assert leaked(own) == {f"{kind}: a key's text" for kind in watch.KINDS}
 
 
-def test_what_may_stand_there_is_no_leak() -> None:
+def test_permitted_content_is_no_leak() -> None:
     """Landing keys in an audit event's three members; fingerprints, hashes, ids; the words of our own sentences."""
     own = Watch()
     own.learn(x509_tenant().public_text)
@@ -133,7 +133,7 @@ def test_leak_names_its_test_and_not_the_secret() -> None:
     )
 
 
-# ---- in the real handlers: what they write is what is read ----------------------------------------------------------
+# ---- in the real handlers: all their output is read -----------------------------------------------------------------
 
 
 def land_and_hand_over(cloud: Stack, function: ModuleType) -> None:
@@ -195,8 +195,8 @@ def test_handler_that_raises_foreign_words_is_caught(
 
 
 @pytest.mark.parametrize("name", ["callseal", "botocore", "urllib3.connectionpool", "gnupg", "root"])
-def test_any_logger_is_read_wherever_it_writes(own: Watch, encrypt_recording: ModuleType, name: str) -> None:
-    """Into a stream of a test's own, too; a traceback as well as a message."""
+def test_any_logger_is_read_with_any_stream(own: Watch, encrypt_recording: ModuleType, name: str) -> None:
+    """Including a stream of the test's own, and a traceback as well as a message."""
     handler, logger = logging.StreamHandler(StringIO()), logging.getLogger(name)
     logger.addHandler(handler)
     try:
@@ -213,7 +213,7 @@ def test_members_beside_the_message_are_read(own: Watch, encrypt_recording: Modu
     assert leaked(own) == {"log line: what was said"}
 
 
-def test_caller_in_a_files_name_is_a_leak_unless_the_landing_key_holds_it() -> None:
+def test_caller_in_a_files_name_is_a_leak_unless_the_landing_key_has_it() -> None:
     own, named = Watch(), {**DETAIL, "source": {**DETAIL["source"], "key": f"acme/+{CALLERS[0]}.wav"}}
     own.audit(named)
     assert leaked(own) == {"audit event: a caller's number that no landing key holds"}
@@ -226,7 +226,7 @@ def test_caller_in_a_files_name_is_a_leak_unless_the_landing_key_holds_it() -> N
     assert leaked(own) == {"audit event: a caller's number that no landing key holds"}
 
 
-def test_what_was_said_is_a_leak_in_a_files_name_as_well() -> None:
+def test_spoken_words_are_a_leak_in_a_files_name_as_well() -> None:
     own = watching()
     own.audit({**DETAIL, "session": {"path": f"/bucket/acme/{SPOKEN[0]}.wav"}})
     assert leaked(own) == {"audit event: what was said"}

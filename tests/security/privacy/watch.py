@@ -1,8 +1,8 @@
-"""The watch: reads every log line, metric and audit event of a test run, and keeps what should not have stood there.
+"""The watch: reads every log line, metric and audit event of a test run, and records forbidden content.
 
-What it looks for: callers' numbers, landing keys (in logs and metrics; audit events name them, in three members), key
-texts, and what was said in recordings; plain, in base64, in hex, and as a URL writes it. A caller's number may be in an
-audit event in one case: a landing key holds it, and the event names that key. Such events are counted.
+It searches for callers' numbers, landing keys (in logs and metrics; audit events name them, in three members), key
+texts, and the content of recordings: plain, in base64, in hex, and URL-encoded. A caller's number may be in an audit
+event in one case: a landing key contains it, and the event names that key. Such events are counted.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
-# Stand in landing keys, settings, metadata and AWS's own messages, wherever tests need a caller.
+# Used in landing keys, settings, metadata and AWS's own messages, in every test that needs a caller.
 CALLERS = ("46701234567", "4915112345678")
-# Stand in the recordings that tests land.
+# Part of the recordings that tests land.
 SPOKEN = ("what was said", "what the caller said")
 KINDS = ("log line", "metric", "audit event")
 NAMED = "audit event with a caller's number in its file's name"
@@ -33,19 +33,19 @@ _LANDING_KEY = re.compile(r"[^/]+/.*[^/]{5}", re.DOTALL)
 
 
 class Leak(NamedTuple):
-    """Something that stood where it must not; what it was is named, not repeated."""
+    """Forbidden content that was found. It is described, not repeated."""
 
     test: str
     kind: str
     what: str
 
     def __str__(self) -> str:
-        """Say it."""
+        """Describe the leak."""
         return f"{self.what} in {'an' if self.kind.startswith('a') else 'a'} {self.kind} of {self.test}"
 
 
 class Watch:
-    """What this process has read; `learn` and `landed` tell it what to look for beside the canaries."""
+    """What this process has read. `learn` and `landed` add content to search for, in addition to the canaries."""
 
     def __init__(self) -> None:
         self.read: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class Watch:
         self._in_names: set[str] = set()
 
     def learn(self, key_text: str) -> None:
-        """Take a key's text, public or private: no 31 characters in a row of it may ever be written."""
+        """Add a key's text, public or private: no 31 consecutive characters of it may ever be written."""
         lines = (line.strip() for line in key_text.splitlines())
         found = (_MATERIAL_LINE.fullmatch(line) or _SSH_KEY.search(line) for line in lines)
         text = "".join(one.group() for one in found if one)
@@ -63,18 +63,18 @@ class Watch:
         self._material.update(piece for piece in pieces if len(set(piece)) > _CHUNK // 2)
 
     def landed(self, key: str) -> None:
-        """Take a landing key."""
+        """Add a landing key."""
         self._in_names.update(caller for caller in CALLERS if any(form in key for form in forms(caller)))
         if _LANDING_KEY.fullmatch(key):
             self._landed.append(key)
 
     def forget_landed(self) -> None:
-        """Begin a test: the keys of the one before are nobody's now."""
+        """Begin a test: the landing keys of the previous test no longer count."""
         self._landed.clear()
         self._in_names.clear()
 
     def log(self, text: str, *, again: bool = False) -> None:
-        """Read what a function has logged, once or more; a line that is read again counts no more."""
+        """Read what a function has logged. With `again`, the line was already counted."""
         self.read["log line"] += 0 if again else len(text.splitlines())
         self._look("log line", text, self._secrets(text))
 
@@ -84,7 +84,7 @@ class Watch:
         self._look("metric", text, self._secrets(text))
 
     def audit(self, detail: Mapping[str, Any]) -> None:
-        """Read an audit event: its source, outputs and session's path name files, by contract; nothing else does."""
+        """Read an audit event. Its source, outputs and session's path may name files; no other member may."""
         self.read["audit event"] += 1
         outputs = [{**output, "key": ""} for output in detail.get("outputs") or []]
         source, session = (
@@ -127,9 +127,9 @@ class Watch:
 
 @cache
 def forms(secret: str) -> tuple[str, ...]:
-    """Write a secret as it may turn up: as it is, escaped, in hex, in base64 at each of its three places."""
+    """Return the forms of a secret: plain, escaped, in hex, and in base64 at each of its three offsets."""
     data = secret.encode("utf-8", "surrogatepass")
-    # Without the characters at both ends, which the bytes beside it have a part in.
+    # Without the characters at both ends, which also depend on the adjacent bytes.
     coded = [base64.b64encode(b"\0" * pad + data)[-(-pad * 4 // 3) :].rstrip(b"=")[:-1] for pad in range(3)]
     urls = (quote(data), quote_plus(data), quote_plus(data, safe="/"), quote(data, safe=""))
     escaped = (repr(secret)[1:-1], json.dumps(secret)[1:-1])

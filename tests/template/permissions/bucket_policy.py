@@ -1,4 +1,4 @@
-"""S3's evaluation of what a bucket's policy denies, as far as the template's policies go; anything else raises.
+"""S3's evaluation of a bucket policy's denials, as far as the template's policies need it; other input raises.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -14,7 +14,7 @@ _KNOWN = {"Sid", "Effect", "Principal", "Action", "Resource", "NotResource", "Co
 
 
 def denied_by(statements: Iterable[Mapping[str, Any]], action: str, resource: str, **headers: str) -> set[str]:
-    """Return the Sids of the statements that deny everybody a request.
+    """Return the Sids of the statements that deny every principal a request.
 
     `headers` are S3's condition keys without `s3:`, with underscores for hyphens. The request is made over TLS.
     """
@@ -43,7 +43,7 @@ def _holds(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
 
 
 _OPERATORS: dict[str, Callable[[str | None, list[str]], bool]] = {
-    # An absent key fails each operator, but for Null and the negated ones.
+    # An absent key fails each operator, except Null and the negated ones.
     "Bool": lambda value, wanted: value is not None and value.lower() in wanted,
     "Null": lambda value, wanted: str(value is None).lower() in wanted,
     "StringNotEquals": lambda value, wanted: value not in wanted,

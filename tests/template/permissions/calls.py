@@ -1,6 +1,6 @@
-"""What the functions ask of AWS while the tests run, as far as it decides which permission a call needs.
+"""The functions' requests to AWS during the tests, with the facts that decide which permission a request needs.
 
-`tests/support/network.py` notes every request of a function here; `plugin.py` gives the verdict once all tests ran.
+`tests/support/network.py` records every request of a function here. `plugin.py` returns the verdict after all tests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree as ET
 
-# Of the headers of S3 those that change what a request needs.
+# The S3 headers that change which permissions a request needs.
 _S3_HEADERS = {"if-match": "if_match", "x-amz-checksum-mode": "checksum_mode", "x-amz-tagging": "tagging",
                "x-amz-object-lock-mode": "lock"}  # fmt: skip
 _S3_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -20,7 +20,7 @@ _S3_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 @dataclass(frozen=True)
 class Call:
-    """A function's request: whose, of which service in botocore's words, and what decides about permissions."""
+    """A request: the function, the service in botocore's terms, and the facts that decide about permissions."""
 
     function: str
     service: str
@@ -28,7 +28,7 @@ class Call:
     facts: frozenset[tuple[str, str]]
 
     def __getitem__(self, name: str) -> str:
-        """Give a fact, "" where the request does not have it."""
+        """Return a fact, or "" if the request does not have it."""
         return dict(self.facts).get(name, "")
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ def call(function: str, service: str, operation: str, **facts: str) -> Call:
 
 
 def note(function: str, service: str, operation: str, url: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Remember a request of a function."""
+    """Record a request of a function."""
     if service == "lambda":
         # /2015-03-31/functions/NAME/invocations
         facts: Iterable[dict[str, str]] = [{"name": urlsplit(url).path.split("/")[3]}]
@@ -55,7 +55,7 @@ def note(function: str, service: str, operation: str, url: str, headers: Mapping
 
 
 def dumps(calls: set[Call]) -> str:
-    """Write calls, for a worker of pytest-xdist to hand them over."""
+    """Serialize calls, so that a worker of pytest-xdist can send them."""
     return json.dumps([[one.function, one.service, one.operation, sorted(one.facts)] for one in calls])
 
 
@@ -65,7 +65,7 @@ def loads(text: str) -> set[Call]:
 
 
 def _of_s3(url: str, headers: Mapping[str, str], body: bytes) -> Iterator[dict[str, str]]:
-    """Tell bucket, key and conditions; a batch of deletions is one call for each key."""
+    """Yield bucket, key and conditions. A batch of deletions is one call for each key."""
     address = urlsplit(url)
     query = parse_qs(address.query, keep_blank_values=True)
     facts = {ours: headers[name] for name, ours in _S3_HEADERS.items() if name in headers}
@@ -82,9 +82,9 @@ def _of_s3(url: str, headers: Mapping[str, str], body: bytes) -> Iterator[dict[s
 
 
 def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell what is asked for by name; a batch of events is one call for each of its busses and sources.
+    """Yield the names in a request. A batch of events is one call for each of its busses and sources.
 
-    A call names all kinds of its request: the condition key has a single value, so no policy allows two at once.
+    A call names all event types of its request: the condition key has a single value, so no policy allows two at once.
     """
     if service == "eventbridge":
         kinds = " and ".join(sorted({each.get("DetailType", "") for each in members["Entries"]}))
@@ -105,7 +105,7 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Tell the table, and its index; a batch of reads is one call for each table, a transaction for each action."""
+    """Yield the table and its index. A batch of reads is one call for each table, a transaction one for each action."""
     if "TableName" in members:
         yield {"name": members["TableName"], "index": members.get("IndexName", "")}
     yield from ({"name": table} for table in members.get("RequestItems", []))

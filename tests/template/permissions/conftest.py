@@ -1,4 +1,4 @@
-"""What the tests of the permissions share."""
+"""Fixtures for the tests of the permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stack() -> Deployed:
 
 @pytest.fixture(scope="session")
 def linters() -> Path:
-    """Where the linters' commands are; without them CI fails, and other machines skip aloud."""
+    """Return the folder of the linters' commands. If they are missing, fail in CI and skip elsewhere."""
     folder = TEMPLATE.parent / ".venv-checkov/bin"
     missing = [name for name in ("checkov", "parliament") if not (folder / name).exists()]
     if missing and not os.environ.get("CI"):

@@ -1,10 +1,10 @@
-"""Run by .venv-checkov's Python: parliament on the policies that come in, by name; findings go out, both as JSON."""
+"""Run by .venv-checkov's Python: lints policies, by name, with parliament. Input and findings are JSON."""
 
 import json
 import sys
 import warnings
 
-# Of pkg_resources, which parliament imports.
+# For pkg_resources, which parliament imports.
 warnings.simplefilter("ignore")
 
 import parliament  # noqa: E402

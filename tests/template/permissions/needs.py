@@ -1,8 +1,9 @@
-"""Which permissions a call needs, by AWS's own reference.
+"""The permissions that a call needs, by AWS's own reference.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-An operation that is not here is an error: look it up and add it.
+
+An operation that is not listed here is an error: look it up and add it.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from dataclasses import dataclass
 from tests.support.stack import AUDIT
 from tests.template.permissions.calls import Call
 
-# Lambda itself works with a function's role, too: it takes messages for an event source mapping, and writes the log.
+# Lambda itself uses a function's role, too: it receives messages for an event source mapping, and writes the log.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html; the log group is the template's, so
-# logs:CreateLogGroup is not needed.
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
+# The log group is the template's, so logs:CreateLogGroup is not needed.
 OF_EVENT_SOURCES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 OF_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 @dataclass(frozen=True)
 class Need:
-    """An action on a resource, with what IAM knows of the request (condition keys in lower case)."""
+    """An action on a resource, with IAM's context of the request (condition keys in lower case)."""
 
     action: str
     resource: str
@@ -36,19 +37,19 @@ class Need:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the calls go: a partition's region and account, and by name the buckets' and tables' own KMS keys."""
+    """The target of the calls: region, account, and the KMS keys of buckets and tables, by name."""
 
     region: str
     account: str
     keys: Mapping[str, str]
 
     def arn(self, service: str, resource: str) -> str:
-        """Write an ARN of this region and account."""
+        """Return an ARN of this region and account."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
 
 def needs_of(call: Call, place: Place) -> list[Need]:
-    """List what a call needs; raises LookupError for an operation that nobody has looked up."""
+    """List the permissions that a call needs. Raise LookupError for an operation that is not listed."""
     if needs := _OF_DATA.get((call.service, call.operation)):
         return list(needs(call, place))
     name = call["name"]
@@ -59,8 +60,8 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "secrets-manager", "ListSecrets":
             return [Need("secretsmanager:ListSecrets", "*")]
         case "secrets-manager", "GetSecretValue" | "DescribeSecret":
-            # Secrets Manager adds a hyphen and six characters of its own to the name. For a secret that does not exist,
-            # AWS does not document which name counts: both must be allowed, or the answer would not be "not found".
+            # Secrets Manager appends a hyphen and six random characters to the name. AWS does not document which name
+            # counts for a secret that does not exist: both must be allowed, or the answer would not be "not found".
             names = (f"{name}-AbC12x", name)
             action = f"secretsmanager:{call.operation}"
             return [Need(action, place.arn("secretsmanager", f"secret:{each}")) for each in names]
@@ -94,7 +95,7 @@ def _locking(call: Call, _: Place) -> Iterator[Need]:
 
 
 def _retention_shown(call: Call) -> Iterator[Need]:
-    """Without it S3 leaves a version's lock out of the answer; it is asked for in one bucket alone.
+    """Yield the permission without which S3 omits a version's lock from the answer. Only one bucket needs it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
@@ -105,7 +106,7 @@ def _retention_shown(call: Call) -> Iterator[Need]:
 def _looking(call: Call, place: Place) -> Iterator[Need]:
     yield from _reading(call["bucket"], call["key"], bool(call["version"]))
     yield from _retention_shown(call)
-    # Without the checksum, S3 answers from what it knows of an object, which is not encrypted.
+    # Without the checksum, S3 answers from an object's metadata, which is not encrypted.
     if call["checksum_mode"]:
         yield from _with_key(place, call["bucket"], "kms:Decrypt")
 
@@ -154,7 +155,7 @@ def _writing(call: Call, place: Place) -> Iterator[Need]:
 
 
 def _from_source(call: Call, place: Place) -> Iterator[Need]:
-    """What a copy needs where it comes from; its source's tags do not travel (TaggingDirective REPLACE)."""
+    """Yield what a copy needs for its source. The source's tags are not copied (TaggingDirective REPLACE)."""
     if source := call["source"]:
         bucket, _, key = source.partition("/")
         yield from _reading(bucket, key, bool(call["source_version"]))
@@ -163,7 +164,7 @@ def _from_source(call: Call, place: Place) -> Iterator[Need]:
 
 def _reading(bucket: str, key: str, versioned: bool) -> Iterator[Need]:
     yield _on(bucket, key, "s3:GetObjectVersion" if versioned else "s3:GetObject")
-    # Without it S3 answers 403 where the object is not there, and the functions rely on the 404.
+    # Without it S3 answers 403 for a missing object, and the functions rely on the 404.
     yield _listing(bucket)
 
 
@@ -176,9 +177,9 @@ def _listing(bucket: str) -> Need:
 
 
 def _with_key(place: Place, bucket: str, action: str) -> Iterator[Need]:
-    """What S3 does with the bucket's KMS key on the caller's behalf."""
+    """Yield what S3 needs to use the bucket's KMS key on the caller's behalf."""
     if arn := place.keys.get(bucket):
-        # With a bucket key, as each bucket here has it, the context is the bucket and not the object:
+        # With a bucket key, which every bucket here has, the context is the bucket and not the object:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
         context = {
             ("kms:viaservice", f"s3.{place.region}.amazonaws.com"),
@@ -215,7 +216,7 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "DeleteObjects": _deleting,
     "GetObject": _getting,
     "GetObjectTagging": _tagging,
-    # botocore asks it where a bucket is, if a HEAD of an object answers 400.
+    # botocore uses it to find a bucket's region if a HEAD of an object answers 400.
     "HeadBucket": _listing_bucket,
     "HeadObject": _looking,
     "ListObjectVersions": _listing_versions,

@@ -1,4 +1,4 @@
-"""IAM's evaluation of policies, as far as the template's go; anything else raises."""
+"""IAM's evaluation of policies, as far as the template's policies need it; other input raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KNOWN = {"Sid", "Effect", "Action", "Resource", "Condition"}
 
 @dataclass(frozen=True)
 class Permission:
-    """One action on one resource pattern, of one statement, under its condition."""
+    """One action on one resource pattern, from one statement, with its condition."""
 
     sid: str
     effect: str
@@ -28,7 +28,7 @@ class Permission:
         return f"{self.sid}: {self.action} on {self.resource}{f' if {self.condition}' if self.condition else ''}"
 
     def covers(self, need: Need) -> bool:
-        """Tell whether it speaks of this action, on this resource, in these circumstances."""
+        """Return whether the permission applies to this action, resource and context."""
         context = dict(need.context)
         return (
             _like(self.action.lower(), need.action.lower())
@@ -39,28 +39,28 @@ class Permission:
 
 @dataclass(frozen=True)
 class Role:
-    """What a role may do, by its own policies and by those of resources that name everyone."""
+    """A role's permissions, by its own policies and by the resource policies that name every principal."""
 
     name: str
     permissions: tuple[Permission, ...]
     arn: str = ""
 
     def allows(self, need: Need) -> bool:
-        """Return whether a call with this need goes through: some statement allows it and none denies it."""
+        """Return whether a call with this need is allowed: a statement allows it and none denies it."""
         mine = replace(need, context=need.context | {("aws:principalarn", self.arn)})
         covering = {permission.effect for permission in self.permissions if permission.covers(mine)}
         return covering == {"Allow"}
 
     def unused(self, needs: set[Need]) -> list[Permission]:
-        """List the permissions that none of the needs makes use of."""
+        """List the permissions that none of the needs uses."""
         allowing = [permission for permission in self.permissions if permission.effect == "Allow"]
         return [permission for permission in allowing if not any(permission.covers(need) for need in needs)]
 
 
 def permissions_of(statement: Mapping[str, Any]) -> list[Permission]:
-    """Take a statement, resolved, apart; raises ValueError for what this evaluation does not know.
+    """Split a resolved statement into permissions. Raise ValueError for unsupported elements.
 
-    Each kind of event that is allowed is a permission of its own: one that is never put is one too many.
+    Each allowed event type is a separate permission, so that a type which is never put counts as unused.
     """
     if unknown := set(statement) - _KNOWN:
         raise ValueError(f"This evaluation of IAM does not know {sorted(unknown)}.")
@@ -92,7 +92,7 @@ def _permissions(statement: Mapping[str, Any], condition: Mapping[str, Any]) -> 
 
 
 def _holds(operator: str, value: str | None, wanted: tuple[str, ...]) -> bool:
-    """Judge a condition: a negated operator matches a key that the request does not have, and no other operator does.
+    """Evaluate a condition: only a negated operator matches a key that the request does not have.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
@@ -101,7 +101,7 @@ def _holds(operator: str, value: str | None, wanted: tuple[str, ...]) -> bool:
 
 
 def _like(pattern: str, text: str) -> bool:
-    """Match as IAM does: `*` is any number of characters, slashes and colons too, `?` is one, all else is itself."""
+    """Match as IAM does: `*` is any text, including slashes and colons, `?` is one character, the rest is literal."""
     parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 

@@ -1,4 +1,4 @@
-"""The translated template's roles and policies with every name filled in, as tests/support/stack.py names things."""
+"""The translated template's roles and policies with every name resolved, by the names in tests/support/stack.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.template.permissions.needs import OF_EVENT_SOURCES, OF_LOGS, Need, Pl
 from tests.template.permissions.policy import Role, permissions_of
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "template.yaml"
-# The test stack has bucket names of its own; all other names are the template's.
+# The test stack has its own bucket names. All other names are the template's.
 BUCKETS = {"LandingBucket": LANDING, "SftpBucket": SFTP, "ArchiveBucket": ARCHIVE, "AuditBucket": AUDIT}
 # By type: the property that names a resource, and its ARN.
 _ARNS = {
@@ -54,7 +54,7 @@ class Deployed:
     resources: Mapping[str, Mapping[str, Any]]
 
     def role(self, function: str) -> Role:
-        """Give the role of a function, by its folder's name."""
+        """Return the role of a function, by its folder's name."""
         # Fn::GetAtt of a role, which has no other attribute.
         name = self._properties(FUNCTIONS[function])["Role"].rpartition("/")[2]
         statements = [
@@ -65,7 +65,7 @@ class Deployed:
         return self.identity(name, self.role_arn(name), statements)
 
     def identity(self, name: str, arn: str, statements: Iterable[Mapping[str, Any]]) -> Role:
-        """Give an identity of the account with these statements, to which the audit bus's policy applies, too."""
+        """Return an identity of the account with these statements, to which the audit bus's policy also applies."""
         policies = self._of_type("AWS::Events::EventBusPolicy").values()
         of_bus = [{**policy["Properties"]["Statement"]} for policy in policies]
         if any(statement.pop("Principal") != "*" for statement in of_bus):
@@ -73,11 +73,11 @@ class Deployed:
         return Role(name, tuple(one for each in (*statements, *of_bus) for one in permissions_of(each)), arn)
 
     def role_arn(self, role: str) -> str:
-        """Give the ARN of a role by its logical id."""
+        """Return the ARN of a role by its logical id."""
         return self.place.arn("iam", f"role/{role}")
 
     def needs_of_lambda(self, function: str) -> set[Need]:
-        """List what Lambda itself does with the function's role."""
+        """List what Lambda itself needs of the function's role."""
         mine = FUNCTIONS[function]
         mappings = [one["Properties"] for one in self._of_type("AWS::Lambda::EventSourceMapping").values()]
         name = self._properties(mine)["FunctionName"]
@@ -90,20 +90,20 @@ class Deployed:
         return taking | {Need(action, stream) for action in OF_LOGS}
 
     def policies(self) -> Iterator[tuple[str, Any]]:
-        """Give every policy document of the template, by the path to it."""
+        """Yield every policy document of the template, with its path."""
         for name, resource in self.resources.items():
             yield from _documents(name, resource.get("Properties", {}))
 
     def is_versioned(self, bucket: str) -> bool:
-        """Tell whether a bucket, by its name in the tests, keeps versions."""
+        """Return whether a bucket, by its name in the tests, is versioned."""
         (name,) = (logical for logical, ours in BUCKETS.items() if ours == bucket)
         return "VersioningConfiguration" in self._properties(name)
 
     def needs_of(self, call: Call) -> list[Need]:
-        """List what a call needs; nothing where it names a version of a bucket that has none.
+        """List what a call needs. The list is empty if the call names a version in an unversioned bucket.
 
-        Notifications with a version id are taken all the same, but this template's landing bucket sends none: the
-        rights to versions are due the day that it keeps them.
+        Notifications with a version id are accepted, but this template's landing bucket sends none. The permissions for
+        versions become necessary when the bucket is versioned.
         """
         source = call["source"].partition("/")[0]
         named = [(call["bucket"], call["version"]), (source, call["source_version"])]
@@ -125,7 +125,7 @@ def deployed(template: Path = TEMPLATE) -> Deployed:
 
 
 def resolve(translated: Mapping[str, Any]) -> Deployed:
-    """Fill in the names of a translated template."""
+    """Resolve the names of a translated template."""
     place = Place(REGION, DEFAULT_ACCOUNT_ID, {})
     pseudo = {"StackName": STACK, "Region": REGION, "AccountId": place.account, "Partition": "aws"}
     resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, {})
@@ -140,7 +140,7 @@ def resolve(translated: Mapping[str, Any]) -> Deployed:
 
 
 def _reference(name: str, resource: Mapping[str, Any], place: Place) -> tuple[str, dict[str, str]]:
-    """Tell what Ref and Fn::GetAtt of a resource give."""
+    """Return the values of Ref and Fn::GetAtt for a resource."""
     kind = resource["Type"]
     if kind == "AWS::S3::Bucket":
         bucket = BUCKETS.get(name) or resource["Properties"]["BucketName"]
@@ -156,14 +156,14 @@ def _key(bucket: Mapping[str, Any]) -> str:
 
 
 def _documents(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Find the policy documents in a value, however deep; one of CloudWatch Logs is a text."""
+    """Yield the policy documents in a value at any depth. CloudWatch Logs has its document as text."""
     if isinstance(value, str) and value.startswith("{") and '"Statement"' in value:
         value = json.loads(value)
     if isinstance(value, list):
         for number, each in enumerate(value):
             yield from _documents(f"{path}[{number}]", each)
     elif isinstance(value, dict) and "Statement" in value:
-        # A bus's policy is given statement by statement.
+        # A bus's policy has each statement separately.
         alone = isinstance(value["Statement"], dict)
         yield path, {"Version": "2012-10-17", "Statement": [value["Statement"]]} if alone else value
     elif isinstance(value, dict):

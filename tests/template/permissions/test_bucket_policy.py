@@ -1,4 +1,4 @@
-"""Which uploads the buckets' policies deny: objects are encrypted with the stack's key, or are not taken."""
+"""The uploads that the buckets' policies deny: objects are encrypted with the stack's key, or rejected."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def denied(stack: Deployed, bucket: str, headers: dict[str, str], key: str = "ac
     return denied_by(statements, "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}", **headers)
 
 
-# How each kind of request looks to the condition on overwriting. A copy looks like a put.
+# The context of each kind of request in the condition on overwriting. A copy has the same context as a put.
 PUT = {"if_none_match": "*", "ObjectCreationOperation": "true"}
 BEGIN_MULTIPART = {"ObjectCreationOperation": "false"}
 
@@ -54,7 +54,7 @@ BEGIN_MULTIPART = {"ObjectCreationOperation": "false"}
 @pytest.mark.parametrize("request_kind", [PUT, BEGIN_MULTIPART], ids=["put or copy", "multipart"])
 @pytest.mark.parametrize("bucket", POLICIES)
 @pytest.mark.parametrize("name", TAKEN)
-def test_an_object_under_the_stacks_key_is_taken(
+def test_object_under_the_stacks_key_is_accepted(
     stack: Deployed, bucket: str, name: str, request_kind: dict[str, str]
 ) -> None:
     assert denied(stack, bucket, request_kind | TAKEN[name]) == set()
@@ -70,8 +70,8 @@ def test_an_object_under_another_key_is_refused(
     assert denied(stack, bucket, request_kind | headers) == {sid}
 
 
-def test_a_tenants_answer_by_sftp_is_taken(stack: Deployed) -> None:
-    """Transfer Family sends no header of encryption and no condition."""
+def test_answer_of_a_tenant_by_sftp_is_accepted(stack: Deployed) -> None:
+    """Transfer Family sends no encryption header and no condition."""
     answer = f"acme/key-check/{'A' * 64}.answer"
     assert denied(stack, SFTP, {"ObjectCreationOperation": "true"}, answer) == set()
     assert denied(stack, SFTP, {"ObjectCreationOperation": "true"}) == {"NeverOverwrite"}
@@ -94,7 +94,7 @@ def test_the_key_of_the_policies_is_the_buckets_own_default(stack: Deployed) -> 
     ],
     ids=str,
 )
-def test_what_the_evaluation_does_not_know_is_an_error(statement: dict[str, Any]) -> None:
+def test_unsupported_policy_elements_are_an_error(statement: dict[str, Any]) -> None:
     known = {"Sid": "One", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
     with pytest.raises((ValueError, KeyError)):
         denied_by([known | statement], "s3:PutObject", "arn:aws:s3:::landing/1")

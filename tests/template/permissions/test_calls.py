@@ -1,4 +1,4 @@
-"""From a request as it goes out to the permissions that it needs: real requests of the SDK, which go nowhere."""
+"""From an outgoing request to the permissions that it needs: real requests of the SDK, which are never sent."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ Ask = Callable[[str, str, dict[str, Any]], set[calls.Call]]
 
 @pytest.fixture
 def ask() -> Iterator[Ask]:
-    """Send a request with the SDK, and give the calls that it counts as."""
+    """Return a function that makes a request with the SDK and returns the recorded calls."""
     session = Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-north-1")
     before = set(calls.NOTED)
 
@@ -110,7 +110,7 @@ def test_a_request_needs(ask: Ask, service: str, method: str, parameters: dict[s
     assert {f"{need.action} {need.resource.removeprefix('arn:aws:s3:::')}" for need in needs} == expected
 
 
-def test_the_use_of_a_buckets_key_goes_by_s3(ask: Ask) -> None:
+def test_key_of_a_bucket_is_used_through_s3(ask: Ask) -> None:
     (call,) = ask("s3", "get_object", LAND)
     (need,) = (need for need in needs_of(call, PLACE) if need.action == "kms:Decrypt")
     assert need.context == {
@@ -125,8 +125,11 @@ def test_a_batch_of_events_needs_each_of_its_sources(ask: Ask) -> None:
     assert sorted(dict(need.context)["events:source"] for need in needs) == ["a", "b"]
 
 
-def test_a_request_with_two_kinds_of_events_is_of_neither(ask: Ask) -> None:
-    """The condition key has one value; which of two it would be is not documented, so such a request is not allowed."""
+def test_request_with_two_event_types_is_not_allowed(ask: Ask) -> None:
+    """The condition key has one value.
+
+    AWS does not document which of two types it has, so the request is not allowed.
+    """
     entries = [{"EventBusName": "audit", "Source": "a", "DetailType": kind, "Detail": "{}"} for kind in ("Y", "X", "Y")]
     (call,) = ask("events", "put_events", {"Entries": entries})
     (need,) = needs_of(call, PLACE)
@@ -136,12 +139,12 @@ def test_a_request_with_two_kinds_of_events_is_of_neither(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("service", "operation"), [("s3", "PutObjectAcl"), ("ssm", "DeleteParameter"), ("kms", "Sign")]
 )
-def test_an_operation_that_nobody_has_looked_up_is_an_error(service: str, operation: str) -> None:
+def test_unlisted_operation_is_an_error(service: str, operation: str) -> None:
     with pytest.raises(LookupError, match=f"{service}.{operation}"):
         needs_of(calls.call("sweep_landing", service, operation, bucket="landing", key="k", name="n"), PLACE)
 
 
-def test_calls_come_back_from_a_worker_as_they_were() -> None:
+def test_calls_survive_the_transfer_from_a_worker() -> None:
     noted = {
         calls.call("sweep_landing", "s3", "HeadObject", bucket="landing", key="acme/\ud800\u2028å.wav"),
         calls.call("encrypt_recording", "ssm", "GetParameter", name="/s/x"),

@@ -1,4 +1,4 @@
-"""checkov on the translated template: nothing fails, and what is suppressed says why in the resource's Metadata."""
+"""checkov on the translated template: no check fails, and each suppression is explained in the resource's Metadata."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def checkov(linters: Path, tmp_path: Path) -> Checkov:
     def run(template: dict[str, Any]) -> dict[str, Any]:
         file = tmp_path / "template.json"
         file.write_text(json.dumps(template, indent=1))
-        # Without --skip-download it asks its maker's server for guidelines; there is no API key, and nothing is sent.
+        # Without --skip-download it requests guidelines from its vendor's server. There is no API key, and nothing is
+        # sent.
         options = ["--framework", "cloudformation", "--compact", "--skip-download", "--output", "json"]
         ran = subprocess.run([linters / "checkov", "--file", file, *options], capture_output=True, text=True)
         return dict(json.loads(ran.stdout))
@@ -37,14 +38,14 @@ def checkov(linters: Path, tmp_path: Path) -> Checkov:
     return run
 
 
-def test_nothing_fails_and_each_suppression_has_its_reason(checkov: Checkov, translated: dict[str, Any]) -> None:
+def test_no_check_fails_and_each_suppression_has_its_reason(checkov: Checkov, translated: dict[str, Any]) -> None:
     report = checkov(translated)
     failed = [f"{one['check_id']} {one['resource']}" for one in report["results"]["failed_checks"]]
     skipped = {
         (one["check_id"], one["resource"].rpartition(".")[2]): one["check_result"]["suppress_comment"]
         for one in report["results"]["skipped_checks"]
     }
-    # `pytest -s` shows them.
+    # `pytest -s` shows this output.
     print(f"\ncheckov: {report['summary']['passed']} passed, {len(failed)} failed, {len(skipped)} suppressed:")
     for (check, resource), why in sorted(skipped.items()):
         print(f"  {check} {resource}: {why}")
@@ -66,7 +67,7 @@ def test_each_suppression_has_its_cause(checkov: Checkov, translated: dict[str, 
     assert {(one["check_id"], one["resource"].rpartition(".")[2]) for one in failed} == suppressed
 
 
-def test_it_notices_what_is_wrong(checkov: Checkov, translated: dict[str, Any]) -> None:
+def test_checkov_detects_a_fault(checkov: Checkov, translated: dict[str, Any]) -> None:
     broken = copy.deepcopy(translated)
     del broken["Resources"]["LandingBucket"]["Properties"]["PublicAccessBlockConfiguration"]
     del broken["Resources"]["StackKey"]["Properties"]["EnableKeyRotation"]

@@ -1,4 +1,4 @@
-"""template.yaml against the catalogue of audit events: who may put an event, and which rules forward it."""
+"""template.yaml against the catalogue of audit events: which role may put an event, and which rules forward it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from callseal.keys import register_keys
 from callseal.sftp import file_changes
 from tests.template.permissions.stack import FUNCTIONS, Deployed
 
-# The rules that forward some events, and the detail-types that the function behind their queue reads.
+# The rules that forward some events, with the detail-types that the function behind their queue reads.
 READ_BY = {
     "KeyRegisterRule": {*register_keys.KEY_EVENTS, register_keys.DELIVERED},
     "FileRegisterRule": {*file_changes.CHANGES},
@@ -35,7 +35,7 @@ def test_role_may_put_exactly_the_functions_events(stack: Deployed, function: st
     assert sorted(allowed) == sorted(kind for kind in EventType if function in kind.emitters)
 
 
-def test_bus_accepts_events_of_the_emitters_alone(stack: Deployed) -> None:
+def test_bus_accepts_events_only_from_their_emitters(stack: Deployed) -> None:
     statement = stack.resources["AuditBusPolicy"]["Properties"]["Statement"]
     accepted = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
     emitters = {name for kind in EventType for name in kind.emitters}

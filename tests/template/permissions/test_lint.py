@@ -1,4 +1,4 @@
-"""Every policy document of the translated template, linted by parliament; what it finds is fixed or explained here."""
+"""Every policy document of the translated template, linted by parliament. Findings are fixed or explained here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXPLAINED = {
     ): "Compared as a text, a key id or an alias in place of the key's ARN differs from it, and is denied."
     for bucket in ("Landing", "Sftp", "Archive")
 }
-# The wildcards that statements of Allow have, and why. IAM's `*` passes over slashes, its `?` is one character.
+# The wildcards in Allow statements, with their reasons. IAM's `*` includes slashes, and its `?` is one character.
 WILDCARDS = {
     "kms:*": "the key's own policy: the account's administrators, through IAM",
     "kms:ReEncrypt*": "the key's own policy: CloudWatch Logs, as its guide has it, for this account's log groups",
@@ -75,12 +75,12 @@ def as_list(value: Any) -> list[str]:
 
 
 def shortened(resource: str) -> str:
-    """Name a resource pattern by its last parts, whatever the account."""
+    """Return the last parts of a resource pattern, without the account."""
     name = resource.split(":::")[-1].split(":secret:callseal-test/")[-1].split(":parameter/callseal-test/")[-1]
     return name[name.index("log-group:") :] if "log-group:" in name else name
 
 
-def test_the_linter_finds_nothing_that_is_not_explained(linters: Path, stack: Deployed) -> None:
+def test_every_finding_of_the_linter_is_explained(linters: Path, stack: Deployed) -> None:
     policies = {name: policy for name, policy in stack.policies() if not name.endswith(TRUST)}
     found = lint(linters, policies)
     assert {(name, issue) for name, issue, _ in found} == set(EXPLAINED), found
@@ -98,7 +98,7 @@ def test_the_linter_finds_nothing_that_is_not_explained(linters: Path, stack: De
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_the_linter_notices(linters: Path, broken: dict[str, Any], issue: str) -> None:
+def test_linter_detects_broken_policies(linters: Path, broken: dict[str, Any], issue: str) -> None:
     good = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::landing/*"}
     assert lint(linters, {"good": {"Version": "2012-10-17", "Statement": [good]}}) == []
     assert issue in {
@@ -122,11 +122,11 @@ def test_only_the_keys_policy_and_a_listing_name_all_resources_or_all_actions(st
     assert wide == {KEY_POLICY, "CheckKeysRole.Policies[0].PolicyDocument"}
 
 
-def test_no_statement_allows_by_what_it_leaves_out(stack: Deployed) -> None:
+def test_no_statement_allows_by_exclusion(stack: Deployed) -> None:
     assert not [name for name, one in allowing(stack) if {"NotAction", "NotResource", "NotPrincipal"} & set(one)]
 
 
-def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) -> None:
+def test_each_role_is_assumed_by_one_service_only(stack: Deployed) -> None:
     trusts = {name.partition(".")[0]: one for name, one in allowing(stack) if name.endswith(TRUST)}
     services = {"AuditStreamRole": "firehose", "AuditRuleRole": "events", "SftpSessionRole": "transfer"} | {
         stack.role(function).name: "lambda" for function in FUNCTIONS
@@ -136,8 +136,8 @@ def test_each_role_is_assumed_by_one_service_and_nobody_else(stack: Deployed) ->
     }
 
 
-def test_resource_policies_open_to_no_other_account(stack: Deployed) -> None:
-    """A service that anybody can use acts for this account's own resources alone: by account or by source ARN."""
+def test_resource_policies_allow_no_other_account(stack: Deployed) -> None:
+    """A public service may act only for this account's own resources: limited by account or by source ARN."""
     for name, one in allowing(stack):
         service = one.get("Principal", {}).get("Service")
         if service and not name.endswith(TRUST):

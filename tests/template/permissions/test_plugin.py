@@ -1,4 +1,4 @@
-"""The plugin: the verdict comes at the end of a whole run, alone or with workers, and decides its exit status."""
+"""The plugin: the verdict ends a complete run, alone or with workers, and decides its exit status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LINE = "permissions: {} kinds of calls, {} not allowed, 0 permissions unused"
 
 
 class Runner:
-    """Runs pytest on a small project of its own."""
+    """Runs pytest on a small separate project."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,7 +60,7 @@ def run(tmp_path: Path) -> Runner:
 
 
 @pytest.mark.parametrize("workers", [[], ["-n2"]], ids=["alone", "two workers"])
-def test_a_whole_run_ends_with_the_verdict(run: Runner, workers: list[str]) -> None:
+def test_complete_run_ends_with_the_verdict(run: Runner, workers: list[str]) -> None:
     status, printed = run(*workers)
     assert LINE.format(2, 0) in printed
     assert status == 0
@@ -87,7 +87,7 @@ def test_a_call_that_is_not_allowed_fails_a_run_in_which_all_tests_pass(run: Run
     ],
     ids=" ".join,
 )
-def test_a_part_of_the_run_has_no_verdict(run: Runner, arguments: list[str]) -> None:
+def test_partial_run_has_no_verdict(run: Runner, arguments: list[str]) -> None:
     run.write("Forbidden")
     status, printed = run(*arguments)
     assert "permissions:" not in printed

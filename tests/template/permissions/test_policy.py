@@ -1,4 +1,4 @@
-"""The evaluation says no where IAM does."""
+"""The evaluation refuses what IAM refuses."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def put(*context: tuple[str, str], bus: str = BUS) -> Need:
     ],
     ids=str,
 )
-def test_what_a_statement_names_is_allowed(need: Need) -> None:
+def test_requests_named_in_a_statement_are_allowed(need: Need) -> None:
     assert role(READ, KEYS, AUDIT).allows(need)
 
 
@@ -78,11 +78,11 @@ def test_what_a_statement_names_is_allowed(need: Need) -> None:
     ],
     ids=str,
 )
-def test_what_no_statement_names_is_refused(need: Need) -> None:
+def test_requests_named_in_no_statement_are_refused(need: Need) -> None:
     assert not role(READ, KEYS, AUDIT).allows(need)
 
 
-def test_a_denial_wins_over_what_is_allowed() -> None:
+def test_deny_overrides_allow() -> None:
     need = Need("s3:GetObject", "arn:aws:s3:::landing/acme/1.wav")
     assert not role(READ, READ | {"Effect": "Deny", "Action": "s3:*"}).allows(need)
 
@@ -92,7 +92,7 @@ ALONE = AUDIT | {"Effect": "Deny", "Condition": {"ArnNotEquals": {"aws:Principal
 
 
 @pytest.mark.parametrize(("arn", "goes"), [(MINE, True), (OTHER, False), ("", False)])
-def test_a_denial_of_all_others_spares_one(arn: str, goes: bool) -> None:
+def test_deny_by_exclusion_spares_the_excluded_principal(arn: str, goes: bool) -> None:
     permissions = role(AUDIT, ALONE).permissions
     assert Role("role", permissions, arn).allows(put(("events:source", "callseal"))) is goes
 
@@ -102,7 +102,7 @@ def test_a_negated_condition_matches_a_request_without_the_key() -> None:
     assert denial.covers(put())
 
 
-def test_each_kind_of_event_is_a_permission_of_its_own() -> None:
+def test_each_event_type_is_a_separate_permission() -> None:
     kinds = {"StringEquals": {"events:source": "callseal", "events:detail-type": ["A", "B"]}}
     both = role(AUDIT | {"Condition": kinds})
     (told, untold), source = (put(("events:source", "callseal"), ("events:detail-type", one)) for one in "AB"), "x"
@@ -125,7 +125,7 @@ def test_an_empty_role_allows_nothing() -> None:
     ],
     ids=["NotAction", "operator", "Principal"],
 )
-def test_what_the_evaluation_does_not_know_is_an_error(statement: dict[str, Any]) -> None:
+def test_unsupported_policy_elements_are_an_error(statement: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="does not know"):
         permissions_of(statement)
 

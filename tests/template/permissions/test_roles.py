@@ -1,4 +1,4 @@
-"""What the functions' roles reach, and above all what they do not, by the translated template."""
+"""What the functions' roles can do, and above all what they cannot do, by the translated template."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
 INDEX, READ = "index_calls", "read_metadata"
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
-# All of them: MOVERS look after recordings, KEYS after keys, FRONT after the SFTP front, FILES after what lies there,
-# READ after metadata, and TRAIL after the audit trail. None of TRAIL may do what none of FRONT may.
+# All functions: MOVERS process recordings, KEYS keys, READ metadata, FRONT serves the SFTP front, FILES tracks
+# delivered files, and TRAIL the audit trail. No role of TRAIL may do what no role of FRONT may.
 ALL = tuple(FUNCTIONS)
 FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ))
 OTHERS = tuple(one for one in ALL if one not in TRAIL)
@@ -66,16 +66,16 @@ def allowed(stack: Deployed, asked: Call) -> bool:
     return all(role.allows(need) for need in stack.needs_of(asked))
 
 
-# Who may not do what. Everything that is not granted is refused; these are the ones that would hurt. The action itself
-# must be refused: that it would break off later, for want of the key for one, does not count.
+# Which roles may not do what. Everything that is not granted is refused; these are the harmful cases. The action itself
+# must be refused. It does not count if it would only fail later, for lack of permission to use the KMS key.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
-    # Secrets: nothing but public keys.
+    # Secrets: public keys only.
     "a tenant's SFTP keys": ((*MOVERS, *KEYS, LOG, *FILES), secret(f"{STACK}/tenants/acme/sftp-keys")),
     "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
     "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
     "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
     "a secret of the account": (ALL, secret("database")),
-    # Settings: read, never written, and nothing beside them.
+    # Settings: read, never written, and no other parameters.
     "a parameter outside tenants/": (ALL, parameter(f"/{STACK}/database-password")),
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
@@ -83,7 +83,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ), table("PutItem", "sweep")),
     "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ), invoke("check-keys")),
     "any function but the key check": (ALL, invoke("encrypt-recording")),
-    # Landing: recordings are there to be read by one function, and written by none.
+    # Landing: one function reads recordings, and no function writes them.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
     "copying into landing": (ALL, s3("CopyObject", LANDING, source=f"{SFTP}/{WAV}")),
     "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
@@ -101,7 +101,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
         (RECHECK, SWEEP, *KEYS, *FRONT, READ),
         s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}"),
     ),
-    # Keys: who judges the answers cannot make challenges, who writes the register reads no key, and so on.
+    # Keys: the function that judges the answers cannot make challenges, the register's writer reads no key, and so on.
     "a tenant's public key by those who need none": (
         (PROVE, REGISTER, *FRONT, READ),
         secret(f"{STACK}/tenants/acme/public-key"),
@@ -131,7 +131,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "changing a copy of settings": ((*MOVERS, *KEYS, LOG, *FILES), table("PutItem", "login-settings")),
     "listing copies of settings": (ALL, table("Query", "login-settings")),
     "notices of logins": ((*MOVERS, *KEYS, *FILES), send("login-notices")),
-    # The register of delivered files: one writes down what was told, one tells of what is due.
+    # The register of delivered files: one function records events, another reports due files.
     "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG), table("PutItem", "files")),
     "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("GetItem", "files")),
     "reading many files' states": ((*MOVERS, *KEYS, LOGIN, LOG, WATCH), table("BatchGetItem", "files")),
@@ -150,7 +150,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "having metadata read": (tuple({*ALL} - {ENCRYPT}), send("metadata")),
     "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
     "the queue of events that are to be indexed": (ALL, send("calls")),
-    # The audit trail: one locks and reads nothing, one compares and restores; nobody deletes.
+    # The audit trail: one function locks and reads nothing, another compares and restores. No function deletes.
     "an audit object": (OTHERS, audit_object("GetObject")),
     "writing an audit object": ((*OTHERS, LOCK), audit_object("PutObject")),
     "writing outside what holds events": ((RECONCILE,), audit_object("PutObject", key="errors/x")),
@@ -166,7 +166,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "how far the comparison has come": ((*OTHERS, LOCK), parameter(f"/{STACK}/reconcile/progress", "PutParameter")),
     "an audit event by those who look after the trail": (TRAIL, audit("RecordingDelivered")),
     "the queue of objects to lock": (ALL, send("audit-lock")),
-    # Other people's buckets, queues and busses.
+    # Foreign buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
     "the dead letters": (ALL, send("encrypt-dead-letters")),
@@ -181,7 +181,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "the account's default bus": (ALL, put_events("default", "callseal", "RecordingDelivered")),
     "an event in somebody else's name": (ALL, put_events(f"{STACK}-audit", "aws.s3", "RecordingDelivered")),
     "an event in nobody's name": (ALL, put_events(f"{STACK}-audit", "", "RecordingDelivered")),
-    # Events of a kind that is another's: the registers, and the choice of keys, rest on them.
+    # Event types of other functions: the registers, and the choice of keys, depend on them.
     "a forged proof": (tuple({*ALL} - {PROVE}), audit("KeyProven")),
     "a forged verdict on a key": (tuple({*ALL} - {CHECK}), audit("KeyAccepted")),
     "a forged delivery": (tuple({*ALL} - {ENCRYPT, RECHECK}), audit("RecordingDelivered")),
@@ -252,10 +252,8 @@ def test_no_role_reaches(stack: Deployed, what: str) -> None:
         (LOGIN, "sftp-keys", "GetSecretValue"),
     ],
 )
-def test_a_secret_is_asked_for_by_either_form_of_its_arn(
-    stack: Deployed, function: str, which: str, operation: str
-) -> None:
-    """With the six characters of Secrets Manager, and without: a secret that is missing must be "not found"."""
+def test_secret_is_allowed_by_both_forms_of_its_arn(stack: Deployed, function: str, which: str, operation: str) -> None:
+    """With and without the six characters of Secrets Manager: a missing secret must be "not found"."""
     service, _, facts = secret(f"{STACK}/tenants/acme/{which}", operation)
     needs = stack.needs_of(call(function, service, operation, **facts))
     assert [need.resource.rpartition("/")[2] for need in needs] == [f"{which}-AbC12x", which]
@@ -263,22 +261,22 @@ def test_a_secret_is_asked_for_by_either_form_of_its_arn(
 
 
 @pytest.mark.parametrize("what", REACHABLE)
-def test_a_role_reaches_what_it_is_for(stack: Deployed, what: str) -> None:
+def test_role_can_do_its_own_work(stack: Deployed, what: str) -> None:
     function, (service, operation, facts) = REACHABLE[what]
     assert allowed(stack, call(function, service, operation, **facts))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("action", ["kms:Decrypt", "kms:GenerateDataKey"])
-def test_no_role_uses_the_stacks_key_but_through_s3(stack: Deployed, function: str, action: str) -> None:
+def test_no_role_uses_the_stacks_key_except_through_s3(stack: Deployed, function: str, action: str) -> None:
     key = stack.place.keys[LANDING]
     elsewhere = frozenset({("kms:viaservice", f"secretsmanager.{REGION}.amazonaws.com")})
     assert not any(stack.role(function).allows(Need(action, key, context)) for context in (frozenset(), elsewhere))
 
 
 @pytest.mark.parametrize("bucket", [SFTP, ARCHIVE])
-def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, bucket: str) -> None:
-    """S3 grants both with s3:GetObject; it is the key that tells them apart."""
+def test_sweep_may_head_outputs_and_not_read_them(stack: Deployed, bucket: str) -> None:
+    """S3 grants both with s3:GetObject. Only the permission to use the KMS key distinguishes them."""
     looks, reads = (
         allowed(stack, call(SWEEP, "s3", one, bucket=bucket, key=WAV)) for one in ("HeadObject", "GetObject")
     )
@@ -292,13 +290,14 @@ def test_the_sweep_looks_at_outputs_and_reads_no_byte_of_them(stack: Deployed, b
         (LANDING, {ENCRYPT, PROVE, READ}),
         (SFTP, {ENCRYPT, PROVE, RECHECK}),
         (ARCHIVE, {ENCRYPT, PROVE, RECHECK}),
-        # The first two by a right to the key that names no bucket; no right to an audit object goes with it.
+        # The first two by a permission for the KMS key that names no bucket. They have no permission for audit objects.
         (AUDIT, {ENCRYPT, PROVE, RECONCILE}),
     ],
 )
 def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -> None:
-    """One seals recordings, one reads answers, one hashes outputs and opens nothing that landed; the others have no
-    right to the key that opens the buckets.
+    """Only the roles that seal recordings, read answers or hash outputs may use the key that decrypts the buckets.
+
+    The role that hashes outputs decrypts no landed file.
     """
     context = {
         ("kms:viaservice", f"s3.{REGION}.amazonaws.com"),
@@ -308,7 +307,7 @@ def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -
     assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == who
 
 
-def test_the_lock_looks_at_audit_objects_and_reads_no_byte_of_them(stack: Deployed) -> None:
+def test_lock_may_head_audit_objects_and_not_read_them(stack: Deployed) -> None:
     looks, reads = (
         allowed(stack, call(LOCK, "s3", one, bucket=AUDIT, key=EVENTS_OF_AN_HOUR, version=VERSION))
         for one in ("HeadObject", "GetObject")
@@ -316,7 +315,7 @@ def test_the_lock_looks_at_audit_objects_and_reads_no_byte_of_them(stack: Deploy
     assert (looks, reads) == (True, False)
 
 
-def test_a_recheck_looks_at_what_landed_and_reads_no_byte_of_it(stack: Deployed) -> None:
+def test_recheck_may_head_landed_files_and_not_read_them(stack: Deployed) -> None:
     looks, reads = (
         allowed(stack, call(RECHECK, "s3", one, bucket=LANDING, key=WAV)) for one in ("HeadObject", "GetObject")
     )
@@ -359,8 +358,8 @@ ANY_EVENT = {"Sid": "Anything", "Effect": "Allow", "Action": "events:*", "Resour
 
 
 @pytest.mark.parametrize("kind", ["KeyProven", "RecordingDelivered", ""])
-def test_nobody_else_of_the_account_puts_events(stack: Deployed, kind: str) -> None:
-    """Within an account what an identity's own policy allows is allowed, unless the bus's policy denies it."""
+def test_no_other_identity_of_the_account_puts_events(stack: Deployed, kind: str) -> None:
+    """Within an account an identity's own policy is sufficient, unless the bus's policy denies the action."""
     (need,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", **audit(kind)[2]))
     (elsewhere,) = stack.needs_of(call(SWEEP, "eventbridge", "PutEvents", name="default", source="x", detail_type=kind))
 
@@ -378,14 +377,14 @@ def test_the_command_puts_its_own_events(stack: Deployed) -> None:
 
 
 def test_a_role_with_too_wide_a_policy_is_not_denied_by_the_bus(stack: Deployed) -> None:
-    """What keeps a function to its own kinds is its own policy: here the bus's policy alone is seen."""
+    """A function's own policy limits it to its own event types. Here only the bus's policy is evaluated."""
     (need,) = stack.needs_of(call(PROVE, "eventbridge", "PutEvents", **audit("KeyProven")[2]))
     name = "ProveKeysRole"
     assert stack.identity(name, stack.role_arn(name), [ANY_EVENT]).allows(need)
 
 
 def test_landing_sends_no_version_ids(stack: Deployed) -> None:
-    """Why calls with a version id count for nothing: `Deployed.needs_of`."""
+    """The reason why calls with a version id need no permission: `Deployed.needs_of`."""
     assert not any(stack.is_versioned(bucket) for bucket in (LANDING, SFTP, ARCHIVE))
     versioned = call(ENCRYPT, *s3("GetObject", LANDING, version="v")[:2], bucket=LANDING, key=WAV, version="v")
     assert stack.needs_of(versioned) == []

@@ -1,4 +1,4 @@
-"""The verdict on recorded calls: what is refused and what is of no use is named, and nothing else."""
+"""The verdict on recorded calls: it names exactly the refused calls and the unused permissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.template.permissions.stack import FUNCTIONS, TEMPLATE, Deployed, reso
 from tests.template.permissions.verdict import judge
 
 WAV = "acme/1_1.wav"
-# Roles as small as can be, with calls that use each of their permissions.
+# Minimal roles, with calls that use each of their permissions.
 STATEMENTS: dict[str, list[dict[str, Any]]] = {
     "EncryptRecordingRole": [
         {"Sid": "Purge", "Effect": "Allow", "Action": "s3:DeleteObject",
@@ -46,7 +46,7 @@ def translated() -> dict[str, Any]:
 
 
 def small(translated: dict[str, Any], **statements: list[dict[str, Any]]) -> Deployed:
-    """Give the stack with the small roles, or those that are given."""
+    """Return the stack with the minimal roles, or with these."""
     template, whole = copy.deepcopy(translated), resolve(translated)
     others = {whole.role(one).name: of_lambda_alone(whole, one) for one in FUNCTIONS}
     for role, those in {**others, **STATEMENTS, **statements}.items():
@@ -55,7 +55,7 @@ def small(translated: dict[str, Any], **statements: list[dict[str, Any]]) -> Dep
 
 
 def of_lambda_alone(stack: Deployed, function: str) -> list[dict[str, Any]]:
-    """Give statements for what Lambda itself does with a function's role."""
+    """Return statements for what Lambda itself does with a function's role."""
     needs = stack.needs_of_lambda(function)
     return [{"Sid": "Lambda", "Effect": "Allow", "Action": each.action, "Resource": each.resource} for each in needs]
 
@@ -66,7 +66,7 @@ def test_calls_that_fit_their_roles_hold(translated: dict[str, Any]) -> None:
     assert verdict.line == "permissions: 3 kinds of calls, 0 not allowed, 0 permissions unused"
 
 
-def test_a_kind_of_call_is_the_same_whatever_its_file_or_tenant(translated: dict[str, Any]) -> None:
+def test_kind_of_a_call_does_not_depend_on_its_file_or_tenant(translated: dict[str, Any]) -> None:
     others = {
         call("encrypt_recording", "s3", "DeleteObject", bucket=LANDING, key="other/2.wav", if_match="*"),
         call("sweep_landing", "secrets-manager", "GetSecretValue", name=f"{STACK}/tenants/other/public-key"),
@@ -123,7 +123,7 @@ def test_a_call_that_would_be_refused_is_named(translated: dict[str, Any], what:
     asked, words = REFUSED[what]
     verdict = judge(CALLS | {asked}, small(translated))
     assert not verdict.holds
-    # A secret is asked for by two names.
+    # A secret is requested by two names.
     assert [words in one for one in verdict.not_allowed] == [True] * (2 if "GetSecretValue" in words else 1)
 
 
@@ -135,13 +135,13 @@ def test_a_call_that_would_be_refused_is_named(translated: dict[str, Any], what:
         (AUDIT, "SweepLandingRole has no use for Audit: events:PutEvents on"),
     ],
 )
-def test_a_permission_of_no_use_is_named(translated: dict[str, Any], left_out: Call, words: str) -> None:
+def test_unused_permission_is_named(translated: dict[str, Any], left_out: Call, words: str) -> None:
     verdict = judge(CALLS - {left_out}, small(translated))
     assert not verdict.holds
     assert [one.startswith(words) for one in verdict.unused] == [True]
 
 
-def test_what_lambda_itself_needs_is_asked_for(translated: dict[str, Any]) -> None:
+def test_permissions_that_lambda_itself_needs_are_required(translated: dict[str, Any]) -> None:
     without = [statement for statement in STATEMENTS["EncryptRecordingRole"] if statement["Sid"] == "Purge"]
     verdict = judge(CALLS, small(translated, EncryptRecordingRole=without))
     lacking = sorted(one.split()[5] for one in verdict.not_allowed)
@@ -151,7 +151,7 @@ def test_what_lambda_itself_needs_is_asked_for(translated: dict[str, Any]) -> No
     ]  # fmt: skip
 
 
-def test_no_calls_at_all_are_no_verdict(translated: dict[str, Any]) -> None:
+def test_verdict_without_any_calls_does_not_hold(translated: dict[str, Any]) -> None:
     assert not judge(set(), small(translated, EncryptRecordingRole=[], SweepLandingRole=[])).holds
 
 
@@ -166,6 +166,6 @@ def test_a_call_with_a_version_counts_once_landing_has_versions(translated: dict
     assert ["s3:DeleteObjectVersion" in one for one in judge(CALLS | {asked}, small(versioned)).not_allowed] == [True]
 
 
-def test_the_delivery_tests_record_who_asked() -> None:
-    """Requests without a function would be judged by no role: they are refused above; here, that there are none."""
+def test_delivery_tests_record_the_calling_function() -> None:
+    """Requests without a function belong to no role. They are refused above; this test checks that there are none."""
     assert {one.function for one in recorded.NOTED} <= set(FUNCTIONS)

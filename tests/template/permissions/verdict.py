@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from tests.template.permissions.calls import Call
 from tests.template.permissions.stack import FUNCTIONS, Deployed
 
-# A call's kind: what it is, whatever its tenant, file or version.
+# The facts that define a call's kind, independent of tenant, file and version.
 _OF_KIND = {"bucket", "if_match", "checksum_mode", "tagging", "lock"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was wrong: calls that would be refused, and permissions that nothing needs."""
+    """The faults: calls that would be refused, and permissions that no call needs."""
 
     kinds: int
     not_allowed: tuple[str, ...]
@@ -22,7 +22,7 @@ class Verdict:
 
     @property
     def line(self) -> str:
-        """The verdict in a line."""
+        """Return the verdict in a line."""
         return (
             f"permissions: {self.kinds} kinds of calls, {len(self.not_allowed)} not allowed, "
             f"{len(self.unused)} permissions unused"
@@ -30,7 +30,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was wrong, and there was something to judge."""
+        """Return whether there was something to judge and no fault."""
         return bool(self.kinds) and not self.not_allowed and not self.unused
 
 

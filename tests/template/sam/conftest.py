@@ -1,4 +1,4 @@
-"""What the tests of the SAM project share."""
+"""Fixtures for the tests of the SAM project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def template() -> Template:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, aloud, what needs the build where `make test` could not build; CI goes on and fails."""
+    """Skip tests that need the build, with a message, if `make test` could not build. In CI they run and fail."""
     not_built = ROOT / ".aws-sam/not-built"
     if os.environ.get("CI") or not not_built.exists():
         return

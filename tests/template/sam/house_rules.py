@@ -1,4 +1,4 @@
-"""The house rules of the translated template: each takes the template, and raises AssertionError when broken."""
+"""The house rules of the translated template: each takes the template, and raises AssertionError if it is broken."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
-# Creating and uploading parts of a multipart upload takes no condition; its completion does.
+# Creating a multipart upload and uploading its parts accept no condition; its completion does.
 UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
 UNDER_ANOTHER_KEY = {
     "Null": {"s3:x-amz-server-side-encryption": "false"},
     "StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": {"Fn::GetAtt": ["StackKey", "Arn"]}},
 }
 UNDER_THE_UPLOADERS_KEY = {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}
-# Kept when it is taken out of the stack, and not when the deploy that made it fails: the next one takes the same names.
+# Kept when it is removed from the stack, but deleted when the deployment that created it fails, because the next
+# deployment uses the same names.
 KEPT = ("RetainExceptOnCreate", "Retain")
 TLS_MISSING = {"Bool": {"aws:SecureTransport": "false"}}
 STACK_NAME = {"Ref": "AWS::StackName"}
 NOTIFIES = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 # https://docs.aws.amazon.com/transfer/latest/userguide/security-policies.html
 NEWEST_SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
-# What the dashboard searches for: the type, the property that names it, the dimension of that name, the schema of the
+# What the dashboard searches for: the type, the property with the name, the dimension with that name, the schema of the
 # search, and metrics that must be among the results.
 SEARCHED = [
     ("AWS::Lambda::Function", "FunctionName", "FunctionName", "AWS/Lambda,FunctionName",
@@ -53,7 +54,7 @@ RUNBOOK = Path(__file__).resolve().parents[3] / "docs/operations.md"
 
 
 def of_type(template: Template, kind: str) -> dict[str, Resource]:
-    """Return the resources of a type by logical id; a rule about none of them would hold for nothing."""
+    """Return the resources of a type by logical id. Fail if there are none, because a rule would then check nothing."""
     found = {name: each for name, each in template["Resources"].items() if each["Type"] == kind}
     assert found, f"the template has no {kind}"
     return found
@@ -69,7 +70,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def referred(value: Any) -> set[str]:
-    """Name the resources that a value refers to, by Ref, GetAtt or Sub, however deep."""
+    """Return the resources that a value refers to, by Ref, GetAtt or Sub, at any depth."""
     if isinstance(value, list):
         return set().union(*(referred(each) for each in value)) if value else set()
     if not isinstance(value, dict):
@@ -82,7 +83,7 @@ def referred(value: Any) -> set[str]:
 
 
 def bucket_denials(template: Template, bucket: str) -> Iterator[Resource]:
-    """Yield the statements that deny everybody something on a bucket."""
+    """Yield the statements that deny every principal an action on a bucket."""
     for policy in of_type(template, "AWS::S3::BucketPolicy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             everybody = (statement["Effect"], statement["Principal"]) == ("Deny", "*")
@@ -110,13 +111,14 @@ def queue_waits_six_timeouts(template: Template) -> None:
         (queue,) = referred(mapping["Properties"]["EventSourceArn"])
         (function,) = referred(mapping["Properties"]["FunctionName"])
         timeout = properties(template, function)["Timeout"]
-        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; a batch waits for its window first.
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        # A batch first waits for its window.
         window = mapping["Properties"].get("MaximumBatchingWindowInSeconds", 0)
         assert properties(template, queue)["VisibilityTimeout"] >= 6 * timeout + window, queue
 
 
 def what_could_be_delivered_can_be_rechecked(template: Template) -> None:
-    """A recheck may read a file's outputs back: it has the time that it took to write them, and no second file."""
+    """A recheck may read a file's outputs: it needs as much time as writing them took, and handles only one file."""
     timeouts = [properties(template, f"{name}Function")["Timeout"] for name in ("RecheckDelivery", "EncryptRecording")]
     assert timeouts[0] >= timeouts[1]
     mappings = [each["Properties"] for each in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
@@ -125,7 +127,7 @@ def what_could_be_delivered_can_be_rechecked(template: Template) -> None:
 
 
 def functions_that_run_again_anyway_are_not_retried(template: Template) -> None:
-    """Every scheduled function but check_keys: a change is announced to it once, and its next run is a day away."""
+    """Every scheduled function except check_keys: a change is announced to it once, and its next run is a day away."""
     configured = {
         name: each["Properties"]["MaximumRetryAttempts"]
         for each in of_type(template, "AWS::Lambda::EventInvokeConfig").values()
@@ -148,7 +150,7 @@ def one_policy_lets_services_write_logs_of_this_account(template: Template) -> N
 
 
 def rechecks_come_when_no_worker_can_be_left(template: Template) -> None:
-    """Who went by what was remembered of a tenant ends before what it may have left is looked for."""
+    """A worker with cached values of a tenant ends before a recheck searches for its outputs."""
     longest = properties(template, "EncryptRecordingFunction")["Timeout"] + CACHE_TIME.seconds + CLOCK_SKEW.seconds
     assert properties(template, "RecheckQueue")["DelaySeconds"] >= longest
 
@@ -182,7 +184,7 @@ def buckets_take_tls_only(template: Template) -> None:
 
 
 def buckets_take_the_stack_key_only(template: Template) -> None:
-    """Each request that names another key is denied; tests/template/permissions evaluates the policies."""
+    """Each request that names another key is denied. tests/template/permissions evaluates the policies."""
     for name in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
         denials = {one["Sid"]: one for one in bucket_denials(template, name)}
         for sid, condition in {
@@ -200,7 +202,7 @@ def data_outlives_the_stack(template: Template) -> None:
 
 
 def a_failed_first_deploy_leaves_nothing(template: Template) -> None:
-    """What is left would be in the way of the next one, which takes the same names."""
+    """Remaining resources would block the next deployment, which uses the same names."""
     for name, resource in template["Resources"].items():
         assert resource.get("DeletionPolicy", "Delete") in ("Delete", KEPT[0]), name
     protection = template["Parameters"]["TableDeletionProtection"]
@@ -222,7 +224,7 @@ def outputs_refuse_unconditional_writes(template: Template) -> None:
     for name in ("SftpBucket", "ArchiveBucket"):
         (denial,) = (each for each in bucket_denials(template, name) if each["Condition"] == UNCONDITIONAL)
         covered = (denial["Action"], denial.get("Resource"), denial.get("NotResource"))
-        # SFTP knows no condition: a tenant's answers to challenges, which are read once, are all that is left out.
+        # SFTP has no conditional writes. Only tenants' answers to challenges, which are read once, are exempt.
         answers = {"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}
         everything = {"Fn::Sub": f"${{{name}.Arn}}/*"}
         expected = (None, answers) if name == "SftpBucket" else (everything, None)
@@ -239,7 +241,7 @@ def functions_have_a_role_and_a_log_group(template: Template) -> None:
 
 
 def metrics_pass_every_log_level(template: Template) -> None:
-    """Lambda filters in the JSON format alone, and would drop metrics from WARN on."""
+    """Lambda filters only in the JSON format, and would drop metrics from WARN on."""
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         logging = function["Properties"]["LoggingConfig"]
         assert (logging["LogFormat"], logging.get("ApplicationLogLevel")) == ("Text", None), name
@@ -247,13 +249,13 @@ def metrics_pass_every_log_level(template: Template) -> None:
 
 
 def watched(alarm: Resource) -> list[Resource]:
-    """Return what an alarm watches: the metrics of its expression, or itself, each with a name and dimensions."""
+    """Return what an alarm watches: the metrics of its expression, or the alarm itself, with name and dimensions."""
     queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
     return queries or [alarm]
 
 
 def alarms_on(template: Template, resource: str, metric: str) -> list[Resource]:
-    """Return the alarms that watch a metric of a queue or of a function."""
+    """Return the alarms on a metric of a queue or of a function."""
     alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]
     return [
         alarm for alarm in alarms
@@ -291,7 +293,7 @@ def functions_that_break_or_are_refused_raise_an_alarm(template: Template) -> No
 
 
 def sums_of_metrics_add_up_all_of_them(template: Template) -> None:
-    """An alarm takes 10 metrics; `+` takes a missing sample as 0, and SUM is not recommended in alarms.
+    """An alarm may have 10 metrics. `+` counts a missing sample as 0, and SUM is not recommended in alarms.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
@@ -308,10 +310,10 @@ def sums_of_metrics_add_up_all_of_them(template: Template) -> None:
 
 
 def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
-    """A private key pasted; held for a day; owed for half an hour; slow; a key that is bad or runs out, or guessed at.
+    """Alarms on held, pending, slow and unfetched files, on bad, expiring and guessed keys, and on the audit trail.
 
-    Files that nobody fetches, before they expire and once they have. No sweep, no check and no watch, too, which are no
-    news at all.
+    A stored private key, a file held for a day or pending for half an hour, and an unfetched or expired file raise an
+    alarm. A missing run of the sweep, the check or the watch raises an alarm, too.
     """
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     ours = [each["Properties"] for each in alarms if each["Properties"].get("Namespace") == "Callseal"]
@@ -344,7 +346,7 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     by_metric = {one["MetricName"]: one for one in ours}
     private = {"Name": "Reason", "Value": "KeyIsPrivate"}
     assert private in by_metric["RecordingsHeld"]["Dimensions"]
-    # Of any reason, and once more of this one.
+    # For any reason, and separately for this one.
     rejected = [private in one["Dimensions"] for one in ours if one["MetricName"] == "KeysRejected"]
     assert sorted(rejected) == [False, True]
     unchecked = by_metric["KeysChecked"]
@@ -369,7 +371,7 @@ def alarms_notify_and_name_a_section_of_the_runbook(template: Template) -> None:
 
 
 def alarms_are_named_as_their_resource_and_their_function(template: Template) -> None:
-    """An alarm about one function, or about a queue that feeds it, begins with the function's name."""
+    """An alarm on one function, or on a queue that feeds it, begins with the function's name."""
     names = {
         name: each["Properties"]["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
         for name, each in of_type(template, "AWS::CloudWatch::Alarm").items()
@@ -389,7 +391,7 @@ def alarms_are_named_as_their_resource_and_their_function(template: Template) ->
 
 
 def _served_by(template: Template) -> dict[str, set[str]]:
-    """Map each function, each queue that feeds it and the dead letters of that queue to the function."""
+    """Map each function, each queue that feeds it and that queue's dead-letter queue to the function."""
     served = {name: {name} for name in of_type(template, "AWS::Lambda::Function")}
     rules = of_type(template, "AWS::Events::Rule").values()
     shared = referred([target.get("DeadLetterConfig") for rule in rules for target in rule["Properties"]["Targets"]])
@@ -419,7 +421,7 @@ def the_dashboard_shows_metrics_that_are_emitted(template: Template) -> None:
 
 
 def the_dashboard_finds_every_function_table_queue_and_stream(template: Template) -> None:
-    """By a search for the stack's name, with which the names begin, in the dimension that has them."""
+    """By a search for the stack's name, with which the names begin, in the dimension with the name."""
     expressions = [
         row[0]["expression"]
         for widget in _widgets(template)
@@ -440,7 +442,7 @@ def the_dashboard_shows_every_alarm(template: Template) -> None:
 
 
 def _metric_rows(widget: Resource) -> Iterator[list[str]]:
-    """Yield the metrics of a widget, each a namespace, a name and dimensions; "." repeats the row before.
+    """Yield the metrics of a widget, each with a namespace, a name and dimensions; "." repeats the previous row.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
     """
@@ -457,7 +459,7 @@ def _widgets(template: Template) -> list[Resource]:
 
 
 def _is_emitted(where: str, namespace: str, metric: str, dimensions: Resource, stack: Any) -> None:
-    """A metric of ours is one that the code emits, with these very dimensions; AWS's own are not our business."""
+    """Our metrics must be emitted by the code, with the same dimensions. AWS's own metrics are not checked."""
     if namespace.startswith("AWS/"):
         return
     from callseal.core.errors import Reason
@@ -484,17 +486,17 @@ def outputs_are_the_public_ones(template: Template) -> None:
 
 def the_sftp_server_takes_keys_alone_and_asks_the_function(template: Template) -> None:
     (name,) = of_type(template, "AWS::Transfer::Server")
-    server, told = template["Resources"][name], properties(template, name)
+    server, declared = template["Resources"][name], properties(template, name)
     assert server["Condition"] == "HasSftpServer"
     assert template["Conditions"]["HasSftpServer"] == {"Fn::Equals": [{"Ref": "SftpFront"}, "transfer"]}
-    assert told["Protocols"] == ["SFTP"]
-    identity = told["IdentityProviderDetails"]
-    assert (told["IdentityProviderType"], identity["SftpAuthenticationMethods"]) == ("AWS_LAMBDA", "PUBLIC_KEY")
+    assert declared["Protocols"] == ["SFTP"]
+    identity = declared["IdentityProviderDetails"]
+    assert (declared["IdentityProviderType"], identity["SftpAuthenticationMethods"]) == ("AWS_LAMBDA", "PUBLIC_KEY")
     assert referred(identity["Function"]) == {"AuthenticateSftpFunction"}
-    assert told["SecurityPolicyName"] == NEWEST_SECURITY_POLICY
-    assert "HostKey" not in told, "the service keeps the host key"
-    assert "WorkflowDetails" not in told
-    assert referred(told["StructuredLogDestinations"]) == {"SftpLogGroup"}
+    assert declared["SecurityPolicyName"] == NEWEST_SECURITY_POLICY
+    assert "HostKey" not in declared, "the service keeps the host key"
+    assert "WorkflowDetails" not in declared
+    assert referred(declared["StructuredLogDestinations"]) == {"SftpLogGroup"}
 
 
 def only_the_sftp_server_may_ask_about_logins(template: Template) -> None:
@@ -506,7 +508,7 @@ def only_the_sftp_server_may_ask_about_logins(template: Template) -> None:
 
 
 def sftp_sessions_reach_one_bucket(template: Template) -> None:
-    """The session policy narrows it to one folder; the role itself has nothing beyond this bucket and its key."""
+    """The session policy limits access to one folder. The role itself can only reach this bucket and its key."""
     statements = role_statements(template, "SftpSessionRole")
     assert set().union(*(referred(each["Resource"]) for each in statements)) == {"SftpBucket", "StackKey"}
     writing = [each["Resource"] for each in statements if "s3:PutObject" in as_list(each["Action"])]
@@ -517,7 +519,7 @@ def sftp_sessions_reach_one_bucket(template: Template) -> None:
 
 
 def what_the_sftp_server_logs_reaches_the_audit(template: Template) -> None:
-    """Who logged in and who did not is known to the server alone."""
+    """Only the server knows which logins succeeded."""
     (subscription,) = (each["Properties"] for each in of_type(template, "AWS::Logs::SubscriptionFilter").values())
     assert referred(subscription["LogGroupName"]) == {"SftpLogGroup"}
     assert referred(subscription["DestinationArn"]) == {"AuditSftpFunction"}
@@ -532,14 +534,14 @@ def the_sftp_server_accepts_a_change_of_times(template: Template) -> None:
 
 
 def the_function_that_faces_the_internet_puts_no_event(template: Template) -> None:
-    """PutEvents has a quota that sealing needs, and anybody can attempt any number of logins."""
+    """PutEvents has a quota that sealing needs, and anyone can attempt any number of logins."""
     statements = role_statements(template, "AuthenticateSftpRole")
     assert "events:PutEvents" not in {action for each in statements for action in as_list(each["Action"])}
     assert referred(properties(template, "AuditSftpFunction")["DeadLetterConfig"]) == {"AuditDeadLetterQueue"}
 
 
 def every_policy_statement_has_a_sid_of_its_own(template: Template) -> None:
-    """Tests and findings name a statement by it."""
+    """Tests and findings name a statement by its Sid."""
     for name, resource in template["Resources"].items():
         for statements in _policies(resource.get("Properties", {})):
             sids = [statement.get("Sid", "") for statement in statements]
@@ -548,7 +550,7 @@ def every_policy_statement_has_a_sid_of_its_own(template: Template) -> None:
 
 
 def _policies(value: Any) -> Iterator[list[Resource]]:
-    """Yield the statements of each policy document in a value, however deep."""
+    """Yield the statements of each policy document in a value, at any depth."""
     if isinstance(value, str) and value.startswith('{"Version"'):
         value = json.loads(value)
     if isinstance(value, list):
@@ -561,20 +563,20 @@ def _policies(value: Any) -> Iterator[list[Resource]]:
 
 
 def roles_name_what_they_may(template: Template) -> None:
-    """No wildcard action, no wildcard resource, no managed policy; a `*` inside an ARN is allowed."""
+    """No wildcard action, no wildcard resource, no managed policy. A `*` inside an ARN is allowed."""
     for role in of_type(template, "AWS::IAM::Role"):
         assert "ManagedPolicyArns" not in properties(template, role), role
         for statement in role_statements(template, role):
             assert statement["Effect"] == "Allow", role
             assert not {"NotAction", "NotResource"} & set(statement), role
             assert not [action for action in as_list(statement["Action"]) if "*" in action], role
-            # Secrets Manager knows no resource for listing: it gives the names of all, and no value.
+            # Secrets Manager has no resource for listing. It returns all names, and no value.
             if statement["Action"] != "secretsmanager:ListSecrets":
                 assert "*" not in as_list(statement["Resource"]), role
 
 
 def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> None:
-    """Each role that puts events names its kinds. The bus's policy denies all others, but for the command's kinds."""
+    """Each role that puts events names its types. The bus's policy denies others all but the command's types."""
     putting = set()
     for role in of_type(template, "AWS::IAM::Role"):
         for statement in role_statements(template, role):
@@ -598,7 +600,7 @@ def encrypt_may_do_no_more_on_landing(template: Template) -> None:
 
 
 def sweep_reads_no_recording(template: Template) -> None:
-    """Landed files stay shut; at the outputs it may look (HEAD), and has no right to the key that opens them."""
+    """The role cannot read landed files. It may HEAD outputs, and has no permission for the key that decrypts them."""
     assert actions_on(template, "SweepLandingRole", "LandingBucket") == SWEEP_ON_LANDING
     for output in ("SftpBucket", "ArchiveBucket"):
         assert actions_on(template, "SweepLandingRole", output) <= {"s3:ListBucket", "s3:GetObject"}, output
@@ -606,7 +608,7 @@ def sweep_reads_no_recording(template: Template) -> None:
 
 
 def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
-    """Landed files are looked at (HEAD) alone: the right to the stack's key is for the outputs' bytes."""
+    """The role may only HEAD landed files: its permission for the stack's key is for the outputs' bytes."""
     for bucket in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
         assert actions_on(template, "RecheckDeliveryRole", bucket) == {"s3:ListBucket", "s3:GetObject"}, bucket
     assert actions_on(template, "RecheckDeliveryRole", "StackKey") == {"kms:Decrypt"}
@@ -617,7 +619,7 @@ def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
 
 
 def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
-    """A challenge is written and an answer is read in key-check folders; no other function deletes in the bucket."""
+    """Challenges are written and answers are read in key-check folders. No other function deletes in the bucket."""
     on_sftp = {
         role: {
             (action, json.dumps(statement["Resource"]))
@@ -636,7 +638,7 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
         "CheckKeysRole",
         "ProveKeysRole",
-        # A tenant's own session, where its settings say so.
+        # A tenant's own session, if its settings allow it.
         "SftpSessionRole",
     }
 
@@ -657,7 +659,10 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
 
 
 def delivered_files_are_watched_as_long_as_the_bucket_keeps_them(template: Template) -> None:
-    """One number says when S3 removes a file and when its tenant is told; the register forgets it, the index sooner."""
+    """One number sets when S3 removes a file and when its tenant is informed.
+
+    The register keeps the file for longer, and the index for a shorter time.
+    """
     variables = properties(template, "TrackFilesFunction")["Environment"]["Variables"]
     assert variables["SFTP_RETENTION_DAYS"] == {"Ref": "SftpRetentionDays"}
     register = properties(template, "FileRegister")
@@ -691,7 +696,7 @@ def calls_are_found_by_keys_alone(template: Template) -> None:
 
 
 def audit_is_locked_by_parameter(template: Template) -> None:
-    """By the functions, object by object: a default retention is not documented to take what Firehose writes."""
+    """The functions lock each object: AWS does not document that a default retention accepts Firehose's writes."""
     assert properties(template, "AuditBucket")["ObjectLockEnabled"] is True
     assert properties(template, "AuditBucket")["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
     for function in ("LockAuditFunction", "ReconcileAuditFunction"):
@@ -712,7 +717,7 @@ def every_object_of_the_audit_bucket_is_announced(template: Template) -> None:
 
 
 def the_audit_stream_cannot_fail_in_silence(template: Template) -> None:
-    """Its alarms and its error log; its prefix and form are those that the comparison reads."""
+    """The stream has alarms and an error log. Its prefix and format are those that the comparison reads."""
     from callseal.trail.objects import prefixes
 
     alarms = [each["Properties"] for each in of_type(template, "AWS::CloudWatch::Alarm").values()]

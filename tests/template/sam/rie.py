@@ -1,8 +1,8 @@
 """Run a function of the `sam build` output as Lambda would: under the Runtime Interface Emulator, on python3.13.
 
-The emulator ships inside the aws-sam-cli wheel (.venv-sam), the runtime interface client is awslambdaric
-(.venv-lambda). No container is needed; what the function finds is what the layers hold, for nothing else is on its
-paths. The emulator does one call at a time, holds the function to its timeout, and does not hold it to its memory.
+The emulator is part of the aws-sam-cli wheel (.venv-sam), the runtime interface client is awslambdaric (.venv-lambda).
+No container is needed. The function can import only the layers' contents, because its paths contain nothing else. The
+emulator handles one call at a time. It enforces the function's timeout, but not its memory limit.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ START_SECONDS = 20.0
 
 
 class MissingPieceError(Exception):
-    """Something that the emulation needs is not there; the message names it and the command that makes it."""
+    """A part of the emulation is missing. The message names it and the command that makes it."""
 
 
 class FunctionFailedError(Exception):
-    """The function raised, or ran into its timeout; the message holds what it answered and its log."""
+    """The function raised, or reached its timeout. The message contains its answer and its log."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class RunningFunction:
     log: Path
 
     def invoke(self, event: object) -> Any:
-        """Call the function and return what it returns; raise FunctionFailedError where it raised."""
+        """Call the function and return its answer. Raise FunctionFailedError if it raised."""
         url = f"http://127.0.0.1:{self.port}/2015-03-31/functions/function/invocations"
         with urllib.request.urlopen(url, json.dumps(event).encode()) as response:
             body = response.read().decode()
-        # The emulator answers 200 whatever happened.
+        # The emulator answers 200 in every case.
         answer = parsed(body)
         if isinstance(answer, dict) and "errorMessage" in answer:
             raise FunctionFailedError(f"{body}\n{self.log.read_text(errors='replace')}")
@@ -57,7 +57,7 @@ class RunningFunction:
 
 
 def parsed(body: str) -> Any:
-    """Read an answer; a timeout comes as a bare sentence and is put like any other error."""
+    """Parse an answer. A timeout arrives as a bare sentence and is converted to an error."""
     try:
         return json.loads(body)
     except ValueError:
@@ -65,7 +65,7 @@ def parsed(body: str) -> Any:
 
 
 def emulator() -> Path:
-    """Find the emulator in the SAM command's own virtual environment."""
+    """Return the emulator in the SAM command's own virtual environment."""
     name = EMULATORS.get(platform.machine(), "")
     found = list(ROOT.glob(f".venv-sam/lib/python3*/site-packages/samcli/local/rapid/{name}")) if name else []
     if not found:
@@ -74,7 +74,7 @@ def emulator() -> Path:
 
 
 def runtime() -> Path:
-    """Find the python3.13 that has the runtime interface client."""
+    """Return the python3.13 that has the runtime interface client."""
     python = ROOT / ".venv-lambda/bin/python"
     if not list(ROOT.glob(".venv-lambda/lib/python3.13/site-packages/awslambdaric")):
         raise MissingPieceError(
@@ -84,7 +84,7 @@ def runtime() -> Path:
 
 
 def built_function(name: str, source: Path) -> Path:
-    """Find a function's build output; refuse one that is not of the present source."""
+    """Return a function's build output. Reject it if it differs from the current source."""
     folder = existing(BUILD / name, f"{name} has not been built")
     existing(source / "app.py", f"The source of {name} has not been written")
     if (folder / "app.py").read_bytes() != (source / "app.py").read_bytes():
@@ -105,7 +105,7 @@ def gpg_layer() -> Path:
 
 
 def dependencies() -> Path:
-    """Find the libraries; refuse those of older pins."""
+    """Return the folder of the libraries. Reject it if its pins are not the current ones."""
     folder = existing(BUILD / "DependenciesLayer/python", "The layer DependenciesLayer has not been built")
     pins = "layers/dependencies/requirements.txt"
     if (folder / "requirements.txt").read_bytes() != (ROOT / pins).read_bytes():
@@ -116,13 +116,13 @@ def dependencies() -> Path:
 
 
 def python_path(function: Path) -> str:
-    """List the function and the layers' python folders, in Lambda's order, and nothing of this machine."""
+    """Return the function's and the layers' python folders, in Lambda's order, without any folder of this machine."""
     folders = [function, ROOT / "layers/callseal/python", dependencies()]
     return os.pathsep.join(str(folder) for folder in folders)
 
 
 def lambda_environment(function: Path, work: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    """Give a function what Lambda gives it. PATH leads nowhere, so that no gpg but the layer's can be run."""
+    """Return the environment that Lambda sets. PATH has no programs, so that only the layer's gpg can run."""
     return {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -141,7 +141,7 @@ def lambda_environment(function: Path, work: Path, variables: Mapping[str, str])
 
 
 def free_ports() -> tuple[int, int]:
-    """Find two free ports, by holding both for a moment."""
+    """Return two free ports, which were held for a moment."""
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
@@ -149,7 +149,7 @@ def free_ports() -> tuple[int, int]:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until the emulator takes calls."""
+    """Wait until the emulator accepts calls."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
@@ -161,7 +161,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @contextmanager
 def running(function: Path, work: Path, variables: Mapping[str, str]) -> Iterator[RunningFunction]:
-    """Run a function's folder until the block ends; its log is written into the work folder."""
+    """Run a function's folder until the block ends. Its log is written into the work folder."""
     port, api_port = free_ports()
     addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     addresses += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
@@ -176,7 +176,7 @@ def running(function: Path, work: Path, variables: Mapping[str, str]) -> Iterato
             wait_for(port, process, log)
             yield RunningFunction(port, log)
         finally:
-            # The whole group: the emulator does not take its runtime with it.
+            # The whole process group: the emulator does not end its runtime.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             WATCH.log(log.read_text(errors="replace"))

@@ -1,4 +1,4 @@
-"""What template.yaml declares around EncryptRecordingFunction, on a moto server: buckets, queue, bus, tenants."""
+"""The resources of template.yaml around EncryptRecordingFunction, on a moto server: buckets, queue, bus, tenants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUCKETS = {name: f"{STACK}-{name}" for name in ("landing", "sftp", "archive")}
 
 @dataclass(frozen=True)
 class Landed:
-    """A file in the landing bucket, and the notification that tells of it."""
+    """A file in the landing bucket, and its notification."""
 
     key: str
     etag: str
@@ -70,7 +70,7 @@ def sqs_record(body: str) -> dict[str, Any]:
 
 
 def label_updated(tenant: str) -> dict[str, Any]:
-    """Write the event by which Secrets Manager tells of a tenant's new key."""
+    """Return the event by which Secrets Manager announces a tenant's new key."""
     return {
         "version": "0",
         "id": "17793124-05d4-b198-2fde-7ededc63b103",
@@ -86,7 +86,7 @@ def label_updated(tenant: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cloud:
-    """A moto server with the stack's resources; `audit_queue` gets a copy of each event on the audit bus."""
+    """A moto server with the stack's resources. `audit_queue` receives a copy of each event on the audit bus."""
 
     endpoint: str
     encrypt_queue: str
@@ -97,7 +97,7 @@ class Cloud:
         return client(service, self.endpoint)
 
     def environment(self) -> dict[str, str]:
-        """Give the values of the variables that template.yaml sets from its resources."""
+        """Return the variables that template.yaml sets from its resources."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "STACK_NAME": STACK,
@@ -138,12 +138,12 @@ class Cloud:
         return got["Body"].read(), got["Metadata"]
 
     def put_back(self) -> str:
-        """Return what the encrypt queue holds, as one text."""
+        """Return the messages of the encrypt queue, as one text."""
         received = self.client("sqs").receive_message(QueueUrl=self.encrypt_queue, MaxNumberOfMessages=10)
         return "".join(message["Body"] for message in received.get("Messages", []))
 
     def audit_events(self, key: str) -> list[dict[str, Any]]:
-        """Return what has been audited about a landing key."""
+        """Return the audit events of a landing key."""
         received = self.client("sqs").receive_message(QueueUrl=self.audit_queue, MaxNumberOfMessages=10)
         events = [json.loads(message["Body"]) for message in received.get("Messages", [])]
         for event in events:
@@ -158,7 +158,7 @@ def client(service: str, endpoint: str) -> Any:
 
 @contextmanager
 def moto_cloud() -> Iterator[Cloud]:
-    """Start a moto server with the resources on it; stop it when the block ends."""
+    """Start a moto server with the resources on it, and stop it when the block ends."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

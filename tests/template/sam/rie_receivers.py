@@ -1,4 +1,4 @@
-"""Tenants with a private key of their own, who open what was sealed to them with openssl or gpg."""
+"""Tenants with their own private keys, which open sealed files with openssl or gpg."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Command = list[str | Path]
 
 
 class Receiver(Protocol):
-    """Holds a private key; gives its public key away."""
+    """Has a private key, and publishes its public key."""
 
     @property
     def public_key(self) -> str: ...
@@ -48,7 +48,7 @@ class CmsReceiver:
 
 
 class OpenPgpReceiver:
-    """Has a key in a GnuPG home of its own, and opens with gpg."""
+    """Has a key in its own GnuPG home, and opens with gpg."""
 
     def __init__(self, home: Path) -> None:
         self._gpg: Command = ["gpg", "--homedir", home, "--batch", "--quiet", "--no-tty", "--passphrase", ""]
@@ -65,7 +65,7 @@ class OpenPgpReceiver:
 
 @contextmanager
 def openpgp_receiver() -> Iterator[OpenPgpReceiver]:
-    """Make a receiver whose home has a short name, for gpg's socket paths end at 108 characters."""
+    """Make a receiver whose home has a short name, because gpg's socket paths are limited to 108 characters."""
     with tempfile.TemporaryDirectory(prefix="g", ignore_cleanup_errors=True) as home:
         try:
             yield OpenPgpReceiver(Path(home))

@@ -1,4 +1,4 @@
-"""`make build`: which Python it takes, what it refuses, and what its output looks like."""
+"""`make build`: which Python it uses, what it rejects, and the layout of its output."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def build(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def bytecode_flags(source: Path) -> int:
-    """Read a .pyc's flags: 1 hash-based and unchecked, 3 hash-based and checked (PEP 552)."""
+    """Return a .pyc's flags: 1 is hash-based and unchecked, 3 is hash-based and checked (PEP 552)."""
     cached = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
     assert cached.exists(), f"{source.name} has not been byte-compiled: run `make build`."
     return int.from_bytes(cached.read_bytes()[4:8], "little")
@@ -54,7 +54,7 @@ def test_python_is_found_on_path(tmp_path: Path) -> None:
     assert find_python([tmp_path / "bin"], tmp_path).stdout.strip() == str(python)
 
 
-def test_a_shim_that_does_not_run_is_passed_over_for_the_newest_of_pyenv(tmp_path: Path) -> None:
+def test_broken_shim_is_skipped_for_the_newest_version_of_pyenv(tmp_path: Path) -> None:
     script(tmp_path / "shims/python3.13", SHIM)
     script(tmp_path / ".pyenv/versions/3.13.9/bin/python3.13", WORKING)
     newest = script(tmp_path / ".pyenv/versions/3.13.11/bin/python3.13", WORKING)
@@ -62,14 +62,14 @@ def test_a_shim_that_does_not_run_is_passed_over_for_the_newest_of_pyenv(tmp_pat
     assert find_python([tmp_path / "shims"], tmp_path).stdout.strip() == str(newest)
 
 
-def test_pyenv_is_asked_where_its_versions_are(tmp_path: Path) -> None:
+def test_versions_of_pyenv_are_found_by_its_command(tmp_path: Path) -> None:
     script(tmp_path / "shims/pyenv", f"#!/bin/sh\necho {tmp_path}/elsewhere\n")
     python = script(tmp_path / "elsewhere/versions/3.13.1/bin/python3.13", WORKING)
 
     assert find_python([tmp_path / "shims"], tmp_path).stdout.strip() == str(python)
 
 
-def test_a_machine_without_a_working_python_is_told_what_to_do(tmp_path: Path) -> None:
+def test_missing_python_is_reported_with_instructions(tmp_path: Path) -> None:
     script(tmp_path / "shims/python3.13", SHIM)
 
     refused = find_python([tmp_path / "shims"], tmp_path)
@@ -119,7 +119,7 @@ def test_a_stack_name_is_as_long_as_the_longest_bucket_name_allows(region: str) 
         ("1callseal", "begins with a letter"),
     ],
 )
-def test_a_stack_whose_buckets_could_have_no_name_is_refused_before_it_is_built(
+def test_stack_name_too_long_for_its_buckets_is_refused_before_the_build(
     tmp_path: Path, name: str, sentence: str
 ) -> None:
     config = project(tmp_path) / "samconfig.toml"
@@ -134,7 +134,7 @@ def test_a_stack_whose_buckets_could_have_no_name_is_refused_before_it_is_built(
 
 
 def test_the_longest_bucket_name_is_in_the_templates_text(template: Template) -> None:
-    """No bucket of the translated template is missed."""
+    """No bucket of the translated template is missing."""
     suffixes = [
         bucket["Properties"]["BucketName"]["Fn::Sub"].removeprefix("${AWS::StackName}")
         for bucket in of_type(template, "AWS::S3::Bucket").values()
@@ -161,7 +161,7 @@ def test_a_function_too_big_for_lambda_stops_the_build(tmp_path: Path) -> None:
     assert "Lambda accepts 250 MB at most" in refused.stderr
 
 
-def test_the_build_output_has_the_layout_that_lambda_wants() -> None:
+def test_build_output_has_the_layout_that_lambda_requires() -> None:
     dependencies = rie.dependencies()
 
     assert {"boto3", "cryptography", "gnupg.py"} <= {each.name for each in dependencies.iterdir()}
@@ -169,8 +169,8 @@ def test_the_build_output_has_the_layout_that_lambda_wants() -> None:
     assert (rie.ROOT / "layers/callseal/python/callseal/__init__.py").exists()
 
 
-def test_the_sdk_is_left_with_the_operations_that_the_functions_call() -> None:
-    """Seen by the functions' own Python, with a client of each service made of the trimmed models."""
+def test_trimmed_sdk_has_exactly_the_operations_that_the_functions_call() -> None:
+    """Checked with the functions' own Python, by a client of each service from the trimmed models."""
     program = (
         "import boto3, json; s = boto3.session.Session('x', 'x', region_name='eu-north-1')\n"
         "offered = {n: sorted(s.client(n).meta.method_to_api_mapping.values()) for n in s.get_available_services()}\n"
@@ -198,7 +198,7 @@ def test_an_operation_that_the_service_does_not_have_stops_the_build() -> None:
 
 
 def members(shape: Any) -> Any:
-    """Write a shape out: what can be sent or received, and where in the request or answer it stands."""
+    """Return a shape's structure: its members, and their location in the request or answer."""
     if shape is None:
         return None
     inside = {name: members(one) for name, one in getattr(shape, "members", {}).items()}
@@ -211,7 +211,7 @@ def test_bytecode_is_shipped_and_never_hides_an_edited_source() -> None:
 
 
 def project(folder: Path) -> Path:
-    """Copy what a build needs, small: no libraries, one line of code."""
+    """Copy the minimum that a build needs: no libraries, one line of code."""
     assert SAM_PYTHON.exists(), "There is no .venv-sam: run `make .venv-sam/.done`."
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(rie.ROOT / name, folder)

@@ -1,4 +1,4 @@
-"""The harness itself: what it gives a function, and how it tells that one has failed."""
+"""The harness itself: what it passes to a function, and how it detects a failure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def variables(**more: str) -> dict[str, str]:
     return {"GPG_BINARY": str(rie.gpg_layer() / "bin/gpg"), **more}
 
 
-def test_a_function_gets_its_event_and_nothing_but_its_layers(echo: Path, tmp_path: Path) -> None:
+def test_function_gets_its_event_and_only_its_layers(echo: Path, tmp_path: Path) -> None:
     with rie.running(echo, tmp_path, variables()) as function:
         answer = function.invoke({"key": "ä"})
 

@@ -1,4 +1,4 @@
-"""The gnupg layer: what it gathers runs from its own folder, and what could not run in Lambda is refused."""
+"""The gnupg layer: the gathered gpg runs from its own folder, and what could not run in Lambda is rejected."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def assert_refused(made: subprocess.CompletedProcess[str], layer: Path, *sentenc
 
 
 def resolved_libraries(layer: Path) -> dict[str, str]:
-    """Map each library to the file that the loader takes, when Lambda's LD_LIBRARY_PATH leads it."""
+    """Map each library to the file that the loader uses with Lambda's LD_LIBRARY_PATH."""
     lines = run_in(layer, "ldd", layer / "bin/gpg").splitlines()
     return {words[0]: words[2] for words in map(str.split, lines) if len(words) > 2}
 
@@ -60,7 +60,7 @@ def run_in(layer: Path, *command: str | Path) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_layer_brings_every_library_but_those_of_glibc(layer: Path) -> None:
+def test_layer_contains_every_library_except_those_of_glibc(layer: Path) -> None:
     outside = {name for name, file in resolved_libraries(layer).items() if not file.startswith(str(layer))}
 
     assert "libc.so.6" in outside
@@ -125,7 +125,7 @@ def test_it_is_refused_when_gpg_is_a_wrapper_script(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("symbol", [b"GLIBC_2.35", b"GLIBC_2.38", b"GLIBC_ABI_DT_RELR"])
 def test_it_is_refused_when_it_needs_a_newer_glibc(tmp_path: Path, own_gpg: Path, symbol: bytes) -> None:
-    # Bytes after an ELF's end are ignored when it runs, and read when it is scanned.
+    # Bytes after the end of an ELF file are ignored at run time, and read by a scan.
     own_gpg.write_bytes(own_gpg.read_bytes() + b"\0" + symbol + b"\0")
 
     refused = gather(tmp_path / "layer", own_gpg)

@@ -1,4 +1,4 @@
-"""What the layers are built from: each library by its hash, the transitive ones too."""
+"""The layers' pinned libraries: each with its hash, including the transitive ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rie import ROOT
 LAYER = ROOT / "layers/dependencies"
 PIN = re.compile(r"^([A-Za-z0-9._-]+==\S+)", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
-# Compiled for each architecture, the others are of pure Python.
+# Compiled for each architecture. The others are pure Python.
 COMPILED = {"cffi", "cryptography"}
 
 

@@ -1,4 +1,4 @@
-"""What `sam build` has made seals recordings under Lambda's own runtime: function, layers and the layer's gpg."""
+"""The output of `sam build` seals recordings under Lambda's own runtime: function, layers and the layer's gpg."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def openpgp_tenant() -> Iterator[OpenPgpReceiver]:
 
 
 def variables(name: str, cloud: Cloud, template: Template) -> dict[str, str]:
-    """Give a function the variables that template.yaml gives it, no more and no fewer."""
+    """Return exactly the variables that template.yaml sets for a function."""
     declared: dict[str, Any] = template["Resources"][name]["Properties"]["Environment"]["Variables"]
     constant = {variable: value for variable, value in declared.items() if isinstance(value, str)}
     values = {**constant, **cloud.environment(), "LOG_LEVEL": "INFO", "GPG_BINARY": str(rie.gpg_layer() / "bin/gpg")}
@@ -63,7 +63,7 @@ def variables(name: str, cloud: Cloud, template: Template) -> dict[str, str]:
 def seal(
     cloud: Cloud, function: rie.RunningFunction, tenant: str, receiver: Receiver, key: str, content: bytes
 ) -> None:
-    """Give a tenant who wants everything sealed a landed file, and let the function handle it."""
+    """Land a file of a tenant whose settings seal everything, and let the function process it."""
     cloud.add_tenant(tenant, {"deliver_to_archive": True, "archive_formats": ["wav"]}, receiver.public_key)
     landed = cloud.land(key, content)
     assert function.invoke(landed.as_sqs_event()) == NOTHING_FAILED, function.log.read_text()
@@ -119,7 +119,7 @@ def test_a_recording_is_held_and_nothing_delivered_when_the_tenant_has_no_key(
     assert (event["detail-type"], event["detail"]["reason"]) == ("RecordingHeld", "KeyMissing")
 
 
-def test_a_held_recording_goes_back_to_the_queue_when_its_tenant_sends_a_key(
+def test_held_recording_is_requeued_when_its_tenant_gets_a_key(
     cloud: Cloud, function: rie.RunningFunction, sweep: rie.RunningFunction, cms_tenant: CmsReceiver
 ) -> None:
     cloud.add_tenant("late-key", {}, None)
@@ -135,7 +135,7 @@ def test_a_held_recording_goes_back_to_the_queue_when_its_tenant_sends_a_key(
 
 
 @pytest.mark.parametrize("level", ["INFO", "WARN", "ERROR"])
-def test_a_log_level_filters_lines_and_passes_metrics_and_no_secret(
+def test_log_level_filters_lines_but_not_metrics_and_shows_no_secret(
     cloud: Cloud, template: Template, cms_tenant: CmsReceiver, tmp_path: Path, level: str
 ) -> None:
     folder = rie.built_function("EncryptRecordingFunction", rie.ROOT / "functions/encrypt_recording")
@@ -148,11 +148,11 @@ def test_a_log_level_filters_lines_and_passes_metrics_and_no_secret(
     assert not [secret for secret in secrets if secret in log]
 
 
-def test_every_log_level_is_tried(template: Template) -> None:
+def test_every_log_level_is_tested(template: Template) -> None:
     assert template["Parameters"]["LogLevel"]["AllowedValues"] == ["INFO", "WARN", "ERROR"]
 
 
-def test_a_message_that_is_no_notification_fails_alone(cloud: Cloud, function: rie.RunningFunction) -> None:
+def test_malformed_notification_fails_alone(cloud: Cloud, function: rie.RunningFunction) -> None:
     record = sqs_record('{"not": "a notification"}')
     failed = {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
     assert function.invoke({"Records": [record]}) == failed

@@ -1,4 +1,4 @@
-"""samconfig.toml: complete for each environment, and nothing in it that template.yaml does not take."""
+"""samconfig.toml: complete for each environment, and without members that template.yaml does not accept."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_environment_has_every_table_and_every_member(environment: str) -> No
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_template_takes_every_parameter_as_it_is_given(environment: str, template: Template) -> None:
+def test_template_accepts_every_parameter_value(environment: str, template: Template) -> None:
     declared = template["Parameters"]
     for name, value in overrides(environment).items():
         allowed = [str(each) for each in declared[name].get("AllowedValues", [value])]
@@ -57,7 +57,7 @@ def test_stacks_do_not_share_a_name() -> None:
     assert len(set(names)) == len(ENVIRONMENTS)
 
 
-def test_only_the_audit_of_prod_cannot_be_lifted() -> None:
+def test_only_the_audit_lock_of_prod_cannot_be_removed() -> None:
     modes = {environment: overrides(environment)["AuditLockMode"] for environment in ENVIRONMENTS}
     assert modes == {"default": "GOVERNANCE", "dev": "GOVERNANCE", "staging": "GOVERNANCE", "prod": "COMPLIANCE"}
 
@@ -70,15 +70,15 @@ def test_a_developers_stack_has_no_sftp_server_that_costs_by_the_hour(template: 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_first_deploy_has_no_protected_tables(environment: str) -> None:
-    """A protected table would survive the rollback of a failed first deploy, and be in the way of the next one."""
+    """A protected table would survive the rollback of a failed first deployment, and block the next deployment."""
     assert overrides(environment)["TableDeletionProtection"] == "off"
 
 
-def test_prod_shows_its_changes_before_it_makes_them() -> None:
+def test_prod_shows_its_changes_before_it_deploys_them() -> None:
     assert config()["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
 
-def test_the_capability_suffices_for_roles_without_names_of_their_own(template: Template) -> None:
+def test_capability_suffices_for_roles_without_explicit_names(template: Template) -> None:
     named = any("RoleName" in role["Properties"] for role in of_type(template, "AWS::IAM::Role").values())
     needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
     assert {config()[each]["deploy"]["parameters"]["capabilities"] for each in ENVIRONMENTS} == {needed}

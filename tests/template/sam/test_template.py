@@ -1,6 +1,6 @@
 """template.yaml: valid for SAM, clean for cfn-lint as written and as translated, and within the house rules.
 
-Each house rule is also shown a template in which it is broken, and has to say so.
+For each house rule, a template that breaks it must make the rule fail.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EVERY_RULE: list[Rule] = [
 
 
 def statements(role: str) -> list[Any]:
-    """Return the path to the statements of a role's one policy."""
+    """Return the path to the statements of a role's only policy."""
     return ["Resources", role, "Properties", "Policies", 0, "PolicyDocument", "Statement"]
 
 
@@ -229,7 +229,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
 
 
 def index(place: Any, step: str | int) -> str | int:
-    """Return where a step of a path leads; a text finds a member of a list by its Sid or its Id."""
+    """Return the index of a path's step. A text selects a list member by its Sid or its Id."""
     if not isinstance(place, list) or isinstance(step, int):
         return step
     (found,) = (number for number, each in enumerate(place) if step in (each.get("Sid"), each.get("Id")))
@@ -237,7 +237,7 @@ def index(place: Any, step: str | int) -> str | int:
 
 
 def run(*command: str | Path) -> None:
-    """Run a checker, and show what it says where it is not content."""
+    """Run a checker, and show its output if it fails."""
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, f"{ran.stdout}{ran.stderr}"
 
@@ -255,7 +255,7 @@ def merged_twice(node: yaml.Node) -> Iterator[tuple[int, str]]:
 
 
 def members(node: yaml.MappingNode) -> list[str]:
-    """Return the names of a mapping's members, those of its merge keys included."""
+    """Return the names of a mapping's members, including those of its merge keys."""
     found = []
     for key, value in node.value:
         merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -268,7 +268,7 @@ def cfn_lint(template: Path) -> None:
 
 
 def test_sam_finds_the_template_valid() -> None:
-    """The environments differ by parameters alone, which test_samconfig.py holds against the template."""
+    """The environments differ only in parameters, which test_samconfig.py checks against the template."""
     sam = ROOT / ".venv-sam/bin/sam"
     assert sam.exists(), "There is no sam command in .venv-sam: run `make .venv-sam/.done`."
     run(sam, "validate", "--lint", "--config-env", "prod")
@@ -285,7 +285,7 @@ def test_cfn_lint_finds_the_translated_template_clean(template: rules.Template, 
 
 
 def test_what_sam_deploys_has_no_merge_keys() -> None:
-    """CloudFormation does not read them. What SAM writes from the template is plain, and means the same."""
+    """CloudFormation does not support them. The output of SAM has none, and means the same."""
     code = "import sys; from samcli import yamlhelper as sam; print(sam.yaml_dump(sam.yaml_parse(sys.stdin.read())))"
     source = (ROOT / "template.yaml").read_text()
     ran = subprocess.run([ROOT / ".venv-sam/bin/python", "-c", code], input=source, capture_output=True, text=True)
@@ -296,11 +296,11 @@ def test_what_sam_deploys_has_no_merge_keys() -> None:
 
 
 def test_merge_keys_override_nothing() -> None:
-    """checkov refuses an override, and a reader would miss it."""
+    """checkov rejects an override, and a reader would miss it."""
     assert list(merged_twice(yaml.compose((ROOT / "template.yaml").read_text()))) == []
 
 
-def test_an_override_is_noticed() -> None:
+def test_override_is_detected() -> None:
     assert list(merged_twice(yaml.compose("a: &a { x: 1 }\nb: { <<: *a, x: 2 }"))) == [(2, "x")]
     assert list(merged_twice(yaml.compose("a: &a { x: 1 }\nb: &b { <<: *a }\nc: { <<: [*a, *b] }"))) == [(3, "x")]
 
@@ -319,7 +319,7 @@ def test_the_template_keeps_the_house_rule(rule: Rule, template: rules.Template)
 
 
 @pytest.mark.parametrize(("rule", "path", "value"), BROKEN, ids=lambda each: getattr(each, "__name__", ""))
-def test_a_house_rule_notices_when_it_is_broken(
+def test_house_rule_fails_when_it_is_broken(
     rule: Rule, path: list[str | int], value: Any, template: rules.Template
 ) -> None:
     broken = copy.deepcopy(template)
@@ -332,5 +332,5 @@ def test_a_house_rule_notices_when_it_is_broken(
         rule(broken)
 
 
-def test_every_house_rule_has_been_shown_a_broken_template() -> None:
+def test_every_house_rule_has_a_broken_template() -> None:
     assert {rule for rule, _, _ in BROKEN} == set(EVERY_RULE)

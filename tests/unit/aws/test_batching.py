@@ -1,4 +1,4 @@
-"""Requests of several threads that go out as one."""
+"""Items of several threads that are sent in one request."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import pytest
 from callseal.aws.batching import BatchWindow, RequestBatcher
 
 
-def test_everybody_gets_the_answer_to_their_own_item() -> None:
+def test_each_caller_gets_the_answer_to_its_own_item() -> None:
     def send(items: Sequence[int]) -> list[Exception | None]:
         return [ValueError(str(item)) if item % 3 == 0 else None for item in items]
 
@@ -28,7 +28,7 @@ def test_everybody_gets_the_answer_to_their_own_item() -> None:
     assert answers == [str(item) if item % 3 == 0 else "taken" for item in range(2000)]
 
 
-def test_what_comes_while_a_call_is_under_way_goes_out_with_the_next() -> None:
+def test_items_submitted_during_a_call_are_sent_with_the_next() -> None:
     calls: list[list[int]] = []
     begun, go_on = Event(), Event()
 
@@ -53,7 +53,7 @@ def test_what_comes_while_a_call_is_under_way_goes_out_with_the_next() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
-def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseException) -> None:
+def test_call_that_raises_fails_only_its_own_items(error: BaseException) -> None:
     def send(items: Sequence[int]) -> list[None]:
         if 1 in items:
             raise error
@@ -65,14 +65,14 @@ def test_call_that_raises_fails_those_that_were_in_it_and_no_other(error: BaseEx
     gathering.put(2)
 
 
-def test_an_answer_that_does_not_fit_the_items_takes_none_of_them() -> None:
-    """Half an answer must never count as a whole one."""
+def test_answer_of_the_wrong_length_fails_all_items() -> None:
+    """An incomplete answer must never count as complete."""
     gathering = RequestBatcher(lambda items: [], 10, BatchWindow())
     with pytest.raises(ValueError, match="shorter"):
         gathering.put(1)
 
 
-def test_those_at_a_rendezvous_wait_for_all_that_may_come() -> None:
+def test_submitters_wait_for_all_active_threads() -> None:
     calls: list[int] = []
 
     def send(items: Sequence[int]) -> list[None]:
@@ -93,7 +93,7 @@ def test_those_at_a_rendezvous_wait_for_all_that_may_come() -> None:
     assert calls == [8, 8]
 
 
-def test_nobody_waits_long_for_one_that_does_not_come() -> None:
+def test_wait_for_a_missing_item_is_short() -> None:
     window, sent = BatchWindow(), Event()
 
     def send(items: Sequence[int]) -> list[None]:

@@ -61,7 +61,7 @@ def delivered(**changes: Any) -> AuditEvent:
     return audit.delivered(replace(LANDED, **changes), [PLAIN, OUTPUT], RECIPIENTS, "k1", NOW)
 
 
-def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
+def test_delivery_has_outputs_recipients_and_key_version() -> None:
     event = delivered()
     assert event.detail_type == "RecordingDelivered"
     assert schema_of(event) == {
@@ -88,13 +88,13 @@ def test_a_delivery_tells_outputs_recipients_and_key_version() -> None:
     }  # fmt: skip
 
 
-def test_a_plain_delivery_names_nobody_it_was_sealed_to() -> None:
+def test_plain_delivery_names_no_recipients() -> None:
     detail = schema_of(audit.delivered(LANDED, [PLAIN], [], None, NOW))
     assert (detail["recipients"], detail["key_version"]) == (None, None)
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_held_file_tells_reason_and_sentence(reason: Reason) -> None:
+def test_hold_has_reason_and_sentence(reason: Reason) -> None:
     event = held(reason)
     detail = schema_of(event)
     assert event.detail_type == "RecordingHeld"
@@ -104,24 +104,24 @@ def test_a_held_file_tells_reason_and_sentence(reason: Reason) -> None:
     assert (detail["outputs"], detail["recipients"]) == (None, None)
 
 
-def test_a_conflict_tells_what_was_committed_before_it() -> None:
+def test_conflict_names_the_outputs_committed_before_it() -> None:
     error = HeldError(Reason.OUTPUT_CONFLICT, "Another file stands there.")
     (output,) = schema_of(audit.held(LANDED, error, [PLAIN], NOW))["outputs"]
     assert output["destination"] == "archive"
 
 
-def test_a_release_tells_what_the_file_was_held_for() -> None:
+def test_release_has_the_reason_of_the_hold() -> None:
     event = audit.released(LANDED, "KeyExpired", "k2", NOW)
     assert event.detail_type == "RecordingReleased"
     assert (schema_of(event)["reason"], event.detail["key_version"]) == ("KeyExpired", "k2")
 
 
-def test_a_tag_that_is_no_reason_is_not_repeated() -> None:
+def test_tag_that_is_no_reason_is_not_copied() -> None:
     assert schema_of(audit.released(LANDED, "<script>", None, NOW))["reason"] is None
 
 
 @pytest.mark.parametrize("key", ["x.wav", "/x.wav", "ACME/x.wav", "", "a/x.wav"])
-def test_the_tenant_is_null_where_the_key_names_none(key: str) -> None:
+def test_tenant_is_null_when_the_key_names_none(key: str) -> None:
     assert schema_of(held(Reason.UNSUPPORTED_FILE, None, key=key))["tenant"] is None
 
 
@@ -141,7 +141,7 @@ def test_every_event_fits_the_schema(
         schema_of(event)
 
 
-def test_a_repeat_has_the_same_id_whatever_the_time() -> None:
+def test_repeat_has_the_same_id_at_any_time() -> None:
     later = NOW + timedelta(days=400)
     assert delivered().id == audit.delivered(LANDED, [PLAIN], [], None, later).id
     error = HeldError(Reason.KEY_MISSING, "another sentence")
@@ -150,12 +150,12 @@ def test_a_repeat_has_the_same_id_whatever_the_time() -> None:
 
 
 def test_the_id_is_the_same_in_every_process_and_release() -> None:
-    # A literal: receivers drop repeats by it, and a repeat may come from another release of this code.
+    # A literal, because receivers drop repeats by it, and a repeat may come from another release of this code.
     assert delivered().id == "acae37a5d426b1a1871cbe72f4440778"
     assert held().id == "eaa5c0a33bb88e3d3dc67157cf4be922"
 
 
-def test_each_cause_has_an_id_of_its_own_and_the_first_has_the_plain_one() -> None:
+def test_each_cause_has_its_own_id_and_the_first_has_the_plain_id() -> None:
     event = held()
     again = [audit.numbered(event, number) for number in range(4)]
     assert again[0] == event
@@ -164,7 +164,7 @@ def test_each_cause_has_an_id_of_its_own_and_the_first_has_the_plain_one() -> No
     assert again[1].id == "49523c515da41448721644c6a5f16f9c"
 
 
-def test_anything_that_differs_has_another_id() -> None:
+def test_any_difference_gives_another_id() -> None:
     changes: list[dict[str, Any]] = [
         {}, {"bucket": "other"}, {"key": "acme/other.wav"}, {"etag": "e2"}, {"version_id": "v2"}, {"version_id": None},
     ]  # fmt: skip
@@ -186,7 +186,7 @@ def test_two_objects_share_an_id_only_if_they_are_the_same(one: LandedObject, ot
     assert same == (facts(one) == facts(other))
 
 
-def test_a_text_that_moves_from_one_member_to_the_next_makes_another_id() -> None:
+def test_text_moved_between_members_gives_another_id() -> None:
     assert delivered(bucket="a", key="b/c").id != delivered(bucket="a/b", key="c").id
     assert delivered(bucket='a", "b', key="c").id != delivered(bucket="a", key='b", "c').id
 
@@ -203,7 +203,7 @@ def test_times_are_rfc_3339_in_utc(moment: datetime, text: str) -> None:
     assert audit.timestamp(moment) == text
 
 
-def test_the_reasons_are_the_schemas_and_stand_in_the_designs_order() -> None:
+def test_reasons_are_those_of_the_schema_in_the_documented_order() -> None:
     assert [str(reason) for reason in Reason] == IN_ORDER
     assert SCHEMA["properties"]["reason"]["enum"] == [None, *IN_ORDER, *Refusal]
     assert [reason.rank for reason in Reason] == list(range(len(IN_ORDER)))

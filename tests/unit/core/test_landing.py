@@ -1,4 +1,4 @@
-"""Landing keys: whose a file is and what it is, by its key alone."""
+"""Landing keys: a file's tenant and format, from its key alone."""
 
 import re
 import string
@@ -11,7 +11,7 @@ from callseal.core.errors import HeldError, Reason
 from callseal.core.landing import LandedFile, parse_landing_key, tenant_of
 from tests.vectors.cases import CASES
 
-# The rule for a tenant's name, written out again.
+# The rule for a tenant's name, written independently of the code.
 TENANT = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 tenant_like = st.one_of(
     st.text(),
@@ -77,7 +77,7 @@ def test_a_proper_key_names_tenant_and_format(key: str, tenant: str, kind: str) 
         "../x.wav",
         "./x.wav",
         "a" * 64 + "/x.wav",
-        # Look-alikes: Cyrillic a, full-width letters, Arabic-Indic digits, a hyphen that is none, a long s, dotless i.
+        # Look-alikes: Cyrillic a, full-width letters, Arabic-Indic digits, a hyphen look-alike, a long s, dotless i.
         "аcme/x.wav",
         "ａｃｍｅ/x.wav",
         "acme١/x.wav",
@@ -142,17 +142,17 @@ def test_a_key_without_a_tenant_is_unsupported(key: str) -> None:
         ("acme/requests/1/x.wav", "are reserved"),
     ],
 )
-def test_what_cannot_be_delivered_is_unsupported_and_says_why(key: str, why: str) -> None:
+def test_undeliverable_key_is_unsupported_with_an_explanation(key: str, why: str) -> None:
     with pytest.raises(HeldError, match=re.escape(why)) as held:
         parse_landing_key(key)
     assert held.value.reason is Reason.UNSUPPORTED_FILE
     assert "Upload it again as <tenant>/<path>/<name>.<wav|mp3|xml|json>" in str(held.value)
-    # A tenant that can be named is named all the same: the audit event has it.
+    # If a tenant can be named, it is: the audit event contains it.
     assert tenant_of(key) == "acme"
 
 
 @pytest.mark.parametrize(("letter", "octets"), [("a", 1), ("æ", 2), ("录", 3), ("📞", 4)])
-def test_a_key_may_have_1020_bytes_and_not_one_more(letter: str, octets: int) -> None:
+def test_key_may_have_at_most_1020_bytes(letter: str, octets: int) -> None:
     def key_of(size: int) -> str:
         folders = f"acme/{'/'.join([letter * (200 // octets)] * 4)}/"
         room = size - len(f"{folders}.wav".encode())
@@ -166,7 +166,7 @@ def test_a_key_may_have_1020_bytes_and_not_one_more(letter: str, octets: int) ->
 
 
 @pytest.mark.parametrize(("letter", "octets"), [("a", 1), ("æ", 2), ("录", 3), ("📞", 4)])
-def test_a_segment_is_what_a_disk_can_hold_with_the_suffix(letter: str, octets: int) -> None:
+def test_segment_with_its_suffix_must_fit_a_file_system(letter: str, octets: int) -> None:
     def segment(size: int) -> str:
         return letter * (size // octets) + "x" * (size % octets)
 
@@ -177,7 +177,7 @@ def test_a_segment_is_what_a_disk_can_hold_with_the_suffix(letter: str, octets: 
         assert held.value.reason is Reason.UNSUPPORTED_FILE
 
 
-def test_a_file_and_a_folder_never_have_one_name() -> None:
+def test_file_and_folder_never_share_a_name() -> None:
     recorded = (CASES / "file-and-folder-of-one-name" / "keys.txt").read_text()
     first, second = re.findall(r"collide/\S+", recorded)
     assert parse_landing_key(first).tenant == "collide"
@@ -205,7 +205,7 @@ def test_a_format_has_its_media_type_and_only_xml_and_json_are_metadata(kind: st
 @given(keys)
 @example("acme/x.wav")
 @example("acme\n/x.wav")
-def test_the_tenant_is_the_first_segment_or_nobody(key: str) -> None:
+def test_tenant_is_the_first_segment_or_none(key: str) -> None:
     segments = key.split("/")
     named = len(segments) > 1 and TENANT.fullmatch(segments[0]) is not None and segments[0].isascii()
     assert tenant_of(key) == (segments[0] if named else None)
@@ -216,7 +216,7 @@ def test_the_tenant_is_the_first_segment_or_nobody(key: str) -> None:
 @example("acme/x.WAV")
 @example("acme/x.WAV/y.wav")
 @example(f"acme/{'x' * 256}/y.wav")
-def test_a_key_is_parsed_by_the_designs_rules_or_held(key: str) -> None:
+def test_key_is_parsed_by_the_documented_rules_or_held(key: str) -> None:
     segments = key.split("/")
     *stem, extension = segments[-1].split(".")
     proper = (

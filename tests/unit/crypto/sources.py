@@ -1,4 +1,4 @@
-"""Sources of plain bytes as the envelopes read them, and what may go wrong with them."""
+"""Sources of plain bytes as the envelopes read them, and their possible failures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MARKER = b"what the caller said, in plain: "
 
 
 def spoken(size: int) -> bytes:
-    """Make plain bytes that would be recognised wherever they stood."""
+    """Return plain bytes that are recognisable in any output."""
     return (MARKER * (size // len(MARKER) + 1))[:size]
 
 
 class ShortReads:
-    """Gives its bytes in pieces of whatever size, as a network does."""
+    """Returns its bytes in pieces of any size, as a network does."""
 
     def __init__(self, data: bytes, seed: int = 0, most: int = CHUNK) -> None:
         self._data, self._position = data, 0
@@ -33,7 +33,7 @@ class ShortReads:
 
 
 class Endless:
-    """Gives bytes without holding them, as many as told; `then` is called at their end, and may raise."""
+    """Returns any number of bytes without holding them in memory. `then` is called at their end, and may raise."""
 
     def __init__(self, size: int, then: Callable[[], object] = lambda: None) -> None:
         self._missing, self._then = size, then

@@ -1,4 +1,4 @@
-"""Chains in one text: what issued another certificate opens nothing, and a genuine recipient is never left out."""
+"""Chains in one text: issuers of other certificates are left out, and a genuine recipient is never left out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fingerprint(tenant: X509Tenant) -> str:
 
 
 def sides(*tenants: X509Tenant) -> tuple[list[str], list[str]]:
-    """Judge a text of several; returns who is sealed to, and who is left out."""
+    """Judge a text of several certificates. Return the recipients, and the certificates left out."""
     recipients = verdict("".join(tenant.public_text for tenant in tenants))
     assert isinstance(recipients, CmsRecipients)
     return [one.fingerprint for one in recipients.members], [one.fingerprint for one in recipients.left_out]
@@ -48,7 +48,7 @@ def names(*tenants: X509Tenant) -> list[str]:
     [(), PLAIN, ("-addext", "keyUsage=keyEncipherment,keyAgreement"), ("-addext", "keyUsage=critical,keyCertSign")],
     ids=["as openssl makes it", "cA FALSE", "for encryption", "for signing alone"],
 )
-def test_an_issuer_is_left_out_whatever_it_says_of_itself(algorithm: str, extensions: tuple[str, ...]) -> None:
+def test_issuer_is_left_out_regardless_of_its_extensions(algorithm: str, extensions: tuple[str, ...]) -> None:
     ca = x509_tenant(algorithm, "ca", *extensions)
     leaf = issue(ca)
     assert sides(leaf, ca) == sides(ca, leaf) == (names(leaf), names(ca))
@@ -61,7 +61,7 @@ def test_an_issuer_is_left_out_whatever_it_says_of_itself(algorithm: str, extens
         *((digest, "-sigopt", "rsa_padding_mode:pss") for digest in ("-sha1", "-sha256", "-sha512")),
     ],
 )  # fmt: skip
-def test_an_issuer_is_known_by_any_signature(options: tuple[str, ...]) -> None:
+def test_issuer_is_recognised_by_any_signature_algorithm(options: tuple[str, ...]) -> None:
     ca = x509_tenant("rsa2048", "ca")
     leaf = issue(ca, options=options)
     assert sides(leaf, ca) == (names(leaf), names(ca))
@@ -80,7 +80,7 @@ def test_an_issuer_that_only_signs_is_left_out(algorithm: str) -> None:
     assert sides(ca, leaf) == (names(leaf), names(ca))
 
 
-def test_the_case_of_an_issuer_without_key_usage_does_not_open_with_its_key() -> None:
+def test_recording_is_not_sealed_to_an_issuer_without_key_usage() -> None:
     case = CASES / "chain-ca-without-keyusage"
     recipients = verdict((case / "a_chain_leaf_ca_nokeyusage.pem").read_text(), NOW)
     assert isinstance(recipients, CmsRecipients)
@@ -92,7 +92,7 @@ def test_the_case_of_an_issuer_without_key_usage_does_not_open_with_its_key() ->
         X509Tenant(case / "ca.crt", case / "ca.key").open(bytes(written))
 
 
-def test_a_whole_chain_of_any_order_leaves_the_leaves() -> None:
+def test_whole_chain_in_any_order_leaves_only_the_leaves() -> None:
     root = x509_tenant("p256", "root")
     middle = issue(root, None, "basicConstraints=CA:TRUE", name="middle")
     one, other = issue(middle, name="one"), issue(middle, name="other")
@@ -101,8 +101,8 @@ def test_a_whole_chain_of_any_order_leaves_the_leaves() -> None:
         assert (set(kept), set(left)) == (set(names(one, other)), set(names(root, middle)))
 
 
-def test_a_chain_with_a_link_missing_is_judged_by_what_is_there() -> None:
-    # The root issued nothing of this text: it is an unrelated certificate, and is refused by its own keyUsage, or kept.
+def test_chain_with_a_missing_link_is_judged_by_its_certificates() -> None:
+    # The root issued no certificate of this text: it is unrelated, and is refused by its own keyUsage, or kept.
     root = x509_tenant("p256", "root", "-addext", "keyUsage=keyCertSign")
     leaf = issue(issue(root, None, "basicConstraints=CA:TRUE", name="middle"), name="leaf")
     assert_held(leaf.public_text + root.public_text, Reason.KEY_NOT_FOR_ENCRYPTION, fingerprint(root))
@@ -115,7 +115,7 @@ def test_a_cross_signed_root_is_left_out_in_both_forms() -> None:
     assert sides(leaf, root, crossed, other) == (names(leaf), names(root, crossed, other))
 
 
-def test_authorities_that_certified_each_other_are_refused_and_their_leaf_is_accepted() -> None:
+def test_authorities_that_certified_each_other_are_never_recipients() -> None:
     one, other = x509_tenant("p256", "one"), x509_tenant("p256", "other")
     crossed = [issue(other, one, name="one"), issue(one, other, name="other")]
     leaf = issue(one)
@@ -130,7 +130,7 @@ def test_a_lone_authority_stays_a_recipient() -> None:
     assert sides(ca, x509_tenant("p256", "another")) == (names(ca, x509_tenant("p256", "another")), [])
 
 
-def test_the_same_key_certified_anew_is_no_chain() -> None:
+def test_renewed_certificate_of_the_same_key_is_no_chain() -> None:
     old = x509_tenant("p256", "renewed")
     base = Path(tempfile.mkdtemp(dir=folder()))
     openssl("req", "-x509", "-key", old.private_key, "-subj", "/CN=renewed", "-days", "99", "-out", base / "crt")
@@ -138,23 +138,23 @@ def test_the_same_key_certified_anew_is_no_chain() -> None:
     assert sides(old, new) == (names(old, new), [])
 
 
-def test_namesakes_with_keys_of_their_own_are_no_chain() -> None:
+def test_certificates_of_one_name_with_different_keys_are_no_chain() -> None:
     one, other = x509_tenant("p256", "namesake"), x509_tenant("rsa2048", "namesake")
     assert sides(one, other) == (names(one, other), [])
-    # Authority and leaves of one name; the leaves are of version 1.
+    # An authority and leaves with the same name; the leaves are of version 1.
     first = issue(one, name="namesake")
     second = issue(one, x509_tenant("p256", "second"), name="namesake")
     assert sides(one, first, second) == (names(first, second), names(one))
 
 
-def test_what_is_wrong_with_an_issuer_does_not_hold() -> None:
+def test_fault_of_an_issuer_does_not_hold_files() -> None:
     weak = x509_tenant("rsa1024", "old ca", "-days", "1")
     leaf = issue(weak)
     recipients = verdict(leaf.public_text + weak.public_text, datetime.now(UTC) + timedelta(days=2))
     assert [one.fingerprint for one in recipients.members] == names(leaf)
 
 
-def test_an_issuer_takes_no_leafs_place() -> None:
+def test_issuer_does_not_count_as_a_recipient() -> None:
     ca = x509_tenant("p256", "ca")
     leaf = issue(ca, days="-1")
     assert_held(leaf.public_text + ca.public_text, Reason.KEY_EXPIRED, fingerprint(leaf))
@@ -171,13 +171,13 @@ def test_an_authority_whose_key_was_renewed_is_never_sealed_to() -> None:
 
 
 @pytest.mark.parametrize("name", ["CA", "  ca "])
-def test_an_issuer_is_known_by_its_name_in_another_spelling(name: str) -> None:
+def test_issuer_is_recognised_by_another_spelling_of_its_name(name: str) -> None:
     ca, renewed = x509_tenant("p256", "ca"), x509_tenant("rsa2048", name)
     assert_held(issue(ca).public_text + renewed.public_text, Reason.KEY_NOT_FOR_ENCRYPTION, "as its issuer")
 
 
-def test_a_signature_that_cannot_be_checked_is_no_proof_and_no_pardon() -> None:
-    # given: the leaf says that it was signed by an algorithm that nobody knows
+def test_signature_that_cannot_be_checked_neither_proves_nor_clears_an_issuer() -> None:
+    # given: the leaf claims to be signed by an unknown algorithm
     ca = x509_tenant("p256", "ca")
     leaf = dearmour(issue(ca).public_text)
     ecdsa, unknown = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037f")
@@ -186,27 +186,27 @@ def test_a_signature_that_cannot_be_checked_is_no_proof_and_no_pardon() -> None:
     assert_held(text + ca.public_text, Reason.KEY_NOT_FOR_ENCRYPTION, "cannot be verified with that key")
 
 
-def test_a_strangers_certificate_never_makes_the_tenants_be_left_out() -> None:
-    # The stranger names the tenant as its issuer, with a key identifier to match, and signs by himself.
+def test_certificate_of_a_stranger_never_removes_the_tenants_own() -> None:
+    # The stranger names the tenant as its issuer, with a matching key identifier, and signs the certificate itself.
     tenant, stranger = (
         x509_tenant("rsa2048", "tenant"),
         x509_tenant("rsa2048", "tenant", "-addext", "keyUsage=keyEncipherment"),
     )
     forged = issue(stranger, None, "authorityKeyIdentifier=keyid", name="forged")
     assert_held(tenant.public_text + forged.public_text, Reason.KEY_NOT_FOR_ENCRYPTION, "as its issuer")
-    # and with a signature of the tenant's own, over something else
+    # and with a genuine signature of the tenant, over other data
     taken = parse(dearmour(tenant.public_text)).signature
     copied = dearmour(forged.public_text).replace(parse(dearmour(forged.public_text)).signature, taken)
     assert_held(tenant.public_text + armour("CERTIFICATE", copied), Reason.KEY_NOT_FOR_ENCRYPTION, "as its issuer")
 
 
-def test_a_damaged_certificate_beside_a_chain_is_told_first() -> None:
+def test_damaged_certificate_beside_a_chain_is_reported_first() -> None:
     renewed, leaf = x509_tenant("rsa2048", "ca"), issue(x509_tenant("p256", "ca"))
     damaged = armour("CERTIFICATE", b"\x30\x03\x02\x01\x01")
     assert_held(leaf.public_text + renewed.public_text + damaged, Reason.KEY_UNREADABLE, "certificate 3 is damaged")
 
 
-def test_what_was_left_out_is_said() -> None:
+def test_certificates_left_out_are_reported() -> None:
     ca = x509_tenant("p256", "ca")
     recipients = verdict(issue(ca).public_text + ca.public_text)
     assert left_out_note(recipients).endswith(f"issued another certificate of this key (its chain): {fingerprint(ca)}.")

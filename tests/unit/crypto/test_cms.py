@@ -1,4 +1,4 @@
-"""CMS envelopes: opened by stock openssl, and taken apart by asn1crypto, which must find strict DER."""
+"""CMS envelopes: opened by stock openssl, and parsed by asn1crypto as strict DER."""
 
 import tracemalloc
 from datetime import UTC, datetime
@@ -74,7 +74,7 @@ def test_each_of_sixteen_recipients_opens_it_alone(profile: str) -> None:
 
 
 @both_profiles
-def test_nobody_else_opens_it(profile: str) -> None:
+def test_no_other_key_opens_it(profile: str) -> None:
     sealed = seal(spoken(1000), "mixed", profile)
     with pytest.raises(AssertionError, match="ended with"):
         x509_tenant("p384").open(sealed)
@@ -171,7 +171,7 @@ def test_gcm_parameters_are_a_nonce_of_12_and_a_tag_of_16() -> None:
 
 
 @both_profiles
-def test_each_seal_has_a_key_and_a_nonce_of_its_own(profile: str) -> None:
+def test_each_seal_has_its_own_key_and_nonce(profile: str) -> None:
     data = spoken(64)
     contents = []
     for _ in range(20):
@@ -195,7 +195,7 @@ def test_two_ec_recipients_get_two_ephemeral_keys(profile: str) -> None:
 
 
 @both_profiles
-def test_no_plain_byte_stands_in_the_output(profile: str) -> None:
+def test_output_contains_no_plain_bytes(profile: str) -> None:
     sealed = seal(spoken(CHUNK + 100), "mixed", profile)
     assert not any(MARKER[start : start + 8] in sealed for start in range(len(MARKER) - 8))
 
@@ -212,7 +212,7 @@ def test_a_flipped_bit_does_not_pass_openssl(place: int) -> None:
 @both_profiles
 @pytest.mark.parametrize("told", [1, CHUNK, CHUNK + 1, 3 * CHUNK])
 @pytest.mark.parametrize("by", [-CHUNK, -1, 1, CHUNK])
-def test_a_source_that_is_shorter_or_longer_than_told_is_never_kept(told: int, by: int, profile: str) -> None:
+def test_source_shorter_or_longer_than_announced_is_rejected(told: int, by: int, profile: str) -> None:
     sealed = bytearray()
     with pytest.raises(TransientError, match=r"ended early or grew"):
         cms.seal(Endless(max(told + by, 0)), told, recipients("p256"), profile, sealed.extend)
@@ -221,7 +221,7 @@ def test_a_source_that_is_shorter_or_longer_than_told_is_never_kept(told: int, b
 
 
 @both_profiles
-def test_of_a_source_that_goes_on_nothing_beyond_the_told_size_is_sealed(profile: str) -> None:
+def test_no_byte_beyond_the_announced_size_is_sealed(profile: str) -> None:
     sealed = bytearray()
     with pytest.raises(TransientError, match=r"ended early or grew"):
         cms.seal(Endless(100 * CHUNK), CHUNK, recipients("p256"), profile, sealed.extend)
@@ -229,7 +229,7 @@ def test_of_a_source_that_goes_on_nothing_beyond_the_told_size_is_sealed(profile
 
 
 @both_profiles
-def test_what_a_source_raises_comes_out(profile: str) -> None:
+def test_error_of_a_source_is_raised(profile: str) -> None:
     def break_off() -> None:
         raise TransientError("The connection broke off.")
 
@@ -241,7 +241,7 @@ def test_what_a_source_raises_comes_out(profile: str) -> None:
 
 
 @both_profiles
-def test_what_a_sink_raises_comes_out(profile: str) -> None:
+def test_error_of_a_sink_is_raised(profile: str) -> None:
     def full(_: object) -> None:
         raise OSError("no room")
 
@@ -257,14 +257,14 @@ def test_without_recipients_nothing_is_sealed(profile: str) -> None:
     assert not sealed
 
 
-def test_an_unknown_profile_is_not_taken_for_the_weaker_one() -> None:
+def test_unknown_profile_does_not_select_the_weaker_one() -> None:
     sealed = bytearray()
     with pytest.raises(ValueError, match="no profile 'gcm'"):
         cms.seal(BytesIO(b"x"), 1, recipients("p256"), "gcm", sealed.extend)
     assert not sealed
 
 
-# Lengths: definite as long as the whole fits 31 bits, then indefinite.
+# Lengths: definite if the whole fits 31 bits, otherwise indefinite.
 
 
 def outer_length(sealed: bytes) -> int | None:
@@ -286,8 +286,8 @@ def test_openssl_opens_the_indefinite_form_too(
 
 
 @both_profiles
-def test_the_boundary_is_the_length_of_the_whole(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
-    # P-256 alone: every message of a size is as long as the next.
+def test_boundary_is_the_length_of_the_whole_message(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
+    # P-256 only: every message of a given size has the same length.
     length = outer_length(seal(spoken(1000), "p256", profile))
     assert length
 
@@ -298,7 +298,7 @@ def test_the_boundary_is_the_length_of_the_whole(monkeypatch: pytest.MonkeyPatch
 
 
 def head_of(size: int, profile: str) -> bytes:
-    """Begin to seal that many bytes, of which there is only a chunk, and give what was written first."""
+    """Begin to seal that many bytes, of which only one chunk exists, and return the first bytes written."""
     written: list[bytes] = []
     with pytest.raises(TransientError):
         cms.seal(Endless(CHUNK), size, recipients("p256"), profile, lambda data: written.append(bytes(data)))
@@ -312,7 +312,7 @@ def test_lengths_are_definite_up_to_31_bits_and_indefinite_above(profile: str) -
     assert length
     largest = overhead + 2**31 - 1 - length
     if profile == CBC:
-        largest = largest // 16 * 16 - 1  # fills its last block but for one octet of padding
+        largest = largest // 16 * 16 - 1  # fills its last block except for one octet of padding
 
     edge = head_of(largest, profile)
     assert edge[:2] == b"\x30\x84"
@@ -324,7 +324,7 @@ def test_lengths_are_definite_up_to_31_bits_and_indefinite_above(profile: str) -
         assert head_of(beyond, profile)[:2] == b"\x30\x80"
 
 
-def test_more_than_gcm_may_seal_is_held_before_anything_is_written() -> None:
+def test_file_beyond_the_gcm_limit_is_held_before_any_write() -> None:
     sealed = bytearray()
     with pytest.raises(HeldError, match="set the tenant's cms_profile to enveloped-cbc") as held:
         cms.seal(Endless(0), 2**36 - 31, recipients("p256"), GCM, sealed.extend)

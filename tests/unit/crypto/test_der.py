@@ -1,4 +1,4 @@
-"""The DER writer against asn1crypto, which knows all of X.690."""
+"""The DER writer against asn1crypto, which implements all of X.690."""
 
 import re
 
@@ -90,7 +90,7 @@ def test_sequences_and_sets_are_what_asn1crypto_writes(values: list[bytes]) -> N
     members = [der.octets(value) for value in values]
     sequence = Anys.load(der.sequence(*members), strict=True)
     assert [member.dump() for member in sequence] == members
-    # X.690, 11.6: ascending, which asn1crypto sorts by itself when it writes.
+    # X.690, 11.6: ascending. asn1crypto sorts the members when it writes.
     assert der.set_of(*members) == OctetSet(values).dump(force=True)
     assert der.set_of(*members) == der.set_of(*reversed(members))
 
@@ -107,7 +107,7 @@ def test_an_element_of_indefinite_length_reads_back_as_ber(value: bytes) -> None
 
 
 @given(st.lists(st.tuples(st.sampled_from([0x02, 0x04, 0x30, 0xA0]), st.binary(max_size=300)), max_size=6))
-def test_split_takes_apart_what_was_put_together(parts: list[tuple[int, bytes]]) -> None:
+def test_split_reverses_joining(parts: list[tuple[int, bytes]]) -> None:
     encoded = [der.element(tag, content) for tag, content in parts]
     found = der.split(b"".join(encoded))
     assert [(one.tag, one.content) for one in found] == parts
@@ -117,7 +117,7 @@ def test_split_takes_apart_what_was_put_together(parts: list[tuple[int, bytes]])
 @given(st.binary(max_size=40))
 @example(b"\x30")
 @example(b"\x30\x82\x01")
-def test_split_of_anything_fills_the_data_or_is_a_value_error(data: bytes) -> None:
+def test_split_of_any_bytes_covers_them_or_raises_value_error(data: bytes) -> None:
     try:
         found = der.split(data)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What is sent in place of a key: refused with a sentence that says what it is, and what to ask for."""
+"""Texts that are sent instead of a key: rejected with a sentence that names what it is and what to request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def openssl(*arguments: str | Path, data: bytes | None = None) -> bytes:
 
 @cache
 def ssh_key(kind: str) -> tuple[str, str]:
-    """Make an SSH key; returns the public line, and the same as RFC 4716 writes it."""
+    """Make an SSH key. Return its public line, and the same key as RFC 4716 writes it."""
     folder = gpg_home("ssh")
     run(tool("ssh-keygen"), "-q", "-t", kind, "-N", "", "-C", "bob@host", "-f", folder / "key")
     return (folder / "key.pub").read_text(), run(tool("ssh-keygen"), "-e", "-f", folder / "key.pub").decode()
@@ -63,7 +63,7 @@ def smime() -> str:
 
 
 def revocation() -> str:
-    """Take the revocation certificate that gpg makes with every key; it guards it with a colon."""
+    """Return the revocation certificate that gpg makes with every key, without the colon that guards it."""
     text = next((openpgp_tenant("cv25519").home / "openpgp-revocs.d").glob("*.rev")).read_text()
     return text.replace(":-----BEGIN", "-----BEGIN")
 
@@ -151,7 +151,7 @@ def bundle() -> str:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_no_key_of_ours_is_named(name: str) -> None:
+def test_text_that_is_no_supported_key_is_named(name: str) -> None:
     make, words = WRONG[name]
     sentence = assert_held(make(), Reason.KEY_UNREADABLE, words)
     assert "damaged" not in sentence
@@ -159,7 +159,7 @@ def test_what_is_no_key_of_ours_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["SSH, RSA", "age", "a web page", "S/MIME", "a JSON Web Key", "a fingerprint"])
-def test_what_is_named_is_asked_for_in_another_form(name: str) -> None:
+def test_named_text_is_requested_in_another_form(name: str) -> None:
     assert_held(WRONG[name][0](), Reason.KEY_UNREADABLE, FORMS)
 
 
@@ -177,11 +177,11 @@ PRIVATE = {
 
 
 @pytest.mark.parametrize("name", PRIVATE)
-def test_a_private_key_is_known_without_its_frame(name: str) -> None:
+def test_private_key_is_recognised_without_its_frame(name: str) -> None:
     assert_held(PRIVATE[name](), Reason.KEY_IS_PRIVATE, "PRIVATE key, which must never leave the tenant")
 
 
-def test_words_around_a_good_key_are_no_reason() -> None:
+def test_words_around_a_good_key_are_accepted() -> None:
     key = x509_tenant().public_text
     for around in ("https://example.org/key\n", "ssh-ed25519 AAAAC3Nz bob@host\n", "<html><pre>", "AB12 34CD\n",
                    '{"kty": "RSA", "d": 1}\n', "Content-Type: multipart/signed\n\n"):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Certificates that break the standard where it does not matter are sealed to, others refused with a true reason."""
+"""Certificates that break the standard harmlessly are accepted, others rejected with the true reason."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def sealed_to(text: str, now: datetime | None = None) -> bytes:
     return bytes(written)
 
 
-def test_the_lists_are_whole() -> None:
+def test_lists_are_complete() -> None:
     assert (list(usable()), list(refused())) == (USABLE, REFUSED)
 
 
@@ -70,7 +70,7 @@ def test_an_odd_certificate_is_sealed_to_and_openssl_opens_it(name: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_certificate_that_is_odd_where_it_decides_is_refused_with_a_true_reason(name: str) -> None:
+def test_certificate_with_a_harmful_oddity_is_refused_with_the_true_reason(name: str) -> None:
     data, words = refused()[name]
     reason = (
         Reason.KEY_NOT_FOR_ENCRYPTION
@@ -80,7 +80,7 @@ def test_a_certificate_that_is_odd_where_it_decides_is_refused_with_a_true_reaso
     assert_held(armour("CERTIFICATE", data), reason, words)
 
 
-def test_the_case_of_an_x400_address_is_opened_by_its_key(tmp_path: Path) -> None:
+def test_certificate_with_an_x400_address_is_opened_by_its_key(tmp_path: Path) -> None:
     case = CASES / "x509-san-x400"
     tenant = X509Tenant(case / "san_x400.crt", case / "san_x400.key")
     assert tenant.open(sealed_to(tenant.public_text, NOW)) == b"said"
@@ -113,7 +113,7 @@ def test_an_end_is_read_in_any_spelling(end: bytes, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["rsa2048", "rsa1024", "p256", "p521"])
-def test_the_parser_reads_what_cryptography_reads(algorithm: str) -> None:
+def test_parser_agrees_with_cryptography(algorithm: str) -> None:
     data = dearmour(x509_tenant(algorithm, "usage", "-addext", "keyUsage=keyAgreement,decipherOnly").public_text)
     mine, other = parse(data), x509.load_der_x509_certificate(data)
     assert (mine.not_before(), mine.not_after()) == (other.not_valid_before_utc, other.not_valid_after_utc)
@@ -122,16 +122,16 @@ def test_the_parser_reads_what_cryptography_reads(algorithm: str) -> None:
     assert (mine.key_usage(), mine.is_authority()) == (0x08, True)
 
 
-def test_der_alone_is_a_certificate() -> None:
+def test_only_der_is_a_certificate() -> None:
     data = certificate()
     assert parse(data).encoded == data
-    # The same with a length of one octet too many, and with an indefinite one.
+    # The same, with a length that has one octet too many, and with an indefinite length.
     for other in (b"\x30\x83\x00" + data[2:], b"\x30\x80" + data[4:] + b"\0\0"):
         with pytest.raises(ValueError, match=r"."):
             parse(other)
 
 
-def test_nothing_odd_warns() -> None:
+def test_odd_certificates_cause_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for data in usable().values():

@@ -1,4 +1,4 @@
-"""OpenPGP envelopes: opened by stock gpg, and nothing whole comes out where anything broke."""
+"""OpenPGP envelopes: opened by stock gpg, and never complete after a failure."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def seal(data: bytes, *tenants: OpenPgpTenant, source: Any = None, program: Gpg 
 
 
 def running_gpgs() -> list[int]:
-    """List the gpg processes that we started and that are still there, dead but not waited for among them."""
+    """List the gpg processes that we started and that still exist, including zombies."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -96,7 +96,7 @@ def test_short_reads_make_the_same_file(seed: int) -> None:
     assert tenant().open(seal(data, source=ShortReads(data, seed, most=[2000, 70_000, CHUNK][seed]))) == data
 
 
-def test_it_is_one_seipd_v1_with_aes256_and_uncompressed_data_without_a_name() -> None:
+def test_message_is_one_seipd_v1_with_aes256_and_uncompressed_nameless_data() -> None:
     sealed = seal(spoken(100_000))
     assert [packet.tag for packet in head_packets(sealed)] == [1, 18]
 
@@ -109,13 +109,13 @@ def test_it_is_one_seipd_v1_with_aes256_and_uncompressed_data_without_a_name() -
     assert "[GNUPG:] DECRYPTION_INFO 2 9 0" in listing  # SEIPDv1's MDC, cipher 9 is AES-256, no AEAD
 
 
-def test_it_is_binary_and_as_long_as_its_content_but_for_a_little() -> None:
+def test_it_is_binary_and_slightly_longer_than_its_content() -> None:
     sealed = seal(spoken(1_000_000))
     assert not sealed.startswith(b"-----BEGIN")
     assert 1_000_000 < len(sealed) < 1_002_000
 
 
-def test_no_plain_byte_stands_in_the_output() -> None:
+def test_output_contains_no_plain_bytes() -> None:
     sealed = seal(spoken(CHUNK))
     assert not any(MARKER[start : start + 8] in sealed for start in range(len(MARKER) - 8))
 
@@ -141,23 +141,23 @@ def broken(source: Any, told: int, error: type[Exception], match: str) -> None:
 
 @pytest.mark.parametrize("told", [1, CHUNK, 20 * CHUNK])
 @pytest.mark.parametrize("by", [-CHUNK, -1, 1, CHUNK])
-def test_a_source_that_is_shorter_or_longer_than_told_never_makes_a_whole_message(told: int, by: int) -> None:
+def test_source_shorter_or_longer_than_announced_never_makes_a_complete_message(told: int, by: int) -> None:
     broken(Endless(max(told + by, 0)), told, TransientError, "ended early or grew")
 
 
 @pytest.mark.parametrize("error", [TransientError("The connection broke off."), OSError("The connection broke off.")])
 @pytest.mark.parametrize("size", [0, CHUNK, 20 * CHUNK])
-def test_what_a_source_raises_comes_out_and_no_whole_message_does(size: int, error: Exception) -> None:
+def test_error_of_a_source_is_raised_without_a_complete_message(size: int, error: Exception) -> None:
     def break_off() -> None:
         raise error
 
     broken(Endless(size, break_off), size + 1, type(error), "The connection broke off")
-    # The end itself may be what fails: all bytes came, but nobody said that they were all.
+    # The end itself may fail: all bytes arrived, but their end was not confirmed.
     broken(Endless(size, break_off), size, type(error), "The connection broke off")
 
 
 @pytest.mark.parametrize("size", [0, 100, 20 * CHUNK])
-def test_what_a_sink_raises_comes_out_and_it_is_not_called_again(size: int) -> None:
+def test_error_of_a_sink_is_raised_and_the_sink_not_called_again(size: int) -> None:
     calls = []
 
     def full(data: object) -> None:
@@ -247,8 +247,8 @@ def test_memory_does_not_grow_with_the_file() -> None:
     assert peak < 16 * CHUNK
 
 
-def test_its_folder_is_private_and_short_and_goes_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    # given: a folder for temporary files where nobody else makes any
+def test_its_folder_is_private_and_short_and_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # given: an otherwise unused folder for temporary files
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     program = Gpg(tool("gpg"))
     (home,) = tmp_path.iterdir()
@@ -263,7 +263,7 @@ def test_its_folder_is_private_and_short_and_goes_with_it(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("binary", ["/nonexistent/gpg", "/bin/false", "/etc/passwd"])
-def test_a_gpg_that_cannot_be_started_is_told_once_and_plainly(binary: str) -> None:
+def test_gpg_that_cannot_be_started_is_reported_once(binary: str) -> None:
     with pytest.raises(RuntimeError, match=re.escape(f"gpg cannot be started as {binary!r}: set GPG_BINARY")):
         Gpg(binary)
 

@@ -1,4 +1,4 @@
-"""OpenPGP packet framing against `gpg --list-packets`, and against anything else that may come along."""
+"""OpenPGP packet framing, compared with `gpg --list-packets`, and applied to arbitrary bytes."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ def tags_by_gpg(tenant: OpenPgpTenant, data: bytes) -> list[int]:
 
 
 def new_header(tag: int, length: int) -> bytes:
-    """Write a header of the new format, RFC 9580, 4.2.1."""
+    """Return a header of the new format, RFC 9580, 4.2.1."""
     if length < 192:
         return bytes([0xC0 | tag, length])
     if length < 8384:
@@ -26,7 +26,7 @@ def new_header(tag: int, length: int) -> bytes:
 
 
 def old_header(tag: int, length: int) -> bytes:
-    """Write a header of the old format, RFC 9580, 4.2.2."""
+    """Return a header of the old format, RFC 9580, 4.2.2."""
     kind, width = (0, 1) if length < 256 else (1, 2) if length < 65_536 else (2, 4)
     return bytes([0x80 | tag << 2 | kind]) + length.to_bytes(width)
 
@@ -61,7 +61,7 @@ def test_a_message_has_the_packets_that_gpg_lists_up_to_the_sealed_one() -> None
 
 
 @given(st.lists(framed, max_size=6))
-def test_packets_of_both_formats_are_taken_apart(parts: list[tuple[int, bytes, bool]]) -> None:
+def test_packets_of_both_formats_are_parsed(parts: list[tuple[int, bytes, bool]]) -> None:
     wanted = [(tag & 15 if old else tag, body) for tag, body, old in parts]
     data = b"".join(
         (old_header if old else new_header)(tag, len(body)) + body
@@ -95,7 +95,7 @@ def test_arbitrary_bytes_are_packets_or_a_value_error(data: bytes) -> None:
 
 
 @given(st.binary())
-def test_the_head_of_anything_is_packets_or_a_value_error(head: bytes) -> None:
+def test_head_of_any_bytes_is_packets_or_raises_value_error(head: bytes) -> None:
     try:
         tags = [packet.tag for packet in head_packets(head)]
     except ValueError:
@@ -108,7 +108,7 @@ def test_an_armoured_text_is_no_packet() -> None:
         list(packets(base64.b64encode(b"key")))
 
 
-def test_partial_lengths_have_no_place_in_a_key() -> None:
+def test_partial_lengths_are_rejected_in_a_key() -> None:
     with pytest.raises(ValueError, match="cut off"):
         list(packets(bytes([0xC6, 224 + 9]) + bytes(600)))
 

@@ -1,4 +1,4 @@
-"""OpenPGP keys that people sent elsewhere, with the answer that gpg after an import, sq and rnp agree on.
+"""OpenPGP keys from public sources, with the verdict on which gpg (after an import), sq and rnp agree.
 
 What counts is which keys open the message: its PKESK packets name them (RFC 9580, 5.1).
 """
@@ -48,11 +48,11 @@ def read(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", OPENED_BY)
-def test_the_answer_is_that_of_an_import(name: str) -> None:
+def test_verdict_equals_that_of_an_import(name: str) -> None:
     assert opened_by(read(name)) == OPENED_BY[name]
 
 
-def test_the_order_of_an_old_and_a_new_export_is_of_no_account() -> None:
+def test_order_of_an_old_and_a_new_export_does_not_matter() -> None:
     both = read("pgp-old-and-new-export/c2_both.asc")
     blocks = [f"-----BEGIN {part}" for part in both.split("-----BEGIN ")[1:]]
     expected = OPENED_BY["pgp-old-and-new-export/c2_both.asc"]
@@ -62,7 +62,7 @@ def test_the_order_of_an_old_and_a_new_export_is_of_no_account() -> None:
     assert opened_by(armour(LABEL, together)) == expected, "in one block"
 
 
-def test_a_revocation_certificate_counts_wherever_it_is() -> None:
+def test_revocation_certificate_counts_at_any_position() -> None:
     key, other = Key(days=-3).add(days=-3), Key(days=-3).add(days=-3)
     clean = parts(key.data)
     revocation = next(part for part in parts(key.revoke().data) if part[0] == 2 and part[1][1] == 0x20)
@@ -71,7 +71,7 @@ def test_a_revocation_certificate_counts_wherever_it_is() -> None:
     alone = armour(LABEL, joined([revocation]))
     for text in (alone + armour(LABEL, joined(clean)), armour(LABEL, joined(clean)) + other.text + alone):
         assert opened_by(text) is Reason.KEY_REVOKED
-    # Of a key that is not there it changes nothing, and by itself it is no key.
+    # It has no effect on another key, and alone it is not a key.
     assert opened_by(other.text + alone) == opened_by(other.text)
     assert opened_by(alone) is Reason.KEY_UNREADABLE
 
@@ -89,7 +89,7 @@ def test_subkeys_revocation_behind_another_subkey_counts() -> None:
         assert found != old
 
 
-def test_what_seals_holds_the_packets_of_keys_and_nothing_else() -> None:
+def test_text_passed_to_gpg_has_only_packets_of_keys() -> None:
     text = read("pgp-old-and-new-export/c2_both.asc")
     found = judged(text)
     assert isinstance(found, OpenPgpRecipients)
@@ -97,7 +97,7 @@ def test_what_seals_holds_the_packets_of_keys_and_nothing_else() -> None:
 
 
 def test_user_id_with_a_next_line_character_does_not_split_gpgs_listing() -> None:
-    """U+0085 is `C2 85` in UTF-8; what follows it would be read as a record of its own."""
+    """U+0085 is `C2 85` in UTF-8. The text after it would be read as a separate record."""
     for name in ("fpr", "pub", "sec", "sub"):
         key = named(f"evil <evil@example.invalid>\u0085{name}")
         found = opened_by(key.text)
@@ -116,7 +116,7 @@ def _data(block: str) -> bytes:
 
 
 class SealsToAnother:
-    """A gpg that seals to another key than it is asked to."""
+    """A gpg that seals to another key than requested."""
 
     def __init__(self, other: OpenPgpRecipients) -> None:
         self._other = other

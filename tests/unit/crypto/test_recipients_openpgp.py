@@ -1,4 +1,4 @@
-"""Judging what OpenPGP tenants send: real keys made by gpg, whole and damaged, of today, the past and the future."""
+"""Verdicts on OpenPGP keys: real keys made by gpg, intact and damaged, dated in the past, present and future."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def good() -> Key:
 
 
 def subkey_used(text: str) -> str:
-    """Seal to a key, and name the subkey id that the message is for."""
+    """Seal to a key, and return the subkey id that the message names."""
     recipients = verdict(text)
     assert isinstance(recipients, OpenPgpRecipients)
     sealed = bytearray()
@@ -75,7 +75,7 @@ def test_a_strong_key_is_accepted_under_its_primary_fingerprint(algorithm: str) 
         ("ed25519", "brainpoolP384r1", ("EC brainpoolP384r1", 384)),
     ],
 )
-def test_an_accepted_key_tells_algorithm_and_strength_of_what_it_encrypts_with(
+def test_accepted_key_has_algorithm_and_strength_of_its_encryption_key(
     primary: str, algorithm: str, told: tuple[str, int]
 ) -> None:
     (member,) = verdict(Key(primary).add(algorithm).text).members
@@ -99,9 +99,9 @@ def test_a_short_key_is_too_weak(algorithm: str, bits: int) -> None:
     assert_held(key.text, Reason.KEY_TOO_WEAK, key.fingerprint, f"encrypts with {bits} bits", "2048 bits or more")
 
 
-def test_the_strength_is_that_of_the_subkey_that_gpg_takes() -> None:
-    # gpg takes the newest; a strong one beside it does not help, a weak one beside it does not harm. Who breaks a weak
-    # primary binds a subkey of his own.
+def test_strength_is_that_of_the_subkey_that_gpg_uses() -> None:
+    # gpg uses the newest subkey. A strong older subkey does not help, and a weak older one does no harm. An attacker
+    # who breaks a weak primary key can bind its own subkey.
     weak_last = Key(days=-3).add("rsa2048", days=-2).add("rsa1024", days=-1)
     strong_last = Key(days=-3).add("rsa1024", days=-2).add("rsa2048", days=-1)
     weak_primaries = Key("rsa1024").add("cv25519"), Key("dsa1024").add("cv25519")
@@ -137,7 +137,7 @@ def test_a_key_for_signatures_is_not_for_encryption() -> None:
 # Time and revocation.
 
 
-def test_a_key_ends_with_its_subkey_or_itself_whichever_is_first() -> None:
+def test_key_expires_with_its_subkey_or_primary_whichever_is_first() -> None:
     now = datetime.now(UTC)
     for key, days in [
         (Key(expires="9d").add(expires="30d"), 9),
@@ -161,7 +161,7 @@ def test_a_key_whose_subkey_alone_has_expired_is_held() -> None:
     assert_held(key.text, Reason.KEY_EXPIRED, key.fingerprint, "no encryption subkey left that has not expired")
 
 
-def test_a_key_counts_up_to_its_end_and_not_beyond() -> None:
+def test_key_is_valid_until_it_expires_and_not_beyond() -> None:
     key = Key(expires="0").add(expires="30d")
     ends = usable_until(verdict(key.text))
     assert ends
@@ -169,7 +169,7 @@ def test_a_key_counts_up_to_its_end_and_not_beyond() -> None:
     assert_held(key.text, Reason.KEY_EXPIRED, key.fingerprint, now=ends)
 
 
-def test_a_prolonged_key_is_accepted_again() -> None:
+def test_extended_key_is_accepted_again() -> None:
     key = Key(expires="30d", days=-100).add(expires="0", days=-100)
     assert_held(key.text, Reason.KEY_EXPIRED)
     gpg(home(), "--quick-set-expire", key.fingerprint, "9d")
@@ -227,7 +227,7 @@ def test_a_key_is_read_in_any_frame(frame: str) -> None:
     assert fingerprints(FRAMES[frame](good().text)) == [good().fingerprint]
 
 
-def test_a_key_is_known_whatever_its_owners_name_is() -> None:
+def test_key_is_accepted_with_any_owner_name() -> None:
     for name in (
         b"M\xfcller <latin@x>",
         "Ünï 录音 <utf8@x>".encode(),
@@ -262,7 +262,7 @@ def test_sixteen_keys_are_sixteen_recipients_and_seventeen_too_many() -> None:
     assert_held("\n".join([good().text] * 17), Reason.KEY_UNREADABLE, "17 blocks", "16 recipients at most")
 
 
-def test_one_key_that_is_no_good_holds_all_and_is_named() -> None:
+def test_one_bad_key_holds_all_and_is_named() -> None:
     bad = Key()
     together = gpg(home(), "--armor", "--export", good().fingerprint, bad.fingerprint).decode()
     for text in (together, good().text + bad.text, bad.text + good().text):
@@ -270,7 +270,7 @@ def test_one_key_that_is_no_good_holds_all_and_is_named() -> None:
         assert good().fingerprint not in sentence
 
 
-def test_the_reason_that_stands_first_wins_whatever_the_order_of_blocks() -> None:
+def test_first_documented_reason_wins_in_any_order_of_blocks() -> None:
     in_order = [
         (gpg(home(), "--armor", "--export-secret-keys", good().fingerprint).decode(), Reason.KEY_IS_PRIVATE),
         (armour(LABEL, gpg(home(), "--export-secret-keys", good().fingerprint)), Reason.KEY_IS_PRIVATE),
@@ -290,14 +290,14 @@ def test_the_reason_that_stands_first_wins_whatever_the_order_of_blocks() -> Non
 # Private keys.
 
 
-def test_a_private_key_is_refused_aloud_and_never_repeated() -> None:
+def test_private_key_is_rejected_explicitly_and_never_repeated() -> None:
     text = gpg(home(), "--armor", "--export-secret-keys", good().fingerprint).decode()
     assert "PRIVATE KEY BLOCK" in text
     for pasted in (text, good().text + text, text + good().text, text[:200], text.replace("\n", "\r\n")):
         assert_held(pasted, Reason.KEY_IS_PRIVATE, "PRIVATE key, which must never leave the tenant")
 
 
-def test_a_private_key_that_hides_behind_a_public_label_is_seen() -> None:
+def test_private_key_with_a_public_label_is_detected() -> None:
     secret = gpg(home(), "--export-secret-keys", good().fingerprint)
     subkeys = gpg(home(), "--export-secret-subkeys", good().fingerprint)
     public = packets_of(good().data)
@@ -332,7 +332,7 @@ def test_a_damaged_armour_is_unreadable() -> None:
         assert_held(good().text + text, Reason.KEY_UNREADABLE, "PGP block 2")
 
 
-def test_a_truncated_block_holds_also_after_a_good_one() -> None:
+def test_truncated_block_holds_even_after_a_good_block() -> None:
     for cut in (good().text[:-40], good().text[:100], f"-----BEGIN {LABEL}-----"):
         assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
         assert_held(good().text + cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
@@ -364,14 +364,14 @@ def test_a_key_without_any_name_is_held() -> None:
 
 
 def test_a_key_that_gpg_does_not_even_list_holds_the_good_one_beside_it() -> None:
-    # given: a packet that frames well and says nothing, where a primary key ought to be
+    # given: a well-framed packet without content, in place of a primary key
     data = b"\xc6\x06\x04" + bytes(5)
     assert_held(armour(LABEL, data), Reason.KEY_UNREADABLE)
     assert_held(good().text + armour(LABEL, data), Reason.KEY_UNREADABLE, "gpg does not import it")
 
 
 def test_a_subkey_that_its_key_did_not_sign_is_not_sealed_to() -> None:
-    # given: a thief's subkey hung onto the tenant's key, without and with the thief's signature
+    # given: a thief's subkey appended to the tenant's key, without and with the thief's signature
     own, thief = packets_of(Key().data), packets_of(good().data)
     stolen = [packet for tag, packet in thief if tag == SUBKEY]
     signature = thief[-1][1]
@@ -381,7 +381,7 @@ def test_a_subkey_that_its_key_did_not_sign_is_not_sealed_to() -> None:
 
 
 @pytest.mark.parametrize("version", [2, 3, 5, 6])
-def test_a_key_of_another_version_is_unreadable_and_says_so(version: int) -> None:
+def test_key_of_another_version_is_unreadable_and_the_version_is_named(version: int) -> None:
     # given: packets as that version writes them (RFC 9580, 5.5.2), with an RSA key
     created = (1_700_000_000).to_bytes(4)
     modulus = b"\x08\x00" + b"\xc5" * 256 + b"\x00\x11\x01\x00\x01"
@@ -397,25 +397,25 @@ def test_a_key_of_another_version_is_unreadable_and_says_so(version: int) -> Non
 
 
 @pytest.mark.parametrize("label", ["PGP MESSAGE", "PGP SIGNATURE", "PGP SIGNED MESSAGE"])
-def test_another_block_of_pgps_is_unreadable_and_named(label: str) -> None:
+def test_other_pgp_block_is_unreadable_and_named(label: str) -> None:
     assert_held(armour(label, good().data), Reason.KEY_UNREADABLE, f"it has a block '{label}'")
 
 
-def test_a_binary_export_is_told_to_be_armoured() -> None:
+def test_binary_export_is_requested_with_armour() -> None:
     assert_held(good().data.decode("latin-1"), Reason.KEY_UNREADABLE, "gpg --armor --export")
 
 
 @settings(max_examples=150)
 @given(edits)
-def test_a_keys_text_may_be_changed_anyhow(changes: list[tuple[str, int, int]]) -> None:
+def test_key_with_arbitrary_text_changes_is_judged(changes: list[tuple[str, int, int]]) -> None:
     judged(edited(good().text.encode(), changes).decode("latin-1"))
 
 
 @settings(max_examples=150)
 @given(edits)
-def test_a_keys_bytes_may_be_changed_anyhow(changes: list[tuple[str, int, int]]) -> None:
+def test_key_with_arbitrary_byte_changes_is_judged(changes: list[tuple[str, int, int]]) -> None:
     found = judged(armour(LABEL, edited(good().data, changes)))
-    # Whatever was changed, it is the tenant's key that files are sealed to, or none.
+    # After any change, files are sealed to the tenant's own key or to none.
     assert isinstance(found, HeldError) or [member.fingerprint for member in found.members] == [good().fingerprint]
 
 
@@ -426,8 +426,8 @@ def test_arbitrary_packets_are_held(parts: list[tuple[int, bytes]]) -> None:
     assert isinstance(judged(armour(LABEL, data)), HeldError)
 
 
-def test_the_tenants_own_gpg_reads_what_the_fixtures_made() -> None:
-    # The frames above are only worth something if the plain one is a key to gpg itself.
+def test_gpg_reads_the_keys_of_the_fixtures() -> None:
+    # The frames above prove something only if gpg itself reads the plain key.
     done = subprocess.run([tool("gpg"), "--show-keys"], input=good().text.encode(), capture_output=True, check=True)
     assert good().fingerprint.encode() in done.stdout
     assert base64.b64encode(dearmour(good().text)) == base64.b64encode(good().data)

@@ -1,4 +1,4 @@
-"""Judging what X.509 tenants send, and what gets pasted in its place: real keys by openssl, and damaged ones."""
+"""Verdicts on X.509 texts, and on texts that are stored by mistake: real keys by openssl, and damaged ones."""
 
 import base64
 import re
@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("p521", ("EC P-521", 521)),
     ],
 )
-def test_an_accepted_certificate_tells_its_algorithm_and_strength(algorithm: str, told: tuple[str, int]) -> None:
+def test_accepted_certificate_has_its_algorithm_and_strength(algorithm: str, told: tuple[str, int]) -> None:
     (member,) = verdict(x509_tenant(algorithm).public_text).members
     assert (member.algorithm, member.strength) == told
 
@@ -117,7 +117,7 @@ def test_a_dsa_key_is_not_for_encryption(folder: Path) -> None:
 
 @pytest.mark.parametrize("algorithm", ["X25519", "X448"])
 def test_a_montgomery_curve_is_too_weak(algorithm: str, folder: Path) -> None:
-    # It cannot sign for itself: an authority certifies it.
+    # This key cannot sign its own certificate, so an authority certifies it.
     ca, key, public, certificate = x509_tenant("p256"), folder / "x.key", folder / "x.pub", folder / "x.crt"
     openssl("genpkey", "-algorithm", algorithm, "-out", key)
     openssl("pkey", "-in", key, "-pubout", "-out", public)
@@ -158,7 +158,7 @@ def test_a_key_usage_that_does_not_allow_it_is_not_for_encryption(algorithm: str
     assert_held(tenant.public_text, Reason.KEY_NOT_FOR_ENCRYPTION, *words)
 
 
-def test_an_authoritys_certificate_beside_the_right_one_holds() -> None:
+def test_unrelated_authority_beside_a_good_certificate_holds() -> None:
     ca = x509_tenant("rsa2048", "ca", "-addext", USAGE + "keyCertSign,cRLSign")
     assert_held(
         good().public_text + ca.public_text,
@@ -169,7 +169,7 @@ def test_an_authoritys_certificate_beside_the_right_one_holds() -> None:
 
 
 def test_an_old_certificate_of_version_1_and_one_by_an_authority_are_opened(folder: Path) -> None:
-    # given: issuers and serials as they come in life, the latter with its highest bit set
+    # given: issuers and serial numbers as in practice, the latter with its highest bit set
     ca, leaf = x509_tenant("p256", "Ça Authority"), x509_tenant("rsa2048")
     csr = openssl("req", "-new", "-key", leaf.private_key, "-utf8", "-subj", "/C=DE/O=Ünï+OU=x/CN=leaf")
     certificate = folder / "leaf.crt"
@@ -187,7 +187,7 @@ def test_an_old_certificate_of_version_1_and_one_by_an_authority_are_opened(fold
 # Time.
 
 
-def test_a_certificate_counts_from_its_first_to_its_last_second() -> None:
+def test_certificate_is_valid_from_its_first_to_its_last_second() -> None:
     text, name = good().public_text, fingerprint(good().certificate)
     first, last = x509_of(text).not_valid_before_utc, x509_of(text).not_valid_after_utc
 
@@ -241,17 +241,17 @@ def test_sixteen_certificates_are_sixteen_recipients_and_seventeen_too_many() ->
     assert_held("".join(texts), Reason.KEY_UNREADABLE, "17 blocks", "16 recipients at most")
 
 
-def test_a_certificate_that_stands_twice_is_one_recipient() -> None:
+def test_duplicate_certificate_is_one_recipient() -> None:
     assert fingerprints(good().public_text * 3) == [fingerprint(good().certificate)]
 
 
-def test_the_first_to_run_out_ends_them_all() -> None:
+def test_validity_ends_with_the_first_certificate_that_expires() -> None:
     short = x509_tenant("p256", "short", "-days", "2")
     ends = usable_until(verdict(good().public_text + short.public_text))
     assert ends == x509_of(short.public_text).not_valid_after_utc
 
 
-def test_the_reason_that_stands_first_wins_whatever_the_order_of_blocks(folder: Path) -> None:
+def test_first_documented_reason_wins_in_any_order_of_blocks(folder: Path) -> None:
     damaged = armour("CERTIFICATE", b"\x30\x03\x02\x01\x01")
     signer = custom(folder, "-newkey", "ed25519").public_text
     weak = custom(folder, "-newkey", "rsa:1024").public_text
@@ -280,7 +280,7 @@ def test_one_key_with_several_faults_has_the_first_reason(folder: Path) -> None:
 # Damage.
 
 
-def test_a_truncated_certificate_holds_also_after_good_ones() -> None:
+def test_truncated_certificate_holds_even_after_good_certificates() -> None:
     text = good().public_text
     for cut in (text[:-30], text[: len(text) // 2], text[:40], "-----BEGIN CERTIFICATE-----"):
         assert_held(cut, Reason.KEY_UNREADABLE, "BEGIN and END lines do not match")
@@ -303,7 +303,7 @@ def test_a_certificate_with_a_piece_missing_or_a_letter_too_many_is_damaged() ->
         assert_held(good().public_text + damaged, Reason.KEY_UNREADABLE, "certificate 2 is damaged")
 
 
-def test_a_modulus_that_nothing_can_be_sealed_to_is_unreadable() -> None:
+def test_modulus_unusable_for_encryption_is_unreadable() -> None:
     changed = dearmour(good().public_text)
     modulus = x509_of(good().public_text).public_key().public_numbers().n.to_bytes(256)  # type: ignore[union-attr]
     even = changed.replace(modulus, modulus[:-1] + bytes([modulus[-1] ^ 1]))
@@ -314,7 +314,7 @@ def test_bytes_after_the_certificate_are_damage() -> None:
     assert_held(armour("CERTIFICATE", dearmour(good().public_text) + b"\0"), Reason.KEY_UNREADABLE, "damaged")
 
 
-# What gets pasted instead.
+# Texts that are stored by mistake.
 
 
 def wrong_texts() -> dict[str, tuple[str, str]]:
@@ -355,7 +355,7 @@ WRONG = ["nothing", "blanks", "prose", "HTML", "JSON", "DER", "an SSH key", "a r
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_no_key_of_ours_is_unreadable_and_says_what_it_is(name: str) -> None:
+def test_text_that_is_no_supported_key_is_unreadable_and_named(name: str) -> None:
     texts = wrong_texts()
     assert list(texts) == WRONG
     text, words = texts[name]
@@ -391,7 +391,7 @@ PRIVATE = ["PKCS#8", "PKCS#1", "PKCS#1, encrypted", "encrypted", "EC", "OpenSSH"
 
 
 @pytest.mark.parametrize("name", PRIVATE)
-def test_a_private_key_is_refused_aloud_and_never_repeated(name: str) -> None:
+def test_private_key_is_rejected_explicitly_and_never_repeated(name: str) -> None:
     texts = private_texts()
     assert list(texts) == PRIVATE
     sentence = assert_held(
@@ -431,15 +431,15 @@ def test_arbitrary_text_is_held_for_a_reason(text: str) -> None:
 
 @settings(max_examples=300)
 @given(edits)
-def test_a_certificates_text_may_be_changed_anyhow(changes: list[tuple[str, int, int]]) -> None:
+def test_certificate_with_arbitrary_text_changes_is_judged(changes: list[tuple[str, int, int]]) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # cryptography's, on oddities that it still takes
+        warnings.simplefilter("ignore")  # cryptography's, for oddities that it still accepts
         judged(edited(x509_tenant("p256").public_text.encode(), changes).decode("latin-1"))
 
 
 @settings(max_examples=600)
 @given(st.sampled_from(["p256", "rsa2048"]), edits)
-def test_a_certificates_bytes_may_be_changed_anyhow(algorithm: str, changes: list[tuple[str, int, int]]) -> None:
+def test_certificate_with_arbitrary_byte_changes_is_judged(algorithm: str, changes: list[tuple[str, int, int]]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         judged(armour("CERTIFICATE", edited(dearmour(x509_tenant(algorithm).public_text), changes)))
@@ -447,7 +447,7 @@ def test_a_certificates_bytes_may_be_changed_anyhow(algorithm: str, changes: lis
 
 @pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
 @pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
-def test_each_byte_of_a_certificate_may_be_wrong(algorithm: str, change: int) -> None:
+def test_certificate_with_any_wrong_byte_is_judged(algorithm: str, change: int) -> None:
     good_bytes = dearmour(x509_tenant(algorithm).public_text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -457,7 +457,7 @@ def test_each_byte_of_a_certificate_may_be_wrong(algorithm: str, change: int) ->
             judged(armour("CERTIFICATE", bytes(changed)))
 
 
-def test_an_unknown_version_is_damage() -> None:
+def test_unknown_version_is_damaged() -> None:
     changed = dearmour(good().public_text).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
     assert_held(armour("CERTIFICATE", changed), Reason.KEY_UNREADABLE, "certificate 1 is damaged")
 
@@ -484,7 +484,7 @@ def test_a_private_key_in_a_certificates_frame_is_private() -> None:
 
 
 @pytest.mark.parametrize("dashes", ["----", "\N{EM DASH}", "- - - - -", "-----  "])
-def test_a_second_block_with_damaged_markers_is_no_prose(dashes: str) -> None:
+def test_second_block_with_damaged_markers_is_not_ignored(dashes: str) -> None:
     good = x509_tenant().public_text
 
     assert_held(good + good.replace("-----", dashes), Reason.KEY_UNREADABLE, "BEGIN or END line")

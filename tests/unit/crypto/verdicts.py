@@ -1,4 +1,4 @@
-"""Verdicts on keys, as an operator sees them: who it would be sealed to, or the reason and the sentence."""
+"""Verdicts on keys, as an operator sees them: the recipients, or the reason and the sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fingerprints(text: str, now: datetime | None = None) -> list[str]:
 
 
 def assert_held(text: str, reason: Reason, *words: str, now: datetime | None = None) -> str:
-    """Expect a refusal whose sentence has the words, says what to do, and repeats nothing of the key."""
+    """Expect a rejection whose sentence has the words, says what to do, and repeats nothing of the key."""
     with pytest.raises(HeldError) as held:
         verdict(text, now)
     sentence = str(held.value)
@@ -51,7 +51,7 @@ def assert_blind(sentence: str, text: str) -> None:
 
 
 def judged(text: str) -> HeldError | Recipients:
-    """Judge anything: recipients or a HeldError with a reason of a key; whatever else is raised fails the test."""
+    """Judge any text. Return recipients or a HeldError with a reason of a key; any other error fails the test."""
     try:
         found = verdict(text)
     except HeldError as held:
@@ -63,17 +63,17 @@ def judged(text: str) -> HeldError | Recipients:
 
 
 def armour(label: str, data: bytes) -> str:
-    """Frame bytes as PEM and as armour alike (an empty line and no checksum suit both)."""
+    """Frame bytes as both PEM and OpenPGP armour (an empty line and no checksum are valid in both)."""
     return f"-----BEGIN {label}-----\n\n{base64.encodebytes(data).decode()}-----END {label}-----\n"
 
 
 def dearmour(text: str) -> bytes:
-    """Take the bytes out of one block of PEM, or of armour as gpg writes it."""
+    """Return the bytes of one block of PEM, or of armour as gpg writes it."""
     lines = text.strip().splitlines()[1:-1]
     return base64.b64decode("".join(line for line in lines if ":" not in line and not line.startswith("=")))
 
 
-# What may happen to a text or to bytes on their way.
+# Damage that may happen to a text or bytes in transit.
 edits = st.lists(
     st.tuples(st.sampled_from(["flip", "delete", "insert", "double"]), st.integers(0, 10**6), st.integers(0, 255)),
     min_size=1,

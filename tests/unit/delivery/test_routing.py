@@ -1,4 +1,4 @@
-"""Routing, for every combination of settings and formats, against the design's table as a person reads it."""
+"""Routing, for every combination of settings and formats, against the documented table."""
 
 from itertools import product
 
@@ -55,7 +55,7 @@ def test_the_archive_comes_before_sftp() -> None:
     assert [way.destination for way in routes] == ["archive", "sftp"]
 
 
-def test_the_tenant_has_no_say_in_it() -> None:
+def test_tenant_does_not_affect_routes() -> None:
     settings = TenantSettings(deliver_to_archive=True)
     assert find_routes(settings, LandedFile("acme", "wav")) == find_routes(settings, LandedFile("other", "wav"))
 
@@ -69,13 +69,13 @@ def test_the_tenant_has_no_say_in_it() -> None:
         (TenantSettings(deliver_to_sftp=False, deliver_to_archive=True, archive_formats=()), "mp3"),
     ],
 )
-def test_a_file_without_a_destination_is_held_and_told_what_to_do(settings: TenantSettings, kind: str) -> None:
+def test_file_without_a_destination_is_held_with_instructions(settings: TenantSettings, kind: str) -> None:
     with pytest.raises(HeldError, match=f"leave a {kind} file no destination. Turn deliver_to_sftp or") as held:
         find_routes(settings, LandedFile("acme", kind))
     assert held.value.reason is Reason.NOTHING_TO_DELIVER
 
 
-def test_xml_goes_to_the_archive_whatever_formats_it_takes() -> None:
+def test_xml_goes_to_the_archive_with_any_archive_formats() -> None:
     settings = TenantSettings(deliver_to_sftp=False, deliver_to_archive=True, archive_formats=())
     assert find_routes(settings, LandedFile("acme", "xml")) == (Route("archive", sealed=True),)
 
@@ -83,5 +83,5 @@ def test_xml_goes_to_the_archive_whatever_formats_it_takes() -> None:
 @pytest.mark.parametrize(
     ("envelope", "key"), [(None, "acme/a/x.WAV"), ("cms", "acme/a/x.WAV.p7m"), ("openpgp", "acme/a/x.WAV.pgp")]
 )
-def test_an_output_bears_the_landing_key_and_its_envelopes_suffix(envelope, key: str) -> None:  # type: ignore[no-untyped-def]
+def test_output_has_the_landing_key_and_its_envelopes_suffix(envelope, key: str) -> None:  # type: ignore[no-untyped-def]
     assert output_key("acme/a/x.WAV", envelope) == key

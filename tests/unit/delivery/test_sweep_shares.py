@@ -1,4 +1,4 @@
-"""Shares of a sweep: when a pending file is due, where a run continues, and who gets room in the queue."""
+"""Shares of a sweep: when a file is due, where a run continues, and which share may use the queue's capacity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_retries_by_age(minutes: float, count: int) -> None:
     assert retries(timedelta(minutes=minutes)) == count
 
 
-def test_shares_by_tenant_with_all_else_as_one() -> None:
+def test_shares_by_tenant_with_other_folders_as_one() -> None:
     names = ["acme/", "1.wav", "No/", "beta/", "/"]
 
     found = {one.share: one for one in turns_of(names, State(), START)}
@@ -32,7 +32,7 @@ def test_shares_by_tenant_with_all_else_as_one() -> None:
     assert found[NO_TENANT].prefix == "/"
 
 
-def test_those_that_no_run_has_looked_at_for_longest_come_first() -> None:
+def test_shares_not_swept_for_the_longest_time_come_first() -> None:
     state = State(START, {"beta": Progress(START, START - timedelta(hours=1)), "zeta": Progress(NEVER, NEVER)})
 
     turns = turns_of(["acme/", "beta/", "zeta/"], state, START + timedelta(minutes=5))
@@ -40,7 +40,7 @@ def test_those_that_no_run_has_looked_at_for_longest_come_first() -> None:
     assert [one.share for one in turns] == ["zeta", "beta", "acme"]
 
 
-def test_share_continues_behind_the_last_key_before_one_without_room() -> None:
+def test_share_continues_after_the_last_key_that_had_capacity() -> None:
     turns = Turns("acme", ["acme/"], Progress(NEVER, NEVER), START)
     turns.listed("acme/4", more=False)
     for key, state in {"acme/1": "put_back", "acme/2": "waiting", "acme/3": "put_back", "acme/4": "held"}.items():
@@ -49,7 +49,7 @@ def test_share_continues_behind_the_last_key_before_one_without_room() -> None:
     assert turns.progress() == Progress(NEVER, START, began=START, after="acme/1")
 
 
-def test_complete_pass_in_one_run_leaves_nothing_to_remember() -> None:
+def test_complete_pass_in_one_run_saves_no_progress() -> None:
     turns = Turns("acme", ["acme/"], Progress(NEVER, NEVER), START)
     turns.listed("acme/1", more=False)
     turns.note("acme/1", "put_back")
@@ -59,7 +59,7 @@ def test_complete_pass_in_one_run_leaves_nothing_to_remember() -> None:
 
 
 def test_pass_over_several_runs_counts_from_its_beginning() -> None:
-    """A file that its first run looked at may have fallen due since; the next pass must not skip that."""
+    """A file that the first run checked may have become due since. The next pass must not skip it."""
     began = START - timedelta(minutes=10)
     turns = Turns("acme", ["acme/"], Progress(NEVER, began, began, "acme/1"), START)
     turns.listed("acme/2", more=False)
@@ -79,7 +79,7 @@ def test_share_that_had_no_turn_keeps_its_progress() -> None:
     assert Turns("acme", ["acme/"], progress, START).progress() == progress
 
 
-def test_prefixes_that_are_done_are_not_listed_again() -> None:
+def test_finished_prefixes_are_not_listed_again() -> None:
     prefixes = ["1.wav", "A/", "B/", "C/"]
 
     turns = Turns(NO_TENANT, prefixes, Progress(NEVER, NEVER, START, "B/2.wav"), START)
@@ -91,7 +91,7 @@ def test_prefixes_that_are_done_are_not_listed_again() -> None:
     assert seen == ["B/", "C/"]
 
 
-def test_failures_that_are_remembered_are_bounded() -> None:
+def test_number_of_saved_failures_is_bounded() -> None:
     turns = Turns("acme", ["acme/"], Progress(NEVER, NEVER), START)
     turns.listed("acme/999", more=False)
     for number in range(1000):
@@ -103,14 +103,14 @@ def test_failures_that_are_remembered_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(("backlog", "first", "second"), [(0, 5_000, 5_000), (12_000, 5_000, 3_000), (20_000, 10, 10)])
-def test_room(backlog: int, first: int, second: int) -> None:
+def test_capacity(backlog: int, first: int, second: int) -> None:
     room = Room(backlog)
 
     assert sum(room.take("aaa") for _ in range(30_000)) == first
     assert sum(room.take("zzz") for _ in range(30_000)) == second
 
 
-def test_progress_that_another_run_has_written_meanwhile() -> None:
+def test_progress_written_by_another_run_meanwhile() -> None:
     same, new = Progress(START, START), Progress(NEVER, START)
     before = State(START, {"acme": same, "beta": same})
 

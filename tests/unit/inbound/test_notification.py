@@ -1,4 +1,4 @@
-"""Notifications: what S3, SQS and anybody else may send, and the landed objects that come out of it."""
+"""Notifications: what S3, SQS and other senders may send, and the landed objects that result."""
 
 import json
 from contextlib import suppress
@@ -22,15 +22,15 @@ json_values = st.recursive(
 
 
 def record(key: str = "acme/4711_1.wav", **changes: Any) -> dict[str, Any]:
-    """A record as S3 sends it; `changes` replace members of its object, None removes one."""
-    thing: dict[str, Any] = {
+    """Return a record as S3 sends it. `changes` replace members of its object; None removes a member."""
+    s3_object: dict[str, Any] = {
         "key": key,
         "size": 1024,
         "eTag": ETAG,
         "versionId": "v1",
         "sequencer": "0055AED6DCD90281E5",
     }
-    thing |= changes
+    s3_object |= changes
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -40,7 +40,7 @@ def record(key: str = "acme/4711_1.wav", **changes: Any) -> dict[str, Any]:
         "s3": {
             "s3SchemaVersion": "1.0",
             "bucket": {"name": "landing", "arn": "arn:aws:s3:::landing"},
-            "object": {name: value for name, value in thing.items() if value is not None},
+            "object": {name: value for name, value in s3_object.items() if value is not None},
         },
     }
 
@@ -59,12 +59,12 @@ def sqs_record(body: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_a_full_record_gives_its_object() -> None:
+def test_full_record_yields_its_object() -> None:
     (landed,) = parse_body(json.dumps(notification(record())))
     assert landed == LandedObject("landing", "acme/4711_1.wav", ETAG, 1024, "v1")
 
 
-def test_an_sqs_batch_gives_its_messages_and_each_its_object() -> None:
+def test_sqs_batch_yields_its_messages_and_each_yields_its_object() -> None:
     event = notification(
         sqs_record(json.dumps(notification(record("acme/1.wav")))),
         sqs_record(json.dumps(notification(record("acme/2.wav"))), messageId="m-2", receiptHandle="r-2", attributes={}),
@@ -83,7 +83,7 @@ def test_a_bare_notification_is_no_batch_but_is_understood() -> None:
     assert parse_notification(event)[0].key == "acme/4711_1.wav"
 
 
-def test_several_records_give_several_objects_in_order() -> None:
+def test_several_records_yield_several_objects_in_order() -> None:
     landed = parse_notification(notification(record("acme/1.wav"), record("acme/1.xml"), record("acme/1.wav")))
     assert [one.key for one in landed] == ["acme/1.wav", "acme/1.xml", "acme/1.wav"]
 
@@ -119,7 +119,7 @@ def test_any_key_survives_its_encoding(key: str, slashes_too: bool) -> None:
 
 
 @pytest.mark.parametrize("missing", ["versionId", "sequencer", "size", "eTag"])
-def test_a_member_that_an_emulator_leaves_out_is_not_missed(missing: str) -> None:
+def test_members_that_an_emulator_omits_are_optional(missing: str) -> None:
     (landed,) = parse_notification(notification(record(**{missing: None})))
     names = {"versionId": "version_id", "size": "size", "eTag": "etag"}
     expected = {"etag": ETAG, "size": 1024, "version_id": "v1"} | ({names[missing]: None} if missing in names else {})
@@ -133,7 +133,7 @@ def test_an_etag_loses_its_quotes() -> None:
 @pytest.mark.parametrize(
     "name", ["ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload", "s3:ObjectCreated:Copy"]
 )
-def test_every_way_of_creation_counts(name: str) -> None:
+def test_every_event_of_creation_is_accepted(name: str) -> None:
     assert parse_notification(notification(record() | {"eventName": name}))
 
 
@@ -183,7 +183,7 @@ def test_any_other_shape_is_unreadable(body: str) -> None:
         parse_body(body)
 
 
-def test_a_removal_among_creations_makes_the_whole_message_unreadable() -> None:
+def test_removal_among_creations_makes_the_message_unreadable() -> None:
     with pytest.raises(UnreadableNotificationError, match="another event than the creation of an object"):
         parse_notification(notification(record(), record() | {"eventName": "s3:ObjectRemoved:Delete"}))
 
@@ -198,7 +198,7 @@ def test_the_sentence_never_repeats_the_key() -> None:
     "event",
     [{}, {"Records": []}, {"Records": None}, {"Records": [17]}, {"Records": [sqs_record("{}"), record()]}, {"a": "b"}],
 )
-def test_what_is_no_batch_of_messages_is_told(event: dict[str, Any]) -> None:
+def test_event_that_is_not_a_batch_is_recognised(event: dict[str, Any]) -> None:
     assert queue_messages(event) is None
     with pytest.raises(UnreadableNotificationError):
         parse_notification(event)
@@ -217,8 +217,8 @@ def test_arbitrary_text_is_understood_or_unreadable(body: str) -> None:
 
 
 @given(st.data())
-def test_a_notification_with_anything_anywhere_is_understood_or_unreadable(data: st.DataObject) -> None:
-    # given: a good record, one member of which, at whatever depth, is replaced
+def test_notification_with_any_member_replaced_is_understood_or_unreadable(data: st.DataObject) -> None:
+    # given: a good record with one member, at any depth, replaced
     changed = record()
     place = data.draw(
         st.sampled_from(["eventName", "s3", "bucket", "object", "name", "key", "size", "eTag", "versionId"])

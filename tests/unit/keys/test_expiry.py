@@ -1,4 +1,4 @@
-"""When a key's end is told of: any pattern of daily checks, late and missing ones among them."""
+"""When a key's expiry is reported, for any pattern of daily checks, including late and missing ones."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,54 +9,54 @@ from hypothesis import strategies as st
 from callseal.keys.expiry import THRESHOLD_DAYS, due
 
 START = datetime(2026, 1, 1, 6, 0, tzinfo=UTC)
-# Checks that come about once a day: up to three hours late, and each may be missing.
+# Checks that run about once a day: up to three hours late, and each may be missing.
 jitter = st.integers(0, 3 * 3600)
 checks = st.lists(st.tuples(st.booleans(), jitter), min_size=366, max_size=366)
 ends = st.integers(0, 370 * 86400).map(lambda seconds: START + timedelta(seconds=seconds))
 
 
 def run(not_after: datetime, moments: list[datetime]) -> list[tuple[datetime, int]]:
-    """Check at each of the moments, remembering what was told, and give what was."""
-    told: list[tuple[datetime, int]] = []
+    """Check at each of the moments with the earlier reports, and return the reports."""
+    reports: list[tuple[datetime, int]] = []
     for moment in moments:
-        days = due(not_after, moment, told[-1][1] if told else None)
+        days = due(not_after, moment, reports[-1][1] if reports else None)
         if days is not None:
-            told.append((moment, days))
-    return told
+            reports.append((moment, days))
+    return reports
 
 
 @given(ends, st.integers(0, 23 * 3600))
-def test_a_year_of_daily_checks_tells_each_threshold_once_and_in_its_day(not_after: datetime, offset: int) -> None:
+def test_daily_checks_report_each_threshold_once_on_its_day(not_after: datetime, offset: int) -> None:
     days = [START + timedelta(days=day, seconds=offset) for day in range(380)]
 
-    told = run(not_after, days)
+    reports = run(not_after, days)
 
-    # A key that has less than 60 days left at the first check begins with the most urgent threshold it has reached.
+    # A key with less than 60 days left at the first check begins with the most urgent threshold that it has reached.
     left = not_after - days[0]
     reached = [limit for limit in THRESHOLD_DAYS if left <= timedelta(days=limit)]
     expected = [limit for limit in THRESHOLD_DAYS if limit not in reached or limit == min(reached)]
-    assert [limit for _, limit in told] == (expected if left > timedelta() else [])
-    for moment, limit in told[1:] if reached else told:
+    assert [limit for _, limit in reports] == (expected if left > timedelta() else [])
+    for moment, limit in reports[1:] if reached else reports:
         late = timedelta(days=limit) - (not_after - moment)
         assert timedelta() <= late < timedelta(days=1), "told in the first check after it was reached"
 
 
 @given(ends, checks)
-def test_missing_checks_tell_no_threshold_twice_and_leave_none_out_in_silence(
+def test_missing_checks_neither_repeat_nor_lose_a_threshold(
     not_after: datetime, pattern: list[tuple[bool, int]]
 ) -> None:
     moments = [START + timedelta(days=day, seconds=late) for day, (there, late) in enumerate(pattern) if there]
 
-    told = run(not_after, moments)
+    reports = run(not_after, moments)
 
-    limits = [limit for _, limit in told]
+    limits = [limit for _, limit in reports]
     assert limits == sorted(set(limits), reverse=True), "each once, and more urgent every time"
     for moment in (moment for moment in moments if moment < not_after):
         reached = [limit for limit in THRESHOLD_DAYS if not_after - moment <= timedelta(days=limit)]
-        so_far = [limit for when, limit in told if when <= moment]
-        # After every check the operator knows of the most urgent threshold that was reached.
+        so_far = [limit for when, limit in reports if when <= moment]
+        # After every check, the most urgent threshold that was reached has been reported.
         assert min(so_far, default=None) == min(reached, default=None)
-    assert all(when < not_after for when, _ in told)
+    assert all(when < not_after for when, _ in reports)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_at_the_edges(left: timedelta, told: int | None, expected: int | None) -
     assert due(START + left, START, told) == expected
 
 
-def test_a_key_without_end_is_never_told_of() -> None:
+def test_key_without_expiry_is_never_reported() -> None:
     assert due(None, START, None) is None
 
 
-def test_a_clock_that_was_put_back_tells_nothing_again() -> None:
+def test_clock_set_back_repeats_no_report() -> None:
     not_after = START + timedelta(days=10)
     assert run(not_after, [START + timedelta(days=4), START, START + timedelta(days=4)]) == [
         (START + timedelta(days=4), 7)

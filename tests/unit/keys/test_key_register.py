@@ -1,4 +1,4 @@
-"""The key register's rows, from events that come twice, late and in any order."""
+"""The key register's rows, from events that arrive twice, late and in any order."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def at(minute: int) -> str:
 
 
 def event(kind: str, minute: int, version: str, *names: str, reason: str | None = None) -> tuple[str, dict[str, Any]]:
-    told = [
+    recipients = [
         {"fingerprint": one, "kind": "x509", "not_after": at(9999), "algorithm": "RSA", "strength": 3072}
         for one in names
     ]
-    return kind, {"time": at(minute), "key_version": version, "recipients": told, "reason": reason}
+    return kind, {"time": at(minute), "key_version": version, "recipients": recipients, "reason": reason}
 
 
 def rows(*events: tuple[str, dict[str, Any]]) -> dict[str, KeyRecord]:
@@ -54,13 +54,13 @@ def test_a_rejected_key_is_seen_and_never_in_use() -> None:
     assert found[A].retired is None
 
 
-def test_a_version_that_is_put_back_is_in_use_again_from_its_own_first_day() -> None:
+def test_restored_version_is_in_use_again_from_its_first_acceptance() -> None:
     found = rows(event("KeyAccepted", 1, "v1", A), event("KeyAccepted", 5, "v2", B), event("KeyAccepted", 7, "v1", A))
     assert (found[A].accepted, found[A].retired) == (at(1), None)
     assert found[B].retired == at(7)
 
 
-def test_the_same_key_pasted_anew_counts_as_a_new_value() -> None:
+def test_same_key_in_a_new_version_counts_as_a_new_value() -> None:
     found = rows(event("KeyAccepted", 1, "v1", A), event("KeyAccepted", 5, "v2", B), event("KeyAccepted", 7, "v3", A))
     assert (found[A].first_seen, found[A].accepted, found[A].secret_version_id) == (at(1), at(7), "v3")
 
@@ -81,7 +81,7 @@ LIFE = [
 ]
 
 
-def test_any_order_of_a_keys_life_comes_to_the_same() -> None:
+def test_any_order_of_events_gives_the_same_row() -> None:
     in_order = rows(*LIFE)
     for order in itertools.permutations(LIFE):
         found = rows(*order)

@@ -1,4 +1,4 @@
-"""What became of a delivered file, from events that come twice, late and in any order; and when its end is told of."""
+"""A delivered file's state, from events that arrive twice, late and in any order; and when its expiry is reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEW = DeliveredFile("acme", "acme/1.wav")
 
 
 class Told(NamedTuple):
-    """An event: of a delivery where it has one's id, else of a download; minutes after START."""
+    """An event: of the delivery with this id, or of a download if there is none; minutes after START."""
 
     minute: int
     delivery: str = ""
@@ -31,13 +31,13 @@ def at(minute: float) -> datetime:
     return START + timedelta(minutes=minute)
 
 
-def take(file: DeliveredFile, told: Told, days: int = 7) -> DeliveredFile:
-    time = timestamp(at(told.minute))
-    return file.delivered_by(told.delivery, time, 4, days) if told.delivery else file.fetched_at(time)
+def take(file: DeliveredFile, event: Told, days: int = 7) -> DeliveredFile:
+    time = timestamp(at(event.minute))
+    return file.delivered_by(event.delivery, time, 4, days) if event.delivery else file.fetched_at(time)
 
 
 def after(*events: Told, days: int = 7) -> DeliveredFile:
-    return reduce(lambda file, told: take(file, told, days), events, NEW)
+    return reduce(lambda file, event: take(file, event, days), events, NEW)
 
 
 def test_a_file_is_delivered_fetched_or_expired() -> None:
@@ -48,28 +48,28 @@ def test_a_file_is_delivered_fetched_or_expired() -> None:
     assert after(Told(5)).state is None
 
 
-def test_a_late_download_of_an_expired_file_counts_all_the_same() -> None:
+def test_late_download_of_an_expired_file_counts() -> None:
     expired = replace(after(Told(0, "a")), told=0)
     file = take(expired, Told(8 * 24 * 60))
     assert (file.state, file.due) == (FETCHED, None)
 
 
-def test_a_file_that_landed_again_under_a_free_name_starts_anew() -> None:
-    told = replace(after(Told(0, "a")), told=1)
-    file = take(told, Told(60 * 24 * 9, "b"))
+def test_new_delivery_under_a_free_name_starts_again() -> None:
+    reported = replace(after(Told(0, "a")), told=1)
+    file = take(reported, Told(60 * 24 * 9, "b"))
     assert (file.state, file.told, file.delivered) == (DELIVERED, None, timestamp(at(60 * 24 * 9)))
     assert after(Told(0, "a"), Told(10), Told(60, "b")).state == DELIVERED
     assert after(Told(0, "a"), Told(10), Told(60, "b"), Told(70)).state == FETCHED
 
 
 def test_a_download_just_before_the_event_of_the_delivery_counts() -> None:
-    """A file can be seen once it is committed; its event comes a moment later, or much later where the bus refuses."""
+    """A file is visible once it is committed. Its event arrives a moment later, or much later if the bus refuses it."""
     leeway = int(LEEWAY.total_seconds() // 60)
     assert after(Told(-leeway), Told(0, "a")).state == FETCHED
     assert after(Told(-leeway - 1), Told(0, "a")).state == DELIVERED
 
 
-# Three files one after the other under one name: told twice each, fetched or not, and no two within the leeway.
+# Three successive files with one name: each reported twice, fetched or not, and no two within the leeway.
 LIVES = st.tuples(st.booleans(), st.booleans(), st.booleans())
 
 
@@ -80,8 +80,8 @@ def life(number: int, is_fetched: bool) -> list[Told]:
 
 
 @given(LIVES, st.data())
-def test_any_order_and_any_repeats_come_to_the_same(lives: tuple[bool, bool, bool], data: st.DataObject) -> None:
-    events = [told for number, is_fetched in enumerate(lives) for told in life(number, is_fetched)]
+def test_any_order_and_any_repeats_give_the_same_state(lives: tuple[bool, bool, bool], data: st.DataObject) -> None:
+    events = [event for number, is_fetched in enumerate(lives) for event in life(number, is_fetched)]
     repeats = data.draw(st.lists(st.sampled_from(events), max_size=6))
     shuffled = data.draw(st.permutations(events + repeats))
 
@@ -94,7 +94,7 @@ def test_any_order_and_any_repeats_come_to_the_same(lives: tuple[bool, bool, boo
 
 
 @given(st.lists(st.sampled_from(life(0, True)), min_size=1))
-def test_whatever_has_come_so_far_its_due_date_fits_its_state(events: list[Told]) -> None:
+def test_due_date_fits_the_state_after_any_events(events: list[Told]) -> None:
     file = after(*events)
     assert (file.due is not None) == (file.state == DELIVERED)
     assert file.forgotten is not None
@@ -104,7 +104,7 @@ def test_whatever_has_come_so_far_its_due_date_fits_its_state(events: list[Told]
     ("days", "told"),
     [(7, [3, 1, 0]), (5, [3, 1, 0]), (4, [3, 1, 0]), (3, [1, 0]), (2, [1, 0]), (1, [0])],
 )
-def test_each_threshold_is_told_once_and_none_within_a_day_of_the_delivery(days: int, told: list[int]) -> None:
+def test_each_threshold_is_reported_once_and_none_within_a_day_of_the_delivery(days: int, told: list[int]) -> None:
     file, seen = after(Told(0, "a"), days=days), []
     while file.due:
         moment, soonest = file.due, timedelta(milliseconds=1)
@@ -119,7 +119,7 @@ def test_each_threshold_is_told_once_and_none_within_a_day_of_the_delivery(days:
     assert all(moment - at(0) >= timedelta(days=1) for _, moment in seen)
 
 
-def test_of_several_thresholds_that_have_passed_the_most_urgent_is_told() -> None:
+def test_most_urgent_of_several_passed_thresholds_is_reported() -> None:
     file = after(Told(0, "a"))
     end = datetime.fromisoformat(file.expires or "")
     assert file.reached(end - timedelta(hours=12)) == 1
@@ -131,22 +131,22 @@ def test_of_several_thresholds_that_have_passed_the_most_urgent_is_told() -> Non
     [
         ("2026-11-25T10:30:00.000Z", "2026-12-03T00:00:00.000Z"),
         ("2026-11-25T23:59:59.999Z", "2026-12-03T00:00:00.000Z"),
-        # Written before midnight and told of after it: not later than S3 removes it.
+        # Written before midnight and reported after it: not later than S3 removes it.
         ("2026-11-26T00:00:00.100Z", "2026-12-03T00:00:00.000Z"),
         ("2026-11-26T00:15:00.001Z", "2026-12-04T00:00:00.000Z"),
     ],
 )
-def test_a_file_ends_when_s3_removes_it(delivered: str, end: str) -> None:
+def test_file_expires_when_s3_removes_it(delivered: str, end: str) -> None:
     assert timestamp(expiry(datetime.fromisoformat(delivered), 7)) == end
 
 
-def test_it_is_remembered_for_longer_than_queues_keep_messages() -> None:
+def test_item_is_kept_longer_than_queues_keep_messages() -> None:
     file = after(Told(0, "a"))
     assert file.forgotten == datetime(2027, 1, 2, tzinfo=UTC)
     assert after(Told(0)).forgotten == at(0) + timedelta(days=30)
 
 
-def test_what_is_told_has_an_id_of_its_own_for_each_threshold_and_delivery() -> None:
+def test_report_has_its_own_id_for_each_threshold_and_delivery() -> None:
     files = [after(Told(0, "a")), after(Told(0, "b")), replace(after(Told(0, "a")), key="acme/2.wav")]
     events = [file_unfetched("sftp", file, days, at(later)) for file in files for days in (3, 1, 0) for later in (0, 9)]
     assert len({event.id for event in events}) == 9

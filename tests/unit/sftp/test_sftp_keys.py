@@ -1,4 +1,4 @@
-"""authorized_keys: which lines open a session, from where, until when, and which are refused with what words."""
+"""authorized_keys: which lines open a session, from where and until when, and how others are rejected."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def line(kind: str = "ed25519") -> str:
 
 
 def usable(text: str, source: Address = HERE, now: datetime = NOW) -> list[int]:
-    """List the lines that let a login in."""
+    """Return the numbers of the lines that allow a login."""
     return [key.line for key in parse_authorized_keys(text).admitting(source, now)]
 
 
 def why(text: str) -> str:
-    """Give the words for the one line of a text, which is refused."""
+    """Return the explanation for the only line of a text, which is rejected."""
     parsed = parse_authorized_keys(text)
     assert parsed.keys == ()
     (refused,) = parsed.refused
@@ -64,26 +64,26 @@ def why(text: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "p256", "p384", "p521", "rsa2048", "rsa4096"])
-def test_a_key_of_a_good_kind_is_taken_without_its_comment(kind: str) -> None:
+def test_key_of_an_accepted_type_is_used_without_its_comment(kind: str) -> None:
     (key,) = parse_authorized_keys(f"{line(kind)} somebody@host of acme").keys
     assert key.text == line(kind)
 
 
-def test_the_fingerprint_is_ssh_keygens(tmp_path: Path) -> None:
+def test_fingerprint_equals_that_of_ssh_keygen(tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text(line())
     said = subprocess.run(["ssh-keygen", "-lf", tmp_path / "key.pub"], capture_output=True, text=True, check=True)
     (key,) = parse_authorized_keys(line()).keys
     assert key.fingerprint == said.stdout.split()[1]
 
 
-def test_comments_blank_lines_and_any_line_ends_are_nothing() -> None:
+def test_comments_blank_lines_and_line_ends_are_ignored() -> None:
     text = f"# our keys\r\n\r\n  {line()} laptop\r\n\t\n#{line('p256')}\r{line('p384')}\n"
     parsed = parse_authorized_keys(text)
     assert [key.type for key in parsed.keys] == ["ssh-ed25519", "ecdsa-sha2-nistp384"]
     assert parsed.refused == ()
 
 
-def test_a_bad_line_opens_nothing_and_the_good_ones_go_on_working() -> None:
+def test_bad_line_opens_no_session_and_good_lines_still_work() -> None:
     text = f"{line()}\nssh-ed25519 AAAAtypo laptop\n{line('p256')}\n"
     parsed = parse_authorized_keys(text)
     assert usable(text) == [1, 3]
@@ -135,7 +135,7 @@ BAD: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_line_that_cannot_be_used_says_why(what: str) -> None:
+def test_unusable_line_is_explained(what: str) -> None:
     text, words = BAD[what]
     assert words in why(text)
 
@@ -145,7 +145,7 @@ def test_a_line_that_cannot_be_used_says_why(what: str) -> None:
     ["restrict", "no-pty", "no-pty,no-port-forwarding,no-agent-forwarding,no-X11-forwarding,no-user-rc", "RESTRICT,pty",
      'restrict,permitopen="host:22"', 'restrict,from="192.0.2.7",expiry-time="20271231"'],
 )  # fmt: skip
-def test_what_forbids_what_is_not_there_does_no_harm(options: str) -> None:
+def test_options_that_forbid_unavailable_features_are_accepted(options: str) -> None:
     assert usable(f"{options} {line()} comment") == [1]
 
 
@@ -170,7 +170,7 @@ def test_from_is_honoured_as_sshd_does(what: str) -> None:
     assert [one for one in admitted + refused if usable(text, address(one))] == admitted
 
 
-def test_one_key_under_two_lines_is_offered_once_and_either_line_lets_it_in() -> None:
+def test_key_in_two_lines_is_offered_once_and_admitted_by_either() -> None:
     text = f'from="198.51.100.1" {line()}\nfrom="192.0.2.7" {line()}\nno-pty {line()}\n'
     assert usable(text) == [2]
 
@@ -194,13 +194,13 @@ def test_the_earlier_of_two_expiries_counts() -> None:
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.OpenSSH, PrivateFormat.PKCS8])
-def test_a_private_key_refuses_the_whole_text_and_nothing_of_it_is_repeated(form: PrivateFormat) -> None:
+def test_private_key_rejects_the_whole_text_and_is_not_repeated(form: PrivateFormat) -> None:
     pasted = private("p256").private_bytes(Encoding.PEM, form, NoEncryption()).decode()
     parsed = parse_authorized_keys(f"{line()}\n{pasted}")
     assert parsed == AuthorizedKeys(has_private_key=True)
 
 
-def test_more_keys_than_a_server_takes_are_refused_by_line() -> None:
+def test_keys_beyond_the_servers_limit_are_rejected_by_line() -> None:
     keys = [ed25519.Ed25519PrivateKey.generate().public_key() for _ in range(MAX_KEYS + 2)]
     text = "\n".join(key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() for key in keys)
     parsed = parse_authorized_keys(text)
@@ -208,18 +208,18 @@ def test_more_keys_than_a_server_takes_are_refused_by_line() -> None:
     assert [one.line for one in parsed.refused] == [MAX_KEYS + 1, MAX_KEYS + 2]
 
 
-def test_a_text_that_is_too_long_opens_nothing() -> None:
+def test_text_that_is_too_long_opens_no_session() -> None:
     assert "longer than 65,536 bytes" in why(f"{line()}\n" + "#" * MAX_TEXT_BYTES)
 
 
 @pytest.mark.parametrize("text", ['from="' + "*:" * 4000, 'a="' + '\\"' * 4000, '"' * 8000, "a," * 4000, "*" * 60_000])
-def test_a_text_that_is_made_to_keep_a_parser_busy_is_judged_at_once(text: str) -> None:
+def test_text_crafted_to_slow_a_parser_is_judged_at_once(text: str) -> None:
     started = time.process_time()
     parse_authorized_keys(f"{text}\n{text} {line()}")
     assert time.process_time() - started < 2
 
 
-def test_a_pattern_that_is_made_to_keep_a_matcher_busy_is_judged_at_once() -> None:
+def test_pattern_crafted_to_slow_a_matcher_is_judged_at_once() -> None:
     started = time.process_time()
     Sources.parse(("*1" * 2000) + "?").admit(address("1111:1111:1111:1111:1111:1111:1111:1112"))
     assert time.process_time() - started < 2
@@ -233,7 +233,7 @@ pieces = st.sampled_from(
 
 @given(st.lists(pieces | st.text(max_size=4), max_size=12).map("".join))
 @example(f'from="!*" {line()}')
-def test_whatever_the_text_it_is_judged_and_offers_only_keys_that_stand_in_it(text: str) -> None:
+def test_any_text_is_judged_and_offers_only_its_own_keys(text: str) -> None:
     parsed = parse_authorized_keys(text)
     for key in parsed.keys:
         assert key.text in text.replace("\t", " ") or key.blob in text
@@ -252,5 +252,5 @@ def test_a_list_of_addresses_admits_these_and_no_others(source: Address, listed:
 
 
 @pytest.mark.parametrize("text", ["", "host", "192.0.2.7:22", None, 3232235777, "192.0.2.7/32", ["192.0.2.7"]])
-def test_what_is_no_address_is_none(text: object) -> None:
+def test_text_that_is_no_address_is_none(text: object) -> None:
     assert parse_address(text) is None

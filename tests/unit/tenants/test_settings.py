@@ -1,4 +1,4 @@
-"""Tenants' settings: what may stand in them, and that the schema for editors says the same."""
+"""Tenants' settings: what they may contain, and that the schema for editors agrees."""
 
 import json
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from callseal.tenants.settings import TenantSettings, parse_settings
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "tenant-settings.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-# The defaults of docs/settings.md, written out again.
+# The defaults of docs/settings.md, written independently of the code.
 DEFAULTS = {
     "encrypt": True,
     "deliver_to_sftp": True,
@@ -112,7 +112,7 @@ def refusal(text: str) -> str:
 
 
 @pytest.mark.parametrize("text", ["{}", " {\n} ", "{ }\r\n"])
-def test_nothing_said_means_the_defaults(text: str) -> None:
+def test_empty_settings_are_the_defaults(text: str) -> None:
     assert asdict(parse_settings(text)) == DEFAULTS
     assert parse_settings(text) == TenantSettings()
 
@@ -125,7 +125,7 @@ def test_the_schema_names_the_same_members_and_defaults() -> None:
 
 @pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize("value", [True, False])
-def test_each_flag_counts_and_touches_no_other(name: str, value: bool) -> None:
+def test_each_flag_applies_and_changes_no_other(name: str, value: bool) -> None:
     assert asdict(parse_settings(json.dumps({name: value}))) == DEFAULTS | {name: value}
 
 
@@ -141,7 +141,7 @@ def test_both_profiles_of_cms_can_be_chosen(value: str) -> None:
 
 @pytest.mark.parametrize("name", FLAGS)
 @pytest.mark.parametrize("value", ["true", 1, 0, None, [], {}, "yes"])
-def test_a_flag_is_true_or_false_and_nothing_like_it(name: str, value: Any) -> None:
+def test_flag_must_be_a_json_boolean(name: str, value: Any) -> None:
     assert f"{name} must be true or false" in refusal(json.dumps({name: value}))
 
 
@@ -251,7 +251,7 @@ def test_an_unknown_member_is_refused_by_name_with_the_known_ones(name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["+46701234567", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj", "\ud800", "a\nb", "é"])
-def test_what_was_pasted_where_a_name_belongs_is_not_repeated(name: str) -> None:
+def test_text_in_place_of_a_name_is_not_repeated(name: str) -> None:
     """It may be a private key's text, or a caller's number, and the sentence goes into the audit."""
     sentence = refusal(json.dumps({name: True}))
     assert "there is no setting of such a name; known are encrypt" in sentence
@@ -259,24 +259,24 @@ def test_what_was_pasted_where_a_name_belongs_is_not_repeated(name: str) -> None
     assert repr(name).strip("'") not in sentence
 
 
-def test_a_very_long_name_does_not_fill_the_sentence() -> None:
+def test_very_long_name_is_not_repeated_in_the_sentence() -> None:
     assert len(refusal(json.dumps({"x" * 10_000: True}))) < 500
 
 
 @pytest.mark.parametrize(
     "text", ['{"encrypt": true, "encrypt": false}', '{"encrypt": true, "encrypt": true}', '{"a": {"b": 1, "b": 2}}']
 )
-def test_a_member_that_stands_twice_is_refused(text: str) -> None:
+def test_duplicate_member_is_refused(text: str) -> None:
     assert "stands in it twice" in refusal(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "{", "encrypt: true", "{'encrypt': true}", '{"encrypt": true,}', "\ufeff{}"])
-def test_what_is_no_json_is_refused(text: str) -> None:
+def test_text_that_is_no_json_is_refused(text: str) -> None:
     assert "no proper JSON" in refusal(text)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 10_000])
-def test_json_that_is_made_to_break_a_parser_is_refused(text: str) -> None:
+def test_json_crafted_to_break_a_parser_is_refused(text: str) -> None:
     assert "no proper JSON" in refusal(text)
 
 
@@ -293,8 +293,8 @@ def test_the_parser_and_the_schema_agree(value: Any) -> None:
         settings = parse_settings(json.dumps(value))
     except HeldError as held:
         assert held.reason is Reason.SETTINGS_INVALID
-        # What a pattern cannot say of a network (its mask, bits behind it, the same one in two spellings), and which
-        # time zones exist, only we do.
+        # The schema cannot check a network's mask, host bits, or duplicates in two spellings, nor which time zones
+        # exist. The parser does.
         only_ours = ("sftp_source_addresses must be", "time_zone must be")
         assert not VALIDATOR.is_valid(value) or any(name in str(held) for name in only_ours)
         return

@@ -1,4 +1,4 @@
-"""The audit trail's core: keys and records of its objects, and how far the comparison of its copies has come."""
+"""The audit trail's core: keys and records of its objects, and the progress of comparing its two copies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_each_hour_has_a_prefix_across_the_year() -> None:
     assert list(prefixes(eve, eve + timedelta(minutes=62))) == hours
 
 
-def test_what_is_written_is_read_and_the_same_records_give_the_same_bytes() -> None:
+def test_written_records_are_read_back_and_give_stable_bytes() -> None:
     texts = [f'{{"id":"{number}","time":"2026-11-29T12:00:00Z","detail":{{"x":"å"}}}}' for number in range(3)]
     wanted = [Record(str(number), NOON, text) for number, text in enumerate(texts)]
     data = write_records(wanted)
@@ -27,7 +27,7 @@ def test_what_is_written_is_read_and_the_same_records_give_the_same_bytes() -> N
     assert restored_key("s", NOON, data).startswith("audit/2026/11/29/12/s-audit-restored-2026-11-29-12-00-00-")
 
 
-def test_new_windows_come_before_those_with_a_gap_and_none_before_its_time() -> None:
+def test_new_windows_precede_windows_with_gaps_and_none_is_early() -> None:
     gap = Window(NOON - timedelta(hours=5))
     progress = Progress(NOON, {gap: Gap(1)})
     closed = NOON + LENGTH + CLOSED_AFTER
@@ -36,7 +36,7 @@ def test_new_windows_come_before_those_with_a_gap_and_none_before_its_time() -> 
     assert list(progress.due(closed + LENGTH)) == [Window(NOON), Window(NOON + LENGTH), gap]
 
 
-def test_a_window_with_a_gap_goes_to_the_end_of_the_queue_and_leaves_it_when_it_is_whole() -> None:
+def test_window_with_a_gap_is_queued_until_it_is_complete() -> None:
     first, second = Window(NOON), Window(NOON + LENGTH)
     progress = Progress(NOON).compared(first, Gap(2)).compared(second, Gap(0, 3))
     assert progress.next == second.end
@@ -46,7 +46,7 @@ def test_a_window_with_a_gap_goes_to_the_end_of_the_queue_and_leaves_it_when_it_
     assert list(again.compared(second, Gap()).open) == [first]
 
 
-def test_too_many_gaps_let_no_window_be_passed_over() -> None:
+def test_too_many_gaps_skip_no_window() -> None:
     progress, later = Progress(NOON), NOON + timedelta(days=3)
     for window in progress.due(later):
         progress = progress.compared(window, Gap(350_000, 350_000))
@@ -59,7 +59,7 @@ def test_too_many_gaps_let_no_window_be_passed_over() -> None:
     assert list(loads(progress.dumps()).open) == list(progress.open), "the order is the queue's"
 
 
-def test_the_beginning_is_on_a_windows_edge_whatever_the_time_zone() -> None:
+def test_beginning_is_on_a_window_boundary_in_any_time_zone() -> None:
     oslo = datetime.fromisoformat("2026-11-29T13:09:59+01:00")
     assert Progress.beginning(oslo) == Progress(NOON - LOOK_BACK)
     assert Progress.beginning(oslo).age(oslo) == LOOK_BACK + timedelta(minutes=9, seconds=59)

@@ -1,4 +1,4 @@
-"""Environment variables: each function's class reads them once, and template.yaml sets those that it reads."""
+"""Environment variables: each function's class reads them once, and template.yaml sets exactly those."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from localcloud.template import load_template
 from tests.support import functions
 
 ROOT = Path(__file__).resolve().parents[3]
-# The runtimes of Lambda and of Powertools read these, or Lambda sets them.
+# The runtimes of Lambda and Powertools read these, or Lambda sets them.
 OTHERS = {"AWS_ENDPOINT_URL", "LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
 RESERVED = {"AWS_REGION"}
 
@@ -72,7 +72,7 @@ def _fields(name: str) -> set[str]:
     return {field.name.upper() for field in dataclasses.fields(functions.load(name, watch=False).Env)}
 
 
-def test_the_template_sets_what_each_function_reads_and_no_more() -> None:
+def test_template_sets_exactly_the_variables_that_functions_read() -> None:
     common, own = _variables()
     assert set(own) == set(functions.NAMES)
     for name in functions.NAMES:

@@ -1,4 +1,4 @@
-"""A function that notes down each invocation and does what its messages tell it to do."""
+"""A function that records each invocation and does what its messages request."""
 
 import json
 import os

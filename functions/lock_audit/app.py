@@ -9,8 +9,8 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 
 from callseal.trail.lock_audit import AuditLocks
-from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
+from callseal.wiring.trail_container import TrailContainer
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Env:
 def locks() -> AuditLocks:
     """Make the handler, once per execution environment."""
     env = read_env(Env, os.environ)
-    return AuditLocks(Container(env).audit_bucket, env.audit_bucket, Logger())
+    return AuditLocks(TrailContainer(env).audit_bucket, env.audit_bucket, Logger())
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

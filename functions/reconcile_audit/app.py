@@ -8,8 +8,8 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 
 from callseal.trail.reconcile_audit import AuditReconcile
-from callseal.wiring.container import Container
 from callseal.wiring.env import read_env
+from callseal.wiring.trail_container import TrailContainer
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Env:
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """Compare what is due and return the counts; `{"restore": true}` restores what is missing in the bucket."""
     env, log = read_env(Env, os.environ), Logger()
-    container = Container(env)
+    container = TrailContainer(env)
     reconcile = AuditReconcile(
         container.audit_log, container.audit_bucket, container.reconcile_progress, env.stack_name, container.clock, log
     )

@@ -286,7 +286,7 @@ def test_tenant_is_not_offered_keys_of_another_tenant(cloud: Stack, authenticate
     assert login(authenticate_sftp, username="nordlys")["PublicKeys"] == [line("p256")]
 
 
-@pytest.mark.parametrize("operation", ["GetSecretValue", "GetItem", "GetParameter", "PutItem"])
+@pytest.mark.parametrize("operation", ["GetSecretValue", "GetItem", "GetParameters", "PutItem"])
 def test_login_fails_while_a_service_does_not_answer(
     cloud: Stack, network: Network, authenticate_sftp: ModuleType, operation: str
 ) -> None:
@@ -314,7 +314,7 @@ def still(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> StillClock:
 
 
 def reads(network: Network) -> int:
-    return len(network.asked("GetParameter"))
+    return len(network.asked("GetParameters"))
 
 
 def test_changed_settings_apply_within_seconds(
@@ -343,7 +343,7 @@ def test_cached_settings_allow_logins_while_parameter_store_does_not_answer(
 ) -> None:
     take_on(cloud, line(), {"sftp_may_delete": True})
     login(authenticate_sftp)
-    network.fail("GetParameter", 400, "ThrottlingException", times=None)
+    network.fail("GetParameters", 400, "ThrottlingException", times=None)
     still.pass_by(days=1)
     assert "s3:DeleteObject" in login(authenticate_sftp)["Policy"]
 

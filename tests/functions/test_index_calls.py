@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import ModuleType
@@ -27,8 +28,10 @@ CALL = CallName("acme", "2026/4711_1")
 
 
 def deliver(cloud: Stack, encrypt_recording: ModuleType, *keys: str) -> None:
-    event = sqs_event(*(cloud.land(key, f"said in {key}".encode()) for key in keys))
-    assert failures(encrypt_recording.lambda_handler(event, None)) == []
+    """Deliver files as if read_metadata had processed their metadata."""
+    events = [json.dumps(cloud.land(key, f"said in {key}".encode())) for key in keys]
+    indexed = [event.replace("ObjectCreated:Put", "ObjectCreated:PutBackIndexed") for event in events]
+    assert failures(encrypt_recording.lambda_handler(sqs_event(*indexed), None)) == []
 
 
 def empty(cloud: Stack) -> None:

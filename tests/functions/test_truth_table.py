@@ -31,7 +31,9 @@ def test_row(cloud: Stack, encrypt_recording: ModuleType, family: str, row: tupl
     tenant = make()
     settings = dict(zip(("encrypt", "only_encrypt_sftp", "encrypt_metadata"), row, strict=True))
     cloud.tenant(
-        "acme", tenant.public_text, {**settings, "deliver_to_archive": True, "archive_formats": ["wav", "mp3"]}
+        "acme",
+        tenant.public_text,
+        {**settings, "deliver_to_archive": True, "archive_formats": ["wav", "mp3"], "call_index": "off"},
     )
     data = b"RIFF what was said" * 50
     event = sqs_event(cloud.land(f"acme/2026/4711_1.{extension}", data))
@@ -69,7 +71,8 @@ def test_destinations_drop_out_when_off(
     cloud: Stack, encrypt_recording: ModuleType, sftp: bool, archive: bool, formats: list[str], extension: str
 ) -> None:
     settings = {
-        "encrypt": False, "deliver_to_sftp": sftp, "deliver_to_archive": archive, "archive_formats": formats
+        "encrypt": False, "deliver_to_sftp": sftp, "deliver_to_archive": archive, "archive_formats": formats,
+        "call_index": "off",
     }  # fmt: skip
     cloud.tenant("acme", None, settings)
     key = f"acme/4711_1.{extension}"

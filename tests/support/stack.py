@@ -111,11 +111,15 @@ class Stack:
 
     def rechecks(self) -> list[str]:
         """Take what waits in the recheck queue (which delays nothing here): the messages' bodies."""
+        return self.take(self.recheck_url)
+
+    def take(self, url: str) -> list[str]:
+        """Take all messages of a queue, and return their bodies."""
         taken = []
-        while messages := self.sqs.receive_message(QueueUrl=self.recheck_url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             taken += [message["Body"] for message in messages]
             for message in messages:
-                self.sqs.delete_message(QueueUrl=self.recheck_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return taken
 
     def unfinished_uploads(self, bucket: str) -> list[Any]:

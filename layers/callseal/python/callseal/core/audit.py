@@ -54,8 +54,8 @@ def delivered(
     outputs: Sequence[Output],
     recipients: Sequence[Recipient],
     key_version: str | None,
-    policy: Mapping[str, object] | None,
     now: datetime,
+    policy: Mapping[str, object] | None = None,
 ) -> AuditEvent:
     """Return the event of a file whose outputs are all committed."""
     return _event(

@@ -32,7 +32,7 @@ def delivered_event(
     """Return the event of a file with all its outputs. `key` and `ruling` are what it was delivered by, if known."""
     recipients, key_version = _sealed_to(progress, key)
     policy = ruling.member() if ruling else None
-    return audit.delivered(landed, outputs_of(progress, sha256), recipients, key_version, policy, now)
+    return audit.delivered(landed, outputs_of(progress, sha256), recipients, key_version, now, policy)
 
 
 def outputs_of(progress: Progress, sha256: Hash) -> list[Output]:

@@ -17,7 +17,8 @@ from callseal.core.clock import Clock
 from callseal.core.errors import CallsealError, HeldError, Reason
 from callseal.core.recipient import usable_until
 from callseal.crypto.recipients import GpgFactory, Recipients, judge, judge_after, unreadable
-from callseal.tenants.names import key_secret, policy_parameter, settings_parameter, tenant_of_secret
+from callseal.tenants.names import key_secret, tenant_of_secret
+from callseal.tenants.parameters import read_parameters
 from callseal.tenants.settings import TenantSettings, parse_settings
 
 if TYPE_CHECKING:
@@ -192,34 +193,14 @@ class Tenants:
 
     def settings_text(self, tenant: str) -> str:
         """Fetch the text of a tenant's settings. The cache is not used. Raises HeldError `SettingsMissing`."""
-        try:
-            with calling("Reading the tenant's settings", on_ParameterNotFound=_NotThereError):
-                parameter = self._ssm.get_parameter(Name=settings_parameter(self._prefix, tenant))
-        except _NotThereError as exc:
-            raise self._no_settings(tenant) from exc
-        return str(parameter["Parameter"]["Value"])
+        return read_parameters(self._ssm, self._prefix, tenant, with_policy=False).settings
 
     def _config(self, tenant: str) -> _Config:
         return cast("_Config", self._remembered(("settings", tenant), self._fetch_config))
 
     def _fetch_config(self, tenant: str) -> _Fetched:
-        """Fetch settings and policy in one request: Parameter Store allows few (see above)."""
-        of_settings, of_policy = settings_parameter(self._prefix, tenant), policy_parameter(self._prefix, tenant)
-        with calling("Reading the tenant's settings"):
-            parameters = self._ssm.get_parameters(Names=[of_settings, of_policy])["Parameters"]
-        found = {parameter["Name"]: parameter for parameter in parameters}
-        if of_settings not in found:
-            raise self._no_settings(tenant)
-        config = _Config(parse_settings(found[of_settings]["Value"]), found.get(of_policy, {}).get("Value"))
-        changes = [parameter.get("LastModifiedDate") for parameter in parameters]
-        return _Fetched(config, max((change for change in changes if change), default=None))
-
-    def _no_settings(self, tenant: str) -> HeldError:
-        return HeldError(
-            Reason.SETTINGS_MISSING,
-            f"The tenant {tenant} has no settings. Create the SSM parameter "
-            f"{settings_parameter(self._prefix, tenant)} with a JSON object as its value ({{}} for the defaults).",
-        )
+        found = read_parameters(self._ssm, self._prefix, tenant)
+        return _Fetched(_Config(parse_settings(found.settings), found.policy), found.changed_at)
 
     def _fetch_key(self, tenant: str, **version: str) -> _Fetched:
         text = self.key_text(tenant, **version)

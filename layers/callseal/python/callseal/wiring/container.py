@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from callseal.sftp.file_table import FileRegister
     from callseal.sftp.login_settings import LoginSettings
     from callseal.sftp.notice_queue import NoticeQueue
-    from callseal.trail.audit_bucket import AuditBucket
-    from callseal.trail.audit_log import AuditLog
-    from callseal.trail.progress_store import ReconcileProgress
 
 PARTS_AT_ONCE = 4
 
@@ -205,28 +202,6 @@ class Container:
         from callseal.aws.function import Function
 
         return Function(self._client("lambda"), self._env.check_keys_function)
-
-    @cached_property
-    def audit_log(self) -> AuditLog:
-        """The audit log group."""
-        from callseal.trail.audit_log import AuditLog
-
-        return AuditLog(self._client("logs"), self._env.audit_log_group)
-
-    @cached_property
-    def audit_bucket(self) -> AuditBucket:
-        """The audit bucket."""
-        from callseal.trail.audit_bucket import AuditBucket
-
-        mode, days = self._env.audit_lock_mode, self._env.audit_retention_days
-        return AuditBucket(self._client("s3"), self._env.audit_bucket, mode, days)
-
-    @cached_property
-    def reconcile_progress(self) -> ReconcileProgress:
-        """The progress of the comparison of the audit trail's copies."""
-        from callseal.trail.progress_store import ReconcileProgress
-
-        return ReconcileProgress(self._client("ssm"), self._env.reconcile_progress)
 
     def sftp_logins(self, log: Log) -> SftpLogins:
         """Return the handler of SFTP logins."""

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callseal.calls.metadata_bounds import MAX_NODES, MAX_TEXT_BYTES, UnreadableMetadataError
+from callseal.calls.metadata_bounds import MAX_NODES, MAX_TEXT_BYTES
 from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering
 from callseal.calls.policy import parse_policy
 from callseal.calls.policy_csv import decode_csv, export_csv, import_csv
 from callseal.calls.policy_text import policy_text
 from callseal.calls.profiles import facts_of, find_fields
-from callseal.core.errors import HeldError, Reason, UnreadableNotificationError
+from callseal.core.errors import HeldError, Reason, UnreadableMetadataError, UnreadableNotificationError
 from callseal.core.landing import TENANT, parse_landing_key
 from callseal.crypto.gpg import Gpg
 from callseal.crypto.openpgp_packets import head_packets, packets

@@ -69,6 +69,7 @@ docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the
 	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.vectors.page
+	$(BIN)/python -m tests.unit.calls.vendors
 
 lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check

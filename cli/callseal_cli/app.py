@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from callseal_cli import files, held, keys, policy, status, tenants
+from callseal_cli import files, held, keys, policy, profile, status, tenants
 from callseal_cli.selftest import command
 
 HELP = """\
@@ -30,6 +30,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(held.app, name="held")
 app.add_typer(files.app, name="files")
+app.add_typer(profile.app, name="profile")
 app.command("status")(status.status)
 app.command("selftest")(command.selftest)
 

@@ -15,11 +15,13 @@ from callseal_cli.errors import CannotError
 from callseal_cli.key_request import request_check
 from callseal_cli.keycheck import Verdict
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
+from callseal_cli.region import lacks_region, with_region
 from callseal_cli.screen import Facts, Screen, Table
 from callseal_cli.stack import Stack, find_stack
 
 # The settings of a new tenant, unless --set changes them.
 NEW_TENANT = {"require_key_proof": True}
+SET_REGION = "callseal tenants set {} default_region=NO."
 app = typer.Typer(help="The tenants: add, list, show, change.", no_args_is_help=True)
 
 
@@ -39,7 +41,7 @@ def add(
     The key must be proven before it is used, unless --set require_key_proof=false is given.
     """
     tenant_name(tenant)
-    written = settings.changed(NEW_TENANT, members or [])
+    written = with_region(settings.changed(NEW_TENANT, members or []))
     wanted, text = settings.checked(written), keycheck.read_key(key) if key else None
     screen, verdict = Screen(as_json), keycheck.check(text, now(), gpg()) if text is not None else None
     if verdict and not verdict.usable:
@@ -56,6 +58,9 @@ def add(
     document = {"tenant": tenant, "added": True, "settings": settings.effective(wanted), "version_id": version}
     hint = "" if text is not None else " It has no key yet: callseal keys put."
     parts = [f"{tenant} was added.{hint}", request_check(found, tenant) if text is not None else ""]
+    parts += [f"Name the country of its national telephone numbers: {SET_REGION.format(tenant)}"] * lacks_region(
+        written
+    )
     screen.show(document | {"key": verdict.document if verdict else None}, *filter(None, parts))
     return Exit.DONE
 

@@ -36,6 +36,7 @@ def test_page_without_its_markers_once_is_refused(page: str) -> None:
         ("schemas/tenant-policy.schema.json", '"number_prefix": '),
         ("schemas/audit-event.schema.json", '"KeyExpired", '),
         ("docs/settings.md", "| `rotation_overlap_days` |"),
+        ("docs/metadata.md", "`//iq_session_id`"),
         ("docs/operations.md", "| `KeyExpired` |"),
         ("docs/operations.md", "| `FileFetched` |"),
         ("events/env.json", '"FILE_REGISTER": "callseal-local-files"'),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import alarms, environments, events, policy, reasons, settings
+from . import alarms, environments, events, policy, profiles, reasons, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 # A generator returns the text of the file; it gets the text before, which has the parts that are written by hand.
@@ -18,6 +18,7 @@ GENERATED: Mapping[str, tuple[Callable[[str], str], ...]] = {
     "schemas/tenant-policy.schema.json": (policy.schema,),
     "schemas/audit-event.schema.json": (events.schema,),
     "docs/settings.md": (settings.page,),
+    "docs/metadata.md": (profiles.page,),
     "docs/operations.md": (alarms.operations, reasons.operations, events.operations),
     "events/env.json": (environments.env_json,),
 }

@@ -120,6 +120,7 @@ def test_an_outputs_file_that_is_none_is_passed_over(
 COMMANDS = (
     "tenants add", "tenants list", "tenants show", "tenants set", "keys check", "keys put", "keys list", "keys prove",
     "keys export", "held list", "held show", "held release", "status", "selftest",
+    "policy show", "policy try", "policy put", "policy export", "policy import",
 )  # fmt: skip
 
 

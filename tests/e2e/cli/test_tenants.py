@@ -67,6 +67,40 @@ def test_a_tenant_is_added_without_a_key(operator: Operator) -> None:
     assert operator.json("tenants", "list") == {"tenants": [{"tenant": "acme", "settings": "ok", "has_key": False}]}
 
 
+@pytest.mark.parametrize(
+    ("typed", "written"), [(b"no\n", {"default_region": "NO"}), (b" Se \n", {"default_region": "SE"}), (b"\n", {})]
+)
+def test_region_of_numbers_is_asked_for_on_a_terminal_if_metadata_is_read(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, typed: bytes, written: dict[str, str]
+) -> None:
+    monkeypatch.setattr("callseal_cli.region.on_terminal", lambda: True)
+    answer = operator("tenants", "add", "acme", "--set", "metadata_profile=puzzel", data=typed)
+    assert answer.code == 0, answer
+    assert "telephone numbers in national form" in answer.err
+    assert settings_of(operator, "acme") == {"require_key_proof": True, "metadata_profile": "puzzel", **written}
+    assert ("default_region=NO" in answer.out) is not bool(written)
+
+
+def test_region_that_is_none_adds_nothing(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callseal_cli.region.on_terminal", lambda: True)
+    answer = operator("tenants", "add", "acme", "--set", "metadata_profile=puzzel", data=b"Norway\n")
+    assert (answer.code, "default_region must be two capital letters" in answer.err) == (2, True)
+    assert nothing_of(operator, "acme")
+
+
+def test_region_is_not_asked_for_without_a_terminal_or_without_need(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "default_region=NO" in operator("tenants", "add", "acme", "--set", "metadata_profile=puzzel").out
+    monkeypatch.setattr("callseal_cli.region.on_terminal", lambda: True)
+    for tenant, members in {
+        "beta": ["encrypt=true"],
+        "gamma": ["metadata_profile=puzzel", "default_region=SE"],
+    }.items():
+        answer = operator("tenants", "add", tenant, *(word for member in members for word in ("--set", member)))
+        assert (answer.code, answer.err, "default_region" in answer.out) == (0, "", False)
+
+
 @pytest.mark.parametrize("name", ["Acme", "a", "-a", "a_b", "a/b", "å-ö", "", "x" * 64])
 def test_a_name_that_is_none_is_refused(operator: Operator, name: str) -> None:
     for command in (("add",), ("show",), ("set", "encrypt=true")):

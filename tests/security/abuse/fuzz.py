@@ -12,7 +12,7 @@ from pathlib import Path
 
 # Those of parsers.py, which is imported only where its imports are to be instrumented.
 NAMES = ("landing", "notification", "queue", "settings", "key_text", "certificate", "openpgp_key", "openpgp_packets",
-         "armour", "change", "policy", "policy_csv")  # fmt: skip
+         "armour", "change", "policy", "policy_csv", "metadata_xml", "metadata_json")  # fmt: skip
 FOLDER = Path(__file__).resolve().parents[3] / ".fuzz"
 # An input that takes longer than this is a finding too.
 SECONDS_EACH = 10
@@ -22,6 +22,14 @@ MODULES = [
     "callseal.calls.members",
     "callseal.calls.policy",
     "callseal.calls.policy_csv",
+    "callseal.calls.converters",
+    "callseal.calls.metadata_bounds",
+    "callseal.calls.metadata_json",
+    "callseal.calls.metadata_reader",
+    "callseal.calls.numbers",
+    "callseal.calls.paths",
+    "callseal.calls.profiles",
+    "callseal.calls.profiles.generic",
     "callseal.core.landing",
     "callseal.crypto.openpgp_packets",
     "callseal.crypto.recipients.blocks",

@@ -12,11 +12,16 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from callseal.calls.metadata_bounds import MAX_NODES, MAX_TEXT_BYTES
+from callseal.calls.metadata_reader import read_entries
+from callseal.calls.numbers import Numbering
 from callseal.calls.policy import parse_policy
 from callseal.calls.policy_csv import decode_csv, export_csv, import_csv
 from callseal.calls.policy_text import policy_text
-from callseal.core.errors import HeldError, Reason, UnreadableNotificationError
+from callseal.calls.profiles import facts_of, find_fields
+from callseal.core.errors import HeldError, Reason, UnreadableMetadataError, UnreadableNotificationError
 from callseal.core.landing import TENANT, parse_landing_key
 from callseal.crypto.gpg import Gpg
 from callseal.crypto.openpgp_packets import head_packets, packets
@@ -25,9 +30,11 @@ from callseal.crypto.recipients.blocks import decode_armour, find_blocks, refuse
 from callseal.crypto.recipients.x509 import judge as judge_x509
 from callseal.inbound.changes import changed_tenant
 from callseal.inbound.notification import parse_body, parse_notification, queue_messages
+from callseal.tenants.metadata_settings import FACT_MEMBERS, PROFILES
 from callseal.tenants.settings import parse_settings
 
 EVENTS = Path(__file__).resolve().parents[3] / "events"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "metadata"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -160,6 +167,16 @@ def policy_csv(data: bytes) -> None:
     _expect(parse_policy(import_csv(export_csv(parse_policy(text)))) == parse_policy(text))
 
 
+def metadata_xml(data: bytes) -> None:
+    """An XML metadata file becomes facts, or is unreadable."""
+    _metadata(data, "xml")
+
+
+def metadata_json(data: bytes) -> None:
+    """A JSON metadata file becomes facts, or is unreadable."""
+    _metadata(data, "json")
+
+
 @dataclass(frozen=True)
 class Parser:
     """A parser and where to begin."""
@@ -213,6 +230,10 @@ def _openpgp() -> list[bytes]:
     return [dearmour(_keys()[2]), forge.key()]
 
 
+def _metadata_files(file_format: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(SAMPLES.glob(f"*.{file_format}"))]
+
+
 PARSERS = {
     "landing": Parser(
         landing, lambda: [b"acme/4711_1.wav", b"acme/2026/11/\xc3\xa6 1.xml", b"acme/../beta/1.mp3"], 1200
@@ -233,6 +254,8 @@ PARSERS = {
     ),
     "policy": Parser(policy, _policies),
     "policy_csv": Parser(policy_csv, _spreadsheets),
+    "metadata_xml": Parser(metadata_xml, lambda: _metadata_files("xml")),
+    "metadata_json": Parser(metadata_json, lambda: _metadata_files("json")),
 }
 
 
@@ -246,6 +269,24 @@ def _json(data: bytes) -> Any:
         return json.loads(_text(data))
     except (ValueError, RecursionError):
         return None
+
+
+def _metadata(data: bytes, file_format: str) -> None:
+    try:
+        entries = read_entries(data, file_format)
+    except UnreadableMetadataError as refused:
+        _expect(len(str(refused)) < 200)
+        return
+    _expect(len(entries) <= MAX_NODES)
+    _expect(all(0 < len(entry.text.encode()) <= MAX_TEXT_BYTES for entry in entries))
+    zone = ZoneInfo("Europe/Oslo")
+    for profile in PROFILES:
+        found = find_fields(entries, profile, {"queue": "//queue"}, zone)
+        _expect(tuple(found) == FACT_MEMBERS)
+        facts = facts_of(found, Numbering("NO"))
+        _expect(facts.started is None or facts.started.tzinfo is UTC)
+        _expect(facts.seconds is None or facts.seconds >= 0)
+        _expect(facts.caller is None or facts.caller.isascii())
 
 
 def _judged(read: Callable[[str], object], text: str) -> None:

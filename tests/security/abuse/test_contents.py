@@ -1,6 +1,7 @@
 """Recordings and metadata that are made to go off when they are looked into; and objects that change under our hands.
 
-Nothing here looks into a file: bytes go in, the same bytes come out.
+Nothing here looks into a file: bytes go in, the same bytes come out. Only `calls/metadata_reader.py`, which no function
+of the sealing path imports, reads metadata (test_metadata.py).
 """
 
 from __future__ import annotations
@@ -112,10 +113,12 @@ def test_no_source_of_ours_names_a_parser_or_an_unpacker() -> None:
             names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found += [f"{source.name}: {name}" for name in names if name.partition(".")[0] in forbidden]
-    # For its CRC-32, which S3 is told; for what CloudWatch hands over of the server log; for the audit objects that
+    # For the strict reader of metadata, and nothing else of xml;
+    # for its CRC-32, which S3 is told; for what CloudWatch hands over of the server log; for the audit objects that
     # Firehose wrote; and for what the sweep itself has written.
     assert sorted(found) == [
-        "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib", "sweep_position.py: zlib", "upload.py: zlib",
+        "metadata_reader.py: xml.parsers", "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib",
+        "sweep_position.py: zlib", "upload.py: zlib",
     ]  # fmt: skip
     upload = (ROOT / "layers/callseal/python/callseal/aws/upload.py").read_text()
     assert upload.count("zlib.") == upload.count("zlib.crc32")
@@ -143,6 +146,30 @@ def test_functions_load_no_parser_but_the_sdks(function: str) -> None:
     before, ours = ran.stdout.strip().rsplit(" [", 1)
     assert "xml.etree" in before
     assert ours == "]"
+
+
+_SEALING_PATH = """
+import sys
+sys.path[:0] = ["functions/%s", "layers/callseal/python"]
+before = set(sys.modules)
+import app, callseal.wiring.container
+import callseal.delivery, callseal.crypto, importlib, pkgutil
+for package in (callseal.delivery, callseal.crypto):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+imported = {name for name in set(sys.modules) - before if name.startswith(("callseal.calls", "phonenumbers"))}
+print("callseal.crypto.envelopes.openpgp" in sys.modules, sorted(
+    name for name in imported if "metadata" in name or "phonenumbers" in name or "profiles" in name))
+"""
+
+
+@pytest.mark.parametrize("function", ["encrypt_recording", "sweep_landing", "recheck_delivery"])
+def test_sealing_path_imports_neither_the_metadata_reader_nor_phonenumbers(function: str) -> None:
+    """With every module of `delivery` and `crypto`, whether the function imports it at its start or later."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _SEALING_PATH % function], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "True []\n"
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -22,6 +22,8 @@ RUNS = dict.fromkeys(NAMES, 10_000) | {
     "certificate": 2_000,
     "openpgp_packets": 5_000,
     "openpgp_key": 1_000,
+    "metadata_xml": 2_000,
+    "metadata_json": 2_000,
 }
 PLANTED = """
 from tests.security.abuse import fuzz

@@ -136,7 +136,7 @@ def test_words(converter: convert.Converter, values: dict[str, Any]) -> None:
     assert {text: converter(text, UTC_ZONE) for text in values} == values
 
 
-EVERY = {*CONVERTERS.values(), *FORMS.values()}
+EVERY = sorted({*CONVERTERS.values(), *FORMS.values()}, key=lambda converter: converter.__name__)
 odd = st.sampled_from("0123456789-+:.,TZPDHMS/eE ")
 
 

@@ -52,7 +52,7 @@ def test_numbers_by_region(text: str, region: str | None, number: str) -> None:
     assert Numbering(region).normalise(text) == number
 
 
-@pytest.mark.parametrize("word", [*WITHHELD, "Anonymous", "UNKNOWN", " private ", "  "])
+@pytest.mark.parametrize("word", [*sorted(WITHHELD), "Anonymous", "UNKNOWN", " private ", "  "])
 @pytest.mark.parametrize("form", ["{}", "sip:{}@anonymous.invalid", '"Anonymous" <sip:{}@anonymous.invalid>', "tel:{}"])
 def test_withheld_number_is_none(word: str, form: str) -> None:
     assert NORWAY.normalise(form.format(word)) is None

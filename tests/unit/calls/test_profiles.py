@@ -12,8 +12,9 @@ import pytest
 from callseal.calls.facts import Facts, Flags
 from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering
-from callseal.calls.profiles import GENERIC, TABLES, Found, facts_of, find_fields, look_up
+from callseal.calls.profiles import GENERIC, Found, facts_of, find_fields, look_up
 from callseal.calls.profiles.generic import NAMES, plain
+from callseal.calls.profiles.tables import TABLES
 from callseal.tenants.metadata_settings import FACT_MEMBERS, FLAG_MEMBERS, PROFILES
 from tests.unit.calls import vendors
 from tests.unit.calls.vendors import ENDED, STARTED, VENDORS, Vendor

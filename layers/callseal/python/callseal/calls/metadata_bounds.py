@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from callseal.core.errors import CallsealError
+from callseal.core.errors import UnreadableMetadataError
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 2_000
 MAX_TEXT_BYTES = 4_096
-
-
-class UnreadableMetadataError(CallsealError):
-    """A metadata file cannot be read, or passes a bound. The sentence holds nothing from the file."""
 
 
 class Step(NamedTuple):

@@ -21,11 +21,11 @@ from callseal.calls.metadata_bounds import (
     Budget,
     Entry,
     Step,
-    UnreadableMetadataError,
     bounded,
     passed,
-)  # fmt: skip
+)
 from callseal.calls.metadata_json import json_entries
+from callseal.core.errors import UnreadableMetadataError
 
 __all__ = ["Entry", "Step", "UnreadableMetadataError", "read_entries"]
 

@@ -4,6 +4,7 @@ CallsealError
 ├── HeldError                     permanent until an operator acts: the file stays in landing, tagged with its Reason
 │   └── SourceUnreadableError     the functions have no permission to read the landed object
 ├── UnreadableNotificationError   the message names no file: it ends in the dead-letter queue
+├── UnreadableMetadataError       the metadata file cannot be read: it is delivered as it is, and counts as missing
 ├── SourceGoneError               nothing left to do: the landed object was purged, or is not the one of the event
 │   └── SourceReplacedError       it was overwritten: the audit event of its delivery may be missing
 ├── NotJudgedError                a blind card cannot decide a rule of the policy: the call keeps its outcome
@@ -167,6 +168,10 @@ class SourceUnreadableError(HeldError):
 
 class UnreadableNotificationError(CallsealError):
     """The message names no landed file in a known form."""
+
+
+class UnreadableMetadataError(CallsealError):
+    """A metadata file is malformed, or passes a bound. The sentence holds nothing from the file."""
 
 
 class SourceGoneError(CallsealError):

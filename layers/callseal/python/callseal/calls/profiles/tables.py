@@ -1,7 +1,6 @@
 """The profiles of nine platforms, from their public documentation or from samples.
 
-`from documentation` means that no file of the platform was at hand. The real test of a tenant's own files is
-`callseal profile try`.
+docs/metadata.md says what is assumed. The real test of a tenant's own files is `callseal profile try`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Mapping
 
 from callseal.calls.profiles.profile import Profile, in_milliseconds, profile
 
-# Attributes as in tests/samples, and elements of the same names. The two variables are documented by Puzzel.
+# Puzzel publishes no schema. Attributes as in tests/samples, and elements of the same names. The two variables are
+# documented by Puzzel.
 PUZZEL = profile(
     "from samples",
     outside_first=True,

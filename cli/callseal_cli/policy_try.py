@@ -13,11 +13,11 @@ from callseal.calls.classes import dispose_on, keep_until
 from callseal.calls.decisions import Outcome
 from callseal.calls.facts import Facts
 from callseal.calls.metadata_bounds import MAX_BYTES
-from callseal.calls.metadata_reader import UnreadableMetadataError, read_entries
+from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering, country_of
 from callseal.calls.policy import Policy, judge
 from callseal.calls.profiles import Found, facts_of, find_fields
-from callseal.core.errors import HeldError, Reason
+from callseal.core.errors import HeldError, Reason, UnreadableMetadataError
 from callseal.core.landing import LandedFile
 from callseal.delivery.routing import find_routes
 from callseal.tenants.settings import RECORDING_FORMATS, TenantSettings

@@ -120,6 +120,7 @@ def test_invalid_outputs_file_is_ignored(
 COMMANDS = (
     "tenants add", "tenants list", "tenants show", "tenants set", "keys check", "keys put", "keys list", "keys prove",
     "keys export", "held list", "held show", "held release", "status", "selftest",
+    "policy show", "policy try", "policy put", "policy export", "policy import",
 )  # fmt: skip
 
 

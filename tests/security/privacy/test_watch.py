@@ -261,9 +261,7 @@ def test_blind_card_that_names_somebody_is_caught(secret: str, what: str, form: 
 
 def test_plain_card_and_hashes_are_no_leak() -> None:
     own = Watch()
-    own.table(
-        "TransactWriteItems", write_card("1", blind=False, party=f"acme#{CALLERS[0]}", agent=PEOPLE_AND_QUEUES[0])
-    )
+    own.table(write_card("1", blind=False, party=f"acme#{CALLERS[0]}", agent=PEOPLE_AND_QUEUES[0]))
     assert own.read[CARD] == 0
     own.table(write_card("1", blind=True, party="acme#k1:AAAAAAAAAAAAAAAAAAAAAA"))
     own.table({"Key": {"tenant": {"S": "acme"}}})

@@ -16,6 +16,7 @@ from tests.support.calls import cards
 from tests.support.clock import Clock
 from tests.support.files import states
 from tests.support.functions import ROOT
+from tests.support.calls import cards
 from tests.support.keys import x509_tenant
 from tests.support.queueing import pump, waiting
 from tests.support.register import rows
@@ -73,6 +74,18 @@ def test_delivered_file_is_rechecked(cloud: Stack, encrypt_recording: ModuleType
 
     first, second = cloud.audit_details("RecordingDelivered")
     assert {**second, "time": first["time"]} == first
+
+
+def test_metadata_is_read_and_requeued(cloud: Stack, read_metadata: ModuleType) -> None:
+    put_samples(cloud)
+    cloud.tenant("acme", x509_tenant().public_text, {"call_index": "plain", "metadata_profile": "puzzel"})
+
+    assert failures(read_metadata.lambda_handler(load("metadata-in-sqs"), None)) == []
+
+    (card,) = cards(cloud)
+    assert (card["metadata"], card["caller"]) == ("read", "+4790000001")
+    (body,) = cloud.take(cloud.queue_url)
+    assert "PutBackIndexed" in body
 
 
 def test_odd_key_is_decoded_once(cloud: Stack, encrypt_recording: ModuleType) -> None:

@@ -219,6 +219,8 @@ def _note(function: str, event_name: str, request: Request) -> None:
     _, service, operation = event_name.split(".")
     headers = {name.lower(): value for name, value in request.headers.items()}
     calls.note(function, service, operation, str(request.raw.url), headers, request.body)
+    if service == "dynamodb":
+        WATCH.table(request.members)
     if operation == "PutEvents":
         WATCH.put_events(request.members["Entries"])
 

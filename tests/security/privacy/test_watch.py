@@ -15,9 +15,14 @@ import pytest
 from aws_lambda_powertools.logging import Logger
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from callseal.calls.call_name import CallName
+from callseal.calls.card_facts import blind_facts
+from callseal.calls.card_table import CardTable
+from callseal.calls.facts import Facts
 from tests.functions.conftest import clock, cloud, encrypt_recording, network
 from tests.security.privacy import hooks, watch
-from tests.security.privacy.watch import CALLERS, NAMED, SPOKEN, Watch
+from tests.security.privacy.watch import CALLERS, CARD, NAMED, PEOPLE_AND_QUEUES, SPOKEN, Watch
+from tests.support.calls import TABLE as CALLS
 from tests.support.keys import openpgp_tenant, x509_tenant
 from tests.support.stack import Stack, sqs_event
 
@@ -230,3 +235,58 @@ def test_spoken_words_are_a_leak_in_a_files_name_as_well() -> None:
     own = watching()
     own.audit({**DETAIL, "session": {"path": f"/bucket/acme/{SPOKEN[0]}.wav"}})
     assert leaked(own) == {"audit event: what was said"}
+
+
+# ---- cards of blind tenants ------------------------------------------------------------------------------------------
+
+
+def write_card(name: str, *, blind: bool, **members: str) -> dict[str, Any]:
+    """Write the request that stores a card, as `CardTable` does."""
+    known = {"facts": {"queue": None}, "hashed": {}, "is_blind": blind}
+    values = {":name": {"S": name}, ":facts": {"S": json.dumps(known)}}
+    values |= {f":{member}": {"S": value} for member, value in members.items()}
+    return {"TransactItems": [{"Update": {"ExpressionAttributeValues": values}}]}
+
+
+@pytest.mark.parametrize(("secret", "what"), [
+    *((each, "a caller's number") for each in CALLERS), *((each, "an agent or a queue") for each in PEOPLE_AND_QUEUES),
+    *((each, "what was said") for each in SPOKEN),
+])  # fmt: skip
+@pytest.mark.parametrize("form", FORMS)
+def test_blind_card_that_names_somebody_is_caught(secret: str, what: str, form: str) -> None:
+    own = Watch()
+    own.table(write_card("1", blind=True, party=f"acme#{FORMS[form](secret)}"))
+    assert leaked(own) == {f"{CARD}: {what}"}
+
+
+def test_plain_card_and_hashes_are_no_leak() -> None:
+    own = Watch()
+    own.table(write_card("1", blind=False, party=f"acme#{CALLERS[0]}", agent=PEOPLE_AND_QUEUES[0]))
+    assert own.read[CARD] == 0
+    own.table(write_card("1", blind=True, party="acme#k1:AAAAAAAAAAAAAAAAAAAAAA"))
+    own.table({"Key": {"tenant": {"S": "acme"}}})
+    assert (own.read[CARD], leaked(own)) == (1, set())
+
+
+def test_number_in_a_blind_calls_name_is_a_leak_unless_the_landing_key_holds_it() -> None:
+    own = Watch()
+    own.table(write_card(f"+{CALLERS[0]}", blind=True))
+    assert leaked(own) == {f"{CARD}: a caller's number that no landing key holds"}
+    own = Watch()
+    own.landed(f"acme/+{CALLERS[0]}.wav")
+    own.table(write_card(f"+{CALLERS[0]}", blind=True))
+    assert leaked(own) == set()
+
+
+def test_blind_card_written_through_the_network_is_read(own: Watch, network: Any, clock: Any) -> None:
+    """As the functions write it: with hashes it is no leak, and with a value in the clear it is one."""
+    facts = Facts(caller=f"+{CALLERS[0]}", agent=PEOPLE_AND_QUEUES[0], queue=PEOPLE_AND_QUEUES[1])
+    cards = CardTable(network.session().client("dynamodb"), CALLS, clock)
+    for number, hashed in enumerate((lambda _, text: f"k1:{len(text)}", lambda _, text: text)):
+        known = blind_facts(facts, lambda _: False, hashed)
+        call = CallName("acme", str(number))
+        change = lambda card, known=known: card.with_metadata("acme/1.xml", "read", known, "2026-11-24")  # noqa: E731
+        assert cards.apply({call: [change]}) == {}
+        assert own.read[CARD] == number + 1
+        expected = {f"{CARD}: a caller's number", f"{CARD}: an agent or a queue"} if number else set()
+        assert leaked(own) == expected

@@ -1,7 +1,8 @@
 """The watch: reads every log line, metric and audit event of a test run, and records forbidden content.
 
 It searches for callers' numbers, landing keys (in logs and metrics; audit events name them, in three members), key
-texts, and the content of recordings: plain, in base64, in hex, and URL-encoded. A caller's number may be in an audit
+texts, and the content of recordings: plain, in base64, in hex, and URL-encoded. It reads the writes of blind cards, too.
+A caller's number may be in an audit
 event in one case: a landing key contains it, and the event names that key. Such events are counted.
 """
 
@@ -21,9 +22,15 @@ from urllib.parse import quote, quote_plus
 CALLERS = ("46701234567", "4915112345678")
 # Part of the recordings that tests land.
 SPOKEN = ("what was said", "what the caller said")
+# Agents and queues, which a blind card has as hashes only.
+PEOPLE_AND_QUEUES = ("kari.nordmann@acme.example", "trading-floor")
+# Of the kinds of texts, those that a run of all delivery tests always reads.
 KINDS = ("log line", "metric", "audit event")
+CARD = "blind card"
 NAMED = "audit event with a caller's number in its file's name"
 
+# Attributes of a card in which landing keys stand.
+_NAMING_FILES = (":name", ":source", ":files")
 _CHUNK = 16
 _MATERIAL_LINE = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 # In a line of SSH keys: type, key, comment.
@@ -99,6 +106,29 @@ class Watch:
         found += self._found(names, unnamed, "a caller's number that no landing key holds")
         self.read[NAMED] += bool(list(self._found(names, CALLERS, "")))
         self._look("audit event", rest, found)
+
+    def table(self, members: Mapping[str, Any]) -> None:
+        """Read a request to DynamoDB: the item of a blind card names no number, agent or queue.
+
+        A number may be in the call's name, if a landing key holds it.
+        """
+        written = [each for action in members.get("TransactItems", []) for each in action.values()]
+        for request in written or [members]:
+            values = request.get("ExpressionAttributeValues", {})
+            if json.loads(values.get(":facts", {}).get("S", "{}")).get("is_blind"):
+                self.card(values)
+
+    def card(self, values: Mapping[str, Any]) -> None:
+        """Read the attributes of a blind card; its name, its files' keys and its metadata's key name files."""
+        self.read[CARD] += 1
+        others = {name: value for name, value in values.items() if name not in _NAMING_FILES}
+        rest = json.dumps(others, ensure_ascii=False)
+        names = json.dumps([values.get(name) for name in _NAMING_FILES], ensure_ascii=False)
+        unnamed = tuple(caller for caller in CALLERS if caller not in self._in_names)
+        found = [*self._found(rest, CALLERS, "a caller's number"), *self._content(rest + names)]
+        found += self._found(names, unnamed, "a caller's number that no landing key holds")
+        found += self._found(rest + names, PEOPLE_AND_QUEUES, "an agent or a queue")
+        self._look(CARD, rest, found)
 
     def put_events(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Read the events of a PutEvents request."""

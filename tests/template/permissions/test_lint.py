@@ -49,6 +49,7 @@ WILDCARDS = {
     "sftp/*/key-check/*.txt.*": "any tenant's challenges",
     "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
     "tenants/*/settings": "any tenant's settings",
+    "tenants/*/policy": "any tenant's policy",
     "log-group:/aws/kinesisfirehose/callseal-test-audit:*": "the streams of one log group",
     "log-group:/callseal-test/sftp:*": "the streams of one log group",
     "log-group:/callseal-test/audit:*": "the streams of one log group",

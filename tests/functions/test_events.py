@@ -16,7 +16,6 @@ from tests.support.calls import cards
 from tests.support.clock import Clock
 from tests.support.files import states
 from tests.support.functions import ROOT
-from tests.support.calls import cards
 from tests.support.keys import x509_tenant
 from tests.support.queueing import pump, waiting
 from tests.support.register import rows

@@ -39,10 +39,10 @@ def test_what_is_delivered_about_a_change_is_rechecked(console: Console) -> None
 
 
 def rechecked(console: Console, tenant: str) -> list[dict[str, Any]]:
-    """Give a tenant's deliveries once one has been told by a recheck, which finds the file gone."""
+    """Return a tenant's deliveries once a recheck, which finds the file gone, has reported one."""
     log = Path(console.cloud.log_path("RecheckDeliveryFunction"))
-    told = console.audit("RecordingDelivered", tenant)
-    return told if len(told) > 1 and log.exists() and '"recording gone"' in log.read_text() else []
+    events = console.audit("RecordingDelivered", tenant)
+    return events if len(events) > 1 and log.exists() and '"recording gone"' in log.read_text() else []
 
 
 def test_a_rotation_in_the_console_with_a_bad_paste_and_the_way_back(console: Console) -> None:

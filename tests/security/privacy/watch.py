@@ -1,9 +1,9 @@
 """The watch: reads every log line, metric and audit event of a test run, and records forbidden content.
 
 It searches for callers' numbers, landing keys (in logs and metrics; audit events name them, in three members), key
-texts, and the content of recordings: plain, in base64, in hex, and URL-encoded. It reads the writes of blind cards, too.
-A caller's number may be in an audit
-event in one case: a landing key contains it, and the event names that key. Such events are counted.
+texts, and the content of recordings: plain, in base64, in hex, and URL-encoded. It also reads blind cards.
+A caller's number may be in an audit event in one case: a landing key contains it, and the event names that key. Such
+events are counted.
 """
 
 from __future__ import annotations

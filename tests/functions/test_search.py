@@ -230,6 +230,23 @@ def test_a_long_value_is_found(put: Any, find: CallSearch) -> None:
     assert names(find.page(query(agent="k" * 4000), USER)) == ["1"]
 
 
+def test_a_call_that_moves_during_a_walk_is_not_shown_again(
+    put: Any, cloud: Stack, now: Clock, find: CallSearch
+) -> None:
+    """Its metadata comes after its recording was delivered, and says that it started earlier."""
+    cards, landed = table(cloud, now), timestamp(NOW)
+    put(1, 2, 3)
+    cards.apply({CallName("acme", "0"): [lambda card: card.with_metadata("x", "unreadable", None, landed)]})
+    now.put_to(NOW + timedelta(minutes=1))
+    first = find.page(query(), USER, limit=2)
+    assert names(first) == ["0", "1"]
+    now.put_to(NOW + timedelta(minutes=2))
+    facts = plain_facts(Facts(started=NOW - timedelta(hours=2.5)), lambda _: False)
+    cards.apply({CallName("acme", "0"): [lambda card: card.with_metadata("x", "read", facts, landed)]})
+    assert names(find.page(query(), USER, first.cursor)) == ["2", "3"]
+    assert names(find.page(query(), USER)) == ["1", "2", "0", "3"], "a new walk finds it at its place"
+
+
 # A call's hour; whether it lands while the walk goes on, and whether its metadata comes then and moves it further back.
 CALLS = st.dictionaries(st.integers(0, 400), st.sampled_from(["before", "during", "moved"]), max_size=40)
 

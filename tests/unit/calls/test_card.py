@@ -174,6 +174,13 @@ def test_a_file_that_landed_again_is_not_fetched_yet() -> None:
     assert file.fetched_at(at(61)).state == "fetched"
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_a_recheck_leaves_a_file_fetched(order: tuple[int, ...]) -> None:
+    """It reports the same delivery again, an hour later."""
+    changes = [with_delivery("wav", "first", 0), with_fetch("wav", 5), with_delivery("wav", "first", 60)]
+    assert changed(*(changes[number] for number in order)).files[0].state == "fetched"
+
+
 def test_a_download_alone_is_no_card_for_readers() -> None:
     card = changed(with_fetch("wav", 5))
     assert not card.is_listed

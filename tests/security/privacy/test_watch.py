@@ -278,8 +278,11 @@ def test_number_in_a_blind_calls_name_is_a_leak_unless_the_landing_key_holds_it(
     assert leaked(own) == set()
 
 
-def test_blind_card_written_through_the_network_is_read(own: Watch, network: Any, clock: Any) -> None:
-    """As the functions write it: with hashes it is no leak, and with a value in the clear it is one."""
+def test_blind_card_written_through_the_network_is_read(
+    own: Watch, network: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As read_metadata writes it: with hashes it is no leak, and with a value in the clear it is one."""
+    monkeypatch.setattr("tests.support.network._asking_function", lambda: "read_metadata")
     facts = Facts(caller=f"+{CALLERS[0]}", agent=PEOPLE_AND_QUEUES[0], queue=PEOPLE_AND_QUEUES[1])
     cards = CardTable(network.session().client("dynamodb"), CALLS, clock)
     for number, hashed in enumerate((lambda _, text: f"k1:{len(text)}", lambda _, text: text)):

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls_search, envelopes, function, registers, sftp
+from benchmarks import calls_requests, calls_search, envelopes, function, registers, sftp
 from benchmarks.measure import Row
 from benchmarks.plot import svg
 from tests.support.keys import clean_up
@@ -36,6 +36,8 @@ MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
     "batch_vs_one_by_one": function.batch_vs_one_by_one,
     "memory": function.memory,
     "register_requests_per_event": registers.register_requests_per_event,
+    "requests_per_recording": calls_requests.requests_per_recording,
+    "requests_per_recording_with_policy": calls_requests.requests_per_recording_with_policy,
     "requests_per_search_page": calls_search.requests_per_search_page,
     "sftp_out_of_order_vs_sequential": sftp.sftp_out_of_order_vs_sequential,
     "cold_start_vs_boto3": function.cold_start_vs_boto3,

@@ -37,7 +37,7 @@ def test_preset_has_its_sources_and_a_valid_policy(preset: Preset) -> None:
     for source in preset.source:
         assert set(source) == {"text", "url"}
         assert re.fullmatch(r"https://[a-z.-]+/\S*", source["url"])
-    # Nothing is locked so that nobody can undo it, before somebody has decided that.
+    # No preset locks anything irrevocably before a person has decided it.
     assert all(class_.lock != "compliance" for class_ in policy.classes.values())
     assert all(class_.delete_after and class_.basis for class_ in policy.classes.values())
     assert judge(policy, Facts(flags=Flags(denied=True)), country_of).held is Reason.RECORDING_DENIED

@@ -12,7 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from callseal.core.errors import ERASED_FOR, CallsealError, TransientError, UnreadableNotificationError
+from callseal.core.errors import (
+    ERASED_FOR,
+    CallsealError,
+    MetadataNotYetError,
+    TransientError,
+    UnreadableNotificationError,
+)
 from callseal.core.landing import LandedObject
 from callseal.core.log import Log, describe
 from callseal.core.metrics import Metric
@@ -107,6 +113,9 @@ class Batch:
             if landed.bucket != self._landing_bucket:
                 raise UnreadableNotificationError("The message names a bucket that is not the landing bucket.")
             outcome = self._work(landed)
+        except MetadataNotYetError:
+            self._log.info("recording awaits its metadata", extra={"message_id": message_id})
+            return None
         except Exception as exc:  # noqa: BLE001  # one bad record fails only itself, whatever is wrong with it
             self._log.warning("record failed", extra={"message_id": message_id, **describe(exc)})
             return None

@@ -14,7 +14,9 @@ from uuid import uuid4
 
 from callseal.aws.bus import AuditBus
 from callseal.calls.index_calls import CallIndexing
-from callseal.core.errors import TransientError
+from callseal.core.errors import HeldError, Reason, TransientError
+from callseal.delivery.erase_recordings import Erasure
+from callseal.delivery.landing_bucket import LandingBucket
 from callseal.keys import prove_keys
 from callseal.keys.announcements import AnnouncementLog
 from callseal.keys.register_table import KeyRegister
@@ -25,7 +27,7 @@ from callseal.sftp.stored_keys import SftpKeys
 from callseal.sftp.track_files import FileTracking
 from callseal.trail.lock_audit import AuditLocks
 from simulation.fault_proxy import CutAfter, Fault, Refuse
-from tests.support.stack import AUDIT
+from tests.support.stack import AUDIT, LANDING
 
 BUSY = Refuse(503, "SlowDown")
 
@@ -115,6 +117,10 @@ def _ids_by_chance() -> None:
     AuditBus.put_all = put_anew  # type: ignore[method-assign]
 
 
+def _believe_the_tag() -> None:
+    Erasure._present_hold = lambda *_: HeldError(Reason.RECORDING_DENIED, "tagged")  # type: ignore[method-assign]
+
+
 BROKEN_DUTIES = (
     BrokenDuty("prove", "a code is marked as used before its event",
                partial(_remember_first, "KeyProven", KeyRegister, "save_challenge"), (2, "PutItem", 2), "kill after"),
@@ -136,6 +142,10 @@ BROKEN_DUTIES = (
                (1, "SendMessageBatch", 1), "invocation", CutAfter()),
     BrokenDuty("index", "what failed is acknowledged", partial(_acknowledge_everything, CallIndexing),
                (1, "BatchGetItem", 1), "step", BUSY),
+    BrokenDuty("erase", "a file is deleted before its event",
+               partial(_remember_first, "RecordingErased", LandingBucket, "purge"), (1, "DeleteObject", 1), "kill after",
+               bucket=LANDING),
+    BrokenDuty("erase", "the tag alone decides", _believe_the_tag),
     BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
                (1, "HeadObject", 1), "step", BUSY, AUDIT),
 )  # fmt: skip

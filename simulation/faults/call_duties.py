@@ -1,4 +1,7 @@
-"""The duty of index_calls: each delivered file is on the card of its call."""
+"""The duties of index_calls and erase_recordings.
+
+Each delivered file is on the card of its call, and each file that must not be kept is erased.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from simulation.fault_proxy import Seen
 from simulation.faults.duty import Duty
-from simulation.faults.model import LOST
-from tests.support.stack import ARCHIVE, SFTP
+from simulation.faults.model import LOST, SILENT, SWAPPED
+from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 HOUR = timedelta(hours=1)
 CALLS = {"1": ("wav", "xml"), "2": ("mp3",)}
@@ -66,3 +70,61 @@ class Index(Duty):
     def _event(self, kind: str, identifier: str, time: datetime, **members: Any) -> dict[str, Any]:
         moment = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"detail-type": kind, "detail": {"id": identifier, "time": moment, "tenant": self._tenant, **members}}
+
+
+class Erase(Duty):
+    """A file that the policy forbids to keep is erased after its event, and no other file is."""
+
+    name = "erase"
+    disturbed = (1, 3)
+
+    def story(self) -> None:
+        """Let the function run twice, then once more for a file whose policy has changed."""
+        self._cloud.put_settings(self._tenant, {})
+        self._put_policy("never")
+        self._land("1.wav", "RecordingDenied")
+        self._land("2.wav", "KeyMissing")
+        self._ahead += 73 * HOUR
+        for _ in range(2):
+            self.next_step()
+            self._invoke("erase", {})
+            self._ahead += HOUR
+        self._put_policy("may")
+        self._land("3.wav", "RecordingDenied")
+        self.next_step()
+        self._invoke("erase", {})
+
+    def changed(self, seen: Seen) -> None:
+        """Expect the event of each file that is gone."""
+        if seen.bucket == LANDING and seen.operation in ("DeleteObject", "DeleteObjects"):
+            for event in self._cloud.audit():
+                self._look_at_event(event["detail-type"], event["detail"])
+            if self._key("1.wav") not in self._cloud.listing(LANDING) and not self.told("RecordingErased"):
+                self.complain(LOST, "deleted before the bus had accepted its event")
+
+    def judge(self) -> None:
+        """Expect one event, of the file that is gone."""
+        left = {key for key in self._cloud.listing(LANDING) if key.startswith(f"{self._tenant}/")}
+        if self._key("1.wav") in left:
+            self.complain(SILENT, "a file that must not be kept is still there")
+        self.must_equal(LOST, "other files", left - {self._key("1.wav")}, {self._key("2.wav"), self._key("3.wav")})
+        self.must_be_told(1, "RecordingErased")
+        named = [detail["source"]["key"] for detail in self.told("RecordingErased")]
+        self.must_equal(SWAPPED, "erased files", named, [self._key("1.wav")])
+
+    def throw_away(self) -> None:
+        """Delete the landed files, too, and their notifications."""
+        super().throw_away()
+        self._cloud.remove([(LANDING, key) for key in self._cloud.listing(LANDING)], [])
+        for message in self._cloud.messages(self._cloud.queue_url):
+            self._cloud.delete_message(self._cloud.queue_url, message)
+
+    def _key(self, name: str) -> str:
+        return f"{self._tenant}/{name}"
+
+    def _land(self, name: str, reason: str) -> None:
+        self._cloud.put(LANDING, self._key(name), b"said")
+        self._cloud.hold(self._key(name), reason)
+
+    def _put_policy(self, record: str) -> None:
+        self._cloud.put_policy(self._tenant, {"schema": 1, "rules": [], "default": {"record": record}})

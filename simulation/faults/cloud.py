@@ -158,6 +158,17 @@ class Cloud:
         name = f"/{STACK}/tenants/{tenant}/settings"
         self._ssm.put_parameter(Name=name, Value=json.dumps(settings), Type="String", Overwrite=True)
 
+    def put_policy(self, tenant: str, policy: Mapping[str, Any]) -> None:
+        """Put a tenant's policy."""
+        name = f"/{STACK}/tenants/{tenant}/policy"
+        self._ssm.put_parameter(Name=name, Value=json.dumps(policy), Type="String", Overwrite=True)
+
+    def hold(self, key: str, reason: str) -> None:
+        """Tag a landed object as held."""
+        tags = {"callseal-state": "held", "callseal-reason": reason}
+        tag_set: Any = [{"Key": name, "Value": value} for name, value in tags.items()]
+        self._s3.put_object_tagging(Bucket=LANDING, Key=key, Tagging={"TagSet": tag_set})
+
     def put_key(self, tenant: str, text: str) -> str:
         """Store a tenant's key and return the secret's version."""
         return self.put_secret(tenant, "public-key", text)

@@ -47,7 +47,7 @@ HANDLERS = {
     "encrypt": "encrypt_recording", "recheck": "recheck_delivery", "sweep": "sweep_landing", "check": "check_keys",
     "prove": "prove_keys", "register": "register_keys", "track": "track_files", "watch": "watch_files",
     "login": "authenticate_sftp", "audit": "audit_sftp",
-    "lock": "lock_audit", "index": "index_calls",
+    "lock": "lock_audit", "index": "index_calls", "erase": "erase_recordings",
 }  # fmt: skip
 # For a function that hangs, on a busy machine.
 INVOCATION_SECONDS = 300.0

@@ -15,6 +15,7 @@ import yaml
 from tests.support.calls import cards
 from tests.support.clock import Clock
 from tests.support.files import states
+from tests.support.flow import Flow
 from tests.support.functions import ROOT
 from tests.support.keys import x509_tenant
 from tests.support.queueing import pump, waiting
@@ -185,6 +186,22 @@ def test_files_are_watched_by_schedule(
     track_files.lambda_handler({"Records": batch["Records"][1:]}, None)
     clock.put_to(datetime(2026, 11, 28, 0, 0, 1, tzinfo=UTC))
     assert watch_files.lambda_handler(load("schedule"), None) == {"unfetched": 1}
+
+
+def test_recordings_are_erased_by_schedule(
+    cloud: Stack,
+    clock: Clock,
+    encrypt_recording: ModuleType,
+    read_metadata: ModuleType,
+    erase_recordings: ModuleType,
+) -> None:
+    cloud.tenant("acme")
+    flow = Flow(cloud, encrypt_recording, read_metadata)
+    flow.policy({"schema": 1, "rules": [], "default": {"record": "never"}})
+    flow.land(WAV)
+    clock.pass_by(hours=73)
+    assert erase_recordings.lambda_handler(load("schedule"), None) == {"erased": 1}
+    assert cloud.objects(LANDING) == {}
 
 
 def test_an_audit_object_is_locked(cloud: Stack, lock_audit: ModuleType) -> None:

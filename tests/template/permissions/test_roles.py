@@ -13,12 +13,12 @@ ENCRYPT, RECHECK, SWEEP = MOVERS = ("encrypt_recording", "recheck_delivery", "sw
 CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
 LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
-INDEX, READ = "index_calls", "read_metadata"
+INDEX, READ, ERASE = "index_calls", "read_metadata", "erase_recordings"
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
-# All functions: MOVERS process recordings, KEYS keys, READ metadata, FRONT serves the SFTP front, FILES tracks
-# delivered files, and TRAIL the audit trail. No role of TRAIL may do what no role of FRONT may.
+# All functions: MOVERS process recordings, KEYS keys, READ metadata, ERASE erases recordings, FRONT serves the SFTP
+# front, FILES tracks delivered files, and TRAIL the audit trail. No role of TRAIL may do what no role of FRONT may.
 ALL = tuple(FUNCTIONS)
-FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ))
+FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE))
 OTHERS = tuple(one for one in ALL if one not in TRAIL)
 EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
 WAV = "acme/2026/1_1.wav"
@@ -70,7 +70,7 @@ def allowed(stack: Deployed, asked: Call) -> bool:
 # must be refused. It does not count if it would only fail later, for lack of permission to use the KMS key.
 UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] = {
     # Secrets: public keys only.
-    "a tenant's SFTP keys": ((*MOVERS, *KEYS, LOG, *FILES), secret(f"{STACK}/tenants/acme/sftp-keys")),
+    "a tenant's SFTP keys": ((*MOVERS, *KEYS, LOG, *FILES, ERASE), secret(f"{STACK}/tenants/acme/sftp-keys")),
     "a tenant's secret of another name": (ALL, secret(f"{STACK}/tenants/acme/public-key-private")),
     "a secret of the stack outside tenants/": (ALL, secret(f"{STACK}/database")),
     "another stack's tenant": (ALL, secret(f"{STACK}-prod/tenants/acme/public-key")),
@@ -80,8 +80,8 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's parameter of another name": (ALL, parameter(f"/{STACK}/tenants/acme/password")),
     "another stack's settings": (ALL, parameter("/other/tenants/acme/settings")),
     "changing a tenant's settings": (ALL, parameter(f"/{STACK}/tenants/acme/settings", "PutParameter")),
-    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ), table("PutItem", "sweep")),
-    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ), invoke("check-keys")),
+    "where the sweep continues": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ, ERASE), table("PutItem", "sweep")),
+    "a key check": ((ENCRYPT, RECHECK, *KEYS, *FRONT, READ, ERASE), invoke("check-keys")),
     "any function but the key check": (ALL, invoke("encrypt-recording")),
     # Landing: one function reads recordings, and no function writes them.
     "writing into landing": (ALL, s3("PutObject", LANDING)),
@@ -89,37 +89,37 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "uploading into landing": (ALL, s3("CreateMultipartUpload", LANDING)),
     "reading a recording that landed": ((SWEEP, *KEYS, *FRONT, READ), s3("GetObject", LANDING)),
     "looking at what landed": ((SWEEP, *KEYS, *FRONT, READ), s3("HeadObject", LANDING)),
-    "holding what landed": ((RECHECK, *KEYS, *FRONT, READ), s3("PutObjectTagging", LANDING)),
+    "holding what landed": ((RECHECK, *KEYS, *FRONT, READ, ERASE), s3("PutObjectTagging", LANDING)),
     "deleting what landed": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("DeleteObject", LANDING)),
     # Outputs: written once by one function, deleted by none.
     "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
     "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
     "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
-    "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("PutObject", SFTP)),
+    "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT, READ, ERASE), s3("PutObject", SFTP)),
     "copying to the archive": (
-        (RECHECK, SWEEP, *KEYS, *FRONT, READ),
+        (RECHECK, SWEEP, *KEYS, *FRONT, READ, ERASE),
         s3("CopyObject", ARCHIVE, source=f"{LANDING}/{WAV}"),
     ),
     # Keys: the function that judges the answers cannot make challenges, the register's writer reads no key, and so on.
     "a tenant's public key by those who need none": (
-        (PROVE, REGISTER, *FRONT, READ),
+        (PROVE, REGISTER, *FRONT, READ, ERASE),
         secret(f"{STACK}/tenants/acme/public-key"),
     ),
     "a challenge, by others than its maker": (
-        (RECHECK, SWEEP, PROVE, REGISTER, *FRONT, READ),
+        (RECHECK, SWEEP, PROVE, REGISTER, *FRONT, READ, ERASE),
         s3("PutObject", SFTP, key=CHALLENGE),
     ),
-    "reading a challenge": ((*KEYS, *FRONT, READ), s3("GetObject", SFTP, key=CHALLENGE)),
+    "reading a challenge": ((*KEYS, *FRONT, READ, ERASE), s3("GetObject", SFTP, key=CHALLENGE)),
     "an answer, by others than its judge": (
-        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT, READ),
+        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT, READ, ERASE),
         s3("DeleteObject", SFTP, key=ANSWER),
     ),
-    "writing an answer": ((*KEYS, *FRONT, READ), s3("PutObject", SFTP, key=ANSWER)),
-    "reading a recording": ((*KEYS, *FRONT, READ), s3("GetObject", SFTP)),
-    "changing the register": ((*MOVERS, *FRONT, READ), table("PutItem", "key-register")),
-    "counting in the register": ((*MOVERS, CHECK, PROVE, *FRONT, READ), table("UpdateItem", "key-register")),
-    "forgetting what was counted": ((*MOVERS, PROVE, *FRONT, READ), table("PutItem", "key-events")),
+    "writing an answer": ((*KEYS, *FRONT, READ, ERASE), s3("PutObject", SFTP, key=ANSWER)),
+    "reading a recording": ((*KEYS, *FRONT, READ, ERASE), s3("GetObject", SFTP)),
+    "changing the register": ((*MOVERS, *FRONT, READ, ERASE), table("PutItem", "key-register")),
+    "counting in the register": ((*MOVERS, CHECK, PROVE, *FRONT, READ, ERASE), table("UpdateItem", "key-register")),
+    "forgetting what was counted": ((*MOVERS, PROVE, *FRONT, READ, ERASE), table("PutItem", "key-events")),
     "another table": (ALL, table("Query", "payroll")),
     # The SFTP front: it reads keys and settings, and no file.
     "a secret beside the SFTP keys": ((LOGIN,), secret(f"{STACK}/tenants/acme/sftp-keys-private")),
@@ -127,16 +127,16 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "listing what tenants fetch": (FRONT, s3("ListObjectsV2", SFTP)),
     "the settings of a tenant, by the log's reader": ((LOG, *FILES), parameter(f"/{STACK}/tenants/acme/settings")),
     "an audit event by the function that faces the internet": ((LOGIN,), audit("SftpLoginRefused")),
-    "settings' copies": ((*MOVERS, *KEYS, *FILES), table("GetItem", "login-settings")),
-    "changing a copy of settings": ((*MOVERS, *KEYS, LOG, *FILES), table("PutItem", "login-settings")),
+    "settings' copies": ((*MOVERS, *KEYS, *FILES, ERASE), table("GetItem", "login-settings")),
+    "changing a copy of settings": ((*MOVERS, *KEYS, LOG, *FILES, ERASE), table("PutItem", "login-settings")),
     "listing copies of settings": (ALL, table("Query", "login-settings")),
-    "notices of logins": ((*MOVERS, *KEYS, *FILES), send("login-notices")),
+    "notices of logins": ((*MOVERS, *KEYS, *FILES, ERASE), send("login-notices")),
     # The register of delivered files: one function records events, another reports due files.
-    "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG), table("PutItem", "files")),
-    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("GetItem", "files")),
+    "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG, ERASE), table("PutItem", "files")),
+    "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK, ERASE), table("GetItem", "files")),
     "reading many files' states": ((*MOVERS, *KEYS, LOGIN, LOG, WATCH), table("BatchGetItem", "files")),
     "a tenant's files": (ALL, table("Query", "files")),
-    "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK), table("Query", "files", index="due")),
+    "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK, ERASE), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
     # The cards of calls: one writes what was delivered, one what metadata says. Neither searches.
@@ -171,11 +171,11 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
     "the dead letters": (ALL, send("encrypt-dead-letters")),
     "filling the encrypt queue": (
-        (ENCRYPT, RECHECK, *KEYS, *FRONT),
+        (ENCRYPT, RECHECK, *KEYS, *FRONT, ERASE),
         send("encrypt"),
     ),
     "filling the recheck queue": (
-        (RECHECK, SWEEP, *KEYS, *FRONT, READ),
+        (RECHECK, SWEEP, *KEYS, *FRONT, READ, ERASE),
         send("recheck"),
     ),
     "the account's default bus": (ALL, put_events("default", "callseal", "RecordingDelivered")),
@@ -187,6 +187,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a forged delivery": (tuple({*ALL} - {ENCRYPT, RECHECK}), audit("RecordingDelivered")),
     "a forged hold": (tuple({*ALL} - {ENCRYPT}), audit("RecordingHeld")),
     "a forged release": (tuple({*ALL} - {SWEEP, ENCRYPT}), audit("RecordingReleased")),
+    "a forged erasure": (tuple({*ALL} - {ERASE}), audit("RecordingErased")),
     "a forged download": (tuple({*ALL} - {LOG}), audit("FileFetched")),
     "a forged login": (tuple({*ALL} - {LOG}), audit("SftpLogin")),
     "an event of no kind": (ALL, audit("")),
@@ -202,6 +203,10 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a tenant's salt": (READ, table("PutItem", "calls")),
     "what the policy says of a call": (ENCRYPT, table("GetItem", "calls")),
     "a read file": (READ, send("encrypt")),
+    "what the policy says of a call that is to be erased": (ERASE, table("GetItem", "calls")),
+    "why a file is held": (ERASE, s3("GetObjectTagging", LANDING)),
+    "a file that must not be kept": (ERASE, s3("DeleteObject", LANDING)),
+    "an audit event of an erasure": (ERASE, audit("RecordingErased")),
     "a card that is to be changed": (INDEX, table("UpdateItem", "calls")),
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
     "whether what landed is gone": (RECHECK, s3("HeadObject", LANDING)),
@@ -315,9 +320,11 @@ def test_lock_may_head_audit_objects_and_not_read_them(stack: Deployed) -> None:
     assert (looks, reads) == (True, False)
 
 
-def test_recheck_may_head_landed_files_and_not_read_them(stack: Deployed) -> None:
+@pytest.mark.parametrize("function", [RECHECK, ERASE])
+def test_role_may_head_landed_files_and_not_read_them(stack: Deployed, function: str) -> None:
+    """For ERASE, a delete under the condition of an etag needs the permission."""
     looks, reads = (
-        allowed(stack, call(RECHECK, "s3", one, bucket=LANDING, key=WAV)) for one in ("HeadObject", "GetObject")
+        allowed(stack, call(function, "s3", one, bucket=LANDING, key=WAV)) for one in ("HeadObject", "GetObject")
     )
     assert (looks, reads) == (True, False)
 

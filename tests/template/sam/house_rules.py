@@ -137,7 +137,10 @@ def functions_that_run_again_anyway_are_not_retried(template: Template) -> None:
     scheduled = referred(
         [target["Arn"] for rule in rules if "ScheduleExpression" in rule for target in rule["Targets"]]
     )
-    assert scheduled >= {"SweepLandingFunction", "WatchFilesFunction", "ReconcileAuditFunction", "CheckKeysFunction"}
+    assert scheduled >= {
+        "SweepLandingFunction", "WatchFilesFunction", "EraseRecordingsFunction", "ReconcileAuditFunction",
+        "CheckKeysFunction",
+    }  # fmt: skip
     assert configured == dict.fromkeys(scheduled - {"CheckKeysFunction"}, 0)
 
 
@@ -312,8 +315,9 @@ def sums_of_metrics_add_up_all_of_them(template: Template) -> None:
 def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     """Alarms on held, pending, slow and unfetched files, on bad, expiring and guessed keys, and on the audit trail.
 
-    A stored private key, a file held for a day or pending for half an hour, and an unfetched or expired file raise an
-    alarm. A missing run of the sweep, the check or the watch raises an alarm, too.
+    A stored private key, a file held for a day or pending for half an hour, a denied recording, overdue metadata, and
+    an unfetched or expired file raise an alarm. A missing run of the sweep, the check, the watch or the erasure raises
+    an alarm, too.
     """
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     ours = [each["Properties"] for each in alarms if each["Properties"].get("Namespace") == "Callseal"]
@@ -333,6 +337,9 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("FilesUnfetched", "Sum", 0),
         ("FilesUnfetched", "SampleCount", 1),
         ("FilesExpired", "Sum", 0),
+        ("RecordingsDenied", "Sum", 0),
+        ("RecordingsErased", "SampleCount", 1),
+        ("MetadataOverdue", "Maximum", 0),
         ("AuditGapBucket", "Maximum", 0),
         ("AuditGapLog", "Maximum", 0),
         ("AuditObjectsUnlocked", "Sum", 0),
@@ -344,6 +351,9 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
     assert unwatched["Period"] * unwatched["EvaluationPeriods"] == 3 * 3600
     assert (unwatched["ComparisonOperator"], unwatched["TreatMissingData"]) == ("LessThanThreshold", "breaching")
     by_metric = {one["MetricName"]: one for one in ours}
+    unerased = by_metric["RecordingsErased"]
+    assert unerased["Period"] * unerased["EvaluationPeriods"] == 3 * 3600
+    assert (unerased["ComparisonOperator"], unerased["TreatMissingData"]) == ("LessThanThreshold", "breaching")
     private = {"Name": "Reason", "Value": "KeyIsPrivate"}
     assert private in by_metric["RecordingsHeld"]["Dimensions"]
     # For any reason, and separately for this one.

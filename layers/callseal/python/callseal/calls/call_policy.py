@@ -150,11 +150,13 @@ class CallPolicies:
         if not is_unreadable and landed.receives < LAST_TRY:
             raise MetadataNotYetError("The recording's metadata has not landed yet.")
         why = "cannot be read" if is_unreadable else "has not landed"
-        raise HeldError(
+        held = HeldError(
             Reason.METADATA_AWAITED,
             f"The recording needs its metadata, which {why}. Land <the same name>.xml or .json in a form that "
             "`callseal profile try` can read; the recording is then released.",
         )
+        held.is_overdue = is_late
+        raise held
 
 
 def _refuse_number(key: str, settings: TenantSettings) -> None:

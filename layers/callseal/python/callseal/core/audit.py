@@ -114,6 +114,25 @@ def held_too_long(landed: LandedObject, reason: str, days: int, now: datetime) -
     )
 
 
+def erased(landed: LandedObject, held: HeldError, now: datetime) -> AuditEvent:
+    """Return the event of a held file that is deleted, because the tenant's policy says that it must not be kept.
+
+    A file is erased once, so the event has the same id whatever the policy's present reason is.
+    """
+    rule = (held.policy or {}).get("rule")
+    return _event(
+        EventType.RECORDING_ERASED,
+        landed,
+        now,
+        {
+            "reason": held.reason.value,
+            "message": f"The rule {rule} of the tenant's policy holds the file as {held.reason}, and the file is older "
+            "than the setting denied_erase_after. It is deleted from the landing bucket.",
+            "policy": held.policy,
+        },
+    )
+
+
 def metadata_unreadable(landed: LandedObject, why: str, now: datetime) -> AuditEvent:
     """Return the event of a metadata file that cannot be read; `why` repeats nothing of the file."""
     return _event(EventType.METADATA_UNREADABLE, landed, now, {"message": why})

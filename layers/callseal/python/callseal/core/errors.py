@@ -144,6 +144,10 @@ class Reason(StrEnum):
         return list(Reason).index(self)
 
 
+# The reasons of files that the tenant's policy says must not be kept. erase_recordings erases them.
+ERASED_FOR = (Reason.RECORDING_DENIED, Reason.CONSENT_MISSING)
+
+
 class CallsealError(Exception):
     """The root of everything that Callseal raises on purpose."""
 
@@ -162,6 +166,8 @@ class HeldError(CallsealError):
         self.key_version: str | None = None
         # The ruling of the tenant's policy that holds the file, as the event's member `policy`.
         self.policy: Mapping[str, object] | None = None
+        # Whether a file held as MetadataAwaited has waited for longer than the tenant's setting metadata_wait_minutes.
+        self.is_overdue = False
         self.fingerprint = fingerprint
 
 

@@ -152,7 +152,7 @@ class EventType(StrEnum):
     )
     RECORDING_ERASED = (
         "RecordingErased",
-        "",
+        "erase_recordings",
         "tenant source reason message",
         "policy",
         "A held file is erased, because the tenant's policy says that it must not be kept.",

@@ -10,6 +10,9 @@ NAMESPACE = "Callseal"
 UNITS = {
     "RecordingsDelivered": "Count",
     "RecordingsHeld": "Count",
+    "RecordingsDenied": "Count",
+    "RecordingsErased": "Count",
+    "MetadataOverdue": "Count",
     "BytesSealed": "Bytes",
     "SecondsToDelivery": "Seconds",
     "HeldFiles": "Count",

@@ -12,7 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from callseal.core.errors import CallsealError, MetadataNotYetError, TransientError, UnreadableNotificationError
+from callseal.core.errors import (
+    ERASED_FOR,
+    CallsealError,
+    MetadataNotYetError,
+    TransientError,
+    UnreadableNotificationError,
+)
 from callseal.core.landing import LandedObject
 from callseal.core.log import Log, describe
 from callseal.core.metrics import Metric
@@ -121,6 +127,8 @@ def _samples(outcomes: Iterable[Outcome | None]) -> Iterator[Metric]:
     for outcome in outcomes:
         if outcome and outcome.state == "held":
             yield Metric("RecordingsHeld", 1, outcome.reason)
+            if outcome.reason in ERASED_FOR:
+                yield Metric("RecordingsDenied", 1)
         elif outcome and outcome.state == "delivered":
             yield Metric("RecordingsDelivered", 1)
             yield Metric("BytesSealed", outcome.bytes_sealed)

@@ -161,9 +161,9 @@ class Sweep:
             return self._requeue_unreadable(turns, landed, held)
         verdict = self._plan_again(turns, landed)
         # A released file that was not delivered must be held again by a delivery, with an event.
-        if verdict == held.reason and not held.released:
+        if isinstance(verdict, HeldError) and verdict.reason == held.reason and not held.released:
             self._report_held_too_long(landed, held)
-            return "held"
+            return "overdue" if verdict.is_overdue else "held"
         if not self._room.take(turns.share):
             return "waiting"
         if isinstance(verdict, Plan):
@@ -187,8 +187,8 @@ class Sweep:
             self._queue.put(replace(landed, was_unreadable=True))
         return "unreadable"
 
-    def _plan_again(self, turns: Turns, landed: LandedObject) -> Plan | Reason | None:
-        """Return a held file's plan, its reason to be held, or None if read_metadata must judge its call again.
+    def _plan_again(self, turns: Turns, landed: LandedObject) -> Plan | HeldError | None:
+        """Return a held file's plan, the error it is held for, or None if read_metadata must judge its call again.
 
         A tenant's files share what this run has read.
         """
@@ -197,7 +197,7 @@ class Sweep:
             plan = self._plan(turns, landed)
             self._committer.find_existing(plan)
         except HeldError as held:
-            return held.reason
+            return held
         except NotIndexedError:
             return None
         return plan

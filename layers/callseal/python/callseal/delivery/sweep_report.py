@@ -11,6 +11,7 @@ from callseal.core.metrics import Metric
 
 # The threshold of the alarm on OldestPendingAge in template.yaml.
 STUCK = timedelta(minutes=30)
+HELD = ("held", "overdue", "unreadable")
 PENDING = ("put_back", "pending", "waiting", "failed")
 
 
@@ -26,8 +27,9 @@ class Stuck:
 class SweepReport:
     """What a run has seen: the number of files by state (`released`, `put_back`, `held` and so on), and their ages.
 
-    Ages are since landing. `stuck` has the shares with files that have been pending for too long. `newly_stuck` has
-    those of them that were not stuck in the last run. `seen` has all shares with a file.
+    A held file is `overdue` if its tenant's setting says that its metadata should have landed. Ages are since landing.
+    `stuck` has the shares with files that have been pending for too long. `newly_stuck` has those of them that were not
+    stuck in the last run. `seen` has all shares with a file.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -47,9 +49,10 @@ class SweepReport:
 
     def samples(self) -> Iterator[Metric]:
         """Return the metrics of a run over the whole landing bucket."""
-        for name, states in {"Held": ("held", "unreadable"), "Pending": PENDING}.items():
+        for name, states in {"Held": HELD, "Pending": PENDING}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
             yield Metric(f"{name}Files", sum(self.counts[state] for state in states))
             yield Metric(f"Oldest{name}Age", oldest.total_seconds())
+        yield Metric("MetadataOverdue", self.counts["overdue"])
         yield Metric("TenantsStuck", len(self.stuck))
         yield Metric("TenantsNewlyStuck", len(self.newly_stuck))

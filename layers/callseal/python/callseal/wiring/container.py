@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from callseal.aws.queue import LandedQueue
     from callseal.calls.blind_index import BlindIndex
     from callseal.calls.card_table import CardTable
+    from callseal.delivery.routing import Destination
     from callseal.delivery.sweep_position import SweepPosition
     from callseal.keys.announcements import AnnouncementLog
     from callseal.keys.check_folder import CheckFolder
@@ -111,11 +112,15 @@ class Container:
         return KeyChoice(self.tenants, self.register, now)
 
     @cached_property
+    def call_policies(self) -> CallPolicies:
+        """What tenants' policies decide about landed files."""
+        return CallPolicies(self.tenants, lambda: self.cards, now)
+
+    @cached_property
     def planner(self) -> Planner:
         """The planner."""
-        archive, sftp = self._env.archive_bucket, self._env.sftp_bucket
-        policies = CallPolicies(self.tenants, lambda: self.cards, now)
-        return Planner(self.tenants, lambda: self.key_choice, policies, {"archive": archive, "sftp": sftp}, now)
+        buckets: dict[Destination, str] = {"archive": self._env.archive_bucket, "sftp": self._env.sftp_bucket}
+        return Planner(self.tenants, lambda: self.key_choice, self.call_policies, buckets, now)
 
     @cached_property
     def committer(self) -> Committer:

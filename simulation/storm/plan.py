@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
-from simulation.faults.scenarios import BOTH, CALLER
+from simulation.faults.scenario import BOTH, CALLER
 
 # What a secret may hold: the tenant's own key of a generation, or something that is not a usable key. `none` is a
 # missing secret.

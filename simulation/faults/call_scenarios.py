@@ -32,9 +32,9 @@ CONSENT = policy(consent="required")
 
 CALL_SCENARIOS = [
     Scenario("call: allowed, recording first", HALF, PLAIN_INDEX, steps=RECORDING_FIRST, reasons=(AWAITED,),
-             policy=REFUSED, metadata=Metadata(HALF)),
+             policy=REFUSED, disturbed=(3,), metadata=Metadata(HALF)),
     Scenario("call: allowed, metadata first", SEALED, BLIND_INDEX, steps=METADATA_FIRST,
-             policy=REFUSED, metadata=Metadata(SEALED, lands_first=True)),
+             policy=REFUSED, disturbed=(1,), metadata=Metadata(SEALED, lands_first=True)),
     Scenario("call: denied, recording first", {}, BLIND_INDEX, steps=RECORDING_FIRST, reasons=(AWAITED, DENIED),
              ends="held", policy=REFUSED, rules=("refused",), disturbed=(1, 3),
              metadata=Metadata({}, denied=True, reasons=(DENIED,), ends="held")),
@@ -48,12 +48,12 @@ CALL_SCENARIOS = [
              ends="held", policy=CONSENT, disturbed=(3,),
              metadata=Metadata({}, lands_first=True, reasons=("ConsentMissing",), ends="held")),
     Scenario("call: restricted", SEALED, PLAIN_INDEX, steps=METADATA_FIRST, policy=RESTRICTED, rules=("restricted",),
-             metadata=Metadata(SEALED, restricted=True, lands_first=True)),
+             disturbed=(3,), metadata=Metadata(SEALED, restricted=True, lands_first=True)),
     Scenario("call: metadata unreadable", {}, {**PLAIN_INDEX, "metadata_required": True}, steps=RECORDING_FIRST,
              reasons=(AWAITED,), ends="held", disturbed=(3,), metadata=Metadata(HALF, unreadable=True)),
     Scenario("call: denied, then required by a changed policy", SEALED, PLAIN_INDEX,
              steps=(*METADATA_FIRST, "put policy", "sweep tenant", "encrypt and read", "sweep tenant",
                     "encrypt and read"),
-             reasons=(DENIED,), policy=REFUSED, later_policy=LAW, rules=("refused", "law"), disturbed=(5, 6, 7, 8),
+             reasons=(DENIED,), policy=REFUSED, later_policy=LAW, rules=("refused", "law"), disturbed=(6,),
              metadata=Metadata(SEALED, denied=True, lands_first=True, reasons=(DENIED,))),
 ]  # fmt: skip

@@ -162,6 +162,8 @@ class HeldError(CallsealError):
         self.key_version: str | None = None
         # The ruling of the tenant's policy that holds the file, as the event's member `policy`.
         self.policy: Mapping[str, object] | None = None
+        # What distinguishes this hold from another one for the same reason and by the same key, if anything does.
+        self.cause: str | None = None
         self.fingerprint = fingerprint
 
 

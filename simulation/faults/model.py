@@ -311,8 +311,11 @@ class Model:
 
     @property
     def _reasons(self) -> tuple[str, ...]:
-        """The reasons for which the file may be held. Several requests read a call's files, and S3 may refuse all."""
-        return self._scenario.reasons + (("SourceUnreadable",) if self._scenario.metadata else ())
+        """The reasons for which the file may be held.
+
+        A fault can delay a call's metadata, or can make S3 refuse all reads of an invocation.
+        """
+        return self._scenario.reasons + (("MetadataAwaited", "SourceUnreadable") if self._scenario.metadata else ())
 
     def _look_at_landing_at_the_end(self, rest: list[str]) -> None:
         if self._scenario.ends == "delivered":
@@ -473,4 +476,9 @@ def _is_known(seen: Seen) -> bool:
     """Return whether a function may make this request for any object."""
     of_the_sweep = seen.operation == "PutItem" and seen.members["TableName"] == SWEEPS
     asks_for_a_check = seen.service == "lambda" and f"/{STACK}-check-keys/" in seen.path
-    return of_the_sweep or asks_for_a_check or seen.operation in ("PutEvents", "GenerateMac") or seen.operation.startswith(HARMLESS)
+    return (
+        of_the_sweep
+        or asks_for_a_check
+        or seen.operation in ("PutEvents", "GenerateMac")
+        or seen.operation.startswith(HARMLESS)
+    )

@@ -235,9 +235,7 @@ class Trial(Attempt):
     def _hand_over_next(self, function: str, url: str, message: dict[str, Any]) -> list[dict[str, Any]]:
         """Deliver a message once more. Return it if it failed and may be delivered again."""
         receive = message.setdefault("received", 0) + 1
-        failed = self._hand_over_once(
-            function, [message], receive, lambda one: self._cloud.delete_message(url, one)
-        )
+        failed = self._hand_over_once(function, [message], receive, lambda one: self._cloud.delete_message(url, one))
         message["received"] = receive
         if failed and receive == RECEIVES:
             self._cloud.delete_message(url, message)  # a dead letter

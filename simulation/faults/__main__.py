@@ -57,7 +57,7 @@ def _options() -> argparse.Namespace:
         "a request that was to be disturbed never came.",
     )
     parser.add_argument("--broken", type=int, choices=range(1, len(VARIANTS) + 1), metavar="N",
-                        help="break a promise on purpose, in the N-th way of broken.py; a small selection must end with 1")  # fmt: skip
+                        help="break a promise, in the N-th way of broken.py; the run must end with 1")  # fmt: skip
     parser.add_argument("--scenario", action="append", choices=NAMES, metavar="NAME")
     parser.add_argument("--few", action="store_true", help="a few faults of each kind instead of all")
     parser.add_argument("--workers", type=int, default=WORKERS, help=f"processes that try at once [{WORKERS}]")

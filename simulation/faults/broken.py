@@ -1,4 +1,4 @@
-"""Variants that break each promise on purpose, that to never act against a policy in two ways. The enumeration proves nothing unless it detects them.
+"""Variants that break each promise on purpose. The enumeration proves nothing unless it detects them.
 
 Each function is called in the execution environment's process, before its first event.
 """
@@ -132,7 +132,7 @@ def _requeued_before_the_card_is_written() -> None:
     MetadataReading._write_card = write  # type: ignore[method-assign]
 
 
-# The first seven are in the order of the promises in README.md.
+# The first seven are in the order of the promises in README.md, the others break the promise about policies.
 VARIANTS = (
     Variant("purged before the audit", _purge_before_the_audit, ("cms to sftp",), 1),
     Variant("delivered plain where there is no key", _plain_where_there_is_no_key, ("held, released by the sweep",), 2),

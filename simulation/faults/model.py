@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 from jsonschema import Draft202012Validator
 
 from simulation.fault_proxy import FOREIGN_WORDS, Seen
-from simulation.faults.cloud import BUCKETS, CALLS, STACK, SWEEPS, Cloud, Stored
 from simulation.faults.call_metadata import PARTY
+from simulation.faults.cloud import BUCKETS, CALLS, STACK, SWEEPS, Cloud, Stored
 from simulation.faults.scenario import CALLER, Scenario
 from simulation.faults.tenants import Tenant, tenant
 from tests.support.stack import ARCHIVE, LANDING, SFTP

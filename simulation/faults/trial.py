@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from hashlib import md5
@@ -134,35 +134,27 @@ class Trial(Attempt):
     # ---- the story --------------------------------------------------------------------------------------------------
 
     def _take(self, step: Step) -> None:
-        match step:
-            case "encrypt":
-                self._encrypt()
-            case "encrypt and read":
-                self._encrypt_and_read()
-            case "recheck":
-                self._recheck()
-            case "another commits":
-                self.model.another_commits()
-            case "sweep":
-                self._sweep("schedule")
-            case "sweep tenant":
-                self._sweep("settings-changed")
-            case "lose":
-                self._lose()
-            case "put key":
-                self._put_key(tenant(self._scenario.envelope).public_text)
-            case "put settings":
-                self._cloud.put_settings(self._tenant, {})
-            case "land again":
-                self._put(self.model.landed)
-            case "land recording":
-                self._put(self.model.landed)
-            case "land metadata":
-                self._put(self.model.files[0].landed)
-            case "put policy":
-                self._put_policy(self._scenario.later_policy)
-                for file in self.model.files:
-                    file.is_allowed = True
+        take: Mapping[Step, Callable[[], None]] = {
+            "encrypt": self._encrypt,
+            "encrypt and read": self._encrypt_and_read,
+            "recheck": self._recheck,
+            "another commits": self.model.another_commits,
+            "sweep": lambda: self._sweep("schedule"),
+            "sweep tenant": lambda: self._sweep("settings-changed"),
+            "lose": self._lose,
+            "put key": lambda: self._put_key(tenant(self._scenario.envelope).public_text),
+            "put settings": lambda: self._cloud.put_settings(self._tenant, {}),
+            "put policy": self._put_later_policy,
+            "land again": lambda: self._put(self.model.landed),
+            "land recording": lambda: self._put(self.model.landed),
+            "land metadata": lambda: self._put(self.model.files[0].landed),
+        }
+        take[step]()
+
+    def _put_later_policy(self) -> None:
+        self._put_policy(self._scenario.later_policy)
+        for file in self.model.files:
+            file.is_allowed = True
 
     def _land(self) -> Model:
         """Put the tenant's settings and policy, and land the first file."""

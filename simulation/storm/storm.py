@@ -212,7 +212,10 @@ class Storm:
     def _pump_dry(self, *more: QueuePump) -> None:
         time.sleep(0.5)  # for the courier
         deadline = time.monotonic() + DRAIN_SECONDS
-        while any(pump.outstanding() for pump in (self._pump, self._metadata, self._pump, *more)) and time.monotonic() < deadline:
+        while (
+            any(pump.outstanding() for pump in (self._pump, self._metadata, self._pump, *more))
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.1)
 
     def _judge(self) -> Verdict:

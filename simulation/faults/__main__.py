@@ -35,8 +35,9 @@ def main() -> int:
     few = options.few or options.broken is not None
     names = [name for name in NAMES if not options.scenario or name in options.scenario]
     if options.broken:
-        names = [name for name in names if name in VARIANTS[options.broken - 1].scenarios]
-        print(f"promise {options.broken} is broken on purpose: {VARIANTS[options.broken - 1].what}")
+        variant = VARIANTS[options.broken - 1]
+        names = [name for name in names if name in variant.scenarios]
+        print(f"promise {variant.promise} is broken on purpose: {variant.what}")
     context = get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context, initializer=worker.set_up) as pool:
         cases = [
@@ -56,7 +57,7 @@ def _options() -> argparse.Namespace:
         "a request that was to be disturbed never came.",
     )
     parser.add_argument("--broken", type=int, choices=range(1, len(VARIANTS) + 1), metavar="N",
-                        help="break this promise on purpose; a small selection must end with 1")  # fmt: skip
+                        help="break a promise, in the N-th way of broken.py; the run must end with 1")  # fmt: skip
     parser.add_argument("--scenario", action="append", choices=NAMES, metavar="NAME")
     parser.add_argument("--few", action="store_true", help="a few faults of each kind instead of all")
     parser.add_argument("--workers", type=int, default=WORKERS, help=f"processes that try at once [{WORKERS}]")

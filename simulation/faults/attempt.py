@@ -170,17 +170,23 @@ class Attempt:
         for receive in range(1, RECEIVES + 1):
             if not waiting:
                 break
-            for message in waiting:
-                message["attributes"]["ApproximateReceiveCount"] = str(receive)
-            answer = self._invoke(function, {"Records": waiting})
-            failed = [message["messageId"] for message in waiting]
-            if answer is not None:
-                failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
-            for message in waiting:
-                if message["messageId"] not in failed:
-                    acknowledge(message)
-            waiting = [message for message in waiting if message["messageId"] in failed]
+            waiting = self._hand_over_once(function, waiting, receive, acknowledge)
         return waiting
+
+    def _hand_over_once(
+        self, function: str, waiting: list[dict[str, Any]], receive: int, acknowledge: Callable[[dict[str, Any]], None]
+    ) -> list[dict[str, Any]]:
+        """Deliver a batch for the n-th time, and return the messages that failed."""
+        for message in waiting:
+            message["attributes"]["ApproximateReceiveCount"] = str(receive)
+        answer = self._invoke(function, {"Records": waiting})
+        failed = [message["messageId"] for message in waiting]
+        if answer is not None:
+            failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+        for message in waiting:
+            if message["messageId"] not in failed:
+                acknowledge(message)
+        return [message for message in waiting if message["messageId"] in failed]
 
     def _invoke(self, function: str, event: Mapping[str, Any]) -> Any:
         self._invocation += 1

@@ -1,4 +1,4 @@
-"""Variants that break each of the seven promises on purpose. The enumeration proves nothing unless it detects them.
+"""Variants that break each promise on purpose. The enumeration proves nothing unless it detects them.
 
 Each function is called in the execution environment's process, before its first event.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from callseal.aws.bus import AuditBus
+from callseal.calls.call_policy import CallPolicies
 from callseal.core import audit
 from callseal.core.audit import AuditEvent
 from callseal.core.errors import HeldError, TransientError
@@ -21,6 +22,7 @@ from callseal.core.landing import LandedObject, parse_landing_key
 from callseal.delivery.commit import Committer
 from callseal.delivery.deliver import Delivery
 from callseal.delivery.planning import Plan, Planner
+from callseal.delivery.read_metadata import MetadataReading
 from callseal.delivery.routing import find_routes
 from callseal.tenants import directory
 
@@ -34,6 +36,7 @@ class Variant:
     what: str
     break_it: Callable[[], None]
     scenarios: tuple[str, ...]
+    promise: int
 
 
 def _purge_before_the_audit() -> None:
@@ -109,13 +112,42 @@ def _the_key_in_the_log() -> None:
     Delivery.deliver = tell  # type: ignore[method-assign]
 
 
-# In the order of the promises in README.md.
+def _the_policy_holds_nothing() -> None:
+    of_call = CallPolicies._ruling_of_call
+
+    def ruling(self: Any, *rest: Any) -> Any:
+        found = of_call(self, *rest)
+        return found and replace(found, outcome=replace(found.outcome, held=None))
+
+    CallPolicies._ruling_of_call = ruling  # type: ignore[method-assign]
+
+
+def _requeued_before_the_card_is_written() -> None:
+    written = MetadataReading._write_card
+
+    def write(self: Any, landed: LandedObject, *rest: Any) -> None:
+        self._queue.put(replace(landed, was_indexed=True))
+        written(self, landed, *rest)
+
+    MetadataReading._write_card = write  # type: ignore[method-assign]
+
+
+# The first seven are in the order of the promises in README.md, the others break the promise about policies.
 VARIANTS = (
-    Variant("purged before the audit", _purge_before_the_audit, ("cms to sftp",)),
-    Variant("delivered plain where there is no key", _plain_where_there_is_no_key, ("held, released by the sweep",)),
-    Variant("sealed to another tenant's key", _another_tenants_key, ("cms to sftp",)),
-    Variant("what arrived before the read broke is delivered", _what_arrived_is_good_enough, ("cms to sftp",)),
-    Variant("a repeated event has another id", _an_id_by_chance, ("purge failed",)),
-    Variant("held without an event", _held_in_silence, ("unsupported",)),
-    Variant("a landing key in the log", _the_key_in_the_log, ("cms to sftp",)),
+    Variant("purged before the audit", _purge_before_the_audit, ("cms to sftp",), 1),
+    Variant("delivered plain where there is no key", _plain_where_there_is_no_key, ("held, released by the sweep",), 2),
+    Variant("sealed to another tenant's key", _another_tenants_key, ("cms to sftp",), 3),
+    Variant("what arrived before the read broke is delivered", _what_arrived_is_good_enough, ("cms to sftp",), 4),
+    Variant("a repeated event has another id", _an_id_by_chance, ("purge failed",), 5),
+    Variant("held without an event", _held_in_silence, ("unsupported",), 6),
+    Variant("a landing key in the log", _the_key_in_the_log, ("cms to sftp",), 7),
+    Variant(
+        "a file that the policy holds is delivered", _the_policy_holds_nothing, ("call: denied, metadata first",), 8
+    ),
+    Variant(
+        "metadata goes back to the encrypt queue before its card is written",
+        _requeued_before_the_card_is_written,
+        ("call: denied, metadata first",),
+        8,
+    ),
 )

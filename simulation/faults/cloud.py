@@ -20,6 +20,7 @@ from tests.support.stack import (
     LANDING,
     REGION,
     SFTP,
+    make_call_index_key,
     make_calls_table,
     make_file_register,
     make_login_settings,
@@ -28,7 +29,7 @@ from tests.support.stack import (
 )
 
 STACK = "callseal-faults"
-BUS, SWEEPS = f"{STACK}-audit", f"{STACK}-sweep"
+BUS, SWEEPS, CALLS = f"{STACK}-audit", f"{STACK}-sweep", f"{STACK}-calls"
 # The tables of the duties other than delivery, with their keys.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "key-register": ("tenant", "fingerprint"), "key-events": ("event_id",), "files": ("tenant", "key"),
@@ -60,10 +61,11 @@ class Cloud:
         self._s3, self._sqs, self._events = (self._moto.client(name) for name in ("s3", "sqs", "events"))
         self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
         self._dynamodb = self._moto.client("dynamodb")
+        make_call_index_key(self._moto.client("kms"), STACK)
         make_sweep_memory(self._dynamodb, SWEEPS)
         make_tables(self._dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
         make_file_register(self._dynamodb, f"{STACK}-files")
-        make_calls_table(self._dynamodb, f"{STACK}-calls")
+        make_calls_table(self._dynamodb, CALLS)
         make_login_settings(self._dynamodb, f"{STACK}-login-settings")
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -71,6 +73,7 @@ class Cloud:
         self._s3.create_bucket(Bucket=AUDIT, CreateBucketConfiguration=region, ObjectLockEnabledForBucket=True)
         self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
         self.recheck_url, _ = self._queue(f"{STACK}-recheck")
+        self.metadata_url, _ = self._queue(f"{STACK}-metadata")
         self.notices_url, _ = self._queue(f"{STACK}-login-notices")
         self._audit_url, audit_arn = self._queue("audit")
         self._events.create_event_bus(Name=BUS)
@@ -92,11 +95,13 @@ class Cloud:
             "ARCHIVE_BUCKET": ARCHIVE,
             "ENCRYPT_QUEUE_URL": self.queue_url,
             "RECHECK_QUEUE_URL": self.recheck_url,
+            "METADATA_QUEUE_URL": self.metadata_url,
             "AUDIT_BUS": BUS,
             "KEY_REGISTER": f"{STACK}-key-register",
             "KEY_EVENTS": f"{STACK}-key-events",
             "FILE_REGISTER": f"{STACK}-files",
-            "CALLS_TABLE": f"{STACK}-calls",
+            "CALLS_TABLE": CALLS,
+            "CALL_INDEX_KEY": f"alias/{STACK}-calls",
             "SFTP_RETENTION_DAYS": "7",
             "LOGIN_SETTINGS": f"{STACK}-login-settings",
             "LOGIN_NOTICE_QUEUE_URL": self.notices_url,
@@ -160,8 +165,18 @@ class Cloud:
 
     def put_policy(self, tenant: str, policy: Mapping[str, Any]) -> None:
         """Put a tenant's policy."""
-        name = f"/{STACK}/tenants/{tenant}/policy"
-        self._ssm.put_parameter(Name=name, Value=json.dumps(policy), Type="String", Overwrite=True)
+        name, text = f"/{STACK}/tenants/{tenant}/policy", json.dumps(policy)
+        self._ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Advanced", Overwrite=True)
+
+    def cards(self, tenant: str) -> list[dict[str, Any]]:
+        """Return the items of a tenant's cards, without its salt."""
+        items = self._of_calls(tenant)
+        return [item for item in items if item["id"] != {"S": "salt"}]
+
+    def forget_calls(self, tenant: str) -> None:
+        """Delete a tenant's cards and its salt."""
+        for item in self._of_calls(tenant):
+            self._dynamodb.delete_item(TableName=CALLS, Key={name: item[name] for name in TABLES["calls"]})
 
     def hold(self, key: str, reason: str) -> None:
         """Tag a landed object as held."""
@@ -252,6 +267,16 @@ class Cloud:
     def delete_message(self, url: str, message: Mapping[str, Any]) -> None:
         """Delete a message from its queue: it was processed, or is a dead letter."""
         self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["receiptHandle"])
+
+    def _of_calls(self, tenant: str) -> list[dict[str, Any]]:
+        return list(
+            self._dynamodb.query(
+                TableName=CALLS,
+                KeyConditionExpression="tenant = :tenant",
+                ExpressionAttributeValues={":tenant": {"S": tenant}},
+                ConsistentRead=True,
+            )["Items"]
+        )
 
     def _take(self, url: str) -> list[Any]:
         messages = self._receive(url)

@@ -7,7 +7,9 @@ tags and the audit events must be.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -19,8 +21,9 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 from jsonschema import Draft202012Validator
 
 from simulation.fault_proxy import FOREIGN_WORDS, Seen
-from simulation.faults.cloud import BUCKETS, STACK, SWEEPS, Cloud, Stored
-from simulation.faults.scenarios import CALLER, Scenario
+from simulation.faults.call_metadata import PARTY
+from simulation.faults.cloud import BUCKETS, CALLS, STACK, SWEEPS, Cloud, Stored
+from simulation.faults.scenario import CALLER, Scenario
 from simulation.faults.tenants import Tenant, tenant
 from tests.support.stack import ARCHIVE, LANDING, SFTP
 
@@ -28,8 +31,11 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT_BUCKETS = {"sftp": SFTP, "archive": ARCHIVE}
 # Part of every line that lands here. Wherever it appears in the clear, the recording has leaked.
 SPOKEN = "what was said by"
-LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD = range(1, 8)  # the promises in README.md, broken
-HARMLESS = ("Get", "Head", "List", "ChangeMessageVisibility")
+# The promises in README.md, broken. A file that leaves landing against its policy has a number of its own.
+LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD, AGAINST = range(1, 9)
+# The reasons to hold a file that a rule of the policy causes.
+BY_POLICY = ("RecordingDenied", "ConsentMissing")
+HARMLESS = ("Get", "Head", "List", "BatchGet", "ChangeMessageVisibility")
 
 Place = tuple[str, str]
 
@@ -64,15 +70,21 @@ def spoken(tenant_name: str, size: int) -> bytes:
 
 
 class Model:
-    """What was observed in one attempt. `broken` collects broken promises."""
+    """What was observed of a file in one attempt. `broken` collects broken promises.
 
-    def __init__(self, cloud: Cloud, scenario: Scenario, landed: Landed) -> None:
+    `companion` is the model of another file of the same call. It gets what belongs to that file.
+    """
+
+    def __init__(self, cloud: Cloud, scenario: Scenario, landed: Landed, companion: Model | None = None) -> None:
         self._cloud, self._scenario, self.landed = cloud, scenario, landed
+        self.files = [companion, self] if companion else [self]
         self._owner = tenant(scenario.envelope)
         self._others = [tenant("cms", "other"), tenant("openpgp", "other")]
         self._lock = RLock()
         self.key_version: str | None = None
-        self.broken: list[Broken] = []
+        self.broken: list[Broken] = companion.broken if companion else []
+        # Whether the policy lets the file leave landing at this moment.
+        self.is_allowed = scenario.ends == "delivered" and scenario.later_policy is None
         # The objects in all buckets at the end, and the uploads that were neither completed nor aborted.
         self.left: dict[Place, str] = {}
         self.unfinished: list[tuple[str, str, str]] = []
@@ -107,7 +119,7 @@ class Model:
         """Inspect a request before it is executed: what it names, and what it would bring to a destination."""
         with self._lock:
             try:
-                self._look_at_request(seen)
+                self._whose(_named_by(seen))._look_at_request(seen)
             except Exception as exc:
                 self._complain(0, f"the model failed at {seen.operation}: {exc!r}")
 
@@ -115,27 +127,39 @@ class Model:
         """Inspect what a request changed after it was executed."""
         with self._lock:
             try:
-                self._look_at_change(seen)
+                self._whose(_named_by(seen))._look_at_change(seen)
             except Exception as exc:
                 self._complain(0, f"the model failed after {seen.operation}: {exc!r}")
 
     def settled(self) -> bool:
-        """Return whether the recording has reached its final state."""
+        """Return whether the recording, and its metadata, have reached their final states."""
+        return all(file._is_settled() for file in self.files)
+
+    def _is_settled(self) -> bool:
         if self._scenario.ends == "held":
-            return self._cloud.tags(self.landed.key).get("callseal-state") == "held"
-        return not self._cloud.listing(LANDING)
+            tags = self._cloud.tags(self.landed.key)
+            return (tags.get("callseal-state"), tags.get("callseal-reason")) == ("held", self._scenario.reasons[-1])
+        return self.landed.key not in self._cloud.listing(LANDING)
 
     def end(self, log: str, killed: bool) -> None:
         """Check everything again at the end."""
         with self._lock:
             self._look_at_audit()
             self.left = {(bucket, key): etag for bucket in BUCKETS for key, etag in self._cloud.listing(bucket).items()}
-            self._look_at_landing_at_the_end()
-            for place in {place for place in self.left if place[0] != LANDING} | set(self._there):
-                if place not in self._there or self._there[place].etag != self.left.get(place):
-                    self._look_at_object(place)
+            for file in self.files:
+                file._look_at_end({place: etag for place, etag in self.left.items() if self._whose(place[1]) is file})
+                file._look_for_secrets("the log", log)
             self._look_at_uploads(killed)
-            self._look_for_secrets("the log", log)
+
+    def _look_at_end(self, left: Mapping[Place, str]) -> None:
+        self._look_at_landing_at_the_end([key for bucket, key in left if bucket == LANDING])
+        for place in {place for place in left if place[0] != LANDING} | set(self._there):
+            if place not in self._there or self._there[place].etag != left.get(place):
+                self._look_at_object(place)
+
+    def _whose(self, key: str) -> Model:
+        """Return the model of the file with a landing key or an output's key. Unknown keys are this file's."""
+        return next((file for file in self.files if key.removesuffix(file._owner.suffix) == file.landed.key), self)
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -147,6 +171,8 @@ class Model:
             for name in seen.members.get("Names") or [str(seen.members.get("SecretId"))]:
                 if not name.lstrip("/").startswith(own):
                     self._complain(SWAPPED, f"{seen.operation} of {name}")
+        elif seen.service == "dynamodb" and CALLS in seen.body.decode():
+            self._look_at_card(seen)
         elif seen.operation == "SendMessage":
             record = json.loads(seen.members["MessageBody"])["Records"][0]["s3"]
             announced = record["bucket"]["name"], unquote_plus(record["object"]["key"]), record["object"]["eTag"]
@@ -170,6 +196,14 @@ class Model:
             self._complain(LOST, f"{seen.operation} in the landing bucket")
         if seen.bucket != LANDING and seen.operation.startswith(("Delete", "PutObjectTagging")):
             self._complain(LOST, f"{seen.operation} at {place}")
+
+    def _look_at_card(self, seen: Seen) -> None:
+        """Check that a request for cards is for this tenant's, and that no blind card names the outside party."""
+        tenants = set(re.findall(r'"tenant": ?\{"S": ?"([^"]*)"', seen.body.decode()))
+        if strange := tenants - {self.landed.tenant}:
+            self._complain(SWAPPED, f"{seen.operation} of cards of {strange}")
+        if (self._scenario.settings or {}).get("call_index") == "blind" and PARTY in seen.body.decode():
+            self._complain(TOLD, f"{seen.operation} writes the outside party's number to a blind card")
 
     def _is_look_for_another_form(self, seen: Seen) -> bool:
         """Return whether the request only checks if this file exists in another form.
@@ -201,6 +235,7 @@ class Model:
         if stored is None:
             return
         self._there[place] = stored
+        self._look_at_policy(f"an object at {place}")
         if place not in self._expected:
             self._complain(self._promise_of(place[0], stored), f"an object at {place}")
         elif self._expected[place]:
@@ -240,11 +275,23 @@ class Model:
         if dict(stored.metadata) != wanted:
             self._complain(SWAPPED if sealed else TWICE, f"metadata of {place}: {dict(stored.metadata)}")
 
+    # ---- policy -----------------------------------------------------------------------------------------------------
+
+    def _look_at_policy(self, what: str) -> None:
+        """Check that a file of a call may leave landing: its policy allows it, and its metadata is on the card."""
+        if not self._scenario.metadata:
+            return
+        if not self.is_allowed:
+            self._complain(AGAINST, f"{what}, which the policy forbids")
+        elif not any("metadata" in card for card in self._cloud.cards(self.landed.tenant)):
+            self._complain(AGAINST, f"{what} before the metadata is on the card")
+
     # ---- landing ----------------------------------------------------------------------------------------------------
 
     def _look_at_purge(self) -> None:
         if self._cloud.read(LANDING, self.landed.key):
             return
+        self._look_at_policy("purged")
         if missing := set(self._expected) - set(self._there):
             self._complain(LOST, f"purged before {sorted(missing)} was there")
         if not self._told("RecordingDelivered"):
@@ -257,13 +304,20 @@ class Model:
         reason = tags.get("callseal-reason")
         if tags.get("callseal-state") != "held":
             return
-        if reason not in self._scenario.reasons:
+        if reason not in self._reasons:
             self._complain(SILENT, f"held for {reason}")
         if not self._told("RecordingHeld", reason):
             self._complain(SILENT, f"tagged as held for {reason} before the bus had taken its event")
 
-    def _look_at_landing_at_the_end(self) -> None:
-        rest = [key for bucket, key in self.left if bucket == LANDING]
+    @property
+    def _reasons(self) -> tuple[str, ...]:
+        """The reasons for which the file may be held.
+
+        A fault can delay a call's metadata, or can make S3 refuse all reads of an invocation.
+        """
+        return self._scenario.reasons + (("MetadataAwaited", "SourceUnreadable") if self._scenario.metadata else ())
+
+    def _look_at_landing_at_the_end(self, rest: list[str]) -> None:
         if self._scenario.ends == "delivered":
             if rest:
                 self._complain(SILENT, f"neither delivered nor held: {self._cloud.tags(self.landed.key)}")
@@ -285,7 +339,8 @@ class Model:
 
     def _look_at_audit(self) -> None:
         for event in self._cloud.audit():
-            self._look_at_event(event["detail-type"], event["detail"])
+            file = self._whose(event["detail"]["source"]["key"])
+            file._look_at_event(event["detail-type"], event["detail"])
 
     def _look_at_event(self, kind: str, detail: dict[str, Any]) -> None:
         self._look_for_secrets(f"a {kind} event", json.dumps(detail, ensure_ascii=False), keys=False)
@@ -294,12 +349,29 @@ class Model:
         if (detail["tenant"], detail["source"]) != (self.landed.tenant, self.landed.source):
             self._complain(SWAPPED, f"a {kind} event of {detail['tenant']}, {detail['source']}")
         self._look_at_repeats(kind, detail)
+        self._look_at_rule(kind, detail)
+        if kind == "MetadataUnreadable" and self._scenario.extension == "xml" and self._is_unreadable:
+            return
         if kind == "RecordingDelivered" and self._scenario.ends == "delivered":
             self._look_at_delivered(detail)
-        elif kind in ("RecordingHeld", "RecordingReleased") and detail["reason"] in self._scenario.reasons:
+        elif kind in ("RecordingHeld", "RecordingReleased") and detail["reason"] in self._reasons:
             self._look_at_outputs(kind, detail["outputs"] or [])
         else:
             self._complain(SILENT, f"an event that is not true: {kind} {detail['reason']}")
+
+    @property
+    def _is_unreadable(self) -> bool:
+        return self._scenario.metadata is not None and self._scenario.metadata.unreadable
+
+    def _look_at_rule(self, kind: str, detail: dict[str, Any]) -> None:
+        """Check the rule that an event names: that of the delivery, or of the hold by the policy."""
+        by_policy = kind == "RecordingHeld" and detail["reason"] in BY_POLICY
+        told = (detail["policy"] or {}).get("rule")
+        wanted = None
+        if self._scenario.policy and (by_policy or kind == "RecordingDelivered"):
+            wanted = self._scenario.rules[0 if by_policy else -1]
+        if told != wanted:
+            self._complain(AGAINST, f"a {kind} event names the rule {told}, and not {wanted}")
 
     def _look_at_repeats(self, kind: str, detail: dict[str, Any]) -> None:
         content = {name: value for name, value in detail.items() if name != "time"} | {"kind": kind}
@@ -362,6 +434,8 @@ class Model:
 
     def _promise_of(self, bucket: str, stored: Stored | None = None) -> int:
         """Return the promise that an unexpected object at a known place breaks."""
+        if stored and self._scenario.metadata:
+            return AGAINST
         to_be_sealed = any(sealed for (one, _), sealed in self._expected.items() if one == bucket)
         return LEAKED if stored and to_be_sealed and SPOKEN.encode() in stored.data else SWAPPED
 
@@ -391,8 +465,20 @@ def opened_by(owner: Tenant, sealed: bytes) -> bytes | None:
         return None
 
 
+def _named_by(seen: Seen) -> str:
+    """Return the key of the object that a request names, or "" if it names none."""
+    if seen.operation == "SendMessage":
+        return unquote_plus(json.loads(seen.members["MessageBody"])["Records"][0]["s3"]["object"]["key"])
+    return next(iter(seen.purged), seen.key)
+
+
 def _is_known(seen: Seen) -> bool:
     """Return whether a function may make this request for any object."""
     of_the_sweep = seen.operation == "PutItem" and seen.members["TableName"] == SWEEPS
     asks_for_a_check = seen.service == "lambda" and f"/{STACK}-check-keys/" in seen.path
-    return of_the_sweep or asks_for_a_check or seen.operation == "PutEvents" or seen.operation.startswith(HARMLESS)
+    return (
+        of_the_sweep
+        or asks_for_a_check
+        or seen.operation in ("PutEvents", "GenerateMac")
+        or seen.operation.startswith(HARMLESS)
+    )

@@ -143,7 +143,7 @@ class Login(Duty):
         answer: dict[str, Any] | None = None
         for _ in range(ATTEMPTS):
             self._ahead += timedelta(minutes=1)
-            answer = self._invoke("login", event)
+            answer = self._invoke("authenticate", event)
             if answer is not None:
                 self._look_at_answer(answer, may_open=(username, address) == (self._tenant, HERE))
                 break

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
+from hashlib import md5
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from callseal.tenants.directory import CLOCK_SKEW
 from simulation.fault_proxy import CutBefore, Fault, Refuse, Seen
-from simulation.faults.attempt import Attempt, Case, Result
+from simulation.faults.attempt import RECEIVES, Attempt, Case, Result
 from simulation.faults.cloud import STACK, Cloud
 from simulation.faults.duties import DUTIES
 from simulation.faults.ground import Ground
 from simulation.faults.model import Landed, Model, spoken
-from simulation.faults.scenarios import BY_NAME, Scenario, Step
+from simulation.faults.scenario import Scenario, Step
+from simulation.faults.scenarios import BY_NAME
 from simulation.faults.tenants import tenant
 from tests.security.privacy.watch import WATCH
 from tests.support.stack import LANDING
@@ -79,7 +82,7 @@ class Trial(Attempt):
         super().__init__(cloud, case, tenant_name)
         cloud.forget_sweeps()
         self._rechecks: list[dict[str, Any]] = []
-        self.model = Model(cloud, self._scenario, self._land())
+        self.model = self._land()
         self.broken = self.model.broken
         self._settle_tenant()
 
@@ -89,6 +92,9 @@ class Trial(Attempt):
         if any(point.operation == "SendMessage" for point in self.requests):
             self._lose()
             self._take_all(self._cloud.recheck_url)
+            self._take_all(self._cloud.metadata_url)
+        if self._scenario.metadata:
+            self._cloud.forget_calls(self._tenant)
 
     def run(self) -> None:
         """Run the story, then what heals."""
@@ -100,7 +106,7 @@ class Trial(Attempt):
             if self.model.settled():
                 break
             self._sweep("schedule")
-            self._encrypt()
+            self._encrypt_and_read()
         self._recheck()
 
     def look_at_end(self) -> None:
@@ -128,31 +134,51 @@ class Trial(Attempt):
     # ---- the story --------------------------------------------------------------------------------------------------
 
     def _take(self, step: Step) -> None:
-        match step:
-            case "encrypt":
-                self._encrypt()
-            case "recheck":
-                self._recheck()
-            case "another commits":
-                self.model.another_commits()
-            case "sweep":
-                self._sweep("schedule")
-            case "sweep tenant":
-                self._sweep("settings-changed")
-            case "lose":
-                self._lose()
-            case "put key":
-                self._put_key(tenant(self._scenario.envelope).public_text)
-            case "put settings":
-                self._cloud.put_settings(self._tenant, {})
-            case "land again":
-                self._cloud.put(LANDING, self.model.landed.key, self.model.landed.data)
+        take: Mapping[Step, Callable[[], None]] = {
+            "encrypt": self._encrypt,
+            "encrypt and read": self._encrypt_and_read,
+            "recheck": self._recheck,
+            "another commits": self.model.another_commits,
+            "sweep": lambda: self._sweep("schedule"),
+            "sweep tenant": lambda: self._sweep("settings-changed"),
+            "lose": self._lose,
+            "put key": lambda: self._put_key(tenant(self._scenario.envelope).public_text),
+            "put settings": lambda: self._cloud.put_settings(self._tenant, {}),
+            "put policy": self._put_later_policy,
+            "land again": lambda: self._put(self.model.landed),
+            "land recording": lambda: self._put(self.model.landed),
+            "land metadata": lambda: self._put(self.model.files[0].landed),
+        }
+        take[step]()
 
-    def _land(self) -> Landed:
+    def _put_later_policy(self) -> None:
+        self._put_policy(self._scenario.later_policy)
+        for file in self.model.files:
+            file.is_allowed = True
+
+    def _land(self) -> Model:
+        """Put the tenant's settings and policy, and land the first file."""
         if self._scenario.settings is not None:
             self._cloud.put_settings(self._tenant, self._scenario.settings)
-        key, data = f"{self._tenant}/{self._scenario.landing_name}", spoken(self._tenant, self._scenario.size)
-        return Landed(self._tenant, key, data, self._cloud.put(LANDING, key, data))
+        self._put_policy(self._scenario.policy)
+        story, text = self._scenario, spoken(self._tenant, self._scenario.size)
+        companion = None
+        if story.metadata:
+            xml = self._landed(story.of_metadata, story.metadata.data(text[:200].decode()))
+            companion = Model(self._cloud, story.of_metadata, xml)
+        model = Model(self._cloud, story, self._landed(story, text), companion)
+        self._put(model.files[0].landed if story.metadata and story.metadata.lands_first else model.landed)
+        return model
+
+    def _landed(self, scenario: Scenario, data: bytes) -> Landed:
+        return Landed(self._tenant, f"{self._tenant}/{scenario.landing_name}", data, md5(data).hexdigest())
+
+    def _put(self, landed: Landed) -> None:
+        self._cloud.put(LANDING, landed.key, landed.data)
+
+    def _put_policy(self, policy: Mapping[str, Any] | None) -> None:
+        if policy:
+            self._cloud.put_policy(self._tenant, policy)
 
     def _settle_tenant(self) -> None:
         owner = tenant(self._scenario.envelope)
@@ -171,13 +197,42 @@ class Trial(Attempt):
             self._cloud.delete_message(url, message)
 
     def _put_key(self, text: str) -> None:
-        self.model.key_version = self._cloud.put_key(self._tenant, text)
+        version = self._cloud.put_key(self._tenant, text)
+        for file in self.model.files:
+            file.key_version = version
 
     def _encrypt(self) -> None:
         """Deliver the queue's messages until they are acknowledged or dead letters."""
         url = self._cloud.queue_url
         for message in self._receive("encrypt", url, self._cloud.messages(url)):
             self._cloud.delete_message(url, message)
+
+    def _encrypt_and_read(self) -> None:
+        """Deliver the messages of both queues, in turns, until they are acknowledged or dead letters.
+
+        Each batch is one message, so that the requests come in the same order in each attempt.
+        """
+        urls = {"encrypt": self._cloud.queue_url, "read": self._cloud.metadata_url}
+        waiting: dict[str, list[dict[str, Any]]] = {function: [] for function in urls}
+        while True:
+            for function, url in urls.items():
+                waiting[function] += self._cloud.messages(url)
+            if not any(waiting.values()):
+                return
+            for function, url in urls.items():
+                waiting[function] = [
+                    left for message in waiting[function] for left in self._hand_over_next(function, url, message)
+                ]
+
+    def _hand_over_next(self, function: str, url: str, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """Deliver a message once more. Return it if it failed and may be delivered again."""
+        receive = message.setdefault("received", 0) + 1
+        failed = self._hand_over_once(function, [message], receive, lambda one: self._cloud.delete_message(url, one))
+        message["received"] = receive
+        if failed and receive == RECEIVES:
+            self._cloud.delete_message(url, message)  # a dead letter
+            return []
+        return failed
 
     def _recheck(self) -> None:
         """Deliver the recheck messages. A failed one is redelivered for a day, and so in the next step."""

@@ -81,7 +81,8 @@ def _options() -> argparse.Namespace:
         prog="python -m simulation.storm",
         description=__doc__,
         epilog="The last line counts files: N recordings, D delivered, H held, L lost, P leaked, W swapped, U doubled. "
-        "Exit code 1 if anything is broken, in the line or said above it (silent, told in a log, the queue, memory).",
+        "Exit code 1 if anything is broken, in the line or said above it (silent, against policy, told in a log, the "
+        "queue, memory).",
     )
     parser.add_argument("--seed", type=int, help="draw the same plan again [a new one, which is printed]")
     parser.add_argument("--recordings", type=int, default=5000, help="how many files land [5000]")
@@ -125,6 +126,7 @@ def _rows(verdict: Verdict, figures: Figures) -> Iterator[tuple[str, str]]:
     yield from ((f"held for {reason}", f"{count:,}") for reason, count in sorted(verdict.reasons.items()))
     yield "in two forms around a change", f"{len(verdict.notes):,}"
     yield "silent", f"{verdict.count('S'):,}"
+    yield "against policy", f"{verdict.count('A'):,}"
     memory = " / ".join(f"{size / MIB:.0f}" for size in figures.memory)
     yield "a worker's memory at 10 %, 50 %, the end (MiB)", memory
 

@@ -10,7 +10,7 @@ from callseal.core.landing import LandedObject
 from callseal.delivery import sweep_landing
 from callseal.delivery.deliver import Delivery, Outcome
 from callseal.delivery.sweep_shares import State, Turns
-from simulation.faults.broken import VARIANTS as SEVEN
+from simulation.faults.broken import VARIANTS as FAULTS
 
 
 def _purge_without_output() -> None:
@@ -34,11 +34,12 @@ def unfair() -> None:
     sweep_landing.turns_of = one_share
 
 
-# Each makes the figure of its name in the last line grow. `silent` shows in the lines above it.
+# Each makes the figure of its name in the last line grow. `silent` and `against` show in the lines above it.
 VARIANTS: Mapping[str | None, Callable[[], None]] = {
     "lost": _purge_without_output,
-    "leaked": SEVEN[1].break_it,
-    "swapped": SEVEN[2].break_it,
-    "doubled": SEVEN[4].break_it,
-    "silent": SEVEN[5].break_it,
+    "leaked": FAULTS[1].break_it,
+    "swapped": FAULTS[2].break_it,
+    "doubled": FAULTS[4].break_it,
+    "silent": FAULTS[5].break_it,
+    "against": FAULTS[7].break_it,
 }

@@ -35,6 +35,7 @@ class StormCloud(Cloud):
         self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
         announced: Any = {"QueueConfigurations": [{"QueueArn": announced_arn, "Events": ["s3:ObjectCreated:*"]}]}
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=announced)
+        self._sqs.set_queue_attributes(QueueUrl=self.metadata_url, Attributes=attributes)
         # Recheck messages are delayed until no worker can still process the file, as in template.yaml.
         later = {"DelaySeconds": str(RECHECK_SECONDS), "VisibilityTimeout": str(RECHECK_SECONDS)}
         self._sqs.set_queue_attributes(QueueUrl=self.recheck_url, Attributes=later)

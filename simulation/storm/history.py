@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from simulation.storm.plan import MISSPELT, Key, Settings
+from simulation.storm.plan import MISSPELT, Key, Landing, Settings
 
 # How long a worker may use cached values (shortened, see workers.py), and the additional time for clocks and requests.
 REMEMBERED_SECONDS = 3.0
@@ -21,14 +21,14 @@ REASONS = {"none": "KeyMissing", "expired": "KeyExpired", "private": "KeyIsPriva
 NO_KEY = Key("none")
 
 
-def destinations(settings: Settings, extension: str) -> dict[str, bool]:
+def destinations(settings: Settings, landing: Landing) -> dict[str, bool]:
     """Return each destination of a file, and whether the file is sealed there."""
-    asked = {**DEFAULTS, **settings}
-    is_metadata = extension in ("xml", "json")
+    asked, extension, is_metadata = {**DEFAULTS, **settings}, landing.extension, landing.is_metadata
     sealed = asked["encrypt"] and (asked["encrypt_metadata"] or not is_metadata)
+    must_seal = landing.ruling is not None and landing.ruling.seals_archive
     ways = {}
     if asked["deliver_to_archive"] and (is_metadata or extension in asked["archive_formats"]):
-        ways["archive"] = sealed and not asked["only_encrypt_sftp"]
+        ways["archive"] = sealed and (must_seal or not asked["only_encrypt_sftp"])
     if asked["deliver_to_sftp"]:
         ways["sftp"] = sealed
     return ways
@@ -80,24 +80,26 @@ def span(landed: float, ended: float) -> tuple[float, float]:
     return landed - REMEMBERED_SECONDS - SLACK_SECONDS, ended + SLACK_SECONDS
 
 
-def reason(settings: Settings | None, key: Key, extension: str) -> str | None:
+def reason(settings: Settings | None, key: Key, landing: Landing) -> str | None:
     """Return the reason for which a file is held, in the design's order, or None if it is delivered.
 
-    A conflicting output can still hold it. The extension is "" if the file is not one that can be delivered.
+    A conflicting output can still hold it.
     """
-    if not extension:
+    if not landing.extension:
         return "UnsupportedFile"
     if settings is None:
         return "SettingsMissing"
     if settings == MISSPELT:
         return "SettingsInvalid"
-    ways = destinations(settings, extension)
+    if landing.ruling and landing.ruling.held:
+        return landing.ruling.held
+    ways = destinations(settings, landing)
     if not ways:
         return "NothingToDeliver"
     return REASONS.get(key.kind) if any(ways.values()) else None
 
 
-def routes_asked(many: list[Settings | None], extension: str) -> list[dict[str, bool]]:
+def routes_asked(many: list[Settings | None], landing: Landing) -> list[dict[str, bool]]:
     """List the routes that any of these settings asks for."""
     usable = [one for one in many if one is not None and one != MISSPELT]
-    return [ways for one in usable if (ways := destinations(one, extension))]
+    return [ways for one in usable if (ways := destinations(one, landing))]

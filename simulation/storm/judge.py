@@ -17,6 +17,7 @@ from simulation.faults.cloud import Cloud, Stored
 from simulation.faults.model import opened_by, schema
 from simulation.faults.tenants import Tenant
 from simulation.storm import history
+from simulation.storm.calls import AWAITED
 from simulation.storm.history import NO_KEY, History, routes_asked, span
 from simulation.storm.people import reader
 from simulation.storm.witness import DESTINATIONS, Complaint, Letter, Recording, Witness, landing_key
@@ -119,6 +120,8 @@ class Judge:
             self._complain("S" if places else "L", one.landing.key, "not in landing, and no event says delivered")
             return
         self.verdict.delivered += 1
+        if one.landing.ruling and one.landing.ruling.held:
+            self._complain("A", one.landing.key, f"delivered, although the policy holds it: {one.landing.ruling.held}")
         asked, moved = self._asked(one), self._has_moved(one)
         reached = {DESTINATIONS[bucket] for bucket, _ in places}
         if reached not in [set(ways) for ways in asked] and not moved:
@@ -184,9 +187,9 @@ class Judge:
     def _reason_now(self, one: Recording) -> str | None:
         (settings,) = self._past.settings(one.landing.tenant, FOREVER, FOREVER)
         (key,) = self._past.keys(one.landing.tenant, FOREVER, FOREVER)
-        if reason := history.reason(settings, key, one.landing.extension):
+        if reason := history.reason(settings, key, one.landing):
             return reason
-        ways = history.destinations(settings or {}, one.landing.extension)
+        ways = history.destinations(settings or {}, one.landing)
         suffix = {"cms": ".p7m", "openpgp": ".pgp"}[key.envelope]
         wanted = {(BUCKETS[to], one.landing.key + (suffix if seal else "")) for to, seal in ways.items()}
         of_others = wanted & set(self._there) - set(self._of[one.landing.key, one.etag])
@@ -230,6 +233,7 @@ class Judge:
             for event in some:
                 ids[() if kind == "RecordingDelivered" else (event["reason"], event["key_version"])].add(event["id"])
                 self._judge_source(one, kind, event)
+                self._judge_rule(one, kind, event)
             # The same outcome gets another id only if it happened again for another cause.
             causes = 1 if kind == "RecordingDelivered" else self._causes(one)
             if any(len(several) > causes for several in ids.values()):
@@ -239,7 +243,9 @@ class Judge:
         """Count what could hold or release a file: settings and keys since it landed, and a conflicting file."""
         since = span(one.landed, FOREVER)
         puts = [*self._past.settings(one.landing.tenant, *since), *self._past.keys(one.landing.tenant, *since)]
-        return len(puts) - 1 + (len(self._witness.by_key[one.landing.key]) > 1)
+        # A recording that waits for its metadata is held again when the metadata turns out to be unreadable.
+        unreadable = one.landing.facts is not None and one.landing.facts.unreadable
+        return len(puts) - 1 + (len(self._witness.by_key[one.landing.key]) > 1) + unreadable
 
     def _judge_source(self, one: Recording, kind: str, event: Event) -> None:
         whose = one.landing.tenant if one.landing.key.startswith(f"{one.landing.tenant}/") else None
@@ -253,11 +259,20 @@ class Judge:
         """List all reasons for which the file may have been held."""
         since = span(one.landed, FOREVER)
         reasons = {
-            history.reason(settings, key, one.landing.extension)
+            history.reason(settings, key, one.landing)
             for settings in self._past.settings(one.landing.tenant, *since)
             for key in self._past.keys(one.landing.tenant, *since)
         }
+        # A recording of a call with a policy may wait for its metadata.
+        reasons |= {AWAITED} if one.landing.ruling and not one.landing.is_metadata else set()
         return reasons | ({"OutputConflict"} if len(self._witness.by_key[one.landing.key]) > 1 else set())
+
+    def _judge_rule(self, one: Recording, kind: str, event: Event) -> None:
+        """Check that the events that a policy decides name its rule, and no others do."""
+        decided = kind == "RecordingDelivered" or event["reason"] in ("RecordingDenied", "ConsentMissing")
+        wanted = one.landing.ruling is not None and kind in ("RecordingDelivered", "RecordingHeld") and decided
+        if (event["policy"] is not None) != wanted:
+            self._complain("A", one.landing.key, f"a {kind} event names the policy {event['policy']}")
 
     def _judge_event(self, one: Recording, event: Event, places: Sequence[Place]) -> None:
         named = {(output["bucket"], output["key"]): output for output in event["outputs"]}
@@ -283,7 +298,7 @@ class Judge:
 
     def _asked(self, one: Recording) -> list[dict[str, bool]]:
         settings = self._past.settings(one.landing.tenant, *span(one.landed, one.purged or FOREVER))
-        return routes_asked(settings, one.landing.extension)
+        return routes_asked(settings, one.landing)
 
     def _complain(self, letter: Letter, what: str, seen: str) -> None:
         complaint = Complaint(letter, what, seen)

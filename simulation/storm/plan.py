@@ -6,11 +6,12 @@ Only the order of landings is planned, not the time. Everything else happens aft
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal
 
-from simulation.faults.scenarios import BOTH, CALLER
+from simulation.faults.scenario import BOTH, CALLER
+from simulation.storm.calls import CallFacts, PolicyName, Ruling, draw_facts, policy_of, rule
 
 # What a secret may hold: the tenant's own key of a generation, or something that is not a usable key. `none` is a
 # missing secret.
@@ -26,6 +27,8 @@ SETTINGS: tuple[Settings, ...] = (
 )  # fmt: skip
 PLAIN: tuple[Settings, ...] = ({"encrypt": False}, {**BOTH, "encrypt": False})
 MISSPELT: Settings = {"encrpyt": True}
+# Of every ten tenants, those whose settings never change have a policy.
+WITH_POLICY = (0, 1, 3, 4)
 # Names without a tenant, without an accepted format, and with characters that no key may have.
 UNSUPPORTED = ("{tenant}/{name}.flac", "{tenant}/a//{name}.wav", "{tenant}/{name}", "No Tenant/{name}.wav")
 
@@ -62,6 +65,9 @@ class Landing:
     content: int
     fate: Fate
     over: bool = False
+    # Of a file of a call with a policy: what the metadata says, and what follows for this file.
+    facts: CallFacts | None = None
+    ruling: Ruling | None = None
 
     @property
     def extension(self) -> str:
@@ -69,6 +75,16 @@ class Landing:
         stem, _, extension = self.key.rpartition(".")
         taken = extension.lower() in ("wav", "mp3", "xml", "json") and "//" not in stem and stem.startswith(self.tenant)
         return extension.lower() if taken else ""
+
+    @property
+    def call(self) -> str:
+        """The key without its extension."""
+        return self.key.rpartition(".")[0]
+
+    @property
+    def is_metadata(self) -> bool:
+        """Whether the file is the metadata of a recording."""
+        return self.extension in ("xml", "json")
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,7 @@ class Plan:
     left_broken: set[Tenant] = field(default_factory=set)
     # Tenants that change their requested outputs, and not only whether these can be produced.
     movers: set[Tenant] = field(default_factory=set)
+    policies: dict[Tenant, PolicyName] = field(default_factory=dict)
 
 
 def draw(seed: int, recordings: int, tenants: int) -> Plan:
@@ -101,6 +118,7 @@ def draw(seed: int, recordings: int, tenants: int) -> Plan:
         _draw_tenant(plan, Random(f"{seed} {tenant}"), number, recordings)
     plan.changes.sort(key=lambda change: change.after)
     _draw_landings(plan, Random(f"{seed} landings"), recordings)
+    plan.landings = list(_ruled(plan))
     _draw_kills(plan, Random(f"{seed} kills"), recordings)
     return plan
 
@@ -125,6 +143,9 @@ def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> No
         random.choice(([settings, None, bad, worse], [settings, good, bad], [settings, good, MISSPELT], [good])),
     ]  # fmt: skip
     story = stories[number % len(stories)]
+    if number % len(stories) in WITH_POLICY:
+        plan.policies[tenant], of_calls = policy_of(len(plan.policies))
+        story = [{**step, **of_calls} if isinstance(step, Mapping) else step for step in story]
     if number % len(stories) == len(stories) - 1:
         plan.left_broken.add(tenant)
     if number % len(stories) == len(stories) - 2:
@@ -157,22 +178,56 @@ def _draw_landings(plan: Plan, random: Random, recordings: int) -> None:
         number = len(plan.landings)
         # Around such a change its tenant is busy, so that files of all ages meet it.
         moving = [one.tenant for one in plan.changes if one.tenant in plan.movers and 0 < one.after - number < 8]
-        for landing in _draw_call(random, random.choice(moving or plan.tenants), number):
-            plan.landings.append(landing)
+        for landing, delay in _draw_call(random, plan, random.choice(moving or plan.tenants), number):
+            if delay:
+                waiting.append((len(plan.landings) + delay, landing))
+            else:
+                plan.landings.append(landing)
             if random.random() < 0.03:
                 waiting.append((len(plan.landings) + random.choice((0, 5, 400)), _again(random, landing)))
     del plan.landings[recordings:]
 
 
-def _draw_call(random: Random, tenant: Tenant, number: int) -> Iterator[Landing]:
-    """Draw a call's recording, and in one of four cases its metadata. Some files are unsupported."""
+def _draw_call(random: Random, plan: Plan, tenant: Tenant, number: int) -> Iterator[tuple[Landing, int]]:
+    """Draw a call's recording, and in one of four cases its metadata. Some files are unsupported.
+
+    The number is that of landings before the file's own.
+    """
     name = f"2026/+{CALLER} æ_{number}"
     if random.random() < 0.02:
-        yield _landing(random, tenant, random.choice(UNSUPPORTED).format(tenant=tenant, name=name), number)
+        yield _landing(random, tenant, random.choice(UNSUPPORTED).format(tenant=tenant, name=name), number), 0
         return
-    yield _landing(random, tenant, f"{tenant}/{name}.{random.choice(('wav', 'mp3', 'WAV'))}", number)
+    recording = _landing(random, tenant, f"{tenant}/{name}.{random.choice(('wav', 'mp3', 'WAV'))}", number)
+    if tenant in plan.policies:
+        yield from _draw_judged_call(random, recording, number)
+        return
+    yield recording, 0
     if random.random() < 0.25:
-        yield _landing(random, tenant, f"{tenant}/{name}.{random.choice(('xml', 'json'))}", -number)
+        yield _landing(random, tenant, f"{tenant}/{name}.{random.choice(('xml', 'json'))}", -number), 0
+
+
+def _draw_judged_call(random: Random, recording: Landing, number: int) -> Iterator[tuple[Landing, int]]:
+    """Draw a call of a tenant with a policy: its two files land in either order, and some metadata never does."""
+    facts = draw_facts(random)
+    metadata = _landing(random, recording.tenant, f"{recording.call}.xml", -number)
+    files = [replace(recording, facts=facts), replace(metadata, facts=facts)]
+    random.shuffle(files)
+    delays = [0, random.choice((0, 0, 1, 10, 50))]
+    for landing, delay in zip(files, delays, strict=True):
+        if not landing.is_metadata or random.random() < 0.9:
+            yield landing, delay
+
+
+def _ruled(plan: Plan) -> Iterator[Landing]:
+    """Yield the landings, with what the policies decide about them."""
+    told = {landing.call for landing in plan.landings if landing.is_metadata}
+    for landing in plan.landings:
+        if landing.facts:
+            name, is_told = plan.policies[landing.tenant], landing.call in told
+            ruling = rule(name, landing.facts, is_metadata=landing.is_metadata, is_told=is_told)
+            yield replace(landing, ruling=ruling)
+        else:
+            yield landing
 
 
 def _landing(random: Random, tenant: Tenant, key: str, content: int) -> Landing:
@@ -186,12 +241,13 @@ def _landing(random: Random, tenant: Tenant, key: str, content: int) -> Landing:
 def _again(random: Random, landing: Landing) -> Landing:
     """Draw another landing of the same name, one in three times with the same bytes."""
     content = random.choice((landing.content, landing.content + 1_000_000, landing.content + 1_000_000))
-    return Landing(landing.tenant, landing.key, landing.size, content, "told", over=True)
+    return replace(landing, content=content, fate="told", over=True)
 
 
 def _draw_kills(plan: Plan, random: Random, recordings: int) -> None:
-    operations = ("PutObject", "CopyObject", "UploadPart", "CompleteMultipartUpload", "PutEvents", "DeleteObject")
-    for number in range(max(2, recordings // 400)):
+    operations = ("PutObject", "TransactWriteItems", "CopyObject", "UploadPart", "SendMessage",
+                  "CompleteMultipartUpload", "PutEvents", "DeleteObject")  # fmt: skip
+    for number in range(max(2, recordings // 300)):
         when: Literal["before", "after"] = random.choice(("before", "after"))
         after = random.randrange(recordings // 20, recordings * 9 // 10)
         plan.kills.append(Kill(after, operations[number % len(operations)], when))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,10 +17,12 @@ from localcloud.event_source_mappings import QueuePump
 from localcloud.gate import Gate
 from simulation.fault_proxy import Fault, Seen
 from simulation.faults.broken import OTHER_KEY
+from simulation.faults.call_metadata import PARTY
 from simulation.faults.ground import Ground
 from simulation.faults.model import CALLER, FOREIGN_WORDS, SPOKEN
 from simulation.faults.trial import event_of
 from simulation.storm import people
+from simulation.storm.calls import POLICIES
 from simulation.storm.cloud import StormCloud
 from simulation.storm.courier import Courier
 from simulation.storm.history import History
@@ -41,6 +44,7 @@ TELL_SECONDS = 20.0
 GROWTH_BYTES = 16 * 1024**2
 MIB = 1024**2
 SECRETS = {"what was said": SPOKEN, "a private key": "PRIVATE KEY", "a caller's number": CALLER,
+           "an outside party's number": PARTY,
            "words of AWS": FOREIGN_WORDS}  # fmt: skip
 
 
@@ -74,9 +78,11 @@ class Storm:
         self._courier = Courier(self._cloud, seed)
         self._gate, self._sweeps = Gate(), SimpleQueue[Any]()
         self._log: list[str] = []
-        self._pump, self._rechecks = (
-            self._cloud.pump(url, Runtime(self._workers, function), self._gate, self._log.append)
-            for url, function in ((self._cloud.queue_url, "encrypt"), (self._cloud.recheck_url, "recheck"))
+        cloud = self._cloud
+        urls = {"encrypt": cloud.queue_url, "read": cloud.metadata_url, "recheck": cloud.recheck_url}
+        self._pump, self._metadata, self._rechecks = (
+            cloud.pump(url, Runtime(self._workers, function), self._gate, self._log.append)
+            for function, url in urls.items()
         )
         self._audit: list[dict[str, Any]] = []
         self._changes = list(plan.changes)
@@ -86,9 +92,12 @@ class Storm:
         """Run the storm, end the faults, and judge."""
         self._make_keys()
         self._began = self._told = time.monotonic()
+        for tenant, name in self._plan.policies.items():
+            self._cloud.put_policy(tenant, POLICIES[name])
         self._change(0)
         threads = [
             *self._pump.start(PUMPS),
+            *self._metadata.start(1),
             *self._rechecks.start(1),
             Thread(target=self._sweep_on_schedule, daemon=True),
         ]
@@ -203,7 +212,10 @@ class Storm:
     def _pump_dry(self, *more: QueuePump) -> None:
         time.sleep(0.5)  # for the courier
         deadline = time.monotonic() + DRAIN_SECONDS
-        while any(pump.outstanding() for pump in (self._pump, *more)) and time.monotonic() < deadline:
+        while (
+            any(pump.outstanding() for pump in (self._pump, self._metadata, self._pump, *more))
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.1)
 
     def _judge(self) -> Verdict:
@@ -214,7 +226,7 @@ class Storm:
         counts["dead letters, all of them made up for"] = self._cloud.dead_letters()
         self.figures.befallen = self._weather.befallen
         verdict.complaints += self._told_to_nobody()
-        if waiting := self._pump.outstanding() + self._rechecks.outstanding():
+        if waiting := sum(pump.outstanding() for pump in (self._pump, self._metadata, self._rechecks)):
             verdict.complaints.append(Complaint("X", "the queues", f"{waiting} messages are left"))
         if errors := [line for line in self._log if " batch of " not in line]:
             verdict.complaints.append(Complaint("X", "the event pump", f"it failed: {errors[0]}"))
@@ -226,6 +238,9 @@ class Storm:
             for what, secret in SECRETS.items()
             if any(secret in log for log in self._workers.logs)
         ]
+        blind = [change.tenant for change in self._plan.changes if (change.settings or {}).get("call_index") == "blind"]
+        if any(PARTY in json.dumps(self._cloud.cards(tenant)) for tenant in blind):
+            complaints.append(Complaint("T", "a blind card", "it has the outside party's number"))
         _, middle, end = self.figures.memory
         if end > middle + GROWTH_BYTES:
             grown = f"{middle / MIB:.0f} MiB half-way, {end / MIB:.0f} at the end"

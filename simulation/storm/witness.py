@@ -16,8 +16,9 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 DESTINATIONS = {SFTP: "sftp", ARCHIVE: "archive"}
 SUFFIXES = {".p7m": "cms", ".pgp": "openpgp"}
-# Lost, leaked (P), swapped (W), doubled (U), silent, T for private data in a log, and X for any other fault.
-Letter = Literal["L", "P", "W", "U", "S", "T", "X"]
+# Lost, leaked (P), swapped (W), doubled (U), silent, against the policy, T for private data in a log, and X for any
+# other fault.
+Letter = Literal["L", "P", "W", "U", "S", "A", "T", "X"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Recording:
 
 def content_of(landing: Landing) -> bytes:
     """Return a file's bytes. All files differ, except those of a few bytes."""
-    return spoken(f"{landing.tenant} in {landing.content}", landing.size)
+    text = spoken(f"{landing.tenant} in {landing.content}", landing.size)
+    return landing.facts.data(text) if landing.facts and landing.is_metadata else text
 
 
 def landing_key(key: str) -> tuple[str, str]:
@@ -67,6 +69,8 @@ class Witness:
         # The current content of landing, and the keys for which no decision was made yet.
         self._current: dict[str, str] = {}
         self.pending: set[str] = set()
+        # The calls of which metadata has landed.
+        self._told: set[str] = set()
         self._written: dict[tuple[str, str], tuple[str, str]] = {}
         self.complaints: list[Complaint] = []
         self.counts: Counter[str] = Counter()
@@ -85,6 +89,8 @@ class Witness:
                 recording = self.recordings[landing.key, etag] = Recording(landing, etag, now)
                 self.by_key[landing.key].append(recording)
             self._current[landing.key] = etag
+            if landing.is_metadata:
+                self._told.add(landing.call)
             self.pending.add(landing.key)
 
     def asked(self, seen: Seen) -> None:
@@ -107,6 +113,7 @@ class Witness:
 
     def _look_at_purge(self, key: str, etag: str, operation: str) -> None:
         recording, is_current = self.recordings.get((key, etag)), self._current.get(key) == etag
+        self._look_at_policy(key, "purged")
         if not recording:
             self._complain("L", key, "purged without a condition, or what never landed")
             return
@@ -126,11 +133,22 @@ class Witness:
             # Completing an upload twice is harmless: S3 and moto answer the second request like the first.
             if first and (first, seen.operation) != (this, "CompleteMultipartUpload"):
                 self._complain("U", seen.key, f"overwritten in {seen.bucket} by {seen.operation}")
+            self._look_at_policy(landing_key(seen.key)[0], f"{seen.operation} in {seen.bucket}")
         if seen.operation.startswith("Delete"):
             self._complain("L", seen.key, f"{seen.operation} in {seen.bucket}")
         from_landing = seen.headers.get("x-amz-copy-source", "").lstrip("/").startswith(f"{LANDING}/")
         if from_landing and not self._may_be_plain(seen):
             self._complain("P", seen.key, f"{seen.operation} of the landed bytes to {seen.bucket}")
+
+    def _look_at_policy(self, key: str, what: str) -> None:
+        """Check that the policy lets a file leave landing, and that its call's metadata has landed."""
+        landing = next((one.landing for one in self.by_key.get(key, ())), None)
+        if landing is None or landing.ruling is None:
+            return
+        if landing.ruling.held:
+            self._complain("A", key, f"{what}, although the policy holds it: {landing.ruling.held}")
+        elif landing.call not in self._told:
+            self._complain("A", key, f"{what} before the call's metadata had landed")
 
     def _may_be_plain(self, seen: Seen) -> bool:
         """Return whether any settings asked for plain bytes at this destination while the file was in landing."""
@@ -141,7 +159,7 @@ class Witness:
             ways.get(DESTINATIONS[seen.bucket]) is False
             for one in known
             for ways in routes_asked(
-                self._history.settings(one.landing.tenant, *span(one.landed, time.time())), one.landing.extension
+                self._history.settings(one.landing.tenant, *span(one.landed, time.time())), one.landing
             )
         )
 

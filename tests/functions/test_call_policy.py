@@ -8,13 +8,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
 
+from tests.functions.test_source_unreadable import refuse_checksum
 from tests.support.calls import cards
 from tests.support.clock import Clock
 from tests.support.flow import Flow
 from tests.support.keys import x509_tenant
-from tests.support.network import Network
-from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack
+from tests.support.network import Action, Network, Request
+from tests.support.stack import ARCHIVE, LANDING, SFTP, Stack, failures, sqs_event
 
 WAV, XML = "acme/2026/4711_1.wav", "acme/2026/4711_1.xml"
 PUZZEL = {"metadata_profile": "puzzel", "default_region": "NO"}
@@ -185,6 +188,123 @@ def test_a_policy_that_cannot_be_read_holds(cloud: Stack, flow: Flow, clock: Clo
     for key in (XML, WAV):
         flow.process(json.dumps(cloud.land(key, metadata())))
     assert outcome(cloud)[2] == {}
+
+
+def test_metadata_that_arrives_in_part_is_read_again(cloud: Stack, flow: Flow, network: Network) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    xml = metadata(deny_recording="true")
+    network.after("GetObject", half_of(xml), bucket=LANDING)
+
+    body = json.dumps(cloud.land(XML, xml))
+    assert failures(flow.encrypt_recording.lambda_handler(sqs_event(body), None)) == []
+    (passed_on,) = cloud.take(cloud.environment["METADATA_QUEUE_URL"])
+    assert failures(flow.read_metadata.lambda_handler(sqs_event(passed_on), None)) == ["m0"]
+    assert (cards(cloud), cloud.audit_details("MetadataUnreadable")) == ([], [])
+    assert failures(flow.read_metadata.lambda_handler(sqs_event(passed_on, receives=2), None)) == []
+    flow.process(*cloud.take(cloud.queue_url))
+
+    assert outcome(cloud) == (set(), set(), {XML: "RecordingDenied"})
+
+
+def half_of(data: bytes) -> Action:
+    """Return an answer with half of an object, as a connection that breaks leaves it."""
+
+    def cut(request: Request) -> AWSResponse:
+        headers = {"Content-Length": str(len(data)), "ETag": '"e"'}
+        return AWSResponse(request.raw.url, 200, headers, MockRawResponse(data[: len(data) // 2]))
+
+    return cut
+
+
+def refuse_reads(network: Network) -> None:
+    """Refuse all reads of landed files, as S3 does if the roles may not use their KMS key."""
+    network.fail("GetObject", 403, "AccessDenied", bucket=LANDING, times=None)
+    network.before("HeadObject", lambda head: refuse_checksum(head, 403), bucket=LANDING, times=None)
+
+
+def test_metadata_that_s3_refuses_twice_is_read_later(cloud: Stack, flow: Flow, network: Network) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    network.fail("GetObject", 403, "AccessDenied", bucket=LANDING, times=2)
+
+    flow.land(XML, metadata(deny_recording="true"))
+    flow.land(WAV)
+
+    assert outcome(cloud) == (set(), set(), dict.fromkeys((XML, WAV), "RecordingDenied"))
+
+
+def test_metadata_that_s3_refuses_to_read_is_held_until_it_can_be_read(
+    cloud: Stack, flow: Flow, network: Network, sweep_landing: ModuleType, clock: Clock
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(policy())
+    refuse_reads(network)
+    flow.land(XML, metadata())
+    assert outcome(cloud) == (set(), set(), {XML: "SourceUnreadable"})
+
+    for _ in range(2):
+        clock.pass_by(minutes=2)
+        sweep_landing.lambda_handler({"tenant": "acme"}, None)
+        flow.process(*cloud.take(cloud.queue_url))
+        network.mend()
+
+    assert outcome(cloud) == ({f"{XML}.p7m"}, {XML}, {})
+    assert [card["metadata"] for card in cards(cloud)] == ["read"]
+    told = [(event["detail-type"], event["detail"]["reason"]) for event in cloud.audit()]
+    assert told == [
+        ("RecordingHeld", "SourceUnreadable"), ("RecordingReleased", "SourceUnreadable"), ("RecordingDelivered", None)
+    ]  # fmt: skip
+
+
+def test_metadata_is_read_although_read_metadata_remembers_that_the_tenant_had_no_policy(
+    cloud: Stack, flow: Flow, clock: Clock
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, PUZZEL)
+    body = json.dumps(cloud.land("acme/another.xml", metadata()))
+    assert failures(flow.read_metadata.lambda_handler(sqs_event(body), None)) == []
+    clock.pass_by(seconds=10)
+    flow.policy(DENIED)
+
+    flow.land(XML, metadata(deny_recording="true"))
+
+    assert outcome(cloud)[2][XML] == "RecordingDenied"
+
+
+def test_metadata_waits_while_settings_are_wrong(cloud: Stack, flow: Flow, clock: Clock) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    flow.land("acme/another.xml", metadata())  # encrypt_recording remembers the settings from here on
+    body = json.dumps(cloud.land(XML, metadata(deny_recording="true")))
+    assert failures(flow.encrypt_recording.lambda_handler(sqs_event(body), None)) == []
+    (passed_on,) = cloud.take(cloud.environment["METADATA_QUEUE_URL"])
+    clock.pass_by(seconds=61)
+    cloud.tenant("acme", settings={"encrpyt": True})
+
+    assert failures(flow.read_metadata.lambda_handler(sqs_event(passed_on), None)) == ["m0"]
+    assert failures(flow.read_metadata.lambda_handler(sqs_event(passed_on, receives=2), None)) == []
+    cloud.tenant("acme", settings=BOTH)
+    flow.process(*cloud.take(cloud.queue_url))
+
+    assert outcome(cloud)[2] == {XML: "RecordingDenied"}
+
+
+def test_each_hold_for_another_cause_has_another_id(
+    cloud: Stack, flow: Flow, sweep_landing: ModuleType, clock: Clock
+) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    flow.land(WAV, receives=3)
+    flow.land(XML, b"<x>")
+    flow.land(XML, metadata(deny_recording="true"))
+    clock.pass_by(minutes=2)
+    flow.policy(policy({"rule": "still refused", "when": {"denied": True}, "record": "never"}))
+    sweep_landing.lambda_handler({"tenant": "acme"}, None)
+    flow.process(*cloud.take(cloud.queue_url))
+
+    held = [detail for detail in cloud.audit_details("RecordingHeld") if detail["source"]["key"] == WAV]
+    contents = {(detail["reason"], detail["message"], str(detail["policy"])) for detail in held}
+    assert len({detail["id"] for detail in held}) == len(contents) == 4
 
 
 def test_the_event_names_rule_class_and_version(cloud: Stack, flow: Flow) -> None:

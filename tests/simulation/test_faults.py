@@ -11,12 +11,14 @@ from simulation.fault_proxy import BreakBody
 from simulation.faults.attempt import Case, Point, Trouble
 from simulation.faults.broken import VARIANTS
 from simulation.faults.broken_duties import BROKEN_DUTIES
+from simulation.faults.call_scenarios import CALL_SCENARIOS
 from simulation.faults.duties import DUTIES
 from simulation.faults.enumeration import FEW, cases, cases_at, points_of, troubles
 from simulation.faults.scenarios import SCENARIOS
 from simulation.faults.trial import Bench
 
 SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
+CALLS, EACH_OF_A_CALL = {scenario.name for scenario in CALL_SCENARIOS}, 5
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,10 @@ def test_no_promise_breaks(bench: Bench, name: str) -> None:
 
     All scenarios together cover each operation with all troubles.
     """
-    points = points_of(bench, name)
+    points, shift = points_of(bench, name), SCENARIO_NAMES.index(name)
     assert points
-    shift = SCENARIO_NAMES.index(name)
+    if name in CALLS:  # their stories are long, and `make faults` runs all
+        points = points[shift % EACH_OF_A_CALL :: EACH_OF_A_CALL]
     tries = [Case(name), *(Case(name, point, FEW[(shift + number) % len(FEW)]) for number, point in enumerate(points))]
 
     results = [bench.run(case) for case in tries]
@@ -42,13 +45,13 @@ def test_no_promise_breaks(bench: Bench, name: str) -> None:
     assert [line for result in results for line in result.complaints()] == []
 
 
-@pytest.mark.parametrize("number", range(1, len(VARIANTS) + 1), ids=lambda number: f"promise-{number}")
+@pytest.mark.parametrize("number", range(1, len(VARIANTS) + 1), ids=lambda number: f"variant-{number}")
 def test_broken_promise_is_detected(bench: Bench, number: int) -> None:
-    broken: set[int] = set()
-    for scenario in VARIANTS[number - 1].scenarios:
+    broken, variant = set[int](), VARIANTS[number - 1]
+    for scenario in variant.scenarios:
         for case in cases(bench, scenario, few=True, broken=number):
             broken |= {one.promise for one in bench.run(case).broken}
-            if number in broken:
+            if variant.promise in broken:
                 return
     pytest.fail(f"nothing but {sorted(broken)} was seen broken")
 

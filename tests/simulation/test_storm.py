@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from simulation.storm.calls import POLICIES
 from simulation.storm.plan import draw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,11 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
     assert int(figure(lines, "workers killed")) > 0
     assert int(figure(lines, "events lost")) > 0
     assert int(figure(lines, "batches for two workers at once")) > 0
+    # Some files are held by a policy, and none left landing against it.
+    assert figure(lines, "against policy") == "0"
+    assert int(figure(lines, "held for MetadataAwaited")) > 0
+    assert int(figure(lines, "held for ConsentMissing")) > 0
+    assert int(figure(lines, "batches to read")) > 0
 
 
 # `make storm STORM=--self-check` breaks each of the promises.
@@ -55,6 +61,13 @@ def test_broken_promise_is_detected() -> None:
     assert code == 1
     assert numbers["lost"] > 0
     assert any(line.startswith("BROKEN") for line in lines)
+
+
+def test_file_that_leaves_against_its_policy_is_detected() -> None:
+    code, lines, _ = storm("--recordings", "40", "--tenants", "10", "--broken", "against")
+
+    assert code == 1
+    assert int(figure(lines, "against policy")) > 0
 
 
 def crowd(*arguments: str) -> tuple[int, str]:
@@ -94,10 +107,17 @@ def test_full_storm_has_every_kind_of_event() -> None:
 
     assert len(plan.landings) == 5000
     assert {landing.fate for landing in plan.landings} == {"told", "late", "lost", "doubled", "doubled late"}
-    assert {landing.extension for landing in plan.landings} == {"wav", "mp3", "xml", ""}
+    assert {landing.extension for landing in plan.landings} == {"wav", "mp3", "xml", "json", ""}
     assert {change.key.kind for change in plan.changes if change.key} == {
         "good", "expired", "private", "garbage", "weak"
     }  # fmt: skip
     assert {kill.when for kill in plan.kills} == {"before", "after"}
     assert sum(landing.over for landing in plan.landings) > 50
     assert max(landing.size for landing in plan.landings) > 300_000
+    assert set(plan.policies.values()) == set(POLICIES)
+    assert {landing.ruling.held for landing in plan.landings if landing.ruling} == {
+        None, "MetadataAwaited", "RecordingDenied", "ConsentMissing"
+    }  # fmt: skip
+    assert any(landing.ruling.seals_archive for landing in plan.landings if landing.ruling)
+    first = {landing.call: landing.is_metadata for landing in reversed(plan.landings) if landing.ruling}
+    assert set(first.values()) == {True, False}

@@ -150,13 +150,14 @@ class CallPolicies:
         if not is_unreadable and landed.receives < LAST_TRY:
             raise MetadataNotYetError("The recording's metadata has not landed yet.")
         why = "cannot be read" if is_unreadable else "has not landed"
-        held = HeldError(
+        awaited = HeldError(
             Reason.METADATA_AWAITED,
             f"The recording needs its metadata, which {why}. Land <the same name>.xml or .json in a form that "
             "`callseal profile try` can read; the recording is then released.",
         )
-        held.is_overdue = is_late
-        raise held
+        awaited.cause = "unreadable" if is_unreadable else None
+        awaited.is_overdue = is_late
+        raise awaited
 
 
 def _refuse_number(key: str, settings: TenantSettings) -> None:
@@ -183,5 +184,5 @@ def _held(ruling: Ruling) -> HeldError:
         f"The rule {ruling.outcome.rule} of the tenant's policy {why}. The file is erased after the setting "
         "denied_erase_after, unless the policy is changed before.",
     )
-    error.policy = ruling.member()
+    error.policy, error.cause = ruling.member(), ruling.version
     return error

@@ -72,7 +72,8 @@ def delivered(
 
 
 def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now: datetime) -> AuditEvent:
-    """Return the event of a held file. A hold for the same reason by another version of the key has another id."""
+    """Return the event of a held file. A hold for the same reason has another id if the cause or the key differs."""
+    causes = (error.cause,) if error.cause else ()
     return _event(
         EventType.RECORDING_HELD,
         landed,
@@ -84,7 +85,7 @@ def held(landed: LandedObject, error: HeldError, outputs: Sequence[Output], now:
             "message": str(error),
             "policy": error.policy,
         },
-        by=(error.reason.value, error.key_version),
+        by=(error.reason.value, error.key_version, *causes),
     )
 
 

@@ -168,6 +168,8 @@ class HeldError(CallsealError):
         self.policy: Mapping[str, object] | None = None
         # Whether a file held as MetadataAwaited has waited for longer than the tenant's setting metadata_wait_minutes.
         self.is_overdue = False
+        # What distinguishes this hold from another one for the same reason and by the same key, if anything does.
+        self.cause: str | None = None
         self.fingerprint = fingerprint
 
 

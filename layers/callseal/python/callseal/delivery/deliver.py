@@ -124,7 +124,12 @@ class Delivery:
             return self._deliver(landed)
 
     def _deliver(self, landed: LandedObject) -> Outcome:
-        plan = self._planner.plan(landed)
+        try:
+            plan = self._planner.plan(landed)
+        except NotIndexedError:
+            if landed.was_unreadable:  # by read_metadata: the file is held if that lasts
+                self._landing.refresh(landed, readable=True)
+            raise
         if landed.was_unreadable or landed.was_awaiting:
             self._report_release(landed, plan.key)
         # One small sealed output is put under a condition, which fails if the output exists: no HEAD request is needed.

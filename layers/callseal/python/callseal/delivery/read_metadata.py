@@ -30,7 +30,14 @@ from callseal.calls.profiles import facts_of, find_fields
 from callseal.core import audit
 from callseal.core.audit import timestamp
 from callseal.core.clock import Clock
-from callseal.core.errors import HeldError, NotJudgedError, SourceGoneError, UnreadableMetadataError
+from callseal.core.errors import (
+    HeldError,
+    NotJudgedError,
+    SourceGoneError,
+    SourceUnreadableError,
+    TransientError,
+    UnreadableMetadataError,
+)
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key
 from callseal.delivery.deliver import Outcome
 from callseal.delivery.landing_bucket import LandingBucket
@@ -70,20 +77,43 @@ class MetadataReading:
         """
         try:
             file = parse_landing_key(landed.key)
-            if landed.was_indexed or not file.is_metadata:
-                self._tenants.forget(file.tenant, before=self._clock() - FRESH)
-            tenant = tenant_policy(self._tenants, file.tenant)
+            tenant = self._policy(landed, file)
             if file.is_metadata and landed.etag is None:
                 landed = self._landing.refresh(landed)
             call = call_of(landed.key)
             if tenant.mode != "off" and call:
                 self._write_card(landed, file, call, tenant)
-        except HeldError:
-            pass  # encrypt_recording holds the file for the same reason
+            landed = replace(landed, was_indexed=True)
+        except SourceUnreadableError:
+            # encrypt_recording holds the file. If the file can be read by now, it comes back.
+            landed = replace(landed, was_indexed=False, was_unreadable=True)
+        except HeldError as held:
+            if landed.receives == 1:
+                raise TransientError("encrypt_recording may use cached settings. The message is retried.") from held
+            # encrypt_recording holds the file for the same reason, or the cause is gone and the file comes back.
+            landed = replace(landed, was_indexed=False)
         except SourceGoneError:
             return Outcome("gone")
-        self._queue.put(replace(landed, was_indexed=True))
+        self._queue.put(landed)
         return Outcome("pending", landed.key.partition("/")[0])
+
+    def _policy(self, landed: LandedObject, file: LandedFile) -> TenantPolicy:
+        """Return the file's tenant with its policy.
+
+        encrypt_recording found an index, and valid settings. Cached values that differ are read again.
+        """
+        started = self._clock()
+        if landed.was_indexed or not file.is_metadata:
+            self._tenants.forget(file.tenant, before=started - FRESH)
+        try:
+            tenant = tenant_policy(self._tenants, file.tenant)
+        except HeldError:
+            if not self._tenants.forget(file.tenant, before=started):
+                raise
+            return tenant_policy(self._tenants, file.tenant)
+        if tenant.mode == "off" and self._tenants.forget(file.tenant, before=started):
+            return tenant_policy(self._tenants, file.tenant)
+        return tenant
 
     def _write_card(self, landed: LandedObject, file: LandedFile, call: CallName, tenant: TenantPolicy) -> None:
         judged = _Judging(call, tenant, self._blind, landed.landed_at or self._clock())
@@ -104,9 +134,15 @@ class MetadataReading:
         return judged.read(landed.key, facts)
 
     def _bytes(self, landed: LandedObject) -> bytes:
-        """Return the file's bytes, at most one more than a metadata file may have."""
+        """Return the file's bytes, at most one more than a metadata file may have.
+
+        Raise TransientError if some did not arrive: what arrived may be another metadata file.
+        """
         with self._landing.open(landed) as body:
-            return body.read(MAX_BYTES + 1)
+            data = body.read(MAX_BYTES + 1)
+        if len(data) < min(body.size, MAX_BYTES + 1):
+            raise TransientError("Reading the landed file failed: the connection ended early.")
+        return data
 
     def _requeue_recordings(self, call: CallName) -> None:
         """Requeue the call's recordings, which may wait for this metadata."""

@@ -1,0 +1,74 @@
+"""The calls of a storm's tenants with a policy: what their metadata says, and what the policy decides about each file.
+
+The decisions are the contract's table once more, and share no code with the functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+from simulation.faults.call_metadata import PUZZEL, metadata_xml
+from simulation.faults.call_scenarios import policy
+
+PolicyName = Literal["refused", "consent", "law"]
+POLICIES: Mapping[PolicyName, Mapping[str, Any]] = {
+    "refused": policy({"rule": "refused", "when": {"denied": True}, "record": "never"},
+                      {"rule": "restricted", "when": {"restricted": True}, "restricted": True}),
+    "consent": policy(consent="required"),
+    "law": policy({"rule": "law", "when": {"denied": True}, "record": "must"}),
+}  # fmt: skip
+AWAITED = "MetadataAwaited"
+# A metadata file's texts may have 4,096 bytes.
+MOST_NOTE = 3_000
+
+
+@dataclass(frozen=True)
+class CallFacts:
+    """What a call's metadata says."""
+
+    denied: bool
+    restricted: bool
+    consent: str
+    unreadable: bool
+
+    def data(self, note: bytes) -> bytes:
+        """Return the metadata file, with a note that is part of it."""
+        flags = {"deny_recording": self.denied, "SET_RESTRICTED": self.restricted, "consent": self.consent}
+        whole = metadata_xml(note[:MOST_NOTE].decode(), **flags)
+        return whole[:-10] if self.unreadable else whole
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a policy decides about a file: the reason to hold it, or whether its archive copy must be sealed."""
+
+    held: str | None = None
+    seals_archive: bool = False
+
+
+def policy_of(number: int) -> tuple[PolicyName, Mapping[str, Any]]:
+    """Return the policy of the n-th tenant that has one, and its settings of calls."""
+    consent = {"metadata_paths": {"consent": "//variable[@name=consent]"}}
+    names = list(POLICIES)
+    return names[number % len(names)], {**PUZZEL, **consent, "call_index": ("plain", "blind")[number % 2]}
+
+
+def draw_facts(random: Random) -> CallFacts:
+    """Draw what a call's metadata says."""
+    consent = random.choice(("given", "given", "denied", "not_asked", "unknown"))
+    return CallFacts(random.random() < 0.3, random.random() < 0.3, consent, random.random() < 0.08)
+
+
+def rule(name: PolicyName, facts: CallFacts, *, is_metadata: bool, is_told: bool) -> Ruling:
+    """Return what a policy decides about a file. `is_told` is false if the call's metadata never lands."""
+    if facts.unreadable or not is_told:
+        held = "ConsentMissing" if name == "consent" else None
+        return Ruling(held if is_metadata else AWAITED)
+    if name == "refused" and facts.denied:
+        return Ruling("RecordingDenied")
+    if name == "consent" and facts.consent != "given":
+        return Ruling("ConsentMissing")
+    return Ruling(seals_archive=facts.restricted or (name == "law" and facts.denied))

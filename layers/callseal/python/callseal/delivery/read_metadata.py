@@ -21,7 +21,7 @@ from callseal.calls.call_policy import TenantPolicy, tenant_policy
 from callseal.calls.card import Card
 from callseal.calls.card_facts import CardFacts, blind_facts, plain_facts
 from callseal.calls.card_table import CardTable
-from callseal.calls.metadata_bounds import MAX_BYTES, UnreadableMetadataError
+from callseal.calls.metadata_bounds import MAX_BYTES
 from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering, country_of
 from callseal.calls.outcome_member import stored_outcome
@@ -30,7 +30,7 @@ from callseal.calls.profiles import facts_of, find_fields
 from callseal.core import audit
 from callseal.core.audit import timestamp
 from callseal.core.clock import Clock
-from callseal.core.errors import HeldError, NotJudgedError, SourceGoneError
+from callseal.core.errors import HeldError, NotJudgedError, SourceGoneError, UnreadableMetadataError
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key
 from callseal.delivery.deliver import Outcome
 from callseal.delivery.landing_bucket import LandingBucket
@@ -143,9 +143,8 @@ class _Judging:
         if policy is None or known is None or (card.outcome or {}).get("judged_by") == policy.version:
             return card
         try:
-            return card.with_outcome(
-                self._stored(policy, _with_hashes(known), self._hashed if known.is_blind else None)
-            )
+            hashed = self._hashed if known.is_blind else None
+            return card.with_outcome(self._stored(policy, known.with_hashes, hashed))
         except NotJudgedError:
             kept = card.outcome or self._dated(policy, default_outcome(policy))
             return card.with_outcome({**kept, "judged_by": policy.version})
@@ -176,9 +175,3 @@ def _read(data: bytes, file: LandedFile, tenant: TenantPolicy) -> Facts:
 
 def _numbering(tenant: TenantPolicy) -> Numbering:
     return Numbering(tenant.settings.default_region, tenant.settings.own_numbers)
-
-
-def _with_hashes(known: CardFacts) -> Facts:
-    """Return a card's facts for the policy. On a blind card, the members that name people are hashes."""
-    hashes: Any = dict(known.hashed)
-    return replace(known.facts, **hashes)

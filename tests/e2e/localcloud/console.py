@@ -50,11 +50,16 @@ class Console:
             RemoveFromVersionId=now["AWSCURRENT"],
         )
 
-    def land(self, key: str) -> None:
+    def land(self, key: str, data: bytes | None = None) -> None:
         self.landed[key] = datetime.now().astimezone()
-        self.cloud.client("s3").put_object(
-            Bucket=self.cloud.outputs["LandingBucketName"], Key=key, Body=f"said in {key}".encode()
-        )
+        body = f"said in {key}".encode() if data is None else data
+        self.cloud.client("s3").put_object(Bucket=self.cloud.outputs["LandingBucketName"], Key=key, Body=body)
+
+    def policy(self, tenant: str, policy: dict[str, Any]) -> None:
+        """Write a tenant's policy."""
+        name = f"/{self.cloud.stack_name}/tenants/{tenant}/policy"
+        text = json.dumps(policy)
+        self.cloud.client("ssm").put_parameter(Name=name, Type="String", Tier="Advanced", Value=text, Overwrite=True)
 
     def audit(self, kind: str, tenant: str) -> list[dict[str, Any]]:
         pages = self.cloud.client("logs").get_paginator("filter_log_events")

@@ -38,6 +38,10 @@ WILDCARDS = {
     "kms:GenerateDataKey*": "the key's own policy: CloudWatch Logs, as its guide has it, for this account's log groups",
     "*": "the key's own policy: the key itself; and the names of all secrets, for ListSecrets knows no resource",
     "landing/*": "the files of one bucket",
+    **dict.fromkeys(
+        ("landing/*.??l", "landing/*.??L", "landing/*.???n", "landing/*.???N"),
+        "the metadata files of one bucket: IAM distinguishes cases, and no recording's name ends so",
+    ),
     "sftp/*": "the files of one bucket",
     "tenants/*/sftp-keys": "the same, if AWS evaluates a secret that does not exist by its bare name",
     "tenants/*/public-key": "the same, if AWS evaluates a secret that does not exist by its bare name",

@@ -12,7 +12,7 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from tests.security.privacy.watch import WATCH
-from tests.support.stack import make_sweep_memory, make_tables
+from tests.support.stack import make_calls_table, make_sweep_memory, make_tables
 
 STACK = "callseal-rie"
 REGION = "eu-north-1"
@@ -91,6 +91,7 @@ class Cloud:
     endpoint: str
     encrypt_queue: str
     recheck_queue: str
+    metadata_queue: str
     audit_queue: str
 
     def client(self, service: str) -> Any:
@@ -109,6 +110,8 @@ class Cloud:
             "ARCHIVE_BUCKET": BUCKETS["archive"],
             "ENCRYPT_QUEUE_URL": self.encrypt_queue,
             "RECHECK_QUEUE_URL": self.recheck_queue,
+            "METADATA_QUEUE_URL": self.metadata_queue,
+            "CALLS_TABLE": f"{STACK}-calls",
             "AUDIT_BUS": f"{STACK}-audit",
             "KEY_REGISTER": f"{STACK}-key-register",
             "KEY_EVENTS": f"{STACK}-key-events",
@@ -172,14 +175,16 @@ def created(endpoint: str) -> Cloud:
     s3, sqs = client("s3", endpoint), client("sqs", endpoint)
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    encrypt_queue, recheck_queue, audit_queue = (
-        sqs.create_queue(QueueName=f"{STACK}-{name}")["QueueUrl"] for name in ("encrypt", "recheck", "audit-copy")
+    encrypt_queue, recheck_queue, metadata_queue, audit_queue = (
+        sqs.create_queue(QueueName=f"{STACK}-{name}")["QueueUrl"]
+        for name in ("encrypt", "recheck", "metadata", "audit-copy")
     )
     dynamodb = client("dynamodb", endpoint)
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
+    make_calls_table(dynamodb, f"{STACK}-calls")
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     copy_audit(endpoint, sqs.get_queue_attributes(QueueUrl=audit_queue, AttributeNames=["QueueArn"])["Attributes"])
-    return Cloud(endpoint, encrypt_queue, recheck_queue, audit_queue)
+    return Cloud(endpoint, encrypt_queue, recheck_queue, metadata_queue, audit_queue)
 
 
 def copy_audit(endpoint: str, queue: dict[str, str]) -> None:

@@ -16,7 +16,6 @@ from callseal.calls.call_name import call_of
 from callseal.calls.decisions import Outcome
 from callseal.calls.index_mode import IndexMode, index_mode
 from callseal.calls.outcome_member import outcome_of
-from callseal.calls.policy import Policy, default_outcome, invalid, parse_policy
 from callseal.core.clock import Clock
 from callseal.core.errors import HeldError, MetadataNotYetError, NotIndexedError, OutdatedOutcomeError, Reason
 from callseal.core.landing import LandedFile, LandedObject
@@ -26,11 +25,12 @@ from callseal.tenants.settings import TenantSettings
 if TYPE_CHECKING:
     from callseal.calls.card import Card
     from callseal.calls.card_table import CardTable
+    from callseal.calls.policy import Policy
 
 # A recording without metadata is held at its third delivery by the queue, 25 seconds after the first.
 LAST_TRY = 3
-# Most tenants' policies are small and change seldom.
-_parsed = lru_cache(maxsize=256)(parse_policy)
+# A worker parses a tenant's policy once. It holds the texts of so many tenants, each of 8 kB at most.
+MAX_PARSED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,11 @@ class TenantPolicy:
     @property
     def default(self) -> Ruling | None:
         """The ruling for a call without metadata."""
-        return Ruling(self.policy.version, default_outcome(self.policy)) if self.policy else None
+        if self.policy is None:
+            return None
+        from callseal.calls.policy import default_outcome
+
+        return Ruling(self.policy.version, default_outcome(self.policy))
 
 
 def tenant_policy(tenants: Tenants, tenant: str) -> TenantPolicy:
@@ -81,9 +85,19 @@ def tenant_policy(tenants: Tenants, tenant: str) -> TenantPolicy:
     if policy:
         policy.check_against(settings)
     if found.waits and found.mode == "off":
+        from callseal.calls.policy import invalid
+
         why = "its rules need the metadata" if policy and policy.waits else "the setting metadata_required needs it"
         raise invalid(f"the setting call_index is off, so no metadata is read, but {why}")
     return found
+
+
+@lru_cache(maxsize=MAX_PARSED)
+def _parsed(text: str) -> Policy:
+    # Most tenants have no policy, and each import lengthens a cold start.
+    from callseal.calls.policy import parse_policy
+
+    return parse_policy(text)
 
 
 class CallPolicies:

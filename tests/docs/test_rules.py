@@ -13,13 +13,18 @@ import pytest
 from callseal.calls.facts import Flags
 from callseal.calls.policy import parse_policy
 from callseal.calls.presets import presets
-from tests.e2e.cli.conftest import Operator, operator, put  # noqa: F401  # fixtures
+from callseal.core.audit import timestamp
+from callseal.sftp.file_state import DeliveredFile
+from callseal.sftp.file_table import FileRegister
+from tests.e2e.cli.conftest import NOW, Operator, key_register, operator, put  # noqa: F401  # fixtures
+from tests.support.files import TABLE as FILES
 from tests.support.functions import ROOT
 from tests.support.stack import LANDING
 
 PAGE = (ROOT / "docs" / "rules-and-regulations.md").read_text()
 SECTIONS = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+FINGERPRINT = "A" * 64
 CALLER = "+4790000001"
 SAMPLE = {"call": {"informed": True, "consent": "given", "denied": False, "agentAccepted": False, "restricted": True}}
 # What the outputs of a section must have, of the calls and the files that the fixture makes.
@@ -30,15 +35,15 @@ PROOFS = {
     "Acceptance before recording": ("unknown: 2", "would be held: 1"),
     "Quality listening, restricted and sensitive recordings": ("archive sealed", "sealed\t", "consent: given"),
     "Informing agents, and their acceptance": ("agent-did-not-accept", '"held": "RecordingDenied"'),
-    "Who has access": ("keys", "state\t"),
-    "How long recordings are kept": ("class changes: 0", "class,calls,keep_until_first", "kind,name,"),
+    "Who has access": (FINGERPRINT, "\nfetched\t"),
+    "How long recordings are kept": ("class changes: 0", "Written to policy.csv", "class,calls,keep_until_first"),
     "Copies and deletion": (CALLER, '"calls": ['),
 }
 
 
 @pytest.fixture
-def desk(operator: Operator, put: Any) -> Operator:  # noqa: F811  # pytest's way
-    """Return an operator whose folder has the page's files, and whose tenant has three calls and a held file."""
+def desk(operator: Operator, put: Any, key_register: Any) -> Operator:  # noqa: F811  # pytest's way
+    """Return an operator with the page's files, whose tenant has three calls, a held file, a key and a fetched file."""
     operator.stack.tenant("acme", settings={"deliver_to_archive": True})
     Path("samples").mkdir()
     Path("samples/4711_1.json").write_text(json.dumps(SAMPLE))
@@ -48,6 +53,10 @@ def desk(operator: Operator, put: Any) -> Operator:  # noqa: F811  # pytest's wa
     put("given", 1, policy=policy, caller=CALLER, direction="incoming", flags=Flags(consent="given", informed=True))
     put("unknown", 1, policy=policy)
     put("refused", 2, policy=policy, flags=Flags(denied=True))
+    key_register(tenant="acme", fingerprint=FINGERPRINT, first_seen="2026-11-01T00:00:00.000Z")
+    before = DeliveredFile("acme", "acme/given.wav.p7m")
+    delivered = before.delivered_by("d" * 32, timestamp(NOW), 454_300, 7)
+    FileRegister(operator.stack.dynamodb, FILES).save(delivered.fetched_at(timestamp(NOW)), before)
     key = "acme/refused.wav"
     operator.stack.s3.put_object(Bucket=LANDING, Key=key, Body=b"said")
     tags = {"callseal-state": "held", "callseal-reason": "RecordingDenied"}
@@ -94,7 +103,7 @@ def test_every_command_of_the_page_does_what_the_page_says(desk: Operator) -> No
         out = "".join(run(desk, command, variables) for command in commands(text))
         for words in PROOFS[title]:
             assert words in out, f"{title}: {words!r} is not in\n{out}"
-    assert Path("policy.csv").read_bytes()
+    assert "caller-refused" in Path("policy.csv").read_text()
 
 
 @pytest.mark.parametrize("command", ["callseal calls lst acme", "callseal policy show beta", "make demo"])

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
 
 from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
-from callseal.aws.mac_key import MacKey
-from callseal.calls.blind_index import BlindIndex
 from callseal.calls.call_query import parse_query
 from callseal.calls.card_table import CardTable
 from callseal.calls.cursor import Cursors
 from callseal.calls.events import calls_searched
 from callseal.calls.numbers import Numbering
 from callseal.calls.search import MAX_PAGE, PAGE, CallSearch, Page
-from callseal.core.errors import TransientError
 from callseal.tenants.settings import TenantSettings, parse_settings
 from callseal_cli import store
-from callseal_cli.errors import CannotError
+from callseal_cli.cards import blind_index, calls_table, mac_key
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.screen import Facts, Part, Screen, Table
 from callseal_cli.stack import Stack, find_stack
 
 app = typer.Typer(help="The calls of a tenant: find, show.", no_args_is_help=True)
 
-TABLE = "calls"
 LISTED = ("started", "seconds", "direction", "caller", "callee", "agent", "queue", "name", "id")
 FILE = ("n", "destination", "state", "sealed", "size", "key")
 Text = str | None
@@ -77,7 +71,7 @@ def show(
 ) -> int:
     """Show what is known of a call. Exit code 1 if there is no such call."""
     found = find_stack(stack)
-    with _calls_table(found) as table:
+    with calls_table(found) as table:
         card = CardTable(found.dynamodb, table, now).find(tenant_name(tenant), call)
     if card is None:
         Screen(as_json).show({"tenant": tenant, "id": call, "found": False}, "There is no such call.")
@@ -96,10 +90,10 @@ def _search(stack: Stack, tenant: str, filters: Mapping[str, str], cursor: str |
     settings = _settings(stack, tenant)
     numbering = Numbering(settings.default_region, settings.own_numbers)
     query = parse_query(tenant, filters, numbering.normalise, now())
-    key, user = MacKey(stack.client("kms"), f"alias/{stack.name}-{TABLE}"), _user(stack)
-    with _calls_table(stack) as table:
-        blind = BlindIndex(stack.dynamodb, table, key, now)
-        search = CallSearch(CardTable(stack.dynamodb, table, now), blind, Cursors(key), now)
+    user = _user(stack)
+    with calls_table(stack) as table:
+        cards = CardTable(stack.dynamodb, table, now)
+        search = CallSearch(cards, blind_index(stack), Cursors(mac_key(stack)), now)
         page = search.page(query, user, cursor, limit)
     bus = AuditBus(stack.client("events"), stack.output("AuditBusName"), BatchWindow())
     bus.put(calls_searched(tenant, user, [*filters], now()))
@@ -122,18 +116,3 @@ def _user(stack: Stack) -> str:
     """Return the ARN of the person who calls the command."""
     identity: Any = stack.client("sts").get_caller_identity()
     return str(identity["Arn"])
-
-
-@contextmanager
-def _calls_table(stack: Stack) -> Iterator[str]:
-    """Yield the table's name. Raise CannotError if the table does not exist."""
-    table = stack.table(TABLE)
-    try:
-        yield table
-    except TransientError as exc:
-        cause = exc.__cause__
-        if not isinstance(cause, ClientError) or cause.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        raise CannotError(
-            f"The stack {stack.name} has no index of calls yet (no table {table}). Deploy it again."
-        ) from exc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from dataclasses import asdict
@@ -11,17 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from callseal.calls.policy import Policy, parse_policy
+from callseal.calls.policy import parse_policy
 from callseal.calls.policy_csv import decode_csv, export_csv, import_csv
 from callseal.calls.policy_text import policy_members, policy_text
 from callseal.calls.presets import DISCLAIMER, presets
 from callseal.tenants.settings import TenantSettings
-from callseal_cli import policy_try, settings, store
+from callseal_cli import policy_changes, policy_try, settings, store
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
-from callseal_cli.policy_input import checked, question, read_text
+from callseal_cli.policy_changes import DAYS
+from callseal_cli.policy_input import can_ask, checked, question, read_text
 from callseal_cli.screen import Facts, Part, Screen, Table
-from callseal_cli.stack import Stack, find_stack
+from callseal_cli.stack import find_stack
 
 app = typer.Typer(help="The tenants' policies.", no_args_is_help=True)
 Yes = Annotated[bool, typer.Option("--yes", help="Store without a question.")]
@@ -102,7 +102,7 @@ def try_policy(
         if profile or paths or members:
             raise CannotError("With TENANT its settings are used: leave out --profile, --paths and --set.")
         found = find_stack(tenant_name(targets[0]) and stack)
-        values = _tenants_settings(found, targets[0])
+        values = settings.of_tenant(found, targets[0])
         text = read_text(policy) if policy else store.read_policy(found, targets[0])
         if text is None:
             raise CannotError(f"{targets[0]} has no policy. Name one with --policy FILE.")
@@ -115,6 +115,24 @@ def try_policy(
     decided = [trial.decide(file) for file in files]
     screen.show({"files": decided}, Table(policy_try.COLUMNS, [policy_try.row(each) for each in decided]))
     return Exit.NO if any("message" in each for each in decided) else Exit.DONE
+
+
+@app.command("diff")
+def diff(
+    tenant: TenantName,
+    policy: Annotated[Path, typer.Option("--policy", metavar="FILE", help="The new policy in JSON; - is stdin.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Compare the calls of so many days.")] = DAYS,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Count what a new policy changes for the tenant's calls of the last days. Nothing is stored."""
+    text, screen, found = read_text(policy), Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    new = checked(text, settings.of_tenant(found, tenant))
+    stored = store.read_policy(found, tenant)
+    old = checked(stored) if stored is not None else None
+    changes = policy_changes.count_changes(found, screen, tenant, old, new, days)
+    screen.show(changes, Facts(policy_changes.by_name(changes)), policy_changes.effect(old))
+    return Exit.DONE
 
 
 @app.command("put")
@@ -167,15 +185,22 @@ def show_presets(
 
 def _store(tenant: str, text: str, yes: bool, stack: str | None, as_json: bool) -> int:
     policy, screen, found = checked(text), Screen(as_json), find_stack(tenant_name(tenant) and stack)
-    checked(text, _tenants_settings(found, tenant))
+    checked(text, settings.of_tenant(found, tenant))
     stored = store.read_policy(found, tenant)
     document = {"tenant": tenant, "stored": False, "version": policy.version}
     if stored == text:
         screen.show(document | {"stored": True}, "Nothing to change.")
         return Exit.DONE
-    if not (yes or question(_changes(stored, policy), policy)):
-        screen.show(document, "Nothing was stored. Answer yes, or repeat the command with --yes.")
-        return Exit.NO
+    if not yes:
+        old = policy_changes.stored_policy(stored)
+        changes = policy_changes.count_changes(found, screen, tenant, old, policy)
+        preview = policy_changes.preview(stored, policy, changes)
+        # On a terminal, the question has shown it already.
+        shown = [] if can_ask() else preview
+        if not (can_ask() and question(preview, policy)):
+            refusal = "Nothing was stored. Answer yes, or repeat the command with --yes."
+            screen.show({**document, "changes": changes}, *shown, refusal)
+            return Exit.NO
     store.write_policy(found, tenant, text)
     screen.show(document | {"stored": True}, f"Stored as version {policy.version}. It takes effect within 60 seconds.")
     return Exit.DONE
@@ -189,19 +214,3 @@ def _settings_given(profile: str | None, paths: Path | None, members: list[str])
         except (ValueError, RecursionError) as exc:
             raise CannotError(f'{paths} is not JSON. Write an object such as {{"caller": "//remoteAddress"}}.') from exc
     return settings.checked({**given, **({"metadata_profile": profile} if profile else {})})
-
-
-def _tenants_settings(stack: Stack, tenant: str) -> TenantSettings:
-    text = store.read_settings(stack, tenant)
-    if text is None:
-        raise CannotError(f"The tenant {tenant} has no settings in {stack.name}. Add it with callseal tenants add.")
-    return settings.checked(settings.members_of(text))
-
-
-def _changes(stored: str | None, policy: Policy) -> list[str]:
-    """Return the lines of the policy that change, as a unified diff of both in one form."""
-    try:
-        before = policy_text(checked(stored)).splitlines() if stored is not None else []
-    except CannotError:
-        before = (stored or "").splitlines()
-    return list(difflib.unified_diff(before, policy_text(policy).splitlines(), "stored", "new", lineterm=""))

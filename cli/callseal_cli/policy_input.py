@@ -54,10 +54,13 @@ def checked(text: str, settings: TenantSettings | None = None) -> Policy:
         return policy
 
 
+def can_ask() -> bool:
+    """Return whether there is a person on a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def question(changes: Sequence[str], policy: Policy) -> bool:
-    """Show what changes and ask on the terminal. Return whether the answer is yes, or False without a terminal."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+    """Show what changes and ask on the terminal. Return whether the answer is yes."""
     for line in changes:
         typer.echo(printable(line), err=True)
     locked = [name for name, each in policy.classes.items() if each.lock == "compliance"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -90,17 +90,10 @@ def row(decided: dict[str, Any]) -> Sequence[object]:
 
 def _outputs(settings: TenantSettings, outcome: Outcome, recording_format: str) -> list[dict[str, Any]]:
     try:
-        routes = find_routes(settings, LandedFile("try", recording_format))
+        routes = find_routes(settings, LandedFile("try", recording_format), outcome)
     except HeldError:
         return []
-    return list(_with_policy(((route.destination, route.sealed) for route in routes), outcome))
-
-
-def _with_policy(routes: Iterator[tuple[str, bool]], outcome: Outcome) -> Iterator[dict[str, Any]]:
-    for destination, sealed in routes:
-        is_archive = destination == "archive"
-        if outcome.archive or not is_archive:
-            yield {"destination": destination, "sealed": sealed or (is_archive and outcome.needs_sealed_archive)}
+    return [asdict(route) for route in routes]
 
 
 def _recording_format(file: Path, settings: TenantSettings) -> str:

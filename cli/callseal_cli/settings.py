@@ -10,7 +10,9 @@ from typing import Any
 
 from callseal.core.errors import HeldError
 from callseal.tenants.settings import TenantSettings, parse_settings
+from callseal_cli import store
 from callseal_cli.errors import CannotError
+from callseal_cli.stack import Stack
 
 DEFAULTS = TenantSettings()
 # The last sentence of the functions' error, which sends the reader to the parameter.
@@ -23,6 +25,14 @@ def checked(members: Mapping[str, Any]) -> TenantSettings:
         return parse_settings(json.dumps(members))
     except HeldError as held:
         raise CannotError(_LOOK_IN_PARAMETER.sub("", str(held))) from held
+
+
+def of_tenant(stack: Stack, tenant: str) -> TenantSettings:
+    """Return a tenant's settings as the functions parse them. Raise CannotError if it has none, or wrong ones."""
+    text = store.read_settings(stack, tenant)
+    if text is None:
+        raise CannotError(f"The tenant {tenant} has no settings in {stack.name}. Add it with callseal tenants add.")
+    return checked(members_of(text))
 
 
 def changed(before: Mapping[str, Any], assignments: Iterable[str], unset: Iterable[str] = ()) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def audit_row(event: Mapping[str, Any]) -> tuple[str, ...]:
     detail = event["detail"]
     outputs = ", ".join(f"{o['destination']} {o['sealed']}" for o in detail["outputs"] or []) or "-"
     recipients = ", ".join(f"{r['fingerprint'][:16]}..." for r in detail["recipients"] or []) or "-"
-    other = "by SFTP" if event["detail-type"].startswith("Sftp") else "its key"
+    kinds = {"Sftp": "by SFTP", "Calls": "its calls"}
+    other = next((words for kind, words in kinds.items() if event["detail-type"].startswith(kind)), "its key")
     what = detail["source"]["key"] if detail["source"] else f"{detail['tenant']}, {other}"
     return (detail["time"][11:19], event["detail-type"], what, outputs, recipients, detail["reason"] or "-")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
-from callseal.tenants.names import key_secret, settings_parameter, sftp_keys_secret, tenants_prefix
+from callseal.tenants.names import key_secret, policy_parameter, settings_parameter, sftp_keys_secret, tenants_prefix
 from localcloud.cloud import LocalCloud
 from localcloud.demo.tenants import Tenant
 
@@ -29,6 +30,11 @@ class Operator:
         name = settings_parameter(self._prefix, tenant.name)
         self._ssm.put_parameter(Name=name, Value=tenant.settings_text, Type="String")
 
+    def put_policy(self, tenant: Tenant, policy: Mapping[str, Any]) -> None:
+        """Store a tenant's policy, as `callseal policy put` does."""
+        name = policy_parameter(self._prefix, tenant.name)
+        self._ssm.put_parameter(Name=name, Value=json.dumps(policy), Type="String", Tier="Advanced")
+
     def add_ssh_key(self, tenant: Tenant, key: str) -> None:
         """Paste a tenant's SSH key into a new secret."""
         self._secrets.create_secret(Name=sftp_keys_secret(self._prefix, tenant.name), SecretString=key)
@@ -49,6 +55,15 @@ class Operator:
         """Return the keys in a bucket (`Landing`, `Sftp`, `Archive`)."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._buckets[bucket], Prefix=prefix)
         return (item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def wait_for_empty_landing(self, tenant: Tenant, seconds: float) -> None:
+        """Wait until no file of a tenant is in landing. Raise TimeoutError."""
+        deadline = monotonic() + seconds
+        while list(self.keys("Landing", f"{tenant.name}/")):
+            if monotonic() > deadline:
+                raise TimeoutError(f"After {seconds} s the files of {tenant.name} are still held.")
+            sleep(0.1)
+        self.cloud.wait_until_idle(seconds)
 
     def fetch(self, bucket: str, key: str) -> bytes:
         """Return an object's bytes."""

@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from callseal.calls.call_file import Delivery
+from callseal.calls.call_name import CallName
+from callseal.calls.card import Card
+from callseal.calls.card_facts import blind_facts, plain_facts
+from callseal.calls.facts import Facts
+from callseal.calls.outcome_member import stored_outcome
+from callseal.calls.policy import Policy, judge
+from callseal.core.audit import timestamp
 from tests.e2e.cli.command import Answer, call
+from tests.support import calls
+from tests.support.clock import Clock
 from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK, Stack, stack
 
+NOW = datetime.now(UTC)
 LOG_GROUP, REGISTER = f"/{STACK}/audit", f"{STACK}-key-register"
 
 
@@ -73,3 +85,43 @@ def key_register(operator: Operator) -> Any:
     """Return a function that puts an item into the key register."""
     table = boto3.resource("dynamodb").Table(REGISTER)
     return lambda **item: table.put_item(Item=item)
+
+
+@pytest.fixture
+def put(operator: Operator) -> Any:
+    """Return a function that puts a call into the table, so many days before now, as the functions do."""
+    cloud, clock = operator.stack, Clock()
+    table, index = calls.table(cloud, clock), calls.blind_index(cloud, clock)
+
+    def put(
+        name: str,
+        days: float,
+        *,
+        tenant: str = "acme",
+        blind: bool = False,
+        policy: Policy | None = None,
+        **members: Any,
+    ) -> str:
+        started = NOW - timedelta(days=days)
+        facts = Facts(started=started, seconds=61.0, **members)
+        known = plain_facts(facts, lambda _: False)
+        if blind:
+            known = blind_facts(facts, lambda _: False, lambda kind, text: index.hashed(tenant, kind, text))
+        call, moment = CallName(tenant, name), timestamp(started)
+        delivery = Delivery("d" * 32, moment, 454_300, "ab" * 32, "cms", ("AB" * 32,))
+        place = ("sftp", "sftp", f"{tenant}/{name}.wav.p7m")
+
+        def judged(card: Card) -> Card:
+            if policy is None:
+                return card
+            outcome = judge(policy, facts, lambda _: None)
+            return card.with_outcome(stored_outcome(outcome, policy.version, policy.classes[outcome.class_], started))
+
+        assert table.apply({call: [
+            lambda card: card.with_metadata(f"{tenant}/{name}.xml", "read", known, moment),
+            lambda card: Card.with_delivery(card, place, delivery),
+            judged,
+        ]}) == {}  # fmt: skip
+        return call.id
+
+    return put

@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from callseal.aws.mac_key import MacKey
-from callseal.calls.blind_index import BlindIndex
-from callseal.calls.call_file import Delivery
 from callseal.calls.call_name import CallName
-from callseal.calls.card import Card
-from callseal.calls.card_facts import blind_facts, plain_facts
-from callseal.calls.card_table import CardTable
-from callseal.calls.facts import Facts
-from callseal.core.audit import timestamp
-from tests.e2e.cli.conftest import Operator
-from tests.support.calls import ALIAS, TABLE
-from tests.support.clock import Clock
+from tests.e2e.cli.conftest import NOW, Operator
+from tests.support.calls import TABLE
 
-NOW = datetime.now(UTC)
 CALLER = "+4522334455"
-
-
-@pytest.fixture
-def put(operator: Operator) -> Any:
-    """Give what puts a call into the table, so many days before now, as read_metadata and index_calls do."""
-    cloud, clock = operator.stack, Clock()
-    table = CardTable(cloud.dynamodb, TABLE, clock)
-    index = BlindIndex(cloud.dynamodb, TABLE, MacKey(cloud.kms, ALIAS), clock)
-
-    def put(name: str, days: float, *, tenant: str = "acme", blind: bool = False, **members: Any) -> str:
-        started = NOW - timedelta(days=days)
-        facts = Facts(started=started, seconds=61.0, **members)
-        known = plain_facts(facts, lambda _: False)
-        if blind:
-            known = blind_facts(facts, lambda _: False, lambda kind, text: index.hashed(tenant, kind, text))
-        call, moment = CallName(tenant, name), timestamp(started)
-        delivery = Delivery("d" * 32, moment, 454_300, "ab" * 32, "cms", ("AB" * 32,))
-        place = ("sftp", "sftp", f"{tenant}/{name}.wav.p7m")
-        assert table.apply({call: [
-            lambda card: card.with_metadata(f"{tenant}/{name}.xml", "read", known, moment),
-            lambda card: Card.with_delivery(card, place, delivery),
-        ]}) == {}  # fmt: skip
-        return call.id
-
-    return put
 
 
 def names(found: dict[str, Any]) -> list[str]:

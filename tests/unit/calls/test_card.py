@@ -36,7 +36,7 @@ FACTS = Facts(
     flags=Flags(restricted=True, consent="given"),
 )  # fmt: skip
 OUTCOME = {
-    "version": "f" * 64, "rule": "orders", "class_": "orders", "record": "must", "consent": "none", "restricted": False,
+    "version": "f" * 64, "rule": "orders", "class": "orders", "record": "must", "consent": "none", "restricted": False,
     "sensitive": True, "archive": True, "denied": True, "held": None, "keep_until": "2031-11-24T10:01:01.000Z",
     "dispose_on": "2033-11-24T10:01:01.000Z",
 }  # fmt: skip

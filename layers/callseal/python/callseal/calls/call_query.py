@@ -67,10 +67,11 @@ def parse_query(
             raise FilterError(f"There is no filter {name!r}. Known are {', '.join(FILTERS)}.")
         if not text:
             raise FilterError(f"The filter {name} is empty. Leave it out, or name a value.")
+    since, until = parse_span(filters.get("from"), filters.get("to"))
     query = CallQuery(
         tenant,
-        since=_time("from", filters.get("from"), timedelta()),
-        until=_time("to", filters.get("to"), timedelta(days=1)),
+        since=since,
+        until=until,
         session=filters.get("session"),
         caller=_number(filters.get("caller"), normalise),
         agent=filters.get("agent"),
@@ -82,10 +83,16 @@ def parse_query(
     return query
 
 
+def parse_span(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return the times of the filters `from` and `to`, the second exclusive. Raise FilterError as `parse_query`."""
+    begin, end = _time("from", since, timedelta()), _time("to", until, timedelta(days=1))
+    if begin and end and begin >= end:
+        raise FilterError("The filter from is not before the filter to.")
+    return begin, end
+
+
 def _check_width(query: CallQuery, now: datetime) -> None:
     until = query.until or now
-    if query.since and query.until and query.since >= query.until:
-        raise FilterError("The filter from is not before the filter to.")
     if query.since and not query.is_indexed and until - query.since > timedelta(days=MAX_DAYS):
         raise FilterError(
             f"A search without {', '.join(INDEXED)} covers {MAX_DAYS} days at most. Name one of these, or fewer days."

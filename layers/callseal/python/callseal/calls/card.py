@@ -18,7 +18,7 @@ from callseal.core.audit import timestamp
 
 # Whether the metadata could be read.
 MetadataState = Literal["read", "unreadable"]
-# The policy's outcome as a plain mapping. The card shows its `version rule denied class_ keep_until dispose_on`, and a
+# The policy's outcome as a plain mapping. The card shows its `version rule denied class keep_until dispose_on`, and a
 # `restricted` or `sensitive` outcome sets the flag. All other members are stored and returned as they are.
 Outcome = Mapping[str, Any]
 
@@ -97,7 +97,7 @@ class Card:
             "agent": facts.agent,
             "queue": facts.queue,
             "flags": self._flags(),
-            "class": outcome.get("class_"),
+            "class": outcome.get("class"),
             "keep_until": outcome.get("keep_until"),
             "dispose_on": outcome.get("dispose_on"),
             "holds": [*self.holds],

@@ -40,6 +40,12 @@ class CardFacts:
         """The value by which a search finds the queue."""
         return self.facts.queue or self.hashed.get("queue")
 
+    @property
+    def with_hashes(self) -> Facts:
+        """The facts for a policy: on a blind card, the members that name people are hashes."""
+        hashes: Any = dict(self.hashed)
+        return replace(self.facts, **hashes)
+
     def stored(self) -> dict[str, Any]:
         """Return the facts as a value for JSON."""
         times = {name: _text(getattr(self.facts, name)) for name in ("started", "ended")}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from callseal.calls.card import Card
 from callseal.calls.classes import Class, dispose_on, keep_until
 from callseal.calls.conditions import CountryOf, Hashed
 from callseal.calls.decisions import Outcome
 from callseal.calls.facts import Facts
-from callseal.calls.policy import Policy, judge
+from callseal.calls.outcome_member import outcome_of
+from callseal.calls.policy import Policy, default_outcome, judge
 from callseal.core.errors import NotJudgedError
 
 _DAY = timedelta(days=1)
@@ -21,13 +23,31 @@ COUNTS = ("calls", "class_changes", "would_be_held", "deletable_tonight", "locke
 class DecidedCall:
     """A card: its facts, when the call ended (when it landed, if that is not known), and its outcome.
 
-    `outcome` is None if there was no policy. `hashed` is given if the card is blind.
+    `facts` is None if no metadata was read, and `outcome` is None if there was no policy. `hashed` is given if the card
+    is blind.
     """
 
-    facts: Facts
+    facts: Facts | None
     ended: datetime
     outcome: Outcome | None
     hashed: Hashed | None = None
+
+
+def decided_call(card: Card, old: Policy | None, country_of: CountryOf, hashed: Hashed) -> DecidedCall:
+    """Return a card's call with its outcome by the old policy.
+
+    An outcome of that version on the card is taken from there. It was judged before the facts were hashed.
+    """
+    facts, known = card.known.with_hashes if card.known else None, card.known
+    call = DecidedCall(facts, _ended(card), None, hashed if known and known.is_blind else None)
+    if old is None:
+        return call
+    if card.outcome and card.outcome["judged_by"] == old.version:
+        return replace(call, outcome=outcome_of(card.outcome))
+    try:
+        return replace(call, outcome=_judged(old, call, country_of))
+    except NotJudgedError:
+        return replace(call, outcome=outcome_of(card.outcome) if card.outcome else default_outcome(old))
 
 
 def compare(
@@ -47,13 +67,25 @@ def compare(
     for card in cards:
         counts["calls"] += 1
         try:
-            outcome = judge(new, card.facts, country_of, card.hashed)
+            outcome = _judged(new, card, country_of)
         except NotJudgedError:
             counts["not_judged"] += 1
             continue
         for name, is_changed in _changes(card, _class(old, card.outcome), outcome, new, tonight).items():
             counts[name] += is_changed
     return counts
+
+
+def _ended(card: Card) -> datetime:
+    """Return when a call ended, or else when it landed. Raise ValueError for a card that is not listed."""
+    if card.facts.ended is None and card.landed is None:
+        raise ValueError("no file of the call has landed")
+    return card.facts.ended or datetime.fromisoformat(str(card.landed))
+
+
+def _judged(policy: Policy, call: DecidedCall, country_of: CountryOf) -> Outcome:
+    """Return a policy's outcome for a call, as read_metadata and encrypt_recording judge it. Raise NotJudgedError."""
+    return judge(policy, call.facts, country_of, call.hashed) if call.facts else default_outcome(policy)
 
 
 def _changes(card: DecidedCall, before: Class, outcome: Outcome, new: Policy, tonight: datetime) -> dict[str, bool]:

@@ -179,9 +179,8 @@ class _Judging:
         if policy is None or known is None or (card.outcome or {}).get("judged_by") == policy.version:
             return card
         try:
-            return card.with_outcome(
-                self._stored(policy, _with_hashes(known), self._hashed if known.is_blind else None)
-            )
+            hashed = self._hashed if known.is_blind else None
+            return card.with_outcome(self._stored(policy, known.with_hashes, hashed))
         except NotJudgedError:
             kept = card.outcome or self._dated(policy, default_outcome(policy))
             return card.with_outcome({**kept, "judged_by": policy.version})
@@ -212,9 +211,3 @@ def _read(data: bytes, file: LandedFile, tenant: TenantPolicy) -> Facts:
 
 def _numbering(tenant: TenantPolicy) -> Numbering:
     return Numbering(tenant.settings.default_region, tenant.settings.own_numbers)
-
-
-def _with_hashes(known: CardFacts) -> Facts:
-    """Return a card's facts for the policy. On a blind card, the members that name people are hashes."""
-    hashes: Any = dict(known.hashed)
-    return replace(known.facts, **hashes)

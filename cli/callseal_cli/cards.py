@@ -1,0 +1,57 @@
+"""The cards of calls: the stack's table, its key, and all cards of a tenant in a span of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from botocore.exceptions import ClientError
+
+from callseal.aws.mac_key import MacKey
+from callseal.calls.blind_index import BlindIndex
+from callseal.calls.card import Card
+from callseal.calls.card_table import CardTable
+from callseal.calls.card_walk import walk_cards
+from callseal.core.errors import TransientError
+from callseal_cli.errors import CannotError
+from callseal_cli.options import now
+from callseal_cli.screen import Screen
+from callseal_cli.stack import Stack
+
+TABLE = "calls"
+
+
+def mac_key(stack: Stack) -> MacKey:
+    """Return the stack's HMAC key of the blind index."""
+    return MacKey(stack.client("kms"), f"alias/{stack.name}-{TABLE}")
+
+
+def blind_index(stack: Stack) -> BlindIndex:
+    """Return the blind index, which requests a tenant's key when it first needs it."""
+    return BlindIndex(stack.dynamodb, stack.table(TABLE), mac_key(stack), now)
+
+
+def cards_between(
+    stack: Stack, screen: Screen, tenant: str, since: datetime | None, until: datetime | None
+) -> Iterator[Card]:
+    """Yield the cards of a tenant's calls from `since` to before `until`, newest first. Raise CannotError."""
+    with calls_table(stack) as table, screen.progress("Calls read") as tick:
+        for card in walk_cards(CardTable(stack.dynamodb, table, now), tenant, since, until):
+            tick(1)
+            yield card
+
+
+@contextmanager
+def calls_table(stack: Stack) -> Iterator[str]:
+    """Yield the table's name. Raise CannotError if the table does not exist."""
+    table = stack.table(TABLE)
+    try:
+        yield table
+    except TransientError as exc:
+        cause = exc.__cause__
+        if not isinstance(cause, ClientError) or cause.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        raise CannotError(
+            f"The stack {stack.name} has no index of calls yet (no table {table}). Deploy it again."
+        ) from exc

@@ -1,0 +1,96 @@
+"""`callseal reports`: consent, denials and classes of a tenant's calls, for a compliance officer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from callseal.calls import reports
+from callseal.calls.call_query import parse_span
+from callseal.calls.card import Card
+from callseal.core.audit import timestamp
+from callseal_cli import settings
+from callseal_cli.cards import cards_between
+from callseal_cli.errors import CannotError
+from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
+from callseal_cli.screen import Facts, Part, Screen, Table, csv_text
+from callseal_cli.stack import find_stack
+
+app = typer.Typer(help="Reports about a tenant's calls. None has a telephone number.", no_args_is_help=True)
+
+DAYS = 31
+# https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+EMPTY = "There is no such call."
+Since = Annotated[str | None, typer.Option("--from", help="A day in UTC, or a time. Default: 31 days before --to.")]
+Until = Annotated[str | None, typer.Option("--to", help="A day in UTC, which is included, or a time. Default: now.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Make = Callable[[Iterable[Card], str | None], reports.Report]
+
+
+@app.command("consent")
+def consent(
+    tenant: TenantName, since: Since = None, until: Until = None, stack: StackName = None, as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Count calls by their consent, and list each call without given consent."""
+    return _report(reports.consent_report, tenant, (since, until), stack, as_csv, as_json)
+
+
+@app.command("denied")
+def denied(
+    tenant: TenantName, since: Since = None, until: Until = None, stack: StackName = None, as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """List each call whose recording was denied or is held RecordingDenied, and whether a rule kept it."""
+    return _report(reports.denied_report, tenant, (since, until), stack, as_csv, as_json)
+
+
+@app.command("classes")
+def classes(
+    tenant: TenantName, since: Since = None, until: Until = None, stack: StackName = None, as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> int:  # fmt: skip
+    """Count calls by class, with the first and last dates until which they must and may be kept."""
+    return _report(lambda cards, _: reports.classes_report(cards), tenant, (since, until), stack, as_csv, as_json)
+
+
+def _report(
+    make: Make, tenant: str, span: tuple[str | None, str | None], stack: str | None, as_csv: bool, as_json: bool
+) -> int:
+    if as_csv and as_json:
+        raise CannotError("Choose --csv or --json.")
+    since, until = _span(*span)
+    screen, found = Screen(as_json, quiet=as_json), find_stack(tenant_name(tenant) and stack)
+    region = settings.of_tenant(found, tenant).default_region
+    report = make(cards_between(found, screen, tenant, since, until), region)
+    document: dict[str, Any] = {
+        "tenant": tenant, "from": timestamp(since), "to": timestamp(until), "rows": report.rows,
+        **({"counts": report.counts} if report.counts is not None else {}),
+    }  # fmt: skip
+    screen.show(document, *([_csv(report)] if as_csv else _parts(report)))
+    return Exit.DONE
+
+
+def _parts(report: reports.Report) -> list[Part]:
+    table = Table(report.columns, [[row[name] for name in report.columns] for row in report.rows], EMPTY)
+    return [Facts(report.counts), table] if report.counts is not None else [table]
+
+
+def _csv(report: reports.Report) -> str:
+    """Return the report as CSV. A name that a spreadsheet program would read as a formula begins with an apostrophe."""
+    return csv_text(report.columns, map(_guarded, report.rows))
+
+
+def _guarded(row: reports.Row) -> reports.Row:
+    name = row.get("name") or ""
+    return {**row, "name": f"'{name}"} if name.startswith(FORMULA) else row
+
+
+def _span(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    begin, end = parse_span(since, until)
+    last = end or now()
+    return begin or last - timedelta(days=DAYS), last

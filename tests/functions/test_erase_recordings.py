@@ -135,11 +135,11 @@ def test_what_cannot_be_read_fails_the_run_and_erases_nothing(
 
 @pytest.mark.parametrize(
     "tags",
-    [{}, {"callseal-state": "held", "callseal-reason": "KeyMissing"},
+    [{"team": "x"}, {"callseal-state": "held", "callseal-reason": "KeyMissing"},
      {"callseal-state": "held", "callseal-reason": "ConsentMissing"},
      {"callseal-reason": "RecordingDenied"},
      {"callseal-state": "held", "callseal-reason": "RecordingDenied", "callseal-hold": "0 - released"}],
-    ids=["no tags", "another reason", "the policy's other reason", "not held", "released"],
+    ids=["none of our tags", "another reason", "the policy's other reason", "not held", "released"],
 )  # fmt: skip
 def test_a_file_without_the_tags_of_its_present_hold_stays(
     cloud: Stack, flow: Flow, erase_recordings: ModuleType, clock: Clock, tags: dict[str, str]

@@ -95,6 +95,7 @@ class Model:
         self._there: dict[Place, Stored] = {}
         self._events: dict[str, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+        self._ids_by_cause: dict[tuple[str | None, ...], set[str]] = defaultdict(set)
         self._untold = False
 
     def put_stranger(self, destination: str) -> None:
@@ -378,7 +379,10 @@ class Model:
         if (first := self._events.setdefault(detail["id"], content)) != content:
             differing = sorted(name for name in content if first[name] != content[name])
             self._complain(TWICE, f"a {kind} event, repeated, says something else of {differing}")
-        ids = self._ids[kind, detail["reason"]]
+        self._ids[kind, detail["reason"]].add(detail["id"])
+        # A recording that waits for its metadata is held for another cause when the metadata turns out unreadable.
+        cause = detail["message"] if detail["reason"] == "MetadataAwaited" else None
+        ids = self._ids_by_cause[kind, detail["reason"], cause]
         ids.add(detail["id"])
         if len(ids) > 1:
             self._complain(TWICE, f"a {kind} event has another id when repeated")

@@ -21,7 +21,7 @@ from callseal.calls.call_policy import TenantPolicy, tenant_policy
 from callseal.calls.card import Card
 from callseal.calls.card_facts import CardFacts, blind_facts, plain_facts
 from callseal.calls.card_table import CardTable
-from callseal.calls.metadata_bounds import MAX_BYTES, UnreadableMetadataError
+from callseal.calls.metadata_bounds import MAX_BYTES
 from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering, country_of
 from callseal.calls.outcome_member import stored_outcome
@@ -30,7 +30,14 @@ from callseal.calls.profiles import facts_of, find_fields
 from callseal.core import audit
 from callseal.core.audit import timestamp
 from callseal.core.clock import Clock
-from callseal.core.errors import HeldError, NotJudgedError, SourceGoneError, SourceUnreadableError, TransientError
+from callseal.core.errors import (
+    HeldError,
+    NotJudgedError,
+    SourceGoneError,
+    SourceUnreadableError,
+    TransientError,
+    UnreadableMetadataError,
+)
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key
 from callseal.delivery.deliver import Outcome
 from callseal.delivery.landing_bucket import LandingBucket

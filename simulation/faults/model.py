@@ -367,12 +367,12 @@ class Model:
     def _look_at_rule(self, kind: str, detail: dict[str, Any]) -> None:
         """Check the rule that an event names: that of the delivery, or of the hold by the policy."""
         by_policy = kind == "RecordingHeld" and detail["reason"] in BY_POLICY
-        told = (detail["policy"] or {}).get("rule")
+        named = (detail["policy"] or {}).get("rule")
         wanted = None
         if self._scenario.policy and (by_policy or kind == "RecordingDelivered"):
             wanted = self._scenario.rules[0 if by_policy else -1]
-        if told != wanted:
-            self._complain(AGAINST, f"a {kind} event names the rule {told}, and not {wanted}")
+        if named != wanted:
+            self._complain(AGAINST, f"a {kind} event names the rule {named}, and not {wanted}")
 
     def _look_at_repeats(self, kind: str, detail: dict[str, Any]) -> None:
         content = {name: value for name, value in detail.items() if name != "time"} | {"kind": kind}

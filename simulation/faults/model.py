@@ -95,6 +95,7 @@ class Model:
         self._there: dict[Place, Stored] = {}
         self._events: dict[str, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+        self._ids_by_cause: dict[tuple[str | None, ...], set[str]] = defaultdict(set)
         self._untold = False
 
     def put_stranger(self, destination: str) -> None:
@@ -366,19 +367,22 @@ class Model:
     def _look_at_rule(self, kind: str, detail: dict[str, Any]) -> None:
         """Check the rule that an event names: that of the delivery, or of the hold by the policy."""
         by_policy = kind == "RecordingHeld" and detail["reason"] in BY_POLICY
-        told = (detail["policy"] or {}).get("rule")
+        named = (detail["policy"] or {}).get("rule")
         wanted = None
         if self._scenario.policy and (by_policy or kind == "RecordingDelivered"):
             wanted = self._scenario.rules[0 if by_policy else -1]
-        if told != wanted:
-            self._complain(AGAINST, f"a {kind} event names the rule {told}, and not {wanted}")
+        if named != wanted:
+            self._complain(AGAINST, f"a {kind} event names the rule {named}, and not {wanted}")
 
     def _look_at_repeats(self, kind: str, detail: dict[str, Any]) -> None:
         content = {name: value for name, value in detail.items() if name != "time"} | {"kind": kind}
         if (first := self._events.setdefault(detail["id"], content)) != content:
             differing = sorted(name for name in content if first[name] != content[name])
             self._complain(TWICE, f"a {kind} event, repeated, says something else of {differing}")
-        ids = self._ids[kind, detail["reason"]]
+        self._ids[kind, detail["reason"]].add(detail["id"])
+        # A recording that waits for its metadata is held for another cause when the metadata turns out unreadable.
+        cause = detail["message"] if detail["reason"] == "MetadataAwaited" else None
+        ids = self._ids_by_cause[kind, detail["reason"], cause]
         ids.add(detail["id"])
         if len(ids) > 1:
             self._complain(TWICE, f"a {kind} event has another id when repeated")

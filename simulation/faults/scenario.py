@@ -57,8 +57,8 @@ class Scenario:
     def of_metadata(self) -> Scenario:
         """Return the same story of the metadata file."""
         assert self.metadata
-        told = self.metadata
-        return replace(self, outputs=told.outputs, reasons=told.reasons, ends=told.ends, extension="xml")
+        metadata = self.metadata
+        return replace(self, outputs=metadata.outputs, reasons=metadata.reasons, ends=metadata.ends, extension="xml")
 
     @property
     def landing_name(self) -> str:

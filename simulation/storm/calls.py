@@ -62,9 +62,9 @@ def draw_facts(random: Random) -> CallFacts:
     return CallFacts(random.random() < 0.3, random.random() < 0.3, consent, random.random() < 0.08)
 
 
-def rule(name: PolicyName, facts: CallFacts, *, is_metadata: bool, is_told: bool) -> Ruling:
-    """Return what a policy decides about a file. `is_told` is false if the call's metadata never lands."""
-    if facts.unreadable or not is_told:
+def rule(name: PolicyName, facts: CallFacts, *, is_metadata: bool, has_metadata: bool) -> Ruling:
+    """Return what a policy decides about a file. `has_metadata` is false if the call's metadata never lands."""
+    if facts.unreadable or not has_metadata:
         held = "ConsentMissing" if name == "consent" else None
         return Ruling(held if is_metadata else AWAITED)
     if name == "refused" and facts.denied:

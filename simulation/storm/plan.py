@@ -220,11 +220,11 @@ def _draw_judged_call(random: Random, recording: Landing, number: int) -> Iterat
 
 def _ruled(plan: Plan) -> Iterator[Landing]:
     """Yield the landings, with what the policies decide about them."""
-    told = {landing.call for landing in plan.landings if landing.is_metadata}
+    with_metadata = {landing.call for landing in plan.landings if landing.is_metadata}
     for landing in plan.landings:
         if landing.facts:
-            name, is_told = plan.policies[landing.tenant], landing.call in told
-            ruling = rule(name, landing.facts, is_metadata=landing.is_metadata, is_told=is_told)
+            name, has_metadata = plan.policies[landing.tenant], landing.call in with_metadata
+            ruling = rule(name, landing.facts, is_metadata=landing.is_metadata, has_metadata=has_metadata)
             yield replace(landing, ruling=ruling)
         else:
             yield landing

@@ -70,7 +70,7 @@ class Witness:
         self._current: dict[str, str] = {}
         self.pending: set[str] = set()
         # The calls of which metadata has landed.
-        self._told: set[str] = set()
+        self._with_metadata: set[str] = set()
         self._written: dict[tuple[str, str], tuple[str, str]] = {}
         self.complaints: list[Complaint] = []
         self.counts: Counter[str] = Counter()
@@ -90,7 +90,7 @@ class Witness:
                 self.by_key[landing.key].append(recording)
             self._current[landing.key] = etag
             if landing.is_metadata:
-                self._told.add(landing.call)
+                self._with_metadata.add(landing.call)
             self.pending.add(landing.key)
 
     def asked(self, seen: Seen) -> None:
@@ -147,7 +147,7 @@ class Witness:
             return
         if landing.ruling.held:
             self._complain("A", key, f"{what}, although the policy holds it: {landing.ruling.held}")
-        elif landing.call not in self._told:
+        elif landing.call not in self._with_metadata:
             self._complain("A", key, f"{what} before the call's metadata had landed")
 
     def _may_be_plain(self, seen: Seen) -> bool:

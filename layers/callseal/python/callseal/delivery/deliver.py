@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Literal
 from callseal.aws.bus import AuditBus
 from callseal.calls.call_policy import LAST_TRY, Ruling
 from callseal.core import audit
-from callseal.core.audit import Output
 from callseal.core.clock import Clock
 from callseal.core.errors import (
     HeldError,
@@ -224,9 +223,8 @@ class Delivery:
         landed, held = self._check_before_holding(landed, held)
         if isinstance(held, SourceUnreadableError) and self._is_held_as_unreadable(landed):
             return Outcome("pending", tenant_of(landed.key))
-        outputs: list[Output] = []
-        if isinstance(held, OutputConflictError):
-            outputs = outputs_of(held.progress, self._committer.sha256)
+        conflict = held if isinstance(held, OutputConflictError) else None
+        outputs = outputs_of(conflict.progress, self._committer.sha256) if conflict else []
         before = self._landing.held(landed)
         number = before.number_of(held) if before else 0
         event = audit.numbered(audit.held(landed, held, outputs, self._clock()), number)

@@ -318,6 +318,18 @@ def test_the_event_names_rule_class_and_version(cloud: Stack, flow: Flow) -> Non
     }  # fmt: skip
 
 
+def test_the_card_names_rule_class_and_dates(cloud: Stack, flow: Flow) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    classes = {"sales": {"keep": "30d", "delete_after": "90d"}}
+    rule = {"rule": "sales", "when": {"queue": ["invoice_no"]}, "class": "sales"}
+    flow.policy(policy(rule) | {"classes": classes})
+    flow.land(XML, metadata())
+
+    (card,) = cards(cloud)
+    assert (card["policy"]["rule"], card["class"]) == ("sales", "sales")
+    assert (card["keep_until"], card["dispose_on"]) == ("2026-12-24T00:00:00.000Z", "2027-02-22T00:00:00.000Z")
+
+
 def test_a_tenant_without_index_and_policy_makes_the_same_requests(cloud: Stack, flow: Flow, network: Network) -> None:
     cloud.tenant("acme", x509_tenant().public_text)
     flow.land("acme/warm.wav")

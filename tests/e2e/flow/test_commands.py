@@ -68,6 +68,8 @@ def test_demo_shows_each_step_and_succeeds() -> None:
     cms_reader = "openssl cms -decrypt" if shutil.which("openssl") else "asn1crypto"
     for word in ("nordlys", "fjordbank", "kystradio", "held KeyExpired", cms_reader, "RecordingReleased"):
         assert word in done.stdout
+    for word in ("held RecordingDenied", "by-law-only", "callseal calls list nordlys", "90000001 occurs 0 times"):
+        assert word in done.stdout
 
 
 def test_demo_reports_what_is_missing() -> None:

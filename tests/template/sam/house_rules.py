@@ -23,6 +23,13 @@ ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
+ERASE_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:DeleteObject", "s3:GetObject"}
+OF_THE_CARDS = {
+    "StringEquals": {
+        "kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.amazonaws.com"},
+        "kms:EncryptionContext:aws:dynamodb:tableName": {"Fn::Sub": "${AWS::StackName}-calls"},
+    }
+}
 # Creating a multipart upload and uploading its parts accept no condition; its completion does.
 UNCONDITIONAL = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
 UNDER_ANOTHER_KEY = {
@@ -614,7 +621,15 @@ def sweep_reads_no_recording(template: Template) -> None:
     assert actions_on(template, "SweepLandingRole", "LandingBucket") == SWEEP_ON_LANDING
     for output in ("SftpBucket", "ArchiveBucket"):
         assert actions_on(template, "SweepLandingRole", output) <= {"s3:ListBucket", "s3:GetObject"}, output
-    assert not actions_on(template, "SweepLandingRole", "StackKey")
+    assert _opening(template, "SweepLandingRole") == []
+
+
+def erasure_deletes_in_landing_alone_and_reads_no_recording(template: Template) -> None:
+    """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts landing."""
+    assert actions_on(template, "EraseRecordingsRole", "LandingBucket") == ERASE_ON_LANDING
+    for output in ("SftpBucket", "ArchiveBucket"):
+        assert not actions_on(template, "EraseRecordingsRole", output), output
+    assert _opening(template, "EraseRecordingsRole") == []
 
 
 def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
@@ -622,10 +637,14 @@ def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
     for bucket in ("LandingBucket", "SftpBucket", "ArchiveBucket"):
         assert actions_on(template, "RecheckDeliveryRole", bucket) == {"s3:ListBucket", "s3:GetObject"}, bucket
     assert actions_on(template, "RecheckDeliveryRole", "StackKey") == {"kms:Decrypt"}
-    (opening,) = (
-        one for one in role_statements(template, "RecheckDeliveryRole") if "StackKey" in referred(one["Resource"])
-    )
+    (opening,) = _opening(template, "RecheckDeliveryRole")
     assert referred(opening["Condition"].get("StringLike", {})) == {"SftpBucket", "ArchiveBucket"}
+
+
+def _opening(template: Template, role: str) -> list[Resource]:
+    """Return the statements that let a role use the stack's key for anything but the cards of calls."""
+    statements = [one for one in role_statements(template, role) if "StackKey" in referred(one["Resource"])]
+    return [one for one in statements if one.get("Condition") != OF_THE_CARDS]
 
 
 def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:

@@ -370,3 +370,18 @@ def test_a_blind_tenants_numbers_are_nowhere(cloud: Stack, flow: Flow) -> None:
     for secret in ("90000001", "invoice_no", "1042"):
         assert secret not in table
         assert secret not in told
+
+
+def test_denied_calls_are_held_without_an_alarm_about_their_age(
+    cloud: Stack, flow: Flow, sweep_landing: ModuleType, clock: Clock
+) -> None:
+    """erase_recordings ends their hold after days, so their age is no cause to act."""
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    flow.land(XML, metadata(deny_recording="true"))
+    flow.land(WAV)
+
+    clock.pass_by(days=2)
+
+    assert sweep_landing.lambda_handler({}, None) == {"denied": 2}
+    assert cloud.audit_details("RecordingHeldTooLong") == []

@@ -17,7 +17,15 @@ from callseal.aws.queue import LandedQueue
 from callseal.calls.call_policy import LAST_TRY
 from callseal.core import audit
 from callseal.core.clock import Clock
-from callseal.core.errors import CallsealError, HeldError, NotIndexedError, Reason, SourceGoneError, TransientError
+from callseal.core.errors import (
+    ERASED_FOR,
+    CallsealError,
+    HeldError,
+    NotIndexedError,
+    Reason,
+    SourceGoneError,
+    TransientError,
+)
 from callseal.core.landing import LandedObject, tenant_of
 from callseal.core.log import Log, describe
 from callseal.delivery.commit import Committer
@@ -162,6 +170,8 @@ class Sweep:
         verdict = self._plan_again(turns, landed)
         # A released file that was not delivered must be held again by a delivery, with an event.
         if isinstance(verdict, HeldError) and verdict.reason == held.reason and not held.released:
+            if held.reason in ERASED_FOR:
+                return "denied"
             self._report_held_too_long(landed, held)
             return "overdue" if verdict.is_overdue else "held"
         if not self._room.take(turns.share):

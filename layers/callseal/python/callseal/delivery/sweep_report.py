@@ -12,6 +12,8 @@ from callseal.core.metrics import Metric
 # The threshold of the alarm on OldestPendingAge in template.yaml.
 STUCK = timedelta(minutes=30)
 HELD = ("held", "overdue", "unreadable")
+# Held until erase_recordings erases them, so their age is no cause to act.
+DENIED = "denied"
 PENDING = ("put_back", "pending", "waiting", "failed")
 
 
@@ -27,7 +29,8 @@ class Stuck:
 class SweepReport:
     """What a run has seen: the number of files by state (`released`, `put_back`, `held` and so on), and their ages.
 
-    A held file is `overdue` if its tenant's setting says that its metadata should have landed. Ages are since landing.
+    A held file is `overdue` if its tenant's setting says that its metadata should have landed, and `denied` if its
+    tenant's policy says that it must not be kept. Ages are since landing.
     `stuck` has the shares with files that have been pending for too long. `newly_stuck` has those of them that were not
     stuck in the last run. `seen` has all shares with a file.
     """
@@ -51,7 +54,8 @@ class SweepReport:
         """Return the metrics of a run over the whole landing bucket."""
         for name, states in {"Held": HELD, "Pending": PENDING}.items():
             oldest = max((self.oldest[state] for state in states if state in self.oldest), default=timedelta())
-            yield Metric(f"{name}Files", sum(self.counts[state] for state in states))
+            counted = (*states, DENIED) if states is HELD else states
+            yield Metric(f"{name}Files", sum(self.counts[state] for state in counted))
             yield Metric(f"Oldest{name}Age", oldest.total_seconds())
         yield Metric("MetadataOverdue", self.counts["overdue"])
         yield Metric("TenantsStuck", len(self.stuck))

@@ -116,6 +116,10 @@ def _policy_checks(operator: Operator, tenant: Tenant, calls: Calls, states: Map
         [state == (sealed, "plain", "-") for state in states[ordinary]],
     )
     yield (
+        "landing has the denied call, and everything else is delivered",
+        [key.startswith(f"{tenant.name}/{DENIED}.") for key in operator.keys("Landing")],
+    )
+    yield (
         f"{tenant.name}: the restricted call opens, byte for byte what was recorded",
         [_opened(operator, tenant, path) == path.read_bytes() for path in calls[restricted]],
     )

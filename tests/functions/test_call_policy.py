@@ -207,6 +207,17 @@ def test_metadata_that_arrives_in_part_is_read_again(cloud: Stack, flow: Flow, n
     assert outcome(cloud) == (set(), set(), {XML: "RecordingDenied"})
 
 
+def test_metadata_is_read_again_if_its_card_is_not_found(cloud: Stack, flow: Flow, network: Network) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    # As the SDK parses an answer of DynamoDB that breaks off, after the last retry.
+    network.after("GetItem", lambda request: AWSResponse(request.raw.url, 200, {}, MockRawResponse(b"{}")))
+
+    flow.land(XML, metadata(deny_recording="true"))
+
+    assert outcome(cloud) == (set(), set(), {XML: "RecordingDenied"})
+
+
 def half_of(data: bytes) -> Action:
     """Return an answer with half of an object, as a connection that breaks leaves it."""
 

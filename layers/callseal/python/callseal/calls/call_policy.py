@@ -141,6 +141,8 @@ class CallPolicies:
     ) -> Ruling | None:
         """Return the ruling for unreadable metadata, or for a recording that need not wait any longer."""
         is_unreadable = card is not None and card.metadata == "unreadable"
+        if file.is_metadata and not is_unreadable:
+            raise NotIndexedError("The metadata is not on its call's card.")
         if file.is_metadata:
             return tenant.default
         wait = timedelta(minutes=tenant.settings.metadata_wait_minutes)

@@ -64,7 +64,8 @@ def seal(
     cloud: Cloud, function: rie.RunningFunction, tenant: str, receiver: Receiver, key: str, content: bytes
 ) -> None:
     """Land a file of a tenant whose settings seal everything, and let the function process it."""
-    cloud.add_tenant(tenant, {"deliver_to_archive": True, "archive_formats": ["wav"]}, receiver.public_key)
+    settings = {"deliver_to_archive": True, "archive_formats": ["wav"], "call_index": "off"}
+    cloud.add_tenant(tenant, settings, receiver.public_key)
     landed = cloud.land(key, content)
     assert function.invoke(landed.as_sqs_event()) == NOTHING_FAILED, function.log.read_text()
 

@@ -127,7 +127,8 @@ def test_facts_and_files_lose_nothing_to_each_other(
 ) -> None:
     """The facts are written while the files are being written, and the other way round."""
     cloud.tenant("acme", None, INDEXED)
-    facts, moment = plain_facts(Facts(session_id="4711", started=clock()), lambda _: False), timestamp(clock())
+    started = clock()
+    facts, moment = plain_facts(Facts(session_id="4711", started=started), lambda _: False), timestamp(started)
     changes = {CallName("acme", "1"): [
         lambda card: card.with_metadata("acme/1.xml", "read", facts, moment),
         lambda card: card.with_outcome({"rule": "r", "restricted": True}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -144,9 +145,14 @@ def test_a_rotation_in_a_stream_of_recordings(console: Console) -> None:
     used = [detail for detail in console.delivered("prove").values() if names(detail) == after["prove"]]
     assert min(moment(detail["time"]) for detail in used) > moment(proven["time"]), "nothing before the proof"
     assert "to the previous key as well" in console.audit("KeyAccepted", "lap")[-1]["message"]
-    found = rows(console.cloud.client("dynamodb"), "cut", f"{console.cloud.stack_name}-key-register")
-    counts = {name: sum(name in names(one) for one in console.delivered("cut").values()) for name in found}
-    assert {name: row["use_count"] for name, row in found.items()} == counts
+    counts = Counter(name for one in console.delivered("cut").values() for name in names(one))
+    # The register follows the audit events.
+    eventually(lambda: _use_counts(console, "cut") == counts, timeout=60)
+
+
+def _use_counts(console: Console, tenant: str) -> dict[str, int]:
+    found = rows(console.cloud.client("dynamodb"), tenant, f"{console.cloud.stack_name}-key-register")
+    return {name: row.get("use_count", 0) for name, row in found.items()}
 
 
 def _wait_for_register(console: Console, tenant: str, fingerprint: str, member: str) -> None:

@@ -396,3 +396,30 @@ def test_denied_calls_are_held_without_an_alarm_about_their_age(
 
     assert sweep_landing.lambda_handler({}, None) == {"denied": 2}
     assert cloud.audit_details("RecordingHeldTooLong") == []
+
+
+@pytest.mark.parametrize("extension", ["xml", "XML", "json", "JSON"])
+def test_metadata_is_read_in_any_case_of_its_extension(cloud: Stack, flow: Flow, extension: str) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    data = metadata() if extension.lower() == "xml" else b"{}"
+
+    flow.land(f"acme/2026/4711_1.{extension}", data)
+
+    assert [card["metadata"] for card in cards(cloud)] == ["read"]
+    assert outcome(cloud)[2] == {}
+
+
+def test_a_recheck_reports_the_ruling_again(cloud: Stack, flow: Flow, recheck_delivery: ModuleType) -> None:
+    cloud.tenant("acme", x509_tenant().public_text, BOTH)
+    flow.policy(DENIED)
+    flow.land(XML, metadata())
+    landed = json.dumps(cloud.land(WAV, b"said"))
+    flow.process(landed)
+
+    assert recheck_delivery.lambda_handler(sqs_event(landed), None) == {"batchItemFailures": []}
+
+    events = [event for event in cloud.audit_details("RecordingDelivered") if event["source"]["key"] == WAV]
+    assert len(events) == 2
+    assert events[0]["id"] == events[1]["id"]
+    assert events[0]["policy"] == events[1]["policy"]
+    assert events[0]["policy"]["rule"] == "default"

@@ -203,7 +203,7 @@ class Storm:
             self._pump_dry()
             swept = self._workers.sweep(event_of("schedule", ""), ahead=number * timedelta(hours=1))
             self._tell(f"  a sweep of the calm: {dict(swept) if swept is not None else 'failed'}")
-            if swept is not None and not set(swept) - {"held"}:
+            if swept is not None and not set(swept) - {"held", "denied", "overdue"}:
                 break
         self._pump_dry(self._rechecks)
         self.figures.memory.append(self._workers.memory())

@@ -423,3 +423,46 @@ def test_a_recheck_reports_the_ruling_again(cloud: Stack, flow: Flow, recheck_de
     assert events[0]["id"] == events[1]["id"]
     assert events[0]["policy"] == events[1]["policy"]
     assert events[0]["policy"]["rule"] == "default"
+
+
+@pytest.mark.parametrize("mode", ["plain", "blind"])
+def test_a_corrected_path_releases_calls_that_seemed_to_lack_consent(
+    cloud: Stack, flow: Flow, sweep_landing: ModuleType, clock: Clock, mode: str
+) -> None:
+    """The policy is the same. What it goes by is read again from the metadata, which is still in landing."""
+    settings = BOTH | {"call_index": mode}
+    cloud.tenant("acme", x509_tenant().public_text, settings)
+    flow.policy(policy(consent="required"))
+    flow.land(XML, metadata(ok="given"))
+    flow.land(WAV)
+    assert set(outcome(cloud)[2].values()) == {"ConsentMissing"}
+
+    clock.pass_by(minutes=2)
+    paths = {"consent": "//variable[@name=ok]"}
+    cloud.tenant("acme", None, settings | {"metadata_paths": paths})
+    sweep_landing.lambda_handler({"tenant": "acme"}, None)
+    flow.process(*cloud.take(cloud.queue_url))
+
+    assert outcome(cloud)[2] == {}
+    released = cloud.audit_details("RecordingReleased")
+    assert {detail["source"]["key"]: detail["reason"] for detail in released} == dict.fromkeys(
+        (WAV, XML), "ConsentMissing"
+    )
+
+
+def test_a_recording_that_is_judged_again_goes_by_the_metadata_in_landing(
+    cloud: Stack, flow: Flow, clock: Clock
+) -> None:
+    """Hashes cannot decide a pattern, so a blind card alone would keep the old outcome."""
+    cloud.tenant("acme", x509_tenant().public_text, BOTH | {"call_index": "blind"})
+    flow.policy(DENIED)
+    flow.land(XML, metadata(deny_recording="true"))
+    flow.land(WAV)
+    held = dict(cloud.objects(LANDING).items())
+    assert set(held) == {WAV, XML}
+
+    clock.pass_by(minutes=2)
+    flow.policy(policy({"rule": "law", "when": {"queue": ["invoice*"]}, "record": "must"}))
+    flow.process(json.dumps(cloud.land(WAV, b"said")))
+
+    assert WAV not in outcome(cloud)[2]

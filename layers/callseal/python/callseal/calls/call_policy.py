@@ -6,10 +6,12 @@ reads the card, if the policy's rules or the settings need the metadata.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from callseal.calls.call_name import call_of
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from callseal.calls.card_table import CardTable
     from callseal.calls.policy import Policy
 
+# The settings by which read_metadata finds the facts of a call.
+FACT_SETTINGS = ("metadata_profile", "metadata_paths", "time_zone", "default_region", "own_numbers")
 # A recording without metadata is held at its third delivery by the queue, 25 seconds after the first.
 LAST_TRY = 3
 # A worker parses a tenant's policy once. It holds the texts of so many tenants, each of 8 kB at most.
@@ -66,6 +70,17 @@ class TenantPolicy:
     def waits(self) -> bool:
         """Whether a recording waits for its metadata."""
         return self.settings.metadata_required or (self.policy is not None and self.policy.waits)
+
+    @property
+    def judged_by(self) -> str | None:
+        """What decides the outcome of a call: the policy, and the settings by which facts are found.
+
+        None if the tenant has no policy.
+        """
+        if self.policy is None:
+            return None
+        settings = {name: getattr(self.settings, name) for name in FACT_SETTINGS}
+        return sha256(json.dumps([self.policy.version, settings]).encode()).hexdigest()
 
     @property
     def default(self) -> Ruling | None:
@@ -132,8 +147,8 @@ class CallPolicies:
         if tenant.policy is None:
             return None
         stored = card.outcome or {}
-        if stored.get("judged_by") != tenant.policy.version:
-            raise OutdatedOutcomeError("The call was judged by another version of the policy.")
+        if stored.get("judged_by") != tenant.judged_by:
+            raise OutdatedOutcomeError("The call was judged by another policy or other settings.")
         return Ruling(stored["version"], outcome_of(stored))
 
     def _ruling_without_metadata(

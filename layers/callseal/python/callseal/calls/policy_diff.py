@@ -42,7 +42,7 @@ def decided_call(card: Card, old: Policy | None, country_of: CountryOf, hashed: 
     call = DecidedCall(facts, _ended(card), None, hashed if known and known.is_blind else None)
     if old is None:
         return call
-    if card.outcome and card.outcome["judged_by"] == old.version:
+    if card.outcome and card.outcome["version"] == old.version:
         return replace(call, outcome=outcome_of(card.outcome))
     try:
         return replace(call, outcome=_judged(old, call, country_of))

@@ -41,8 +41,8 @@ class LandedObject:
     was_unreadable: bool = field(default=False, compare=False)
     # True if it is metadata that read_metadata has processed and requeued.
     was_indexed: bool = field(default=False, compare=False)
-    # True if it is a recording, maybe held as MetadataAwaited, that read_metadata requeued after the metadata.
-    was_awaiting: bool = field(default=False, compare=False)
+    # True if it may be held, and was requeued because its call may be judged in another way now.
+    was_held: bool = field(default=False, compare=False)
     # How often the queue has delivered its message, including this time.
     receives: int = field(default=1, compare=False)
 

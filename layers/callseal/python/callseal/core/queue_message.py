@@ -5,7 +5,7 @@ from dataclasses import dataclass
 # In S3's notifications, an eventName ends with Put, Copy or the like. In Callseal's, it ends with PUT_BACK, and with
 # each flag of the landed object that is set.
 PUT_BACK = "PutBack"
-FLAGS = {"was_unreadable": "Unreadable", "was_indexed": "Indexed", "was_awaiting": "Awaiting"}
+FLAGS = {"was_unreadable": "Unreadable", "was_indexed": "Indexed", "was_held": "Held"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ class Delivery:
             if landed.was_unreadable:  # by read_metadata: the file is held if that lasts
                 self._landing.refresh(landed, readable=True)
             raise
-        if landed.was_unreadable or landed.was_awaiting:
+        if landed.was_unreadable or landed.was_held:
             self._report_release(landed, plan.key)
         # One small sealed output is put under a condition, which fails if the output exists: no HEAD request is needed.
         progress = Progress() if plan.is_one_put else self._committer.find_existing(plan)
@@ -203,14 +203,12 @@ class Delivery:
         return event.id
 
     def _report_release(self, landed: LandedObject, key: KeyVersion | None) -> None:
-        """Report the release of a file that was held as unreadable, or until its metadata landed.
-
-        Raise SourceUnreadableError if it still cannot be read.
-        """
-        with self._landing.open(landed):
-            held = self._landing.held(landed)
-        over = Reason.SOURCE_UNREADABLE if landed.was_unreadable else Reason.METADATA_AWAITED
-        if held and held.reason == over and not held.released:
+        """Report that the cause of a hold is gone. Raise SourceUnreadableError if the file still cannot be read."""
+        if landed.was_unreadable:
+            with self._landing.open(landed):
+                pass
+        held = self._landing.held(landed)
+        if held and not held.released:
             released = audit.released(landed, held.reason, key.version if key else None, self._clock())
             self._bus.put(audit.numbered(released, held.number))
             self._landing.tag_released(landed, held)

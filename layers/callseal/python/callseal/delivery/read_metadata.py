@@ -117,13 +117,15 @@ class MetadataReading:
 
     def _write_card(self, landed: LandedObject, file: LandedFile, call: CallName, tenant: TenantPolicy) -> None:
         judged = _Judging(call, tenant, self._blind, landed.landed_at or self._clock())
-        changes: list[CardChange] = [judged.again]
-        if file.is_metadata:
-            changes = [self._metadata_change(landed, file, judged), *changes]
+        # Metadata that is still in landing has its facts in the clear, and by the present settings.
+        metadata = [landed] if file.is_metadata else self._in_landing(call, is_metadata=True)
+        changes = [self._metadata_change(each, parse_landing_key(each.key), judged) for each in metadata]
+        changes.append(judged.again)
         for error in self._cards.apply({call: changes}).values():
             raise error
         if file.is_metadata and tenant.waits:
-            self._requeue_recordings(call)
+            for recording in self._in_landing(call, is_metadata=False):
+                self._queue.put(replace(recording, was_held=True))
 
     def _metadata_change(self, landed: LandedObject, file: LandedFile, judged: _Judging) -> CardChange:
         try:
@@ -144,12 +146,11 @@ class MetadataReading:
             raise TransientError("Reading the landed file failed: the connection ended early.")
         return data
 
-    def _requeue_recordings(self, call: CallName) -> None:
-        """Requeue the call's recordings, which may wait for this metadata."""
-        for page in self._landing.list(f"{call.tenant}/{call.name}."):
-            for landed in page:
-                if call_of(landed.key) == call and not parse_landing_key(landed.key).is_metadata:
-                    self._queue.put(replace(landed, was_awaiting=True))
+    def _in_landing(self, call: CallName, *, is_metadata: bool) -> list[LandedObject]:
+        """Return the call's metadata files in landing, or its recordings, which may wait for metadata."""
+        files = (landed for page in self._landing.list(f"{call.tenant}/{call.name}.") for landed in page)
+        of_call = (landed for landed in files if call_of(landed.key) == call)
+        return [landed for landed in of_call if parse_landing_key(landed.key).is_metadata is is_metadata]
 
 
 class _Judging:
@@ -176,14 +177,14 @@ class _Judging:
     def again(self, card: Card) -> Card:
         """Return a card as the present policy judges it, from the facts on the card."""
         policy, known = self.tenant.policy, card.known
-        if policy is None or known is None or (card.outcome or {}).get("judged_by") == policy.version:
+        if policy is None or known is None or (card.outcome or {}).get("judged_by") == self.tenant.judged_by:
             return card
         try:
             hashed = self._hashed if known.is_blind else None
             return card.with_outcome(self._stored(policy, known.with_hashes, hashed))
         except NotJudgedError:
             kept = card.outcome or self._dated(policy, default_outcome(policy))
-            return card.with_outcome({**kept, "judged_by": policy.version})
+            return card.with_outcome({**kept, "judged_by": self.tenant.judged_by})
 
     def _known(self, facts: Facts) -> CardFacts:
         is_own = _numbering(self.tenant).is_own
@@ -195,7 +196,8 @@ class _Judging:
         return self._dated(policy, judge(policy, facts, country_of, hashed), facts.ended)
 
     def _dated(self, policy: Policy, outcome: PolicyOutcome, ended: datetime | None = None) -> dict[str, Any]:
-        return stored_outcome(outcome, policy.version, policy.classes[outcome.class_], ended or self._landed)
+        judged_by, class_ = str(self.tenant.judged_by), policy.classes[outcome.class_]
+        return stored_outcome(outcome, policy.version, judged_by, class_, ended or self._landed)
 
     def _hashed(self, kind: Any, text: str) -> str:
         return self._blind.hashed(self._call.tenant, kind, text)

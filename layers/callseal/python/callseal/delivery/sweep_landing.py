@@ -182,10 +182,12 @@ class Sweep:
             released = audit.released(landed, held.reason, version, self._clock())
             self._bus.put(audit.numbered(released, held.number))
             self._landing.tag_released(landed, held)
-        # A file that would now be held for another reason is requeued too: the delivery reports the new reason. So is
-        # a file of a call that the tenant's policy has not judged: the delivery passes it to read_metadata.
-        self._queue.put(landed)
-        return "released" if isinstance(verdict, Plan) else "put_back"
+            self._queue.put(landed)
+            return "released"
+        # A file that would now be held for another reason is requeued too: the delivery reports the new reason. So is a
+        # file of a call that must be judged again: the delivery passes it to read_metadata.
+        self._queue.put(replace(landed, was_held=True))
+        return "put_back"
 
     def _requeue_unreadable(self, turns: Turns, landed: LandedObject, held: HoldTags) -> str:
         """Requeue a file that was held as unreadable: only encrypt_recording has the permissions to read it.

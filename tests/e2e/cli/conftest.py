@@ -115,7 +115,7 @@ def put(operator: Operator) -> Any:
             if policy is None:
                 return card
             outcome = judge(policy, facts, lambda _: None)
-            return card.with_outcome(stored_outcome(outcome, policy.version, policy.classes[outcome.class_], started))
+            return card.with_outcome(stored_outcome(outcome, policy.version, "judged", policy.classes[outcome.class_], started))
 
         assert table.apply({call: [
             lambda card: card.with_metadata(f"{tenant}/{name}.xml", "read", known, moment),

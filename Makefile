@@ -75,6 +75,7 @@ lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy layers/callseal/python/callseal cli/callseal_cli localcloud tools layers/gnupg functions
+	$(BIN)/mypy tests simulation benchmarks
 
 build: .venv-sam/.done ## run sam build, byte-compile, and check the size (ENV=default, dev, staging, prod)
 	@$(SAM_BIN)/python tools/build.py --config-env $(ENV)

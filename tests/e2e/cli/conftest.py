@@ -115,7 +115,8 @@ def put(operator: Operator) -> Any:
             if policy is None:
                 return card
             outcome = judge(policy, facts, lambda _: None)
-            return card.with_outcome(stored_outcome(outcome, policy.version, "judged", policy.classes[outcome.class_], started))
+            class_ = policy.classes[outcome.class_]
+            return card.with_outcome(stored_outcome(outcome, policy.version, "judged", class_, started))
 
         assert table.apply({call: [
             lambda card: card.with_metadata(f"{tenant}/{name}.xml", "read", known, moment),

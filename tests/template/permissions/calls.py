@@ -61,7 +61,10 @@ def dumps(calls: set[Call]) -> str:
 
 def loads(text: str) -> set[Call]:
     """Read what `dumps` wrote."""
-    return {Call(*names, frozenset((name, value) for name, value in facts)) for *names, facts in json.loads(text)}
+    return {
+        Call(function, service, operation, frozenset((name, value) for name, value in facts))
+        for function, service, operation, facts in json.loads(text)
+    }
 
 
 def _of_s3(url: str, headers: Mapping[str, str], body: bytes) -> Iterator[dict[str, str]]:

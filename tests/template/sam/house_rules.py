@@ -432,7 +432,7 @@ def the_dashboard_shows_metrics_that_are_emitted(template: Template) -> None:
     for widget in _widgets(template):
         for names in _metric_rows(widget):
             dimensions = dict(zip(names[2::2], names[3::2], strict=True))
-            _is_emitted("Dashboard", *names[:2], dimensions, "${AWS::StackName}")
+            _is_emitted("Dashboard", names[0], names[1], dimensions, "${AWS::StackName}")
             shown.add(names[1])
     assert shown >= set(_metrics().UNITS)
 

@@ -21,8 +21,7 @@ TABLE = {
 BOTH = (False, True)
 FORMATS = [(), ("mp3",), ("wav",), ("wav", "mp3")]
 ALL_SETTINGS = [
-    TenantSettings(*flags, formats, profile)
-    for *flags, formats, profile in product(*[BOTH] * 5, FORMATS, ("authenveloped-gcm", "enveloped-cbc"))
+    TenantSettings(*values) for values in product(*[BOTH] * 5, FORMATS, ("authenveloped-gcm", "enveloped-cbc"))
 ]
 
 

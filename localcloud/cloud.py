@@ -179,7 +179,7 @@ class LocalCloud:
     def _start_pump(self, exits: contextlib.ExitStack) -> None:
         by_arn = {arn: self._make_runtime(function) for arn, function in self._stack.functions.items()}
         self._runtimes = {runtime.function.logical_id: runtime for runtime in by_arn.values()}
-        self._pump = Pump(self._stack, by_arn, self._moto.client, self._log, self._pace)
+        self._pump = Pump(self._stack, by_arn, self._moto, self._log, self._pace)
         # Run in reverse order at the end: no new work, then no process, then no thread. moto ends last.
         exits.callback(self._pump.join, 5.0)
         for runtime in by_arn.values():

@@ -15,6 +15,8 @@ from localcloud.runtime import FunctionRuntime, Result
 from localcloud.stack import QueueMapping
 
 _POLL_SECONDS = 0.2
+# An idle queue is read by a long poll, which ends when a message arrives. `pause` and `close` wait for its end.
+_LONG_POLL_SECONDS = 1
 _RECEIVE_LIMIT = 10
 Message = Mapping[str, Any]
 
@@ -35,14 +37,13 @@ class QueuePump:
             thread.start()
         return threads
 
-    def outstanding(self, delayed: bool = True) -> int:
-        """Return the number of messages in the queue: waiting, in flight, and, if `delayed`, delayed ones."""
+    def outstanding(self) -> int:
+        """Return the number of messages in the queue: waiting, delayed and in flight."""
         # moto counts one state after the other, and may miss a message that changes its state: 0 is counted again.
-        names = ("", "Delayed", "NotVisible") if delayed else ("", "NotVisible")
-        return self._count(names) or self._count(names)
+        return self._count() or self._count()
 
-    def _count(self, names: Sequence[str]) -> int:
-        keys = [f"ApproximateNumberOfMessages{name}" for name in names]
+    def _count(self) -> int:
+        keys = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=keys)["Attributes"]
         return sum(int(attributes[key]) for key in keys)
 
@@ -54,8 +55,7 @@ class QueuePump:
                 continue
             try:
                 with self._gate.passage():
-                    busy = self._pump_batch()
-                closed = not busy and self._gate.wait_closed(_POLL_SECONDS)
+                    self._pump_batch()
             except GateClosedError:
                 return
             except Exception as exc:  # noqa: BLE001 - a pump that ends silently would look like an empty queue
@@ -63,18 +63,17 @@ class QueuePump:
                 if not closed:
                     self._log(f"[PUMP] {self._mapping.logical_id}: {exc}")
 
-    def _pump_batch(self) -> bool:
+    def _pump_batch(self) -> None:
         messages = self._gather()
         if messages:
             started = time.monotonic()
             result = self._invoke(messages)
             if self._gate.wait_closed(0):
-                return False
+                return
             failed = self._failed_ids(messages, result)
             self._delete([message for message in messages if message["MessageId"] not in failed])
             took = time.monotonic() - started
             self._log(f"[PUMP] batch of {len(messages)}: {len(failed)} failed, {took:.2f} s")
-        return bool(messages)
 
     def _invoke(self, messages: Sequence[Message]) -> Result:
         self._at_work.add(threading.get_ident())
@@ -85,7 +84,7 @@ class QueuePump:
 
     def _gather(self) -> list[Message]:
         """Receive messages until the batch is full, or its window since the first message is over."""
-        messages = self._receive(self._mapping.batch_size)
+        messages = self._receive(self._mapping.batch_size, _LONG_POLL_SECONDS)
         deadline = time.monotonic() + self._mapping.window
         while messages and len(messages) < self._mapping.batch_size and time.monotonic() < deadline:
             more = self._receive(self._mapping.batch_size - len(messages))
@@ -94,10 +93,11 @@ class QueuePump:
                 break
         return messages
 
-    def _receive(self, wanted: int) -> list[Message]:
+    def _receive(self, wanted: int, wait: int = 0) -> list[Message]:
         answer = self._sqs.receive_message(
             QueueUrl=self.queue_url,
             MaxNumberOfMessages=min(wanted, _RECEIVE_LIMIT),
+            WaitTimeSeconds=wait,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )

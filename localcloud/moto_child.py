@@ -25,13 +25,15 @@ from pathlib import Path
 from typing import Any
 
 import xmltodict
+from jsonpath_ng import ext as json_paths
+from moto import backends
 from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3 import models as s3_models
 from moto.s3 import notifications
 from moto.s3.responses import S3Response
 from moto.secretsmanager.models import SecretsManagerBackend
-from moto.sqs.models import Queue, SQSBackend
+from moto.sqs.models import Queue, SQSBackend, sqs_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
 # This is a separate program that runs without PYTHONPATH.
@@ -43,13 +45,15 @@ from localcloud.moto_transactions import copy_little_for_transactions
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _INCOMPLETE = b"<Error><Code>IncompleteBody</Code><Message>The body ended before its Content-Length.</Message></Error>"
+# The path of the counts of messages, which moto itself does not have.
+_OUTSTANDING = "/local-cloud/outstanding"
 _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 # Headers of an invocation: the request's type, whether the function failed, and an error's name.
 _FORWARDED_HEADERS = ("X-Amz-Invocation-Type", "X-Amz-Function-Error", "x-amzn-ErrorType")
 
 
 def main(port: int, invocations: int = 0, clock_file: str = "") -> None:
-    """Serve on 127.0.0.1, and print the port as one JSON line on standard output.
+    """Serve on 127.0.0.1, and print the port and the path of `count_messages` as one JSON line on standard output.
 
     Lambda's Invoke is forwarded to the port `invocations`, which localcloud/invocations.py serves. S3's clock is ahead
     by the seconds in the file `clock_file`.
@@ -64,7 +68,7 @@ def main(port: int, invocations: int = 0, clock_file: str = "") -> None:
         print(json.dumps({"error": f"port {port} of 127.0.0.1 cannot be used"}), file=announce, flush=True)
         raise SystemExit(1) from None
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    print(json.dumps({"port": server.server_port}), file=announce, flush=True)
+    print(json.dumps({"port": server.server_port, "outstanding": _OUTSTANDING}), file=announce, flush=True)
     server.serve_forever()
 
 
@@ -75,7 +79,8 @@ def bind(port: int, invocations: int = 0) -> BaseWSGIServer:
     _remember_moved_labels()
     copy_little_for_transactions()
     _announce_versions()
-    app = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    _save_time()
+    app = one_at_a_time(count_messages(DomainDispatcherApplication(create_backend_app)))
     if invocations:
         app = forward_invocations(app, invocations)
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
@@ -99,6 +104,27 @@ def forward_invocations(app: WsgiApp, port: int) -> WsgiApp:
             return [answer.read()]
         finally:
             connection.close()
+
+    return serve
+
+
+def count_messages(app: WsgiApp) -> WsgiApp:
+    """Return an app that answers `_OUTSTANDING` with the messages of each queue that are waiting or in flight.
+
+    Within the app's lock no message moves from one queue to another, so the counts are of one moment.
+    """
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != _OUTSTANDING:
+            return app(environ, start_response)
+        counts = {}
+        for regions in sqs_backends.values():
+            for backend in regions.values():
+                for queue in backend.queues.values():
+                    with queue._messages_lock:
+                        counts[queue.name] = sum(not message.delayed for message in queue._messages)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(counts).encode()]
 
     return serve
 
@@ -138,6 +164,18 @@ def _read_body(environ: dict[str, Any]) -> bytes | None:
         return bytes(source.read()) if environ.get("wsgi.input_terminated") else b""
     body = bytes(source.read(int(length)))
     return body if len(body) == int(length) else None
+
+
+def _save_time() -> None:
+    """Drop what takes most of moto's time and changes nothing here.
+
+    At each request moto lists its own modules. For each message that it returns, it counts all messages in the queue,
+    to find out whether this one is days old. For each event it parses the JSON paths of a target anew.
+    """
+    modules = list(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: iter(modules)
+    json_paths.parse = functools.cache(json_paths.parse)  # type: ignore[attr-defined]
+    SQSBackend.is_message_valid_based_on_retention_period = lambda *_: True  # type: ignore[method-assign]
 
 
 def _lock_queues() -> None:

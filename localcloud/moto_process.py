@@ -1,7 +1,9 @@
 """moto's server as a separate process on 127.0.0.1, and clients for it."""
 
+import json
 import os
 import threading
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,8 @@ class MotoProcess:
         self._region = region
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self.endpoint_url = f"http://127.0.0.1:{self._await_port()}"
+        port, self._outstanding = self._await_port()
+        self.endpoint_url = f"http://127.0.0.1:{port}"
 
     @property
     def pid(self) -> int:
@@ -47,11 +50,17 @@ class MotoProcess:
                 self._clients[service] = self._new_client(service)
             return self._clients[service]
 
+    def outstanding(self) -> dict[str, int]:
+        """Return how many messages each queue has, by its name: waiting or in flight, but not delayed."""
+        with urllib.request.urlopen(f"{self.endpoint_url}{self._outstanding}") as answer:  # noqa: S310
+            counts: dict[str, int] = json.load(answer)
+        return counts
+
     def close(self) -> None:
         """Stop the server and delete everything that it stored."""
         self._child.kill()
 
-    def _await_port(self) -> int:
+    def _await_port(self) -> tuple[int, str]:
         try:
             answer = self._child.receive(_START_SECONDS)
         except (ChildEndedError, ChildSilentError) as exc:
@@ -59,7 +68,7 @@ class MotoProcess:
         if "error" in answer:
             self._child.kill()
             raise StartError(f"moto's server did not start: {answer['error']}.")
-        return int(answer["port"])
+        return int(answer["port"]), str(answer["outstanding"])
 
     def _new_client(self, service: str) -> Any:
         session = boto3.Session(

@@ -14,6 +14,7 @@ from localcloud.changes import ChangeWatcher
 from localcloud.event_source_mappings import QueuePump
 from localcloud.events import native_event
 from localcloud.gate import Gate, GateClosedError
+from localcloud.moto_process import MotoProcess
 from localcloud.runtime import FunctionRuntime
 from localcloud.stack import DeliveryStream, QueueMapping, Rule, Stack
 from localcloud.streams import StreamPump
@@ -38,16 +39,17 @@ class Pump:
         self,
         stack: Stack,
         runtimes: Mapping[str, FunctionRuntime],
-        client: Callable[[str], Any],
+        moto: MotoProcess,
         log: Log,
         pace: Pace,
     ) -> None:
         self._stack, self._runtimes, self._log, self._pace = stack, runtimes, log, pace
         self._gate = Gate()
         self._asynchronous = AsynchronousInvoker(self._gate, pace.retry_delays)
-        self._changes = ChangeWatcher(stack, client("secretsmanager"), client("ssm"), self.publish)
-        self._queues = [self._queue_pump(mapping, client("sqs")) for mapping in stack.mappings]
-        self._streams = [self._stream_pump(stream, client) for stream in stack.streams.values()]
+        self._changes = ChangeWatcher(stack, moto.client("secretsmanager"), moto.client("ssm"), self.publish)
+        self._queues = [self._queue_pump(mapping, moto.client("sqs")) for mapping in stack.mappings]
+        self._streams = [self._stream_pump(stream, moto.client) for stream in stack.streams.values()]
+        self._count_messages = moto.outstanding
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -109,15 +111,18 @@ class Pump:
     def _outstanding(self) -> list[str]:
         # In this order, because a change may start an invocation, and an invocation may fill a queue.
         self._changes.announce_changes()
-        if self._asynchronous.pending:
-            return [f"{self._asynchronous.pending} asynchronous invocations"]
-        # A function may fill another's queue through the audit bus or a bucket, so one round for each queue and stream.
-        return next(filter(None, (self._waiting() for _ in (*self._queues, *self._streams))), [])
+        # A function that reads a queue may start an invocation, and an invocation may fill a queue: so twice.
+        return self._pending() or self._waiting() or self._pending() or self._waiting()
+
+    def _pending(self) -> list[str]:
+        count = self._asynchronous.pending
+        return [f"{count} asynchronous invocations"] if count else []
 
     def _waiting(self) -> list[str]:
-        counts = [(queue.queue_url, queue.outstanding(delayed=False)) for queue in self._queues]
-        counts += [(stream.queue_url, stream.outstanding()) for stream in self._streams]
-        return [f"{count} messages in {url.rsplit('/', 1)[-1]}" for url, count in counts if count]
+        counts = self._count_messages()
+        urls = [queue.queue_url for queue in self._queues] + [stream.queue_url for stream in self._streams]
+        names = [url.rsplit("/", 1)[-1] for url in urls]
+        return [f"{counts[name]} messages in {name}" for name in names if counts[name]]
 
     def _stream_pump(self, stream: DeliveryStream, client: Callable[[str], Any]) -> StreamPump:
         return StreamPump(stream, client, self._gate, lambda line: self._log(stream.logical_id, line))

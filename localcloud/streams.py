@@ -14,7 +14,8 @@ from localcloud.gate import Gate, GateClosedError
 from localcloud.processes import LineSink
 from localcloud.stack import DeliveryStream
 
-_POLL_SECONDS = 0.2
+# An empty stream is read by a long poll, which ends when a record arrives.
+_LONG_POLL_SECONDS = 1
 _RECEIVE_LIMIT = 10
 # Firehose's number for the first version of a stream's configuration, which never changes here.
 _VERSION = 1
@@ -36,19 +37,12 @@ class StreamPump:
         thread.start()
         return thread
 
-    def outstanding(self) -> int:
-        """Return the number of records that are not in an object yet."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)["Attributes"]
-        return sum(int(attributes[name]) for name in names)
-
     def _run(self) -> None:
         closed = False
         while not closed:
             try:
                 with self._gate.passage():
-                    busy = self._deliver()
-                closed = not busy and self._gate.wait_closed(_POLL_SECONDS)
+                    self._deliver()
             except GateClosedError:
                 return
             except Exception as exc:  # noqa: BLE001 - a stream that ends silently would look like an empty one
@@ -56,19 +50,22 @@ class StreamPump:
                 if not closed:
                     self._log(f"[PUMP] {self._stream.logical_id}: {exc}")
 
-    def _deliver(self) -> bool:
+    def _deliver(self) -> None:
         messages = self._receive()
         if messages:
             now = datetime.now(UTC)
             key = f"{now:{self._stream.prefix}}{self._stream.name}-{_VERSION}-{now:%Y-%m-%d-%H-%M-%S}-{uuid.uuid4()}"
             self._write(key, "".join(f"{message['Body']}{self._stream.delimiter}" for message in messages).encode())
             self._delete(messages)
-        return bool(messages)
 
     def _receive(self) -> list[Any]:
         messages: list[Any] = []
         while len(messages) < _MAX_RECORDS:
-            answer = self._sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=_RECEIVE_LIMIT)
+            answer = self._sqs.receive_message(
+                QueueUrl=self.queue_url,
+                MaxNumberOfMessages=_RECEIVE_LIMIT,
+                WaitTimeSeconds=0 if messages else _LONG_POLL_SECONDS,
+            )
             more = answer.get("Messages", [])
             messages += more
             if not more:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import create_loader
+from botocore.session import get_session
 
 from localcloud.sftp.object_reader import BLOCK_BYTES
 from localcloud.sftp.s3_requests import S3Request, accesses, parse_request
@@ -19,6 +21,8 @@ _CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+# botocore's models of services and their endpoints.
+_LOADER = create_loader()
 # S3's codes for an object that does not exist; the answer to HEAD has no body, and so the status alone.
 _MISSING = {"404", "NoSuchKey"}
 
@@ -52,8 +56,10 @@ class Bucket:
 
     def __init__(self, session: Session, s3_url: str, region: str, on_refused: OnRefused) -> None:
         self._session, self._name, self._on_refused = session, session.bucket, on_refused
-        # A session of boto3 for each: they are not made for threads.
-        boto = boto3.Session("local", "local", region_name=region)
+        # A session of boto3 for each: they are not made for threads. They share what is loaded once.
+        botocore_session = get_session()
+        botocore_session.register_component("data_loader", _LOADER)
+        boto = boto3.Session("local", "local", region_name=region, botocore_session=botocore_session)
         self._s3 = boto.client("s3", endpoint_url=s3_url, config=_CONFIG)
         self._s3.meta.events.register("before-send.s3", self._check)
 

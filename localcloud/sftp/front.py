@@ -66,9 +66,9 @@ class SftpFront:
         try:
             acceptor = await asyncssh.listen(
                 HOST, port, server_factory=self._connection, sftp_factory=self._files,
-                server_host_keys=[str(folder / name) for name in keys], encryption_algs=_CIPHERS, mac_algs=_MACS,
-                signature_algs=_SIGNATURES, compression_algs=None, gss_host=None, agent_forwarding=False,
-                allow_pty=False, line_editor=False,
+                server_host_keys=[asyncssh.read_private_key(folder / name) for name in keys],
+                encryption_algs=_CIPHERS, mac_algs=_MACS, signature_algs=_SIGNATURES, compression_algs=None,
+                gss_host=None, agent_forwarding=False, allow_pty=False, line_editor=False,
             )  # fmt: skip
         except OSError as exc:
             raise StartError(f"The SFTP front cannot listen on port {port} of {HOST}: {exc.strerror}.") from exc

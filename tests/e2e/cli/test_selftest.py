@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -339,6 +340,10 @@ def test_the_sftp_front_is_down(bench: Bench) -> None:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     bench.point_to(SftpPort=port)
+    # A broken pipe, as when ssh ends before sftp writes to it, must not end sftp without a word.
+    (client := bench.folder / "sftp").write_text(f'#!/bin/sh\nkill -PIPE $$\nexec {shutil.which("sftp")} "$@"\n')
+    client.chmod(0o700)
+    bench.monkeypatch.setenv("PATH", f"{bench.folder}{os.pathsep}{os.environ['PATH']}")
     message = bench.fails("SFTP listing", "SFTP fetch", "fetched state")
     assert message.startswith("sftp ended with 255: ")
 

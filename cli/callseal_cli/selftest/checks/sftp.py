@@ -119,9 +119,11 @@ def _sftp(trial: Trial, wait: Wait, batch: str) -> subprocess.CompletedProcess[s
     flags = [f"-o{name}={value}" for name, value in options.items()]
     command = ["sftp", "-F", "none", "-q", "-P", front[1], "-i", str(trial.ssh_key), *flags, "-b", "-"]
     try:
+        # Signals as they are here: Python ignores SIGPIPE. With its default, sftp may write to an ssh that has ended,
+        # and is killed before it reports why.
         return subprocess.run(
             [*command, f"{trial[GCM].tenant}@{front[0]}"], input=f"{batch}\n", capture_output=True, text=True,
-            cwd=trial.folder, check=False, timeout=max(wait.left, 5), start_new_session=True,
+            cwd=trial.folder, check=False, timeout=max(wait.left, 5), start_new_session=True, restore_signals=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as exc:
         raise CheckFailedError(f"sftp has not ended after {exc.timeout:.0f} s.") from exc

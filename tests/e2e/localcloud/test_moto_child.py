@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.dynamodb.models import dynamodb_backends
 
-from localcloud.moto_child import one_at_a_time
+from localcloud.moto_app import one_at_a_time
 from localcloud.moto_process import MotoProcess
 from tests.e2e.localcloud.support import PROJECT
 from tests.support.stack import REGION, make_tables, stack

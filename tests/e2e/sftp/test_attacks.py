@@ -165,6 +165,8 @@ def test_no_key_opens_nothing(stocked: Front) -> None:
 
 
 def test_password_opens_no_session_and_is_not_recorded(stocked: Front) -> None:
+    stocked.sftp("ls\n")  # a tenant is known once it has logged in
+    stocked.audit()
     with paramiko.Transport(("127.0.0.1", stocked.port)) as transport:
         transport.start_client(timeout=30)
         with pytest.raises(paramiko.AuthenticationException):

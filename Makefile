@@ -51,7 +51,7 @@ local: setup ## run the local cloud in the foreground until Ctrl-C; writes .loca
 	@$(BIN)/python -m localcloud
 
 test: setup .venv-sam/.done .venv-checkov/.done try-build ## run all tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 fuzz: setup ## fuzz the parsers of untrusted input, a minute each (SECONDS_EACH=60)
 	$(BIN)/python -m tests.security.abuse.fuzz all --seconds $(SECONDS_EACH)

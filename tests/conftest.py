@@ -1,6 +1,9 @@
 """What all tests share."""
 
+import os
 from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +12,32 @@ from tests.support import keys
 pytest_plugins = ["tests.template.permissions.plugin", "tests.security.privacy.plugin"]
 
 
+# Folders with slow tests. The tests of a module share a cloud, so they go to one worker, as do those of e2e/sftp.
+SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp")
+ONE_CLOUD = "sftp"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the storms and the fault runs first. They take longest, and at the end the other workers would be idle."""
-    items.sort(key=lambda item: item.path.parent.name != "simulation")
+    """Deal the slow modules to the workers, each followed by quick tests, so that no worker ends with a slow one.
+
+    pytest-xdist's worksteal gives each worker a block of the list, of about the same length, and then moves tests from
+    the ends of the blocks.
+    """
+    units, quick = dict[Path, list[pytest.Item]](), list[pytest.Item]()
+    for item in items:
+        folder = item.path.parent
+        slow = folder.name in SLOW_FOLDERS and "unit" not in folder.parts
+        unit = folder if folder.name == ONE_CLOUD else item.path
+        (units.setdefault(unit, []) if slow else quick).append(item)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    hands = [list(chain.from_iterable(list(units.values())[number::workers])) for number in range(workers)]
+    dealt, count = list[pytest.Item](), len(items)
+    for number, hand in enumerate(hands):
+        left = (count - len(dealt)) // (workers - number)
+        few = max(0, left - len(hand))
+        dealt += hand + quick[:few]
+        del quick[:few]
+    items[:] = dealt + quick
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -40,7 +40,7 @@ def cloud(shared_cloud: LocalCloud, shared_site: Site) -> LocalCloud:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """Run the project's own template, with events of keys, and with schedules more frequent than in production."""
-    with LocalCloud(state_dir=tmp_path_factory.mktemp("state"), pace=Pace(schedule=5, change_poll=0.2)) as cloud:
+    """Run the project's own template, with events of keys."""
+    with LocalCloud(state_dir=tmp_path_factory.mktemp("state"), pace=Pace(change_poll=0.2)) as cloud:
         cloud.prewarm()
         yield Console(cloud)

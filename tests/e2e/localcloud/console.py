@@ -90,6 +90,11 @@ class Console:
             Body=CODE.findall(text)[0].lower().encode(),
         )
 
+    def sweep(self) -> None:
+        """Start the sweep, which in production runs every 5 minutes."""
+        name = f"{self.cloud.stack_name}-sweep-landing"
+        self.cloud.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+
     def accepted(self, tenant: str) -> dict[str, Any]:
         """Wait until the current version of a tenant's secret is accepted, and return that event."""
         version = self.versions(tenant)["AWSCURRENT"]

@@ -15,6 +15,8 @@ from callseal.calls.card_facts import plain_facts
 from callseal.calls.card_table import CardTable
 from callseal.calls.card_walk import walk_cards
 from callseal.calls.facts import Facts, Flags
+from callseal.calls.outcome_member import stored_outcome
+from callseal.calls.policy import default_outcome
 from callseal.calls.policy_diff import compare, decided_call
 from callseal.core.audit import timestamp
 from tests.support import calls
@@ -110,3 +112,17 @@ def test_call_that_had_no_policy_is_compared_with_the_stored_one() -> None:
     assert changes(card, never, never) == {"calls": 1}
     assert changes(card, policy(), never) == {"calls": 1, "would_be_held": 1}
     assert changes(replace(card, known=None), policy(), never) == {"calls": 1}
+
+
+def test_stored_outcome_of_the_old_version_counts_as_it_was_judged() -> None:
+    """The facts were in the clear then, and a card's hashes may not show what a pattern met."""
+    facts = Facts(ended=DAY, flags=Flags(denied=True))
+    old, new = policy({"when": {"denied": True}, "record": "never"}), policy(default={"record": "never"})
+    card = Card(
+        CallName("acme", "1"), metadata="read", known=plain_facts(facts, lambda _: False), landed=timestamp(DAY)
+    )
+    kept = stored_outcome(default_outcome(old), old.version, "judged", old.classes["default"], DAY)
+
+    assert changes(card, old, new) == {"calls": 1}
+    assert changes(card.with_outcome(kept), old, new) == {"calls": 1, "would_be_held": 1}
+    assert changes(card.with_outcome({**kept, "version": "another"}), old, new) == {"calls": 1}

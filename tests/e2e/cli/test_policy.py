@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from callseal.calls.policy import MAX_BYTES, parse_policy
+from callseal.calls.policy import parse_policy
+from callseal.calls.strict_json import MAX_BYTES
 from tests.e2e.cli import command
 from tests.e2e.cli.conftest import Operator
 from tests.support.stack import STACK

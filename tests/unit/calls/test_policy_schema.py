@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from callseal.calls.policy import MAX_BYTES, parse_policy
+from callseal.calls.policy import parse_policy
+from callseal.calls.strict_json import MAX_BYTES
 from callseal.core.errors import HeldError, Reason
 from tests.unit.calls import policies as policies
 from tests.unit.calls.policies import DESIGN

@@ -9,8 +9,6 @@ start. tests/unit/calls/test_policy_schema.py compares the parser with the schem
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,15 +18,13 @@ from callseal.calls.classes import DEFAULT, MAX_COMPLIANCE_YEARS, Class
 from callseal.calls.conditions import CONDITIONS, Call, CountryOf, Hashed, all_of
 from callseal.calls.decisions import Decision, Outcome, Rule, decide
 from callseal.calls.facts import Facts
-from callseal.calls.members import CLASS, NAMES, OUTCOME, Member
+from callseal.calls.members import CLASS, NAMES, OUTCOME
+from callseal.calls.strict_json import StrictJsonError, object_of, parse_json, read_members, read_value
 from callseal.core.errors import HeldError, NotJudgedError, Reason
 from callseal.tenants.settings import TenantSettings
 
 SCHEMA = 1
-# https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
-MAX_BYTES = 8192
 TOP = ("schema", "classes", "rules", "default")
-_LIKE_A_NAME = re.compile(r"[A-Za-z_ -]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,14 @@ class Policy:
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in a JSON text. Raise HeldError `PolicyInvalid` if the text is no policy."""
-    version = sha256(_encoded(text)).hexdigest()
     try:
-        top = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
-        raise invalid(f"it is no proper JSON ({exc})") from exc
-    members = _object(top, "the policy", TOP)
+        return _parsed(text)
+    except StrictJsonError as exc:
+        raise invalid(str(exc)) from exc
+
+
+def _parsed(text: str) -> Policy:
+    members = object_of(parse_json(text), "the policy", TOP)
     # true equals 1 in Python.
     if isinstance(members.get("schema"), bool) or members.get("schema") != SCHEMA:
         raise invalid(f"schema must be {SCHEMA}")
@@ -68,8 +66,8 @@ def parse_policy(text: str) -> Policy:
         if name not in members:
             raise invalid(f"{name} is missing")
     classes = {DEFAULT: Class(), **_classes(members.get("classes", {}))}
-    default = _decision("default", _object(members["default"], "default", OUTCOME), classes)
-    return Policy(version, classes, _rules(members["rules"], classes), default)
+    default = _decision("default", object_of(members["default"], "default", OUTCOME), classes)
+    return Policy(sha256(text.encode()).hexdigest(), classes, _rules(members["rules"], classes), default)
 
 
 def judge(policy: Policy, facts: Facts, country_of: CountryOf, hashed: Hashed | None = None) -> Outcome:
@@ -113,7 +111,7 @@ def _classes(value: Any) -> dict[str, Class]:
 
 
 def _class(where: str, value: Any) -> Class:
-    read = _read(where, _object(value, where, CLASS), CLASS)
+    read = read_members(where, object_of(value, where, CLASS), CLASS)
     found = Class(**read)
     if found.lock != "none" and found.keep is None:
         raise invalid(f"{where}: lock needs keep, which says until when")
@@ -133,7 +131,7 @@ def _rules(value: Any, classes: Mapping[str, Class]) -> tuple[Rule, ...]:
 
 
 def _rule(number: int, value: Any, classes: Mapping[str, Class]) -> Rule:
-    members = _object(value, f"rule number {number}", ("rule", "when", *OUTCOME))
+    members = object_of(value, f"rule number {number}", ("rule", "when", *OUTCOME))
     name = _name(members.pop("rule", None), f"rule number {number}")
     if name == DEFAULT:
         raise invalid(f"rule number {number}: the name {DEFAULT} is reserved for calls that no rule is for")
@@ -141,41 +139,17 @@ def _rule(number: int, value: Any, classes: Mapping[str, Class]) -> Rule:
     if "when" not in members:
         raise invalid(f"{where}: when is missing; {{}} is for every call")
     conditions = {name: condition.member for name, condition in CONDITIONS.items()}
-    given = _object(members.pop("when"), f"{where}: when", conditions)
-    when = {name: _value(f"{where}: when", name, each, conditions[name]) for name, each in given.items()}
+    given = object_of(members.pop("when"), f"{where}: when", conditions)
+    when = {name: read_value(f"{where}: when", name, each, conditions[name]) for name, each in given.items()}
     return Rule(name, when, _decision(where, members, classes))
 
 
 def _decision(where: str, members: Mapping[str, Any], classes: Mapping[str, Class]) -> Decision:
-    read = _read(where, members, OUTCOME)
+    read = read_members(where, members, OUTCOME)
     name = read.pop("class")
     if name not in classes:
         raise invalid(f"{where}: class must be one of classes")
     return Decision(class_=name, **read)
-
-
-def _object(value: Any, where: str, known: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:
-    """Return a copy of a JSON object of which all members are known."""
-    if not isinstance(value, dict):
-        raise invalid(f"{where} must be an object")
-    for name in value:
-        if name not in known:
-            # Only a name that looks like a member's is repeated. Any other text may be a caller's number.
-            shown = repr(name) if _LIKE_A_NAME.fullmatch(name) else "of such a name"
-            raise invalid(f"{where} has no member {shown}; known are {', '.join(known)}")
-    return dict(value)
-
-
-def _read(where: str, given: Mapping[str, Any], members: Mapping[str, Member]) -> dict[str, Any]:
-    absent = {name: member.default for name, member in members.items()}
-    return absent | {name: _value(where, name, value, members[name]) for name, value in given.items()}
-
-
-def _value(where: str, name: str, value: Any, member: Member) -> Any:
-    try:
-        return member.read(value)
-    except ValueError as exc:
-        raise invalid(f"{where}: {name} must be {member.wanted}") from exc
 
 
 def _name(value: Any, where: str) -> str:
@@ -183,24 +157,3 @@ def _name(value: Any, where: str) -> str:
         return str(NAMES.read(value))
     except ValueError as exc:
         raise invalid(f"the name of {where} must be {NAMES.wanted}") from exc
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        encoded = text.encode()
-    except UnicodeEncodeError as exc:
-        raise invalid("it is no proper text") from exc
-    if len(encoded) > MAX_BYTES:
-        raise invalid(f"it has over {MAX_BYTES} bytes, which a parameter does not take")
-    return encoded
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("an object has a member twice")
-    return members
-
-
-def _refuse_constant(_: str) -> None:
-    raise ValueError("NaN and Infinity are no numbers")

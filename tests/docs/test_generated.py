@@ -34,6 +34,7 @@ def test_page_must_have_its_markers_once(page: str) -> None:
     [
         ("schemas/tenant-settings.schema.json", '"maximum": 90'),
         ("schemas/tenant-policy.schema.json", '"number_prefix": '),
+        ("schemas/tenant-access.schema.json", '"uniqueItems": true'),
         ("schemas/audit-event.schema.json", '"KeyExpired", '),
         ("docs/settings.md", "| `rotation_overlap_days` |"),
         ("docs/metadata.md", "`//iq_session_id`"),

@@ -25,6 +25,7 @@ FLOORS = {
     "keys": 5,
     "sftp": 5,
     "trail": 5,
+    "archive": 6,
     "delivery": 6,
     "wiring": 7,
 }

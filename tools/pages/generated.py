@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import alarms, environments, events, policy, profiles, reasons, settings
+from . import access, alarms, environments, events, policy, profiles, reasons, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 # A generator returns the text of the file; it gets the text before, which has the parts that are written by hand.
 GENERATED: Mapping[str, tuple[Callable[[str], str], ...]] = {
     "schemas/tenant-settings.schema.json": (settings.schema,),
     "schemas/tenant-policy.schema.json": (policy.schema,),
+    "schemas/tenant-access.schema.json": (access.schema,),
     "schemas/audit-event.schema.json": (events.schema,),
     "docs/settings.md": (settings.page,),
     "docs/metadata.md": (profiles.page,),

@@ -27,20 +27,20 @@ def decode_json(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise CannotError("The file is not UTF-8. Save the policy as UTF-8.") from exc
+        raise CannotError("The file is not UTF-8. Save it as UTF-8.") from exc
 
 
 def read_text(
     file: Path, decode: Callable[[bytes], str] = decode_json, convert: Callable[[str], str] = lambda text: text
 ) -> str:
-    """Return the JSON text of a policy in a file, `-` for standard input. Raise CannotError if it is none."""
+    """Return the text of a JSON file, `-` for standard input. Raise CannotError if it is too long or no text."""
     if str(file) == "-":
         data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     else:
         with file.open("rb") as opened:
             data = opened.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise CannotError(f"{file} has over {MAX_FILE_BYTES:,} bytes: it is no policy.")
+        raise CannotError(f"{file} has over {MAX_FILE_BYTES:,} bytes, far more than a parameter takes.")
     with _as_own_error():
         return convert(decode(data))
 

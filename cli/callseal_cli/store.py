@@ -1,4 +1,4 @@
-"""A tenant's settings and policy in Parameter Store, and its keys in Secrets Manager."""
+"""A tenant's settings, policy and access in Parameter Store, and its keys in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tenants_with_settings(stack: Stack) -> dict[str, str]:
     prefix = stack.tenants_prefix
     pages = stack.ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{prefix}", Recursive=True)
     parameters = (parameter for page in pages for parameter in page["Parameters"])
-    found = ((names.tenant_of_parameter(each["Name"], prefix), each["Value"]) for each in parameters)
+    found = ((names.tenant_of_settings(each["Name"], prefix), each["Value"]) for each in parameters)
     return {tenant: value for tenant, value in found if tenant}
 
 
@@ -67,9 +67,18 @@ def read_policy(stack: Stack, tenant: str) -> str | None:
 
 
 def write_policy(stack: Stack, tenant: str, text: str) -> None:
-    """Write the text of a tenant's policy. Only a parameter of the tier Advanced takes up to 8 KB."""
-    name = names.policy_parameter(stack.tenants_prefix, tenant)
-    stack.ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Advanced", Overwrite=True)
+    """Write the text of a tenant's policy."""
+    _write_parameter(stack, names.policy_parameter(stack.tenants_prefix, tenant), text)
+
+
+def read_access(stack: Stack, tenant: str) -> str | None:
+    """Return the text of a tenant's access, or None if it has none."""
+    return _read_parameter(stack, names.access_parameter(stack.tenants_prefix, tenant))
+
+
+def write_access(stack: Stack, tenant: str, text: str) -> None:
+    """Write the text of a tenant's access."""
+    _write_parameter(stack, names.access_parameter(stack.tenants_prefix, tenant), text)
 
 
 def read_secret(stack: Stack, tenant: str) -> tuple[str | None, str] | None:
@@ -101,6 +110,11 @@ def _write_secret(stack: Stack, name: str, text: str) -> tuple[str, bool]:
     except ClientError as exc:
         _unless(exc, "ResourceNotFoundException")
     return stack.secrets.create_secret(Name=name, SecretString=text)["VersionId"], True
+
+
+def _write_parameter(stack: Stack, name: str, text: str) -> None:
+    """Write a parameter's text. Only one of the tier Advanced takes up to 8 KB."""
+    stack.ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Advanced", Overwrite=True)
 
 
 def _read_parameter(stack: Stack, name: str) -> str | None:

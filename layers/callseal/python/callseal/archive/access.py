@@ -28,7 +28,7 @@ MAX_TERMS = 6_000
 
 
 class AccessInvalidError(CallsealError):
-    """A tenant's access cannot be used, so nobody has any. The message completes "The access cannot be used: "."""
+    """A tenant's access cannot be used, so no user has any. The message completes "The access cannot be used: "."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,15 @@ class Access:
     grants: tuple[Grant, ...] = ()
     reason_for: tuple[str, ...] = ()
     terms: Terms | None = None
+
+    def check_blind(self) -> None:
+        """Raise AccessInvalidError if a grant has a pattern for queues, which no hash on a blind card can match."""
+        for number, grant in enumerate(self.grants, 1):
+            if pattern := next((each for each in grant.queues if "*" in each and each != "*"), None):
+                raise AccessInvalidError(
+                    f"grant number {number}: the tenant's calls are indexed blind, so the pattern {pattern} would "
+                    "match no queue. Name each queue, or use * for all"
+                )
 
 
 def parse_access(text: str) -> Access:

@@ -1,7 +1,7 @@
 """The decision whether a user may do something with a call. Nothing is allowed but by a grant.
 
 A single grant must allow all of it: group, action, scope, age, and the restricted and the sensitive call. Two grants
-are never added up, so nobody can open by them what neither of them opens.
+are never added up, so no user can open by them what neither of them opens.
 """
 
 from __future__ import annotations

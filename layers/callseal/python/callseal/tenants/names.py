@@ -5,7 +5,7 @@ A prefix is `<stack>/tenants`, without slashes around it.
 
 from callseal.core.landing import TENANT
 
-_KEY, _SFTP_KEYS, _SETTINGS, _POLICY = "public-key", "sftp-keys", "settings", "policy"
+_KEY, _SFTP_KEYS, _SETTINGS, _POLICY, _ACCESS = "public-key", "sftp-keys", "settings", "policy", "access"
 
 
 def tenants_prefix(stack: str) -> str:
@@ -33,6 +33,11 @@ def policy_parameter(prefix: str, tenant: str) -> str:
     return f"/{prefix}/{tenant}/{_POLICY}"
 
 
+def access_parameter(prefix: str, tenant: str) -> str:
+    """Return the name of the parameter that holds a tenant's access."""
+    return f"/{prefix}/{tenant}/{_ACCESS}"
+
+
 def tenant_of_secret(name: str, prefix: str) -> str | None:
     """Return the tenant whose public key a secret holds, or None for any other secret."""
     return _tenant(name, f"{prefix}/", f"/{_KEY}")
@@ -40,8 +45,12 @@ def tenant_of_secret(name: str, prefix: str) -> str | None:
 
 def tenant_of_parameter(name: str, prefix: str) -> str | None:
     """Return the tenant whose settings or policy a parameter holds, or None for any other parameter."""
-    start = f"/{prefix}/"
-    return _tenant(name, start, f"/{_SETTINGS}") or _tenant(name, start, f"/{_POLICY}")
+    return tenant_of_settings(name, prefix) or _tenant(name, f"/{prefix}/", f"/{_POLICY}")
+
+
+def tenant_of_settings(name: str, prefix: str) -> str | None:
+    """Return the tenant whose settings a parameter holds, or None for any other parameter."""
+    return _tenant(name, f"/{prefix}/", f"/{_SETTINGS}")
 
 
 def _tenant(name: str, start: str, end: str) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from callseal_cli.keycheck import read_key
-from tests.e2e.cli.command import run
+from tests.e2e.cli.command import call
 from tests.interop.lab import folder, once
 from tests.support import functions
 from tests.support.keys import gpg_home, tool
@@ -75,7 +75,7 @@ def skip_other_version(family: str) -> None:
 
 
 def _check(path: Path) -> tuple[Opinion, int]:
-    answer = run("keys", "check", path, "--json")
+    answer = call("keys", "check", path, "--json")
     assert not answer.err, answer
     verdict = json.loads(answer.out)
     return Opinion(verdict["usable"], verdict["reason"] or USABLE), answer.code

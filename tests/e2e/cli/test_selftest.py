@@ -344,6 +344,7 @@ def test_the_sftp_front_is_down(bench: Bench) -> None:
     (client := bench.folder / "sftp").write_text(f'#!/bin/sh\nkill -PIPE $$\nexec {shutil.which("sftp")} "$@"\n')
     client.chmod(0o700)
     bench.monkeypatch.setenv("PATH", f"{bench.folder}{os.pathsep}{os.environ['PATH']}")
+    bench.shorten("SFTP listing")
     message = bench.fails("SFTP listing", "SFTP fetch", "fetched state")
     assert message.startswith("sftp ended with 255: ")
 

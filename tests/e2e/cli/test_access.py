@@ -38,7 +38,7 @@ def stored(operator: Operator) -> str | None:
 
 def test_access_is_stored_and_shown_as_it_is(tenant: Operator) -> None:
     assert tenant.json("access", "show", "acme", code=1) == {"tenant": "acme", "access": None}
-    assert "nobody may see its calls" in tenant("access", "show", "acme").out
+    assert "no user may see its calls" in tenant("access", "show", "acme").out
     assert tenant.json("access", "put", "acme", a_file(EXAMPLE)) == {"tenant": "acme", "stored": True}
     assert stored(tenant) == json.dumps(EXAMPLE)
     assert tenant.json("access", "show", "acme") == {"tenant": "acme", "access": EXAMPLE}

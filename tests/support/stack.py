@@ -190,6 +190,8 @@ def stack() -> Iterator[Stack]:
         patch("botocore.session.create_loader", _one_loader),
         patch.object(ClientCreator, "_create_client_class", _client_class),
         patch("moto.core.botocore_stubber.normalize_request", _normalize_request),
+        # moto would also answer the library requests, by 7 entries for each URL of AWS, which take time to make.
+        patch("moto.core.models.RESPONSES_METHODS", ()),
         mock_aws(),
     ):
         made = _make()

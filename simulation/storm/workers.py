@@ -27,6 +27,8 @@ OVERDUE = timedelta(seconds=20)
 TWINS = 0.2
 COUNT = 3
 INVOCATION_SECONDS = 12.0
+# In the calm no request hangs, and a sweep over all held files may take long on a busy machine.
+CALM_SECONDS = 600.0
 INVOCATIONS = 3  # of an asynchronous invocation that fails
 # This worker is never killed, so that its memory can be observed from the beginning to the end.
 STEADY = "worker-0"
@@ -127,7 +129,8 @@ class Workers:
             self._idle.put(name)
 
     def _run(self, name: str, function: str, event: Any, ahead: timedelta = timedelta()) -> Result:
-        seconds = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
+        longest = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
+        seconds = CALM_SECONDS if self.calm else longest
         try:
             answer = self._all[name].invoke(function, event, ahead, seconds)
         except DiedError as exc:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from jsonschema import Draft202012Validator
 from callseal.calls.policy import parse_policy
 from callseal.calls.strict_json import MAX_BYTES
 from callseal.core.errors import HeldError, Reason
+from tests.support.near_valid import near_valid
 from tests.unit.calls import policies as policies
 from tests.unit.calls.policies import DESIGN
 
@@ -46,32 +46,6 @@ odd_names = st.sampled_from(
 )
 
 
-def places(document: Any) -> list[tuple[Any, Any]]:
-    """Return each place of a document as its container and its index or name."""
-    if not isinstance(document, dict | list):
-        return []
-    items = document.items() if isinstance(document, dict) else enumerate(document)
-    return [place for index, value in items for place in ((document, index), *places(value))]
-
-
-@st.composite
-def near_valid(draw: st.DrawFn) -> Any:
-    """Return a valid policy with some values replaced, members removed and others added."""
-    document = copy.deepcopy(draw(policies.documents))
-    for _ in range(draw(st.integers(0, 3))):
-        container, index = draw(st.sampled_from(places(document)))
-        do = draw(st.sampled_from(["replace", "remove", "add"]))
-        if do == "replace":
-            container[index] = draw(odd)
-        elif do == "remove":
-            del container[index]
-        elif isinstance(container, dict):
-            container[draw(odd_names)] = draw(odd)
-        if not places(document):
-            break
-    return document
-
-
 def refusal(document: Any) -> str:
     text = document if isinstance(document, str) else json.dumps(document)
     with pytest.raises(HeldError) as held:
@@ -96,7 +70,7 @@ def with_class(**members: Any) -> dict[str, Any]:
     return changed(classes={**DESIGN["classes"], "x": members})
 
 
-@given(near_valid() | odd)
+@given(near_valid(policies.documents, odd, odd_names) | odd)
 @example({"schema": True, "rules": [], "default": {}})
 @example({"schema": 1.0, "rules": [], "default": {}})
 @example({"schema": 1, "rules": [{"rule": "r\n", "when": {}}], "default": {}})

@@ -21,8 +21,8 @@ def schema(_before: str) -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:callseal:tenant-access",
         "title": "A tenant's access",
-        "description": "The value of the SSM parameter /<stack>/tenants/<tenant>/access. Without it no user has access. "
-        "An action on a call is allowed if a single grant allows all of it.",
+        "description": "The value of the SSM parameter /<stack>/tenants/<tenant>/access. Without it no user has "
+        "access. An action on a call is allowed if a single grant allows all of it.",
         **object_schema(properties, "grants"),
     }
     return json.dumps(document, indent=2) + "\n"

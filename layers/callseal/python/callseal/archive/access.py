@@ -10,7 +10,7 @@ start. tests/unit/archive/test_access.py compares the parser with the schema.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from callseal.calls.conditions import PATTERN
@@ -130,10 +130,6 @@ def _days(value: Any) -> int | None:
     return int(value)
 
 
-def _with_default(member: Member, default: Any) -> Member:
-    return Member(member.read, member.wanted, member.schema, default)
-
-
 _QUEUE = Member(matching(PATTERN), "queues, which may have * at either end", schema_of(PATTERN))
 _LINE = Member(matching(TEXT), "a text on one line, without spaces around it", schema_of(TEXT))
 # Several lines, but no other control characters.
@@ -142,7 +138,7 @@ GRANT: Mapping[str, Member] = {
     "group": _LINE,
     "may": _list(_choices(*ACTIONS), 1),
     "scope": Member(one_of(*SCOPES), f"one of {', '.join(SCOPES)}", {"enum": list(SCOPES)}, "all"),
-    "queues": _with_default(_list(_QUEUE, 1), ALL_QUEUES),
+    "queues": replace(_list(_QUEUE, 1), default=ALL_QUEUES),
     "days": Member(_days, f"null, or a number of days from 1 to {MAX_DAYS}", {
         "type": ["integer", "null"], "minimum": 1, "maximum": MAX_DAYS
     }),
@@ -154,5 +150,5 @@ TERMS: Mapping[str, Member] = {
     "version": _LINE,
     "text": Member(matching(_LINES), f"a text of 1 to {MAX_TERMS} characters", schema_of(_LINES)),
 }
-REASON_FOR = _with_default(_list(_choices(*REASONED), 0), ())
+REASON_FOR = replace(_list(_choices(*REASONED), 0), default=())
 TOP = ("grants", "reason_for", "terms")

@@ -56,8 +56,13 @@ class ArchiveBucket:
         """Return a URL that downloads an object under a file name. It is valid for DOWNLOAD_SECONDS."""
         # RFC 6266 with RFC 8187: a browser takes the name in UTF-8.
         disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-        wanted = {"Bucket": self._bucket, "Key": key, "ResponseContentDisposition": disposition,
-                  "ResponseContentType": "application/octet-stream", "ResponseCacheControl": "private, no-store"}  # fmt: skip
+        wanted = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": disposition,
+            "ResponseContentType": "application/octet-stream",
+            "ResponseCacheControl": "private, no-store",
+        }
         return self._client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=DOWNLOAD_SECONDS)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""This stack as a client of its issuer: its id, its secret, and its URL. Secret and URL are cached for 60 seconds."""
+"""The stack as a client of its issuer: its id, its secret and its URL, which are cached for 60 seconds."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -28,6 +27,5 @@ class Actor:
 
 def archive_event(kind: EventType, actor: Actor, now: datetime, **members: Any) -> AuditEvent:
     """Return the event of one act. `members` are of MEMBERS. Each act has an id of its own."""
-    given: Mapping[str, Any] = {"user": actor.user, "external": actor.is_external, **members}
-    archive = dict.fromkeys(MEMBERS) | given
+    archive: dict[str, Any] = {**dict.fromkeys(MEMBERS), "user": actor.user, "external": actor.is_external, **members}
     return event(kind, now, {"tenant": actor.tenant, "archive": archive}, [kind, actor.tenant, token_hex(16)])

@@ -35,7 +35,7 @@ class SignInRefusedError(CallsealError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """This client as the issuer knows it. `secret` is None for a public client."""
+    """The stack as its issuer knows it. `secret` is None for a public client."""
 
     id: str
     secret: str | None

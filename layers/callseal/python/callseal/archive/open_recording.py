@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from callseal.archive.archive_bucket import ArchiveBucket, RecordingGoneError
 from callseal.archive.body import REASON, TEXT, choice, read_body, whole
 from callseal.archive.byte_range import MAX_BYTES, parse_range
 from callseal.archive.events import archive_event
+from callseal.archive.granted import GrantedAccess
 from callseal.archive.played import seconds_member
 from callseal.archive.recording_file import (
     MAX_FILES,
     archive_file,
+    delivery_of,
     file_number,
-    is_erased_soon,
     is_sealed,
     media_type,
     name_of,
@@ -27,16 +28,14 @@ from callseal.archive.recording_file import (
     sealed_refusal,
 )
 from callseal.archive.sessions import Sessions
-from callseal.archive.visit import CallAccess, Visit, Visits
+from callseal.archive.visit import CallAccess, Visits
 from callseal.core.audit import timestamp
 from callseal.core.event_types import EventType
-from callseal.core.stored import PLAIN
 from callseal.inbound.http import Answer, RefusedRequestError, Request, Route, not_found
 
 if TYPE_CHECKING:
     from callseal.archive.access_trail import AccessTrail
     from callseal.calls.call_file import CallFile
-    from callseal.calls.card import Card
 
 PLAY, DOWNLOAD = "play", "download"
 FILE = whole(0, MAX_FILES)
@@ -54,6 +53,7 @@ class RecordingRoutes:
         """Take the collaborators."""
         self._visits, self._sessions, self._calls = visits, sessions, calls
         self._bucket, self._trail = bucket, trail
+        self._granted = GrantedAccess(visits, sessions, calls)
 
     @property
     def routes(self) -> Mapping[str, Route]:
@@ -72,7 +72,7 @@ class RecordingRoutes:
         visit, asked = self._visits.visit(request), read_body(request, ACCESS)
         call, action, number = request.path["id"], asked["action"], asked["file"]
         facts = {"file": number, "reason": asked["reason"], "text": asked["text"] or None}
-        card = self._openable(visit, call, action, **facts)
+        card = self._granted.openable(visit, call, action, **facts)
         file = archive_file(card, number) if action == DOWNLOAD else recording(card, number)
         if action in visit.access.reason_for and not asked["reason"]:
             sentence = "State a reason: your administrator wants one for this."
@@ -92,63 +92,44 @@ class RecordingRoutes:
         call, number = request.path["id"], seen["file"]
         card = self._calls.allowed(visit, call, PLAY, file=number)
         recording(card, number)
-        access = self._check_granted(visit, call, number, PLAY)
+        access = self._granted.check(visit, call, number, PLAY)
         members = {"call": call, "file": number, "action": PLAY, "access": access, "seconds": seen["seconds"]}
         self._trail.record(archive_event(EventType.RECORDING_PLAYED, visit.actor, visit.now, **members))
         return Answer(HTTPStatus.NO_CONTENT)
 
     def audio(self, request: Request) -> Answer:
         """Return a range of a plain recording's bytes."""
-        visit, card, file = self._file(request, PLAY)
+        asked = self._granted.asked(request, PLAY)
+        file = asked.file
         if is_sealed(file):
             raise sealed_refusal(file)
-        self._check_granted(visit, card.call.id, file.n, PLAY)
+        self._granted.check(asked.visit, asked.card.call.id, file.n, PLAY)
         return self._bytes(request, file, media_type(file), None)
 
     def sealed(self, request: Request) -> Answer:
         """Return a range of a sealed recording's bytes, for its owner to open in the page."""
-        visit, card, file = self._file(request, PLAY)
+        asked = self._granted.asked(request, PLAY)
+        file = asked.file
         if not is_sealed(file):
             sentence = "The recording is not sealed. Play it instead."
             raise RefusedRequestError(HTTPStatus.CONFLICT, "PlainRecording", sentence)
-        self._check_granted(visit, card.call.id, file.n, PLAY)
+        self._granted.check(asked.visit, asked.card.call.id, file.n, PLAY)
         return self._bytes(request, file, "application/octet-stream", MAX_BYTES)
 
     def download(self, request: Request) -> Answer:
         """Return a URL from which the browser downloads the file within 60 seconds."""
         visit, call, number = self._visits.visit(request), request.path["id"], file_number(request.path["n"])
         read_body(request, {})
-        card = self._openable(visit, call, DOWNLOAD, file=number)
+        card = self._granted.openable(visit, call, DOWNLOAD, file=number)
         file = archive_file(card, number)
-        self._check_granted(visit, call, number, DOWNLOAD)
+        self._granted.check(visit, call, number, DOWNLOAD)
         return Answer(body={"url": self._bucket.download_url(file.key, name_of(file))})
 
-    def _file(self, request: Request, action: str) -> tuple[Visit, Card, CallFile]:
-        """Return the visit, and the recording that the path names, if the user may do an action with it."""
-        visit, call, number = self._visits.visit(request), request.path["id"], file_number(request.path["n"])
-        card = self._openable(visit, call, action, file=number)
-        return visit, card, recording(card, number)
-
-    def _openable(self, visit: Visit, call: str, action: str, **members: Any) -> Card:
-        card = self._calls.allowed(visit, call, action, **members)
-        if refused := is_erased_soon(card):
-            raise refused
-        return card
-
-    def _check_granted(self, visit: Visit, call: str, number: int, action: str) -> str:
-        """Return the id of the session's access to a file. Refuse a session that has none."""
-        access = self._sessions.granted(visit.session, call, number, action)
-        if access is None:
-            sentence = "Ask for access to the recording first. An access lasts 15 minutes."
-            raise self._calls.refused(visit, call, action, "ReasonRequired", sentence=sentence, file=number)
-        return access
-
     def _bytes(self, request: Request, file: CallFile, kind: str, most: int | None) -> Answer:
-        current = file.current
-        assert current
-        part = parse_range(request.headers.get("range"), current.size, most)
+        delivery = delivery_of(file)
+        part = parse_range(request.headers.get("range"), delivery.size, most)
         try:
-            data, etag = self._bucket.read(file.key, part, current.sealed or PLAIN)
+            data, etag = self._bucket.read(file.key, part, delivery.sealed)
         except RecordingGoneError as exc:
             raise not_found() from exc
         headers = {**ACCEPT_RANGES, "content-type": kind, "content-range": part.header, "etag": etag}

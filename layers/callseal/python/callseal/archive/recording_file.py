@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from shlex import quote
 
-from callseal.calls.call_file import CallFile
+from callseal.calls.call_file import CallFile, Delivery
 from callseal.calls.call_name import extension_of
 from callseal.calls.card import Card
 from callseal.core.formats import ENVELOPES, RECORDING_TYPES
@@ -38,9 +39,16 @@ def recording(card: Card, number: int) -> CallFile:
     return found
 
 
+def delivery_of(file: CallFile) -> Delivery:
+    """Return the latest delivery of a delivered file. Raise `NotFound` for any other file."""
+    if file.current is None:
+        raise not_found()
+    return file.current
+
+
 def is_sealed(file: CallFile) -> bool:
     """Return whether a delivered file is sealed."""
-    return file.current is not None and file.current.sealed != PLAIN
+    return delivery_of(file).sealed != PLAIN
 
 
 def media_type(file: CallFile) -> str:
@@ -63,15 +71,14 @@ def is_erased_soon(card: Card) -> RefusedRequestError | None:
 
 def sealed_refusal(file: CallFile) -> RefusedRequestError:
     """Return the refusal to play or share a sealed file, with its recipients and the command that opens it."""
-    members = {"recipients": [*(file.current.recipients if file.current else ())], "command": opening_command(file)}
+    members = {"recipients": [*delivery_of(file).recipients], "command": opening_command(file)}
     sentence = "The recording is sealed to your own key, so the platform cannot play it. Open it with that key."
     return RefusedRequestError(HTTPStatus.CONFLICT, "SealedRecording", sentence, members)
 
 
 def opening_command(file: CallFile) -> str:
     """Return the command that opens a downloaded file, as docs/decrypting.md has it."""
-    name = name_of(file)
-    sealed = file.current.sealed if file.current else ""
+    name, sealed = name_of(file), delivery_of(file).sealed
     suffix = next((form.suffix for envelope, form in ENVELOPES.items() if envelope == sealed), "")
     quoted, plain = _quoted(name), _quoted(name.removesuffix(suffix))
     if sealed == "cms":
@@ -80,7 +87,5 @@ def opening_command(file: CallFile) -> str:
 
 
 def _quoted(name: str) -> str:
-    from shlex import quote
-
     # A name that begins with a hyphen would be an option.
     return quote(f"./{name}" if name.startswith("-") else name)

@@ -1,4 +1,4 @@
-"""A JSON object of an SSM parameter or a request, read strictly: no unknown or double member, no value of another kind."""
+"""A JSON object of an SSM parameter or a request, read strictly: no unknown or double member, no wrong value."""
 
 from __future__ import annotations
 

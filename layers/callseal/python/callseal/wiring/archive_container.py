@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from callseal.archive.access_trail import AccessTrail
     from callseal.archive.archive_bucket import ArchiveBucket
     from callseal.archive.audit_routes import AuditRoutes
+    from callseal.archive.draw_waveform import WaveformRoutes
     from callseal.archive.issuer import Client
     from callseal.archive.open_recording import RecordingRoutes
     from callseal.archive.search_calls import CallRoutes
@@ -117,6 +118,7 @@ class ArchiveContainer(Container):
     def audit_routes(self, log: Log) -> AuditRoutes:
         """Return the routes that show who did what."""
         from callseal.archive.audit_routes import AuditRoutes
+    from callseal.archive.draw_waveform import WaveformRoutes
         from callseal.calls.cursor import Cursors
 
         return AuditRoutes(self.visits(log), self.call_access, self.access_trail, Cursors(self.mac_key))
@@ -128,6 +130,16 @@ class ArchiveContainer(Container):
         return RecordingRoutes(
             self.visits(log), self.sessions, self.call_access, self.archive_bucket, self.access_trail
         )
+
+    def waveform_routes(self, log: Log) -> WaveformRoutes:
+        """Return the route of waveforms."""
+        from callseal.archive.draw_waveform import WaveformRoutes
+        from callseal.archive.granted import GrantedAccess
+        from callseal.archive.waveform_table import WaveformTable
+
+        waveforms = WaveformTable(self._client("dynamodb"), self._env.archive_waveforms)
+        granted = GrantedAccess(self.visits(log), self.sessions, self.call_access)
+        return WaveformRoutes(granted, waveforms, self.archive_bucket)
 
     def _oidc_client(self) -> Client:
         from callseal.archive.client_settings import oidc_client

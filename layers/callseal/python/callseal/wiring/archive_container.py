@@ -118,7 +118,6 @@ class ArchiveContainer(Container):
     def audit_routes(self, log: Log) -> AuditRoutes:
         """Return the routes that show who did what."""
         from callseal.archive.audit_routes import AuditRoutes
-    from callseal.archive.draw_waveform import WaveformRoutes
         from callseal.calls.cursor import Cursors
 
         return AuditRoutes(self.visits(log), self.call_access, self.access_trail, Cursors(self.mac_key))

@@ -143,11 +143,13 @@ def _reference(name: str, resource: Mapping[str, Any], place: Place) -> tuple[st
     """Return the values of Ref and Fn::GetAtt for a resource."""
     kind = resource["Type"]
     if kind == "AWS::S3::Bucket":
-        bucket = BUCKETS.get(name) or resource["Properties"]["BucketName"]
-        return bucket, {"Arn": f"arn:aws:s3:::{bucket}"}
+        # CloudFormation names the bucket of the archive's page.
+        bucket = BUCKETS.get(name) or resource["Properties"].get("BucketName", "web")
+        return bucket, {"Arn": f"arn:aws:s3:::{bucket}", "RegionalDomainName": f"{bucket}.s3.amazonaws.com"}
     naming, service, form = _ARNS.get(kind, ("", "other", "{}"))
     own = resource["Properties"].get(naming, name)
-    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own, "ServerId": own}
+    names = dict.fromkeys(("QueueName", "ServerId", "DomainName", "ApiEndpoint", "FunctionMetadata.FunctionARN"), own)
+    return own, {"Arn": place.arn(service, form.format(own)), **names}
 
 
 def _key(bucket: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ Resource = dict[str, Any]
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
-    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild",
+    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild", "ArchiveUrl", "ArchiveWebBucketName",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -171,7 +171,10 @@ def buckets_are_private(template: Template) -> None:
 
 
 def buckets_are_encrypted_with_the_stack_key(template: Template) -> None:
+    """Every bucket but that of the archive's page, which is public."""
     for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        if name == "WebBucket":
+            continue
         (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         default = rule["ServerSideEncryptionByDefault"]
         assert default["SSEAlgorithm"] == "aws:kms", name
@@ -499,6 +502,7 @@ def _metrics() -> Any:
 def outputs_are_the_public_ones(template: Template) -> None:
     assert set(template["Outputs"]) == OUTPUTS
     assert template["Outputs"]["SftpEndpoint"]["Condition"] == "HasSftpServer"
+    assert template["Outputs"]["ArchiveWebBucketName"]["Condition"] == "HasArchiveFront"
 
 
 def the_sftp_server_takes_keys_alone_and_asks_the_function(template: Template) -> None:

@@ -279,7 +279,6 @@ def test_request_without_a_session_is_refused(
     assert (answer["statusCode"], json.loads(answer["body"])["error"]) == error
 
 
-
 def test_readme_has_a_sample_for_every_function() -> None:
     rows = re.findall(r"^\| `[\w-]+\.json` \| ([\w, ]+) \|", (EVENTS / "README.md").read_text(), re.MULTILINE)
     sampled = {name for row in rows for name in row.split(", ")}

@@ -362,6 +362,17 @@ def make_calls_table(dynamodb: Any, table: str) -> None:
     )
 
 
+def make_waveform_table(dynamodb: Any, table: str) -> None:
+    """Make the table of waveforms, as template.yaml has it."""
+    names = ("tenant", "place")
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=_keys(*names),
+    )
+
+
 def _keys(*names: str) -> list[dict[str, str]]:
     return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=True)]
 

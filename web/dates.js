@@ -15,7 +15,7 @@ const unit = (name, digits = 0) =>
 const HOURS = unit("hour");
 const MINUTES = unit("minute");
 const SECONDS = unit("second");
-const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"].map(
+const SIZES = ["kilobyte", "megabyte", "gigabyte"].map(
   (name) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumSignificantDigits: 3 }),
 );
 
@@ -82,8 +82,8 @@ export function spoken(seconds) {
 /** Return a size in bytes in the largest fitting unit. */
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  const power = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
-  return SIZES[power].format(bytes / 1000 ** power);
+  const power = bytes < 1e6 ? 1 : bytes < 1e9 ? 2 : 3;
+  return SIZES[power - 1].format(bytes / 1000 ** power);
 }
 
 /** Return a percentage of 0 to 1. */

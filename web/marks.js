@@ -45,8 +45,8 @@ export function parties(card) {
   const way = t(`direction.${card.direction ?? "unknown"}`);
   return h(
     "span",
-    { class: "parties" },
-    h("span", { class: `way ${card.direction ?? ""}`, title: way }, icon(card.direction ?? "incoming"), h("span", { class: "unseen" }, `${way}: `)),
+    { class: "between" },
+    h("span", { class: `arrow ${card.direction ?? ""}`, title: way }, icon(card.direction ?? "incoming"), h("span", { class: "unseen" }, `${way}: `)),
     fact(card, "caller"),
     h("span", { class: "to", "aria-hidden": "true" }, " → "),
     h("span", { class: "unseen" }, ` ${t("parties.to")} `),

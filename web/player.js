@@ -104,7 +104,7 @@ export class Player {
     this.button = h("button", { type: "button", test: "play", class: "play primary", onclick: () => this.toggle() });
     this.speed = h("select", { test: "speed", "aria-label": t("player.speed") }, SPEEDS.map((speed) => h("option", { value: String(speed) }, t("player.times", { speed }))));
     this.speed.value = "1";
-    this.skip = h("input", { type: "checkbox", test: "skip-silence", role: "switch", id: "skip-silence", disabled: true });
+    this.skip = h("input", { type: "checkbox", test: "skip-silence", role: "switch", id: "skip-silence" });
     this.skipped = h("span", { class: "hint" });
     this.loopButton = h("button", { type: "button", test: "loop", class: "quiet", onclick: () => this.act("loop") });
     this.muteButton = h("button", { type: "button", class: "quiet square", onclick: () => this.act("mute") });
@@ -277,9 +277,8 @@ export class Player {
     if (this.asked) return;
     this.asked = true;
     const peaks = await this.source.peaks(this.length);
-    if (!peaks?.rows?.[0]?.length) return;
+    if (!peaks?.rows?.[0]?.length) return this.#noPeaks();
     this.found = silences({ rows: peaks.rows, seconds: peaks.seconds || this.length });
-    this.skip.disabled = false;
     this.waveform.show({ rows: peaks.rows, seconds: peaks.seconds || this.length });
     this.#showSilences();
     if (this.sliders && isMono(peaks)) {
@@ -288,8 +287,14 @@ export class Player {
     }
   }
 
+  #noPeaks() {
+    this.skip.checked = false;
+    this.skip.disabled = true;
+    this.skip.parentElement.title = t("player.noSilence");
+  }
+
   #showSilences() {
-    this.waveform.silences = this.skip.checked ? this.found : [];
+    this.waveform.silences = (this.skip.checked && this.found) || [];
     const total = (this.found ?? []).reduce((sum, [from, to]) => sum + to - from, 0);
     this.skipped.textContent = this.skip.checked && total ? `−${clock(total)}` : "";
     this.waveform.draw();

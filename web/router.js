@@ -64,7 +64,7 @@ function place(view) {
   view.shown?.();
   const heading = view.element.querySelector("h1");
   heading?.setAttribute("tabindex", "-1");
-  (view.focus?.() ?? heading)?.focus({ preventScroll: true });
+  (view.focus?.() || heading)?.focus({ preventScroll: true });
   scrollTo({ top: view.scroll ?? 0, behavior: "instant" });
 }
 
@@ -86,7 +86,6 @@ export function start() {
     if (path !== wanted || location.pathname.startsWith("/s/")) show({ back: true });
     wanted = path;
   });
-  addEventListener("viewchange", () => {});
   document.addEventListener("viewchange", () => (wanted = location.pathname + location.search));
   document.addEventListener("click", follow);
   return show();

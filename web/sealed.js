@@ -55,7 +55,7 @@ export class SealedBox {
     this.commandPlace = h("div", { class: "command" });
     this.element = h(
       "section",
-      { class: "sealed", test: "sealed", "aria-labelledby": "sealed-title" },
+      { class: "sealed-box", test: "sealed", "aria-labelledby": "sealed-title" },
       h("div", { class: "lead" }, icon("sealed"), h("div", null, h("h2", { id: "sealed-title" }, t("sealed.title")), h("p", null, t("sealed.text")))),
       may.play && this.#form(),
       h("div", { class: "way" }, h("h3", null, t("sealed.recipients")), this.recipients),

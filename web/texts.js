@@ -250,7 +250,7 @@ export const TEXTS = {
   "recipient.text": ["Someone shared a recorded call with you. To be sure that it is you, we send a code to the address that the link was sent to.", "Noen har delt en samtale med deg. For å være sikre på at det er deg, sender vi en kode til adressen som lenken ble sendt til.", "Jemand hat ein aufgezeichnetes Gespräch für Sie freigegeben. Um sicher zu sein, dass Sie es sind, senden wir einen Code an die Adresse, an die der Link ging."],
   "recipient.sendCode": ["Send me the code", "Send meg koden", "Code an mich senden"],
   "recipient.again": ["Send a new code", "Send en ny kode", "Neuen Code senden"],
-  "recipient.audit": ["When you open and play it is recorded for the sender.", "Når du åpner og lytter, føres i avsenderens logg.", "Wann Sie öffnen und zuhören, wird für den Absender protokolliert."],
+  "recipient.audit": ["The sender can see when you open and play it.", "Avsenderen kan se når du åpner og lytter.", "Der Absender kann sehen, wann Sie öffnen und zuhören."],
   "recipient.codeSent": ["We sent a code to {to}.", "Vi sendte en kode til {to}.", "Wir haben einen Code an {to} gesendet."],
   "recipient.code": ["Code", "Kode", "Code"],
   "recipient.codeHint": ["8 digits, valid for 10 minutes", "8 sifre, gyldig i 10 minutter", "8 Ziffern, 10 Minuten gültig"],

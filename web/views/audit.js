@@ -38,7 +38,7 @@ function form(filters) {
   const input = (name, type) => h("input", { name, value: filters[name] ?? "", type, autocomplete: "off", spellcheck: "false", test: name });
   const element = h(
     "form",
-    { class: "card filters", role: "search", "aria-label": t("audit.form") },
+    { class: "card filters audit-filters", role: "search", "aria-label": t("audit.form") },
     h("div", { class: "fields" }, ["user", "call", "from", "to"].map((name, index) => field(t(`audit.${name}`), input(name, index < 2 ? "text" : "date")))),
     h("div", { class: "row" }, h("button", { type: "submit", class: "primary", test: "search" }, icon("search"), t("audit.button"))),
   );

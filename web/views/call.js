@@ -34,14 +34,13 @@ class CallView {
     this.file = this.files.find((file) => !isSealed(file)) ?? this.files[0];
     this.stage = h("div", { class: "stage" });
     this.actions = h("div", { class: "row actions" });
-    this.panel = h("div");
+    this.panel = h("div", { class: "panel" });
     this.element = h(
       "article",
       { class: "call" },
       this.#head(),
       h("section", { class: "card sound", "aria-label": t("call.recording") }, this.files.length > 1 && this.#chooser(), this.file && this.#reason(), this.stage, this.actions, this.panel),
-      h("div", { class: "columns" }, this.#facts(), this.#dates()),
-      this.#files(),
+      h("div", { class: "columns" }, this.#facts(), h("div", null, this.#dates(), this.#files())),
       this.may.audit && this.#trail(),
     );
     this.#choose(this.file);

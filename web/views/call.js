@@ -1,0 +1,228 @@
+// One call: player or sealed box, facts, dates, files, who listened, and what one may do with it.
+
+import { Access } from "../access.js";
+import * as api from "../api.js";
+import { clock, day, exact, full, moment, size } from "../dates.js";
+import { fill, h, icon } from "../dom.js";
+import { t } from "../language.js";
+import { fact, fileName, isSealed, lengthOf, marks, parties, plainName, recordings } from "../marks.js";
+import { Player } from "../player.js";
+import { announce, guarded, sayProblem } from "../problems.js";
+import { ReasonField } from "../reason.js";
+import { around } from "../results.js";
+import { SealedBox } from "../sealed.js";
+import { ShareForm } from "../share.js";
+import { detailsOf, kindOf, timeOf } from "../trail.js";
+import { peaksOf } from "../waveform.js";
+
+/** Return the view of a call. */
+export async function call({ id, me }) {
+  const card = await api.readCall(id);
+  const view = new CallView(card, me);
+  return { title: view.title, element: view.element, leave: () => view.close() };
+}
+
+class CallView {
+  constructor(card, me) {
+    this.card = card;
+    this.may = Object.fromEntries(me.may.map((action) => [action, true]));
+    const asked = ["play", "download", "share"].filter((action) => this.may[action] && me.reason_for.includes(action));
+    this.reason = new ReasonField(asked, () => this.player?.toggle());
+    this.access = new Access(card.id, this.reason);
+    this.title = t("call.title", { time: exact(card.started) });
+    this.files = recordings(card);
+    this.file = this.files.find((file) => !isSealed(file)) ?? this.files[0];
+    this.stage = h("div", { class: "stage" });
+    this.actions = h("div", { class: "row actions" });
+    this.panel = h("div", { class: "panel" });
+    this.element = h(
+      "article",
+      { class: "call" },
+      this.#head(),
+      h("section", { class: "card sound", "aria-label": t("call.recording") }, this.files.length > 1 && this.#chooser(), this.file && this.#reason(), this.stage, this.actions, this.panel),
+      h("div", { class: "columns" }, this.#facts(), h("div", null, this.#dates(), this.#files())),
+      this.may.audit && this.#trail(),
+    );
+    this.#choose(this.file);
+  }
+
+  close() {
+    this.player?.close();
+    this.sealed?.close();
+    if (this.blobUrl) URL.revokeObjectURL(this.blobUrl);
+    this.blobUrl = null;
+  }
+
+  #reason() {
+    return this.may.play || this.may.download || this.may.share ? this.reason.element : null;
+  }
+
+  #head() {
+    const { card } = this;
+    const { list, newer, older } = around(card.id);
+    const step = (id, key, name) => id && h("a", { href: `/calls/${id}`, class: "step" }, name === "newer" && icon("left"), t(key), name === "older" && icon("rightward"));
+    return h(
+      "header",
+      { class: "head" },
+      h("nav", { class: "steps", "aria-label": t("call.steps") }, h("a", { href: list, class: "step back" }, icon("back"), t("call.back")), h("span", { class: "spring" }), step(newer, "call.newer", "newer"), step(older, "call.older", "older")),
+      h("h1", null, h("time", { datetime: card.started }, full(card.started))),
+      h("p", { class: "who" }, parties(card), card.seconds != null && [" · ", lengthOf(card)], card.agent && ` · ${card.agent}`),
+      h("p", { class: "marks" }, marks(card)),
+    );
+  }
+
+  #chooser() {
+    const select = h("select", { id: "file" }, this.files.map((file) => h("option", { value: file.n }, `${plainName(file)}${isSealed(file) ? ` (${t("mark.sealed")})` : ""}`)));
+    select.value = String(this.file.n);
+    select.addEventListener("change", () => this.#choose(this.files.find((file) => file.n === Number(select.value))));
+    return h("div", { class: "field chooser" }, h("label", { for: "file" }, t("call.file")), select);
+  }
+
+  #choose(file) {
+    this.close();
+    this.player = this.sealed = null;
+    this.file = file;
+    fill(this.panel);
+    fill(this.actions);
+    if (!file) return fill(this.stage, h("p", { class: "empty" }, t("call.noRecording")));
+    if (isSealed(file)) this.#seal(file);
+    else if (this.may.play) this.#play(file);
+    else fill(this.stage, h("p", { class: "empty" }, t("call.mayNotPlay")));
+    this.#act(file);
+  }
+
+  #play(file) {
+    const { id } = this.card;
+    this.player = new Player({
+      seconds: this.card.seconds,
+      source: this.#source(file, () => api.filePath(id, file.n, "audio"), () => api.waveform(id, file.n).catch(() => null)),
+    });
+    fill(this.stage, this.player.element);
+  }
+
+  #seal(file) {
+    const opened = (blob) => {
+      this.blobUrl = URL.createObjectURL(blob);
+      this.player = new Player({ seconds: this.card.seconds, source: this.#source(file, () => this.blobUrl, (seconds) => peaksOf(blob, seconds)) });
+      const text = h("p", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
+      fill(this.stage, text, this.player.element, this.sealed.element);
+      this.sealed.element.classList.add("done");
+      this.player.button.focus();
+    };
+    this.sealed = new SealedBox({ card: this.card, file, access: this.access, may: this.may, opened });
+    fill(this.stage, this.sealed.element);
+  }
+
+  #source(file, url, peaks) {
+    const { id } = this.card;
+    return {
+      url,
+      peaks,
+      prepare: () => this.access.ensure("play", file.n),
+      renew: () => this.access.renew("play", file.n),
+      explain: () => api.send("GET", url(), { headers: { Range: "bytes=0-0" } }),
+      played: (seconds) => api.reportPlayed(id, file.n, seconds),
+    };
+  }
+
+  #act(file) {
+    const load = h("button", { type: "button", test: "download", onclick: this.#downloads(file) }, icon("download"), t("call.download"));
+    this.share = this.may.share && !isSealed(file) ? new ShareForm({ card: this.card, file, reason: this.reason }) : null;
+    fill(this.actions, this.may.download && load, this.share?.toggle);
+    fill(this.panel, this.share?.element);
+  }
+
+  #downloads(file) {
+    return guarded(async () => {
+      await this.access.ensure("download", file.n);
+      const { url } = await api.download(this.card.id, file.n);
+      announce(t("call.downloading", { name: fileName(file) }));
+      location.assign(url);
+    }, () => this.actions.parentElement);
+  }
+
+  #facts() {
+    const { card } = this;
+    const yes = (value) => t(value ? "yes" : "no");
+    const flags = card.flags ?? {};
+    const rows = [
+      ["started", h("time", { datetime: card.started }, exact(card.started))],
+      ["ended", card.ended && exact(card.ended)],
+      ["length", lengthOf(card)],
+      ["direction", t(`direction.${card.direction ?? "unknown"}`)],
+      ["caller", fact(card, "caller")],
+      ["callee", fact(card, "callee")],
+      ["agent", fact(card, "agent")],
+      ["queue", fact(card, "queue")],
+      ["session", card.session_id && h("code", null, card.session_id)],
+      ["name", card.name && h("code", null, card.name)],
+      ["consent", flags.consent && t(`consent.${flags.consent}`)],
+      ["informed", yes(flags.informed)],
+      ["paused", yes(flags.paused)],
+      ["agentAccepted", yes(flags.agent_accepted)],
+    ];
+    return section("call.facts", list(rows, "fact"));
+  }
+
+  #dates() {
+    const { card } = this;
+    const rows = [
+      ["class", card.class],
+      ["keepUntil", card.keep_until && exact(card.keep_until)],
+      ["disposeOn", card.dispose_on && exact(card.dispose_on)],
+      ["rule", card.policy?.rule],
+      ["holds", card.holds?.join(", ")],
+      ["indexed", card.indexed && t(`indexed.${card.indexed}`)],
+    ];
+    return section("call.dates", list(rows, "date"));
+  }
+
+  #files() {
+    const { files = [] } = this.card;
+    const row = (file) => {
+      const archived = file.destination === "archive" && this.may.download && file !== this.file;
+      const get = h("button", { type: "button", class: "quiet", "aria-label": t("call.downloadOf", { name: fileName(file) }), onclick: this.#downloads(file) }, icon("download"), t("call.download"));
+      return h(
+        "li",
+        null,
+        icon(isSealed(file) ? "sealed" : "file"),
+        h("span", { class: "name" }, fileName(file)),
+        h("span", { class: "hint" }, [t(`place.${file.destination}`), size(file.size), t(isSealed(file) ? `form.${file.sealed}` : "form.none"), t(`file.${file.state}`)].filter(Boolean).join(" · ")),
+        archived && get,
+      );
+    };
+    return section("call.files", files.length ? h("ul", { class: "files" }, files.map(row)) : h("p", { class: "empty" }, t("call.noFiles")));
+  }
+
+  #trail() {
+    const place = h("div");
+    const details = h("details", { class: "card trail", test: "trail" }, h("summary", null, h("h2", null, t("call.trail"))), place);
+    const read = guarded(async () => {
+      const events = await allEvents(this.card.id);
+      const line = (event) => h("li", null, timeOf(event), h("strong", null, kindOf(event)), h("span", { class: "user" }, event.user ?? t("trail.outside")), detailsOf(event));
+      fill(place, events.length ? h("ol", { class: "events" }, events.map(line)) : h("p", { class: "empty" }, t("trail.none")));
+    }, () => place);
+    details.addEventListener("toggle", () => details.open && read());
+    return details;
+  }
+}
+
+async function allEvents(id) {
+  const events = [];
+  let cursor = null;
+  do {
+    const page = await api.callAudit(id, cursor);
+    events.push(...page.events);
+    cursor = page.cursor;
+  } while (cursor && events.length < 500);
+  return events;
+}
+
+function section(key, ...content) {
+  return h("section", { class: "card" }, h("h2", null, t(key)), content);
+}
+
+function list(rows, group) {
+  const shown = rows.filter(([, value]) => value);
+  return h("dl", { class: "facts" }, shown.map(([name, value]) => h("div", null, h("dt", null, t(`${group}.${name}`)), h("dd", null, value))));
+}

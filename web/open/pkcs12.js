@@ -1,0 +1,2 @@
+export const isPkcs12 = () => false;
+export const readPkcs12 = null;

@@ -6,6 +6,7 @@
 import { CmsOpening } from "./open/cms-opening.js";
 import { damaged } from "./open/cms.js";
 import { fingerprints, readKeys } from "./open/cms-keys.js";
+import * as openpgp from "./open/openpgp.js";
 import { OpenProblem } from "./open/problem.js";
 
 const keys = { cms: [], openpgp: [] };
@@ -13,14 +14,22 @@ const openings = new Map();
 
 const calls = {
   async addKey(bytes, passphrase) {
-    const found = await readKeys(new Uint8Array(bytes), passphrase);
+    const octets = new Uint8Array(bytes);
+    const text = new TextDecoder("latin1").decode(octets);
+    if (openpgp.isOpenPgp(octets, text)) {
+      const found = await openpgp.readKeys(octets, text, passphrase);
+      keys.openpgp.push(...found.packets);
+      return { kind: "openpgp", fingerprints: found.fingerprints };
+    }
+    const found = await readKeys(octets, text, passphrase);
     keys.cms.push(...found);
     return { kind: "cms", fingerprints: fingerprints(found) };
   },
 
   async begin(opening, envelope, size, sha256) {
     const bytes = reserve(size);
-    openings.set(opening, { bytes, filled: 0, reader: new CmsOpening(keys.cms, bytes, sha256) });
+    const Opening = envelope === "openpgp" ? openpgp.OpenPgpOpening : CmsOpening;
+    openings.set(opening, { bytes, filled: 0, reader: new Opening(keys[envelope], bytes, sha256) });
   },
 
   async chunk(opening, chunk) {

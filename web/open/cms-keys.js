@@ -11,9 +11,8 @@ import { OpenProblem } from "./problem.js";
 const READERS = { "PRIVATE KEY": fromPkcs8, "RSA PRIVATE KEY": fromRsa, "EC PRIVATE KEY": fromEc };
 const CERTIFICATES = ["CERTIFICATE", "X509 CERTIFICATE"];
 
-/** Return the keys of a file. Each has the certificates of the file that are its own. */
-export async function readKeys(bytes, passphrase) {
-  const text = new TextDecoder("latin1").decode(bytes);
+/** Return the keys of a file, given as bytes and as text. Each has the certificates of the file that are its own. */
+export async function readKeys(bytes, text, passphrase) {
   const found = text.includes("-----BEGIN ") ? await fromPem(text, passphrase) : await fromDer(bytes, passphrase);
   if (!found.keys.length) throw found.problem ?? noKey(found.certificates.length > 0);
   const certificates = (await Promise.allSettled(found.certificates.map(readCertificate))).flatMap(

@@ -31,7 +31,8 @@ async function* pieces(bytes, step) {
 }
 
 async function hexDigest(parts) {
-  const digest = await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer());
+  const whole = parts.length === 1 ? parts[0] : await new Blob(parts).arrayBuffer();
+  const digest = await crypto.subtle.digest("SHA-256", whole);
   return [...new Uint8Array(digest)].map((octet) => octet.toString(16).padStart(2, "0")).join("");
 }
 
@@ -76,5 +77,20 @@ async function run(keys, files) {
   }
 }
 
-globalThis.page = { Opener, run, violations, bytesOf };
+/** Open a file while it is fetched, as the archive's page does. Returns its digest and the time that opening took. */
+async function stream(key, { sealed, envelope, size, sha256 = null }) {
+  const opener = new Opener();
+  try {
+    await opener.addKey(await bytesOf(key.key), key.passphrase);
+    const start = performance.now();
+    const { body } = await fetch(sealed);
+    const parts = await opener.open(body, { envelope, size, sha256 });
+    const milliseconds = performance.now() - start;
+    return { digest: await hexDigest(parts), milliseconds };
+  } finally {
+    opener.close();
+  }
+}
+
+globalThis.page = { Opener, run, stream, violations, bytesOf };
 document.documentElement.dataset.ready = "yes";

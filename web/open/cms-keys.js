@@ -45,7 +45,7 @@ async function fromPem(text, passphrase) {
 async function fromBlock(label, encrypted, bytes, passphrase) {
   if (encrypted) throw old();
   if (!bytes) throw unreadable();
-  if (label === "ENCRYPTED PRIVATE KEY") return fromEncrypted(bytes, passphrase);
+  if (label === "ENCRYPTED PRIVATE KEY") return withPassphrase(bytes, passphrase);
   const read = READERS[label];
   if (!read) throw unusable();
   return read(bytes);
@@ -70,11 +70,20 @@ async function fromShape(bytes, passphrase) {
   const first = members.peek();
   members.skip();
   const second = members.peek();
-  if (first === SEQUENCE && second === OCTET_STRING) return fromEncrypted(bytes, passphrase);
+  if (first === SEQUENCE && second === OCTET_STRING) return withPassphrase(bytes, passphrase);
   if (first === INTEGER && second === SEQUENCE) return fromPkcs8(bytes);
   if (first === INTEGER && second === INTEGER) return fromRsa(bytes);
   if (first === INTEGER && second === OCTET_STRING) return fromEc(bytes);
   throw unreadable();
+}
+
+async function withPassphrase(bytes, passphrase) {
+  try {
+    return await fromEncrypted(bytes, passphrase);
+  } catch (error) {
+    if (error.code !== "WrongPassphrase" || passphrase) throw error;
+    throw new OpenProblem("PassphraseNeeded", "The key has a passphrase.");
+  }
 }
 
 function asProblem(error) {

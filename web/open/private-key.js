@@ -37,7 +37,6 @@ export async function fromPkcs8(bytes) {
 export async function fromEncrypted(bytes, passphrase) {
   const info = Cursor.over(bytes).enter(SEQUENCE);
   const algorithm = info.algorithm();
-  if (!passphrase) throw new OpenProblem("PassphraseNeeded", "The key has a passphrase.");
   const plain = await decrypt(algorithm, info.octets(), passphrase);
   try {
     return await fromPkcs8(plain);

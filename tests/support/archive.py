@@ -135,7 +135,7 @@ class People:
     def call(
         self, name: str = "2026/1_1", *, tenant: str = "acme", data: bytes = b"RIFF" + bytes(2_000),
         extension: str = "wav", sealed: str = "none", blind: bool = False, restricted: bool = False,
-        sensitive: bool = False, **facts: Any,
+        sensitive: bool = False, delivery: str = "a" * 32, **facts: Any,
     ) -> str:  # fmt: skip
         """Put a call with one recording in the archive (file 0) and its copy by SFTP (file 1). Return its id."""
         call, cards = CallName(tenant, name), table(self.cloud, self.clock)
@@ -159,7 +159,7 @@ class People:
         changes = [
             lambda card: card.with_metadata(f"{tenant}/{name}.xml", "read", stored, now),
             lambda card: card.with_delivery(
-                ("archive", ARCHIVE, key), Delivery("a" * 32, now, len(data), None, sealed, recipients)
+                ("archive", ARCHIVE, key), Delivery(delivery, now, len(data), None, sealed, recipients)
             ),
             lambda card: card.with_delivery(("sftp", SFTP, f"{tenant}/{name}.{extension}.p7m"), sealed_copy),
         ]

@@ -48,7 +48,7 @@ def _handler(files: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             data = files.get(self.path) if self.path.startswith("/files/") else _page_file(self.path)
             self.send_response(200 if data is not None else 404)
             self.send_header("Content-Type", TYPES.get(Path(self.path).suffix, "application/octet-stream"))

@@ -11,6 +11,7 @@ from callseal.archive.open_recording import PLAY
 from callseal.archive.recording_file import delivery_of, is_sealed, sealed_refusal
 from callseal.archive.sound.sound import NoWaveformError
 from callseal.archive.waveform import Waveform, waveform_of
+from callseal.archive.waveform_table import place_of
 from callseal.aws.calls import calling
 from callseal.inbound.http import Answer, Request, Route, not_found
 
@@ -40,11 +41,11 @@ class WaveformRoutes:
             raise sealed_refusal(file)
         self._granted.check(asked.visit, asked.card.call.id, file.n, PLAY)
         # A file that is delivered anew is another recording, so it has another waveform.
-        tenant, delivery = asked.visit.tenant, delivery_of(file).id
-        found = self._waveforms.get(tenant, asked.card.call.id, file.n, delivery)
+        tenant, place = asked.visit.tenant, place_of(asked.card.call.id, file.n, delivery_of(file).id)
+        found = self._waveforms.get(tenant, place)
         if found is None:
             found = self._drawn(asked)
-            self._waveforms.put(tenant, asked.card.call.id, file.n, delivery, found)
+            self._waveforms.put(tenant, place, found)
         return Answer(body=found.answer())
 
     def _drawn(self, asked: Asked) -> Waveform:

@@ -259,7 +259,7 @@ def test_old_payload_format_is_not_known(tmp_path: Path) -> None:
     template = front_template()
     events = template["Resources"]["Echo"]["Properties"]["Events"]
     events["Calls"]["Properties"]["PayloadFormatVersion"] = "1.0"
-    with pytest.raises(TemplateError, match="payload format 2.0 only"), front_cloud(tmp_path, template):
+    with pytest.raises(TemplateError, match=r"payload format 2\.0 only"), front_cloud(tmp_path, template):
         pytest.fail("the local cloud started")
 
 

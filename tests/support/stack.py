@@ -27,6 +27,7 @@ STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE, AUDIT = "landing", "sftp", "archive", "audit"
 AUDIT_LOG = f"/{STACK}/audit"
 ARCHIVE_URL = "https://archive.example"
+MAIL_FROM = "recordings@callseal.example"
 
 heed_etags_of_batch_deletes()
 copy_little_for_transactions()
@@ -226,6 +227,8 @@ def _make() -> Stack:
     make_call_index_key(kms, STACK)
     make_archive_tables(dynamodb, STACK)
     ssm = _client("ssm")
+    # moto's SES v2 knows only identities that were verified by SES v1.
+    _client("ses").verify_domain_identity(Domain=MAIL_FROM.partition("@")[2])
     ssm.put_parameter(Name=f"/{STACK}/archive/url", Value=ARCHIVE_URL, Type="String")
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
@@ -262,7 +265,7 @@ def _make() -> Stack:
         "OIDC_TENANT_CLAIM": "tenant",
         "OIDC_GROUPS_CLAIM": "groups",
         "OIDC_AGENT_CLAIM": "agent",
-        "SHARE_MAIL_FROM": "recordings@callseal.example",
+        "SHARE_MAIL_FROM": MAIL_FROM,
         "LOGIN_SETTINGS": f"{STACK}-login-settings",
         "LOGIN_NOTICE_QUEUE_URL": notices_url,
         "SFTP_SERVER_ID": "s-ours56789abcdef00",

@@ -44,6 +44,17 @@ class ArchiveBucket:
                 raise RecordingGoneError("The recording in the archive is another one than the call's card describes.")
             return found["Body"].read(), found["ETag"]
 
+    def describe(self, key: str) -> tuple[int, str] | None:
+        """Return an object's size, and its etag with quotes, or None if there is none.
+
+        It lists the object and does not read it, so a function that may not read recordings can ask this.
+        """
+        with calling("Looking for a recording in the archive"):
+            # The first key with this prefix is the key itself.
+            found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        first = next(iter(found.get("Contents", [])), None)
+        return (first["Size"], first["ETag"]) if first and first["Key"] == key else None
+
     @contextmanager
     def whole(self, key: str, sealed: str) -> Iterator[Any]:
         """Yield the stream of an object's bytes. Raise RecordingGoneError as `read`."""

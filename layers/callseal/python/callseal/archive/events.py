@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -25,7 +26,15 @@ class Actor:
     is_external: bool
 
 
-def archive_event(kind: EventType, actor: Actor, now: datetime, **members: Any) -> AuditEvent:
-    """Return the event of one act. `members` are of MEMBERS. Each act has an id of its own."""
-    archive: dict[str, Any] = {**dict.fromkeys(MEMBERS), "user": actor.user, "external": actor.is_external, **members}
-    return event(kind, now, {"tenant": actor.tenant, "archive": archive}, [kind, actor.tenant, token_hex(16)])
+def archive_event(
+    kind: EventType, actor: Actor, now: datetime, *, message: str | None = None, once: Sequence[object] = (),
+    **members: Any,
+) -> AuditEvent:  # fmt: skip
+    """Return the event of one act. `members` are of MEMBERS.
+
+    Each act has an id of its own. An act that may be recorded twice has the same id again, by what `once` names.
+    """
+    given: Mapping[str, Any] = {"user": actor.user, "external": actor.is_external, **members}
+    archive = {**dict.fromkeys(MEMBERS), **given}
+    known = {"tenant": actor.tenant, "archive": archive, "message": message}
+    return event(kind, now, known, [kind, actor.tenant, *(once or [token_hex(16)])])

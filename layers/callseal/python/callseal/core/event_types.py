@@ -204,9 +204,9 @@ class EventType(StrEnum):
     SHARE_CREATED = (
         "ShareCreated",
         "share_recording",
-        "tenant archive",
+        "tenant message archive",
         "",
-        "A user shared a recording with an address; `archive.share` is the share's id.",
+        "A user shared a recording with an address, which the message names; `archive.share` is the share's id.",
     )
     SHARE_CANCELLED = ("ShareCancelled", "share_recording", "tenant archive", "", "A share was cancelled.")
     SHARE_CODE_SENT = (

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from callseal.archive.issuer import Client
     from callseal.archive.open_recording import RecordingRoutes
     from callseal.archive.search_calls import CallRoutes
+    from callseal.archive.serve_share import SharedRoutes
     from callseal.archive.session_table import SessionTable
     from callseal.archive.sessions import Sessions
+    from callseal.archive.share_mails import ShareMails
+    from callseal.archive.share_recording import ShareRoutes
+    from callseal.archive.share_table import ShareTable
     from callseal.archive.sign_in import SignIn
     from callseal.archive.user_table import UserTable
     from callseal.archive.visit import CallAccess, Visits
@@ -139,6 +143,39 @@ class ArchiveContainer(Container):
         waveforms = WaveformTable(self._client("dynamodb"), self._env.archive_waveforms)
         granted = GrantedAccess(self.visits(log), self.sessions, self.call_access)
         return WaveformRoutes(granted, waveforms, self.archive_bucket)
+
+    @cached_property
+    def shares(self) -> ShareTable:
+        """The table of shares."""
+        from callseal.archive.share_table import ShareTable
+
+        return ShareTable(self._client("dynamodb"), self._env.archive_shares)
+
+    @cached_property
+    def share_mails(self) -> ShareMails:
+        """The mails of shares."""
+        from callseal.archive.share_mails import ShareMails
+
+        return ShareMails(self._client("sesv2"), self._env.share_mail_from)
+
+    def share_routes(self, log: Log) -> ShareRoutes:
+        """Return the routes that share recordings."""
+        from callseal.archive.client_settings import archive_url
+        from callseal.archive.share_recording import ShareRoutes
+
+        return ShareRoutes(
+            self.visits(log), self.call_access, self.shares, self.archive_bucket, self.share_mails, self.access_trail,
+            lambda: archive_url(self.tenants, self._client("ssm"), self._env.archive_url),
+        )  # fmt: skip
+
+    def shared_routes(self, log: Log) -> SharedRoutes:
+        """Return the routes of the recipients of shares."""
+        from callseal.archive.serve_share import SharedRoutes
+
+        return SharedRoutes(
+            self.shares, self.cards, self.archive_bucket, self.access_settings(log), self.share_mails,
+            self.access_trail, self.clock, self.wait,
+        )  # fmt: skip
 
     def _oidc_client(self) -> Client:
         from callseal.archive.client_settings import oidc_client

@@ -1,4 +1,4 @@
-"""draw_waveform: the peaks of a plain recording, drawn when somebody first opens it, and kept.
+"""draw_waveform: the peaks of a plain recording, drawn when a user first opens it, and kept.
 
 The one function that looks into recordings. It reads plain objects of the archive, and no key.
 """

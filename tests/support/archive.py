@@ -126,7 +126,7 @@ class People:
         self, *groups: str, tenant: str = "acme", email: str = "kari@acme.example", agent: str | None = None,
         external: bool = False,
     ) -> Visitor:  # fmt: skip
-        """Return the browser of somebody who has signed in."""
+        """Return the browser of a user who has signed in."""
         table = SessionTable(self.cloud.dynamodb, f"{STACK}-archive-sessions", self.clock)
         user = User(email, frozenset(groups), agent)
         secret = Sessions(table, self.clock).start(tenant, user, "Kari", external, None)

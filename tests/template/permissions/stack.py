@@ -13,7 +13,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 
 from localcloud.intrinsics import Resolver, creation_order
 from localcloud.template import load_template
-from tests.support.stack import ARCHIVE, AUDIT, LANDING, REGION, SFTP, STACK
+from tests.support.stack import ARCHIVE, AUDIT, LANDING, MAIL_FROM, REGION, SFTP, STACK
 from tests.template.permissions.calls import Call
 from tests.template.permissions.needs import OF_EVENT_SOURCES, OF_LOGS, Need, Place, needs_of
 from tests.template.permissions.policy import Role, permissions_of
@@ -128,7 +128,7 @@ def resolve(translated: Mapping[str, Any]) -> Deployed:
     """Resolve the names of a translated template."""
     place = Place(REGION, DEFAULT_ACCOUNT_ID, {})
     pseudo = {"StackName": STACK, "Region": REGION, "AccountId": place.account, "Partition": "aws"}
-    resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, {})
+    resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, {"ShareMailFrom": MAIL_FROM})
     declared, resources = translated["Resources"], {}
     for name in creation_order(declared):
         resources[name] = declared[name] | {"Properties": resolver.resolve(declared[name].get("Properties", {}))}

@@ -36,7 +36,7 @@ class Person:
 def person_of(claims: Mapping[str, Any], names: ClaimNames) -> Person:
     """Return the person of verified claims. Raise SignInRefusedError if they name no e-mail or no tenant.
 
-    The tenant is a claim of its own, never the e-mail's domain: anybody can have a mailbox at some domain.
+    The tenant is a claim of its own, never the e-mail's domain, where others may have a mailbox too.
     """
     email, tenant = claims.get("email"), claims.get(names.tenant)
     if not isinstance(email, str) or "@" not in email or len(email) > MAX_TEXT or not email.isprintable():

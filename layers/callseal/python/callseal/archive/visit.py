@@ -1,4 +1,4 @@
-"""A request of somebody who has signed in: the session, the tenant's access as it is now, and the decisions by both."""
+"""A request of a user who has signed in: the session, the tenant's access as it is now, and the decisions by both."""
 
 from __future__ import annotations
 

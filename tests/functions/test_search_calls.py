@@ -183,7 +183,8 @@ def test_refused_card_says_why_and_is_recorded(people: People, cloud: Stack, fla
     "query",
     [
         {"colour": "red"}, {"caller": ""}, {"caller": "anonymous"}, {"from": "yesterday"},
-        {"from": "2026-01-01", "to": "2026-06-01"}, {"min_seconds": "-1"}, {"max_seconds": "x"}, {"from": "2026-02-02", "to": "2026-01-01"},
+        {"from": "2026-01-01", "to": "2026-06-01"}, {"min_seconds": "-1"}, {"max_seconds": "x"},
+        {"from": "2026-02-02", "to": "2026-01-01"},
     ],
     ids=json.dumps,
 )  # fmt: skip

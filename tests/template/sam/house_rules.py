@@ -680,9 +680,10 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
     """What may name callers is under the stack's key, all else under AWS's own."""
     own = {"SSEEnabled": True, "SSEType": "KMS"}
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-        key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if name == "CallsTable" else {}
+        names_people = name == "CallsTable" or name.startswith("Archive")
+        key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if names_people else {}
         assert table["Properties"]["SSESpecification"] == own | key, name
-    for name in ("KeyRegister", "FileRegister", "CallsTable"):
+    for name in ("KeyRegister", "FileRegister", "CallsTable", "ArchiveUsers", "ArchiveTrail", "ArchiveShares"):
         register = template["Resources"][name]
         assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == KEPT, name
         assert register["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["TablesAreProtected", True, False]}, (

@@ -12,8 +12,8 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from callseal.inbound.http import Route, serve
-from callseal.wiring.archive_container import ArchiveContainer
 from callseal.wiring.env import read_env
+from callseal.wiring.waveform_container import WaveformContainer
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Env:
 @cache
 def routes() -> Mapping[str, Route]:
     """Make the routes, once per execution environment."""
-    return ArchiveContainer(read_env(Env, os.environ)).waveform_routes(Logger()).routes
+    return WaveformContainer(read_env(Env, os.environ)).waveform_routes(Logger()).routes
 
 
 def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

@@ -70,11 +70,6 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.
             return [Need("kms:GenerateMac", place.arn("kms", "key/CallIndexKey"))]
-        case "sesv2", "SendEmail":
-            # Of the identities that cover an address, a domain is the one that this stack's operators verify first:
-            # https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
-            sender = frozenset({("ses:fromaddress", name)})
-            return [Need("ses:SendEmail", place.arn("ses", f"identity/{name.rpartition('@')[2]}"), sender)]
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
@@ -85,6 +80,15 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             of_events = {("events:source", call["source"]), ("events:detail-type", call["detail_type"])}
             return [Need("events:PutEvents", place.arn("events", f"event-bus/{name}"), frozenset(of_events))]
     raise LookupError(f"Which permissions does {call.service}.{call.operation} need? Look it up, and add it here.")
+
+
+def _sending_mail(call: Call, place: Place) -> Iterator[Need]:
+    """Yield the permission for the domain of the sender's address, the identity that operators verify first.
+
+    https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+    """
+    sender = frozenset({("ses:fromaddress", call["name"])})
+    yield Need("ses:SendEmail", place.arn("ses", f"identity/{call['name'].rpartition('@')[2]}"), sender)
 
 
 def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
@@ -232,7 +236,9 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "UploadPart": _going_on_with_upload,
     "UploadPartCopy": _going_on_with_upload,
 }
-_OF_TABLES = ("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
-_OF_DATA = {("s3", name): needs for name, needs in _OF_S3.items()} | {
-    ("dynamodb", name): _using_table for name in _OF_TABLES
+_OF_TABLES = ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
+_OF_DATA = {
+    **{("s3", name): needs for name, needs in _OF_S3.items()},
+    **{("dynamodb", name): _using_table for name in _OF_TABLES},
+    ("sesv2", "SendEmail"): _sending_mail,
 }

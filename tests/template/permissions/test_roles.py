@@ -338,7 +338,7 @@ def test_sweep_may_head_outputs_and_not_read_them(stack: Deployed, bucket: str) 
     [
         (LANDING, {ENCRYPT, PROVE, READ}),
         (SFTP, {ENCRYPT, PROVE, RECHECK}),
-        (ARCHIVE, {ENCRYPT, PROVE, RECHECK}),
+        (ARCHIVE, {ENCRYPT, PROVE, RECHECK, OPEN, DRAW, SERVE}),
         # The first two by a permission for the KMS key that names no bucket. They have no permission for audit objects.
         (AUDIT, {ENCRYPT, PROVE, RECONCILE}),
     ],

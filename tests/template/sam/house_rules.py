@@ -354,6 +354,7 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("AuditGapLog", "Maximum", 0),
         ("AuditObjectsUnlocked", "Sum", 0),
         ("AuditReconcileAge", "Maximum", 3 * 3600),
+        ("AccessUnusable", "Sum", 0),
     }
     (unwatched,) = (
         one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")

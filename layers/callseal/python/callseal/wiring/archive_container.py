@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from time import sleep
 from typing import TYPE_CHECKING
 
 from callseal.core.log import Log
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from callseal.archive.access_trail import AccessTrail
     from callseal.archive.archive_bucket import ArchiveBucket
     from callseal.archive.audit_routes import AuditRoutes
-    from callseal.archive.draw_waveform import WaveformRoutes
     from callseal.archive.issuer import Client
     from callseal.archive.open_recording import RecordingRoutes
     from callseal.archive.search_calls import CallRoutes
@@ -134,16 +134,6 @@ class ArchiveContainer(Container):
             self.visits(log), self.sessions, self.call_access, self.archive_bucket, self.access_trail
         )
 
-    def waveform_routes(self, log: Log) -> WaveformRoutes:
-        """Return the route of waveforms."""
-        from callseal.archive.draw_waveform import WaveformRoutes
-        from callseal.archive.granted import GrantedAccess
-        from callseal.archive.waveform_table import WaveformTable
-
-        waveforms = WaveformTable(self._client("dynamodb"), self._env.archive_waveforms)
-        granted = GrantedAccess(self.visits(log), self.sessions, self.call_access)
-        return WaveformRoutes(granted, waveforms, self.archive_bucket)
-
     @cached_property
     def shares(self) -> ShareTable:
         """The table of shares."""
@@ -174,7 +164,7 @@ class ArchiveContainer(Container):
 
         return SharedRoutes(
             self.shares, self.cards, self.archive_bucket, self.access_settings(log), self.share_mails,
-            self.access_trail, self.clock, self.wait,
+            self.access_trail, self.clock, sleep,
         )  # fmt: skip
 
     def _oidc_client(self) -> Client:

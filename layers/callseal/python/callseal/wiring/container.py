@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import RLock
@@ -73,11 +72,6 @@ class Container:
     def clock(self) -> Clock:
         """The clock, in UTC."""
         return now
-
-    @property
-    def wait(self) -> Callable[[float], None]:
-        """Wait so many seconds."""
-        return sleep
 
     @cached_property
     def window(self) -> BatchWindow:

@@ -1,6 +1,6 @@
 """The local cloud refuses presigned URLs as S3 does.
 
-S3 compares the time of a request with X-Amz-Date plus X-Amz-Expires, and the signature with its own, which it calculates
+S3 compares the time of a request with X-Amz-Date plus X-Amz-Expires, and the signature with its own. It calculates that
 from the method, the path, every query parameter but X-Amz-Signature, and the signed headers:
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 The codes are those of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html

@@ -11,7 +11,7 @@ import boto3
 from localcloud.clock_file import ClockFile
 from localcloud.environment import function_environment
 from localcloud.errors import FunctionNotFoundError, InvocationError, StartError
-from localcloud.http.services import HttpServices, declares_http_api
+from localcloud.http.services import MAIL_SENDER, HttpServices, declares_http_api
 from localcloud.invocations import InvocationServer
 from localcloud.moto_process import MotoProcess
 from localcloud.pump import Pace, Pump
@@ -159,8 +159,11 @@ class LocalCloud:
             self._port,
             self.region,
             lambda line: self._state.log("moto", line),
-            self._invocations.port,
-            self._clock.path,
+            invocations=self._invocations.port,
+            clock_file=str(self._clock.path),
+            refuse_file=str(self._state.audit_refuse_file),
+            mail_dir=str(self._state.mail_dir),
+            mail_sender=self._parameters.get("ShareMailFrom", MAIL_SENDER),
         )
         exits.callback(self._moto.close)
         self.endpoint_url = self._moto.endpoint_url

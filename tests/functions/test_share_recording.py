@@ -123,6 +123,13 @@ def test_user_without_the_right_shares_nothing(
     assert mails() == [] and listed(kari) == []
 
 
+def test_blind_call_is_shared_by_who_may_share_its_queue(people: People) -> None:
+    people.access({**ALL, "queues": ["claims"]})
+    kari = people.visitor("all")
+    assert share(kari, people.call("1", blind=True, queue="claims")).status == 201
+    assert share(kari, people.call("2", blind=True, queue="sales")).error == (403, "NotAllowed")
+
+
 def test_restricted_call_is_shared_by_who_may(people: People) -> None:
     assert share(people.visitor("all"), people.call(restricted=True, sensitive=True)).status == 201
 

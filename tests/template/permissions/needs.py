@@ -71,10 +71,11 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             # The stack has one key for MACs, and its functions name it by its alias or its id.
             return [Need("kms:GenerateMac", place.arn("kms", "key/CallIndexKey"))]
         case "sesv2", "SendEmail":
-            # Of the identities that cover an address, a domain is the one that this stack's operators verify first:
+            # The operators verify the address or its domain, so both identities must be allowed:
             # https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
             sender = frozenset({("ses:fromaddress", name)})
-            return [Need("ses:SendEmail", place.arn("ses", f"identity/{name.rpartition('@')[2]}"), sender)]
+            identities = (name, name.rpartition("@")[2])
+            return [Need("ses:SendEmail", place.arn("ses", f"identity/{each}"), sender) for each in identities]
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]

@@ -70,12 +70,6 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.
             return [Need("kms:GenerateMac", place.arn("kms", "key/CallIndexKey"))]
-        case "sesv2", "SendEmail":
-            # The operators verify the address or its domain, so both identities must be allowed:
-            # https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
-            sender = frozenset({("ses:fromaddress", name)})
-            identities = (name, name.rpartition("@")[2])
-            return [Need("ses:SendEmail", place.arn("ses", f"identity/{each}"), sender) for each in identities]
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
@@ -213,6 +207,16 @@ def _using_table(call: Call, place: Place) -> Iterator[Need]:
         yield Need("kms:Decrypt", arn, frozenset(context))
 
 
+def _mailing(call: Call, place: Place) -> Iterator[Need]:
+    """Yield what a mail needs. The operators verify the address or its domain, so both identities must be allowed.
+
+    https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+    """
+    sender = frozenset({("ses:fromaddress", call["name"])})
+    for identity in (call["name"], call["name"].rpartition("@")[2]):
+        yield Need("ses:SendEmail", place.arn("ses", f"identity/{identity}"), sender)
+
+
 _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "AbortMultipartUpload": _aborting_upload,
     "CompleteMultipartUpload": _going_on_with_upload,
@@ -234,6 +238,7 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "UploadPartCopy": _going_on_with_upload,
 }
 _OF_TABLES = ("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
-_OF_DATA = {("s3", name): needs for name, needs in _OF_S3.items()} | {
-    ("dynamodb", name): _using_table for name in _OF_TABLES
-}
+_OF_DATA: dict[tuple[str, str], Callable[[Call, Place], Iterator[Need]]] = {
+    ("s3", name): needs for name, needs in _OF_S3.items()
+} | {("dynamodb", name): _using_table for name in _OF_TABLES}
+_OF_DATA["sesv2", "SendEmail"] = _mailing

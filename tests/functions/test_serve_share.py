@@ -150,6 +150,14 @@ def test_code_opens_once_for_many_at_once(cloud: Stack, ola: Recipient) -> None:
     assert len(recorded(cloud, "ShareOpened")) == 1
 
 
+def test_code_that_another_request_took_meanwhile_opens_nothing(cloud: Stack, network: Network, ola: Recipient) -> None:
+    right, between = ola.code(), list[int]()
+    # After its try was counted and compared, and before it takes the code.
+    network.before("UpdateItem", lambda _: between.append(ola.open(right).status), skip=1)
+    assert ola.open(right).error == (403, "CodeRefused") and between == [200]
+    assert len(recorded(cloud, "ShareOpened")) == 1
+
+
 def test_code_ends_after_ten_minutes(clock: Clock, ola: Recipient) -> None:
     right = ola.code()
     clock.pass_by(minutes=10, seconds=1)
@@ -515,6 +523,15 @@ def test_play_is_recorded_once_an_opening(cloud: Stack, clock: Clock, ola: Recip
         trail = cloud.dynamodb.scan(TableName=cloud.environment["ACCESS_TRAIL"])["Items"]
         assert sum("SharePlayed" in each["event"]["S"] for each in trail) == openings
         clock.pass_by(minutes=31)
+
+
+def test_later_ranges_record_nothing(cloud: Stack, network: Network, ola: Recipient) -> None:
+    ola.open(ola.code())
+    ola.audio("bytes=0-1")
+    at = len(network.requests)
+    assert ola.audio().status == ola.audio("bytes=-5").status == 206
+    assert [each.operation for each in network.requests[at:]] == ["GetItem", "GetItem", "GetObject"] * 2
+    assert len(recorded(cloud, "SharePlayed")) == 1
 
 
 def test_no_byte_is_sent_before_its_play_is_recorded(cloud: Stack, network: Network, ola: Recipient) -> None:

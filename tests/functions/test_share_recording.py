@@ -123,6 +123,13 @@ def test_user_without_the_right_shares_nothing(
     assert mails() == [] and listed(kari) == []
 
 
+def test_blind_call_is_shared_by_who_may_share_its_queue(people: People) -> None:
+    people.access({**ALL, "queues": ["claims"]})
+    kari = people.visitor("all")
+    assert share(kari, people.call("1", blind=True, queue="claims")).status == 201
+    assert share(kari, people.call("2", blind=True, queue="sales")).error == (403, "NotAllowed")
+
+
 def test_restricted_call_is_shared_by_who_may(people: People) -> None:
     assert share(people.visitor("all"), people.call(restricted=True, sensitive=True)).status == 201
 
@@ -180,12 +187,10 @@ def test_call_that_waits_for_its_erasure_is_not_shared(people: People, cloud: St
     [
         "", "ola", "ola@", "@x.example", "ola@x", "ola@x.example\r\nBcc: e@x.example", "ola@x.example\n",
         "\tola@x.example", "ola@x.example, e@x.example", "ola@x.example;e@x.example", "Ola <ola@x.example>",
-        "ola @x.example", '"o"@x.example', "ola@x..example", "ola@-x.example", "ola@x.example.", ".ola@x.example",
-        "o..la@x.example", "ola@[192.0.2.1]", "ola@192.0.2.1", "ola(x)@x.example", "oλa@x.example", "ola@ø.example",
-        "ola@x.example\u2028",
-        "a@b@x.example",
-        f"{'o' * 65}@x.example", f"ola@{'x' * 64}.example", f"o@{'x.' * 124}example", None, 7, ["ola@x.example"], {},
-        True,
+        "ola @x.example", '"o"@x.example', "ola@x..example", "ola@-x.example", "ola@x.example.",
+        ".ola@x.example", "o..la@x.example", "ola@[192.0.2.1]", "ola@192.0.2.1", "ola(x)@x.example",
+        "oλa@x.example", "ola@ø.example", "ola@x.example\u2028", "a@b@x.example", f"{'o' * 65}@x.example",
+        f"ola@{'x' * 64}.example", f"o@{'x.' * 124}example", None, 7, ["ola@x.example"], {}, True,
         "\N{KELVIN SIGN}ari@x.example", "ola%0d%0a@x.example\0",
     ],
     ids=lambda to: repr(to)[:40],

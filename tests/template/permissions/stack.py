@@ -128,9 +128,9 @@ def resolve(translated: Mapping[str, Any]) -> Deployed:
     """Resolve the names of a translated template."""
     place = Place(REGION, DEFAULT_ACCOUNT_ID, {})
     pseudo = {"StackName": STACK, "Region": REGION, "AccountId": place.account, "Partition": "aws"}
-    resolver = Resolver(
-        translated, {f"AWS::{name}": value for name, value in pseudo.items()}, {"ShareMailFrom": MAIL_FROM}
-    )
+    # A permission to send from no address would be tested against nothing.
+    given = {name: MAIL_FROM for name in translated.get("Parameters", {}) if name == "ShareMailFrom"}
+    resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, given)
     declared, resources = translated["Resources"], {}
     for name in creation_order(declared):
         resources[name] = declared[name] | {"Properties": resolver.resolve(declared[name].get("Properties", {}))}

@@ -166,7 +166,7 @@ class SharedRoutes:
 
     def _is_right(self, share: Share, secret: str, browser: str, code: str, now: datetime) -> bool:
         """Return whether a code is right. The try is counted before the code is compared."""
-        if not share.has_code_for(browser, now):
+        if not share.has_code_for(browser):
             return False
         number = self._shares.count_try(share, now)
         if number is None:

@@ -104,7 +104,7 @@ class CallView {
     const opened = (blob) => {
       this.blobUrl = URL.createObjectURL(blob);
       this.player = new Player({ seconds: this.card.seconds, source: this.#source(file, () => this.blobUrl, (seconds) => peaksOf(blob, seconds)) });
-      const text = h("p", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
+      const text = h("h2", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
       fill(this.stage, text, this.player.element, this.sealed.element);
       this.sealed.element.classList.add("done");
       this.player.button.focus();

@@ -56,5 +56,9 @@ document.documentElement.lang = language;
 const skip = document.querySelector("#skip");
 skip.textContent = t("nav.skip");
 skip.hidden = false;
+skip.addEventListener("click", (event) => {
+  event.preventDefault();
+  document.querySelector("#view").focus();
+});
 document.addEventListener("viewchange", markCurrent);
 start();

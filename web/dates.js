@@ -16,7 +16,7 @@ const HOURS = unit("hour");
 const MINUTES = unit("minute");
 const SECONDS = unit("second");
 const SIZES = ["kilobyte", "megabyte", "gigabyte"].map(
-  (name) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumSignificantDigits: 3 }),
+  (name) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumSignificantDigits: 2 }),
 );
 
 /** Return a moment as date and time: "today, 10:14" within two days, else the date. */

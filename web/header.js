@@ -3,6 +3,8 @@
 import { fill, h, icon } from "./dom.js";
 import { t } from "./language.js";
 
+let shown;
+
 const VIEWS = [
   { path: "/", key: "nav.calls", may: "search", icon: "search" },
   { path: "/shares", key: "nav.shares", may: "share", icon: "share" },
@@ -11,6 +13,8 @@ const VIEWS = [
 
 /** Show the header. Without a user it has the name alone. */
 export function showHeader(me, signOut) {
+  if (me && me === shown) return;
+  shown = me;
   const header = document.querySelector("#header");
   const brand = [icon("seal"), h("span", null, "Callseal")];
   if (!me) return fill(header, h("p", { class: "brand" }, brand));

@@ -30,6 +30,11 @@ export function t(key, values = {}) {
   });
 }
 
+/** Return a text of the table, or `other` if the table does not have it. */
+export function tOr(key, other) {
+  return key in TEXTS ? t(key) : other;
+}
+
 /** Return whether the table has a text. */
 export function has(key) {
   return key in TEXTS;

@@ -21,11 +21,6 @@ export function go(path, { replace = false } = {}) {
   return show({ back: false });
 }
 
-/** Change the address without another view. */
-export function address(path) {
-  history.replaceState(history.state, "", path);
-}
-
 /** Show the view of the present address. `back` is true if the user came by the browser's back or forward. */
 export async function show({ back = false } = {}) {
   const path = decodeURI(location.pathname);
@@ -82,7 +77,7 @@ export function start() {
   wanted = location.pathname + location.search;
   addEventListener("popstate", () => {
     const path = location.pathname + location.search;
-    // A changed fragment alone, such as that of the skip link, is no other view.
+    // A changed fragment alone is another view only if it is the secret of a share.
     if (path !== wanted || location.pathname.startsWith("/s/")) show({ back: true });
     wanted = path;
   });

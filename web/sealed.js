@@ -6,10 +6,8 @@ import { field, fill, h, icon } from "./dom.js";
 import { t } from "./language.js";
 import { mediaType } from "./marks.js";
 import { announce, guarded, sayProblem } from "./problems.js";
+import { sealedBytes } from "./sealed-bytes.js";
 import { onForget } from "./session.js";
-
-const CHUNK = 4 * 1024 * 1024;
-const RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
 // The opener keeps the keys in its worker until the page closes or the person signs out.
 let opener = null;
@@ -18,34 +16,6 @@ onForget(() => {
   opener?.close();
   [opener, loadedKeys] = [null, []];
 });
-
-/** Yield the bytes of a sealed file, in ranges that may be answered in part. */
-export async function* sealedBytes(path, size, { signal, onBytes } = {}) {
-  let next = 0;
-  let total = size ?? Infinity;
-  while (next < total) {
-    const last = Math.min(next + CHUNK, total) - 1;
-    const response = await api.send("GET", path, { headers: { Range: `bytes=${next}-${last}` }, signal });
-    const [, from, to, whole] = RANGE.exec(response.headers.get("Content-Range") ?? "") ?? [];
-    if (response.status === 206 && Number(from) !== next) throw Object.assign(new Error("Damaged"), { code: "Damaged" });
-    total = response.status === 206 ? Number(whole) : 0;
-    for await (const piece of pieces(response.body)) {
-      next += piece.byteLength;
-      onBytes?.(next);
-      yield piece;
-    }
-    if (response.status === 206 && next !== Number(to) + 1) throw new api.ApiProblem(0, "Offline");
-  }
-}
-
-async function* pieces(body) {
-  const reader = body.getReader();
-  try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
 
 export class SealedBox {
   /** `opened(blob)` is called with the plain recording, which never leaves the page. */

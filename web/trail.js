@@ -2,13 +2,12 @@
 
 import { clock, exact } from "./dates.js";
 import { h } from "./dom.js";
-import { has, plural, t } from "./language.js";
+import { plural, t, tOr } from "./language.js";
 
 /** Return what happened, in words. */
 export function kindOf(event) {
-  const key = `kind.${event.kind}`;
   if (event.kind === "RecordingPlayed") return t(event.seconds ? "kind.RecordingPlayed" : "kind.RecordingPlayAsked");
-  return has(key) ? t(key) : event.kind;
+  return tOr(`kind.${event.kind}`, event.kind);
 }
 
 /** Return the details of an event as short lines. */
@@ -17,9 +16,9 @@ export function detailsOf(event) {
   if (event.reason) lines.push(t("trail.reason", { reason: event.reason }));
   if (event.text) lines.push(event.text);
   if (event.seconds) lines.push(played(event.seconds));
-  if (event.code) lines.push(has(`code.${event.code}`) ? t(`code.${event.code}`) : event.code);
+  if (event.code) lines.push(tOr(`code.${event.code}`, event.code));
   if (event.filters) lines.push(t("trail.filters", { filters: filtersOf(event.filters) }));
-  if (event.access === "external") lines.push(t("trail.external"));
+  if (event.external) lines.push(t("trail.external"));
   return h("ul", { class: "lines" }, lines.map((line) => h("li", null, line)));
 }
 
@@ -37,5 +36,5 @@ function played(ranges) {
 
 function filtersOf(filters) {
   const names = Array.isArray(filters) ? filters : Object.keys(filters);
-  return names.map((name) => (has(`filter.${name}`) ? t(`filter.${name}`) : name)).join(", ");
+  return names.map((name) => tOr(`filter.${name}`, name)).join(", ");
 }

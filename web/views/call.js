@@ -4,7 +4,7 @@ import { Access } from "../access.js";
 import * as api from "../api.js";
 import { clock, day, exact, full, moment, size } from "../dates.js";
 import { fill, h, icon } from "../dom.js";
-import { t } from "../language.js";
+import { t, tOr } from "../language.js";
 import { fact, fileName, isSealed, lengthOf, marks, parties, plainName, recordings } from "../marks.js";
 import { Player } from "../player.js";
 import { announce, guarded, sayProblem } from "../problems.js";
@@ -104,10 +104,10 @@ class CallView {
     const opened = (blob) => {
       this.blobUrl = URL.createObjectURL(blob);
       this.player = new Player({ seconds: this.card.seconds, source: this.#source(file, () => this.blobUrl, (seconds) => peaksOf(blob, seconds)) });
-      const text = h("p", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
+      const text = h("h2", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
       fill(this.stage, text, this.player.element, this.sealed.element);
       this.sealed.element.classList.add("done");
-      this.player.button.focus();
+      this.player.focus();
     };
     this.sealed = new SealedBox({ card: this.card, file, access: this.access, may: this.may, opened });
     fill(this.stage, this.sealed.element);
@@ -120,7 +120,14 @@ class CallView {
       peaks,
       prepare: () => this.access.ensure("play", file.n),
       renew: () => this.access.renew("play", file.n),
-      explain: () => api.send("GET", url(), { headers: { Range: "bytes=0-0" } }),
+      explain: async () => {
+        try {
+          await api.send("GET", url(), { headers: { Range: "bytes=0-0" } });
+        } catch (error) {
+          if (error.code !== "ReasonRequired") throw error;
+          this.access.drop("play", file.n);
+        }
+      },
       played: (seconds) => api.reportPlayed(id, file.n, seconds),
     };
   }
@@ -156,7 +163,7 @@ class CallView {
       ["queue", fact(card, "queue")],
       ["session", card.session_id && h("code", null, card.session_id)],
       ["name", card.name && h("code", null, card.name)],
-      ["consent", flags.consent && t(`consent.${flags.consent}`)],
+      ["consent", flags.consent && tOr(`consent.${flags.consent}`, flags.consent)],
       ["informed", yes(flags.informed)],
       ["paused", yes(flags.paused)],
       ["agentAccepted", yes(flags.agent_accepted)],
@@ -187,7 +194,7 @@ class CallView {
         null,
         icon(isSealed(file) ? "sealed" : "file"),
         h("span", { class: "name" }, fileName(file)),
-        h("span", { class: "hint" }, [t(`place.${file.destination}`), size(file.size), t(isSealed(file) ? `form.${file.sealed}` : "form.none"), t(`file.${file.state}`)].filter(Boolean).join(" · ")),
+        h("span", { class: "hint" }, [tOr(`place.${file.destination}`, file.destination), size(file.size), t(isSealed(file) ? `form.${file.sealed}` : "form.none"), tOr(`file.${file.state}`, file.state)].filter(Boolean).join(" · ")),
         archived && get,
       );
     };

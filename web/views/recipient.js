@@ -20,7 +20,7 @@ export function recipient({ id, secret }) {
 
 function askForCode(view, place, share) {
   const ask = guarded(async () => {
-    const { to, terms } = await api.shareCode(share.id, share.secret);
+    const { to, terms } = await ended(api.shareCode(share.id, share.secret));
     announce(t("recipient.codeSent", { to }));
     askToOpen(view, place, share, to, terms);
   }, () => place);
@@ -39,8 +39,8 @@ function askToOpen(view, place, share, to, terms) {
     const digits = code.value.replace(/\D/g, "");
     if (!digits) return refuse(code, t("recipient.noCode"), form);
     if (accept && !accept.checked) return refuse(accept, t("recipient.notAccepted"), form);
-    await api.openShare(share.id, { secret: share.secret, code: digits, ...(terms && { terms: terms.version }) });
-    listen(view, place, share.id);
+    await ended(api.openShare(share.id, { secret: share.secret, code: digits, ...(terms && { terms: terms.version }) }));
+    listen(view, place, share);
   }, () => form);
   const form = h(
     "form",
@@ -53,7 +53,7 @@ function askToOpen(view, place, share, to, terms) {
   );
   const again = h("button", { type: "button" });
   again.addEventListener("click", guarded(async () => {
-    const answer = await api.shareCode(share.id, share.secret);
+    const answer = await ended(api.shareCode(share.id, share.secret));
     announce(t("recipient.codeSent", { to: answer.to }));
     askToOpen(view, place, share, answer.to, answer.terms);
   }, () => form));
@@ -67,15 +67,36 @@ function refuse(input, text, form) {
   input.focus();
 }
 
-function listen(view, place, id) {
-  const url = () => api.sharePath(id, "audio");
-  const probe = () => api.send("GET", url(), { headers: { Range: "bytes=0-0" } });
+function listen(view, place, share) {
+  const url = () => api.sharePath(share.id, "audio");
+  const probe = () => ended(api.send("GET", url(), { headers: { Range: "bytes=0-0" } }));
   view.player = new Player({
     seconds: null,
     source: { url, prepare: async () => {}, renew: async () => {}, explain: probe, peaks: async () => null, played: () => {} },
   });
   announce(t("recipient.opened"));
   view.element.classList.add("wide");
-  fill(place, h("p", null, t("recipient.opened")), view.player.element, h("p", { class: "hint" }, t("recipient.stays")));
-  view.player.button.focus();
+  const again = () => {
+    view.player.close();
+    view.player = null;
+    view.element.classList.remove("wide");
+    askForCode(view, place, share);
+  };
+  fill(
+    place,
+    h("p", null, t("recipient.opened")),
+    view.player.element,
+    h("p", { class: "hint" }, t("recipient.stays")),
+    h("button", { type: "button", class: "quiet", onclick: again }, t("recipient.restart")),
+  );
+  view.player.focus();
+}
+
+/** The archive answers alike for a link that has ended, was cancelled or is wrong. The page says what to do then. */
+async function ended(request) {
+  try {
+    return await request;
+  } catch (error) {
+    throw error.code === "NotFound" ? Object.assign(new Error("ShareEnded"), { code: "ShareEnded" }) : error;
+  }
 }

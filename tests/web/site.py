@@ -47,8 +47,9 @@ def serve() -> Iterator[Site]:
 def _handler(files: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             data = files.get(self.path) if self.path.startswith("/files/") else _page_file(self.path)
             self.send_response(200 if data is not None else 404)
             self.send_header("Content-Type", TYPES.get(Path(self.path).suffix, "application/octet-stream"))

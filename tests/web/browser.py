@@ -79,7 +79,6 @@ class Browser:
             ],
         )  # fmt: skip
 
-
     def _place(self, data: bytes) -> str:
         """Return small data as base64, because a request for each takes longer than opening it."""
         return b64encode(data).decode() if len(data) < MOST_INLINE else self.site.put(data)

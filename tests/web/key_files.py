@@ -142,6 +142,7 @@ EC_FORMS: dict[str, Callable[[str], KeyFile]] = {
     "traditional": traditional,
     "traditional, DER": traditional_der,
     "traditional, behind its curve": with_curve_before,
+    "without the public key": without_public_key,
     "encrypted PKCS#8": encrypted,
     "PKCS#12": pkcs12,
     "PKCS#12, Java": java_pkcs12,

@@ -130,5 +130,5 @@ function members(cursor) {
   return found;
 }
 
-globalThis.page = { Opener, elements, run, stream, violations, bytesOf };
+globalThis.page = { Opener, bytesOf, elements, hexDigest, run, stream, violations };
 document.documentElement.dataset.ready = "yes";

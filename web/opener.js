@@ -36,9 +36,9 @@ export class Opener {
   /**
    * Open a sealed recording, and return the plain bytes as parts of a Blob.
    *
-   * `size` and `sha256` (hex, or null) are those of the sealed file, by its card. The chunks' buffers are transferred to
-   * the worker. Refuses with OpenProblem as soon as the first chunks show that no key fits. The error of `chunks` itself
-   * is passed on.
+   * `size` and `sha256` (hex, or null) are those of the sealed file, by its card. The chunks' buffers are transferred
+   * to the worker. Refuses with OpenProblem as soon as the first chunks show that no key fits. The error of `chunks`
+   * itself is passed on.
    */
   async open(chunks, { envelope, size, sha256, onProgress = () => {} }) {
     const opening = ++this.#number;

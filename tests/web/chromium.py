@@ -23,6 +23,18 @@ class Chromium:
     def call(self, name: str, *arguments: Any) -> Any:
         return self._page.evaluate(f"arguments => page.{name}(...arguments)", list(arguments))
 
+    def evaluate(self, function: str, argument: Any = None) -> Any:
+        return self._page.evaluate(function, argument)
+
+    @contextmanager
+    def without(self, pattern: str) -> Iterator[None]:
+        """Let every request for a URL fail that matches the pattern."""
+        self._page.route(pattern, lambda route: route.abort())
+        try:
+            yield
+        finally:
+            self._page.unroute(pattern)
+
     def read(self, name: str) -> Any:
         return self._page.evaluate(f"() => page.{name}")
 

@@ -7,6 +7,13 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from asn1crypto.keys import EncryptedPrivateKeyInfo
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
 from tests.interop import keys
 from tests.support.keys import run, tool
 from tests.web.browser import KeyFile
@@ -60,6 +67,17 @@ def encrypted(name: str, *options: str) -> KeyFile:
     return KeyFile(_openssl(bare(name).data, *command), PASSPHRASE)
 
 
+def encrypted_noise(name: str, noise: bytes) -> bytes:
+    """Return an encrypted key in which the right passphrase decrypts to noise, with a valid padding."""
+    info = EncryptedPrivateKeyInfo.load(encrypted(name, "-iter", "1", "-outform", "DER").data)
+    algorithm = info["encryption_algorithm"]
+    key = PBKDF2HMAC(SHA256(), 32, algorithm.kdf_salt, 1).derive(PASSPHRASE.encode())
+    encryptor = Cipher(AES256(key), CBC(algorithm.encryption_iv)).encryptor()
+    padding = 16 - len(noise) % 16
+    info["encrypted_data"] = encryptor.update(noise + bytes((padding,)) * padding) + encryptor.finalize()
+    return info.dump()
+
+
 def pkcs12(name: str, *options: str, passphrase: str = PASSPHRASE) -> KeyFile:
     """Return PKCS#12, by default as openssl 3 encrypts it."""
     command = ("pkcs12", "-export", "-passout", f"pass:{passphrase}", *options)
@@ -80,6 +98,11 @@ def java_pkcs12(name: str) -> KeyFile:
 def without_public_key(name: str) -> KeyFile:
     """Return an EC key that has the scalar alone."""
     return KeyFile(_openssl(bare(name).data, "ec", "-no_public"))
+
+
+def openpgp_secret(name: str) -> KeyFile:
+    """Return an OpenPGP secret key without a passphrase, in binary."""
+    return KeyFile(keys.openpgp(name).secret.read_bytes())
 
 
 @cache
@@ -119,6 +142,7 @@ EC_FORMS: dict[str, Callable[[str], KeyFile]] = {
     "traditional": traditional,
     "traditional, DER": traditional_der,
     "traditional, behind its curve": with_curve_before,
+    "without the public key": without_public_key,
     "encrypted PKCS#8": encrypted,
     "PKCS#12": pkcs12,
     "PKCS#12, Java": java_pkcs12,

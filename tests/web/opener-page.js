@@ -15,14 +15,20 @@ function bytesIn(value) {
   return Object.values(value).reduce((sum, member) => sum + bytesIn(member), 0);
 }
 
+const { Cursor, Malformed, Source, Truncated } = await import("/open/der.js");
 const { Opener, OpenProblem } = await import("/opener.js");
 const violations = [];
 document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) => {
   violations.push(`${violatedDirective} ${blockedURI} ${sample}`);
 });
 
-async function bytesOf(path) {
-  return (await fetch(path)).arrayBuffer();
+const fetched = new Map();
+
+/** Return the bytes of a path of the server, or of base64. */
+async function bytesOf(place) {
+  if (!place.startsWith("/files/")) return Uint8Array.from(atob(place), (letter) => letter.charCodeAt(0)).buffer;
+  if (!fetched.has(place)) fetched.set(place, await (await fetch(place)).arrayBuffer());
+  return fetched.get(place);
 }
 
 /** Yield the bytes in pieces of so many bytes, or as one. */
@@ -92,5 +98,37 @@ async function stream(key, { sealed, envelope, size, sha256 = null }) {
   }
 }
 
-globalThis.page = { Opener, run, stream, violations, bytesOf };
+/** Return the elements of each of the BER documents as [tag, limits of the contents, members], or a refusal. */
+function elements(documents) {
+  return documents.map((document) => {
+    const bytes = Uint8Array.from(atob(document), (letter) => letter.charCodeAt(0));
+    try {
+      return members(new Cursor(new Source(bytes), 0, bytes.length));
+    } catch (error) {
+      if (error instanceof Malformed) return "malformed";
+      if (error instanceof Truncated) return "truncated";
+      throw error;
+    }
+  });
+}
+
+function members(cursor) {
+  const found = [];
+  while (!cursor.done) {
+    const { tag, from, to } = cursor.header();
+    if (!(tag & 0x20)) {
+      cursor.source.view(from, to);
+      cursor.at = to;
+      found.push([tag, from, to]);
+      continue;
+    }
+    const inner = cursor.enter(tag);
+    const those = members(inner);
+    found.push([tag, from, inner.at, those]);
+    inner.leave();
+  }
+  return found;
+}
+
+globalThis.page = { Opener, bytesOf, elements, hexDigest, run, stream, violations };
 document.documentElement.dataset.ready = "yes";

@@ -47,6 +47,7 @@ def serve() -> Iterator[Site]:
 def _handler(files: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             data = files.get(self.path) if self.path.startswith("/files/") else _page_file(self.path)

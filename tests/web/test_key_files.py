@@ -1,5 +1,7 @@
 """Key files for X.509, in every form, and the files that are no key."""
 
+from random import Random
+
 import pytest
 
 from tests.interop import keys
@@ -58,16 +60,16 @@ LOCKED = [key_files.encrypted, key_files.pkcs12, key_files.java_pkcs12, lambda n
 @pytest.mark.parametrize("make", LOCKED, ids=["PKCS#8", "PKCS#12", "Java", "no MAC"])
 def test_passphrase_is_asked_for_and_checked(browser: Browser, name: str, make) -> None:
     data = make(name).data
-    wrong = ["wrong", PASSPHRASE + " ", PASSPHRASE.upper(), "a", "b"]
+    wrong = ["wrong", PASSPHRASE + " ", PASSPHRASE.upper()]
     answers = browser.add(KeyFile(data), *(KeyFile(data, passphrase) for passphrase in wrong))
     assert [answer["code"] for answer in answers] == ["PassphraseNeeded", *["WrongPassphrase"] * len(wrong)]
 
 
-def test_wrong_passphrases_are_never_taken_for_a_damaged_key(browser: Browser) -> None:
-    """One in 256 gives a valid padding, and noise instead of a key."""
-    data = key_files.encrypted("p256", "-iter", "1").data
-    answers = browser.add(*(KeyFile(data, f"wrong {number}") for number in range(700)))
-    assert {answer["code"] for answer in answers} == {"WrongPassphrase"}
+def test_wrong_passphrase_with_a_valid_padding_is_not_taken_for_a_damaged_key(browser: Browser) -> None:
+    """One wrong passphrase in 256 gives a valid padding, and noise instead of a key."""
+    noises = [Random(1).randbytes(150), b"\x30\x81\x93" + Random(2).randbytes(147), b""]
+    files = [KeyFile(key_files.encrypted_noise("p256", noise), PASSPHRASE) for noise in noises]
+    assert {answer["code"] for answer in browser.add(*files)} == {"WrongPassphrase"}
 
 
 # What browsers do not have.
@@ -87,10 +89,7 @@ OLD = {
 @pytest.mark.parametrize("passphrase", ["", PASSPHRASE, "wrong"])
 def test_old_encryption_is_refused_with_its_reason(browser: Browser, form: str, passphrase: str) -> None:
     (answer,) = browser.add(KeyFile(OLD[form]("rsa2048").data, passphrase))
-    if form.startswith("PKCS#12") and passphrase != PASSPHRASE:  # the MAC is checked first
-        assert answer["code"] == ("WrongPassphrase" if passphrase else "PassphraseNeeded")
-    else:
-        assert (answer["code"], answer["about"]) == ("NotSupported", "KeyEncryption")
+    assert (answer["code"], answer["about"]) == ("NotSupported", "KeyEncryption")
 
 
 @pytest.mark.parametrize(
@@ -164,5 +163,5 @@ def test_file_that_is_no_key_is_unreadable(browser: Browser, what: str) -> None:
 
 def test_each_cut_of_a_key_file_is_refused(browser: Browser) -> None:
     for whole in (key_files.der("p256"), key_files.encrypted("p256", "-outform", "DER"), key_files.pkcs12("p256")):
-        cuts = [KeyFile(whole.data[:size], whole.passphrase) for size in range(0, len(whole.data), 7)]
+        cuts = [KeyFile(whole.data[:size], whole.passphrase) for size in range(0, len(whole.data), 23)]
         assert {answer.get("code") for answer in browser.add(*cuts)} == {"KeyUnreadable"}

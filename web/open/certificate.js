@@ -4,7 +4,7 @@ import { BIT_STRING, Cursor, INTEGER, SEQUENCE, concat } from "./der.js";
 
 const SUBJECT_KEY_IDENTIFIER = "2.5.29.14";
 
-/** Return a certificate's fingerprint, its issuer and serial number, its subjectKeyIdentifier (or null), and its key. */
+/** Return a certificate's fingerprint, its names in sealed files (the second may be null), and its public key. */
 export async function readCertificate(bytes) {
   const outer = Cursor.over(bytes);
   const certificate = outer.enter(SEQUENCE).enter(SEQUENCE);

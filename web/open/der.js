@@ -59,13 +59,13 @@ export class Cursor {
     return this.done ? -1 : this.source.octet(this.at);
   }
 
-  /** Return the next element's header: its identifier octet, and the limits of its contents (`to` is -1 if indefinite). */
+  /** Return the next element's identifier octet, and the limits of its contents (`to` is -1 if indefinite). */
   header() {
     if (this.done) throw new Malformed("an element is missing");
     const { source } = this;
     let at = this.at;
     const tag = source.octet(at++);
-    if (tag === 0) throw new Malformed("end-of-contents in an element of definite length");
+    if ((tag & ~CONSTRUCTED) === 0) throw new Malformed("a tag of end-of-contents");
     if ((tag & 0x1f) === 0x1f) {
       const first = at;
       while (source.octet(at++) & 0x80) if (at - first > 4) throw new Malformed("a tag is too long");
@@ -193,7 +193,7 @@ export class Cursor {
     return [root, arcs[0] - 40 * root, ...arcs.slice(1)].join(".");
   }
 
-  /** Return an AlgorithmIdentifier: its OID, its whole encoding, and a new cursor over its parameters at each access. */
+  /** Return an AlgorithmIdentifier: its OID, its encoding, and its parameters, a new cursor at each access. */
   algorithm() {
     const raw = this.raw().slice();
     return {

@@ -71,7 +71,7 @@ async function readable(keys) {
 async function unlock(packets, passphrase) {
   const here = packets.filter((packet) => !packet.isMissingSecretKeyMaterial());
   if (!here.length) {
-    throw new OpenProblem("NotSupported", "The file does not have the secret part, which may be on a card.", "NoSecret");
+    throw new OpenProblem("NotSupported", "The file lacks the secret part, which may be on a card.", "NoSecret");
   }
   const locked = here.filter((packet) => !packet.isDecrypted());
   if (locked.length && !passphrase && locked.length === here.length) {

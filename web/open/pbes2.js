@@ -4,7 +4,7 @@ import { INTEGER, OCTET_STRING, SEQUENCE } from "./der.js";
 import { OpenProblem } from "./problem.js";
 
 const PBES2 = "1.2.840.113549.1.5.13";
-export const PBKDF2 = "1.2.840.113549.1.5.12";
+const PBKDF2 = "1.2.840.113549.1.5.12";
 const CIPHERS = { "2.16.840.1.101.3.4.1.2": 128, "2.16.840.1.101.3.4.1.42": 256 };
 const PRFS = {
   "1.2.840.113549.2.7": "SHA-1",
@@ -24,7 +24,7 @@ export async function decrypt(algorithm, encrypted, passphrase) {
   const length = CIPHERS[cipher.oid];
   if (kdf.oid !== PBKDF2 || !length) throw old();
   const iv = cipher.parameters.octets();
-  const bits = await derive(kdf.parameters, passphrase, length);
+  const bits = await derived(kdf.parameters, passphrase, length);
   const key = await crypto.subtle.importKey("raw", bits, "AES-CBC", false, ["decrypt"]);
   try {
     return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-CBC", iv }, key, encrypted));
@@ -34,23 +34,18 @@ export async function decrypt(algorithm, encrypted, passphrase) {
 }
 
 /** Return so many bits from PBKDF2 with the given parameters. */
-export async function derive(parameters, passphrase, length) {
+async function derived(parameters, passphrase, length) {
   const members = parameters.enter(SEQUENCE);
   if (members.peek() !== OCTET_STRING) throw old();
   const salt = members.octets();
-  const iterations = bounded(members.number());
+  const iterations = members.number();
   if (members.peek() === INTEGER) members.skip();
   const hash = members.done ? "SHA-1" : PRFS[members.algorithm().oid];
-  if (!hash) throw old();
+  if (!hash || iterations < 1 || iterations > MAX_ITERATIONS) throw old();
   const secret = await crypto.subtle.importKey("raw", new TextEncoder().encode(passphrase), "PBKDF2", false, [
     "deriveBits",
   ]);
   return crypto.subtle.deriveBits({ name: "PBKDF2", hash, salt, iterations }, secret, length);
-}
-
-export function bounded(iterations, most = MAX_ITERATIONS) {
-  if (iterations < 1 || iterations > most) throw old();
-  return iterations;
 }
 
 export function wrong() {

@@ -1,6 +1,7 @@
 /** Private keys (RFC 5958, 8017, 5915) as CryptoKeys that cannot be exported. */
 
-import { BIT_STRING, Cursor, INTEGER, Malformed, NULL, OCTET_STRING, OID, SEQUENCE, Truncated, encode, same } from "./der.js";
+import { BIT_STRING, Cursor, INTEGER, NULL, OCTET_STRING, OID, SEQUENCE } from "./der.js";
+import { Malformed, Truncated, encode, same } from "./der.js";
 import { decrypt, wrong } from "./pbes2.js";
 import { OpenProblem } from "./problem.js";
 
@@ -15,12 +16,7 @@ const CURVES = {
   "1.3.132.0.34": { name: "P-384", size: 48, oid: [0x2b, 0x81, 0x04, 0x00, 0x22] },
   "1.3.132.0.35": { name: "P-521", size: 66, oid: [0x2b, 0x81, 0x04, 0x00, 0x23] },
 };
-export const HASHES = ["SHA-1", "SHA-256", "SHA-384", "SHA-512"];
-
-/** Return the name of a curve that WebCrypto has, or undefined. */
-export function curveOf(oid) {
-  return CURVES[oid]?.name;
-}
+const HASHES = ["SHA-1", "SHA-256", "SHA-384", "SHA-512"];
 
 /** Return a key from a PrivateKeyInfo. */
 export async function fromPkcs8(bytes) {
@@ -48,7 +44,7 @@ export async function fromEncrypted(bytes, passphrase) {
   }
 }
 
-/** Return a key from an RSAPrivateKey. CryptoKeys know one hash, so there is one for each that a sealed file may name. */
+/** Return a key from an RSAPrivateKey. A CryptoKey has one hash, so there is one for each that a file may name. */
 export async function fromRsa(bytes) {
   const members = Cursor.over(bytes).enter(SEQUENCE);
   members.number();

@@ -25,8 +25,8 @@ const WRAPS = { "2.16.840.1.101.3.4.1.5": 128, "2.16.840.1.101.3.4.1.45": 256 };
 /**
  * Return the content's key, as a CryptoKey.
  *
- * The recipients that name a key's certificate are tried first, and then all others: a certificate may have been renewed
- * with the same key. Throws OpenProblem `WrongKey` if there is no recipient for the keys, `NotSupported` if
+ * The recipients that name a key's certificate are tried first, and then all others: a certificate may have been
+ * renewed with the same key. Throws OpenProblem `WrongKey` if there is no recipient for the keys, `NotSupported` if
  * WebCrypto lacks what that recipient needs, and `Damaged` if the recipient is right and its encrypted key is not.
  */
 export async function unwrapContentKey({ recipients, algorithm }, keys) {
@@ -72,7 +72,7 @@ async function transported(recipient, key, content) {
 /** Return the hash and the label of RSAES-OAEP-params (RFC 4055, 4.1). */
 function oaep({ oid, parameters }) {
   if (oid !== RSAES_OAEP) {
-    throw new OpenProblem("NotSupported", "The file is sealed to RSA by PKCS #1 v1.5, which browsers lack.", "RsaPkcs1");
+    throw new OpenProblem("NotSupported", "The file is sealed by PKCS #1 v1.5, which browsers lack.", "RsaPkcs1");
   }
   let [hash, mask, label] = ["SHA-1", "SHA-1", null];
   if (!parameters.done) {

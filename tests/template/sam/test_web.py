@@ -30,7 +30,7 @@ class Deployed:
         self.write("index.html", "<!doctype html>")
         self.write("views/call.js", "export {};")
         self.write("style.css", "main { color: #111 }")
-        self.session = boto3.Session("a", "b", region_name=REGION)
+        self.session: Any = boto3.Session("a", "b", region_name=REGION)
         self.s3, self.cloudfront = self.session.client("s3"), self.session.client("cloudfront")
         self.s3.create_bucket(Bucket="page", CreateBucketConfiguration={"LocationConstraint": REGION})
         origins = {"Quantity": 1, "Items": [{"Id": "page", "DomainName": "page.s3.amazonaws.com",
@@ -49,7 +49,7 @@ class Deployed:
         (self.folder / name).write_text(content, encoding="utf-8")
 
     def run(self) -> str:
-        return web.deploy_page(self.session, "tested", self.folder)
+        return str(web.deploy_page(self.session, "tested", self.folder))
 
     def stored(self) -> set[str]:
         return {item["Key"] for item in self.s3.list_objects_v2(Bucket="page").get("Contents", [])}
@@ -127,7 +127,7 @@ def test_stack_without_a_page_has_nothing_to_upload(tmp_path: Path) -> None:
 
 
 def test_command_names_an_unknown_environment() -> None:
-    command = [sys.executable, rie.ROOT / "tools/web.py", "--config-env", "nowhere"]
+    command = [sys.executable, str(rie.ROOT / "tools/web.py"), "--config-env", "nowhere"]
     environment = {"PYTHONPATH": ".", "PATH": "/usr/bin:/bin"}
     ran = subprocess.run(command, cwd=rie.ROOT, env=environment, capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -135,5 +135,4 @@ def test_command_names_an_unknown_environment() -> None:
 
 
 def test_every_file_of_the_page_has_a_type() -> None:
-    if (rie.ROOT / "web").exists():
-        assert web.files_of(rie.ROOT / "web")
+    assert web.files_of(rie.ROOT / "web")

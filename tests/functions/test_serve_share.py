@@ -386,7 +386,7 @@ def is_the_answer(reply: Reply) -> bool:
 def waits_of(people: People, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return a list that gets each wait from now on."""
     waits: list[float] = []
-    monkeypatch.setattr("callseal.wiring.container.sleep", waits.append)
+    monkeypatch.setattr("callseal.wiring.archive_container.sleep", waits.append)
     for handler in people.handlers:
         handler.routes.cache_clear()
     return waits

@@ -31,7 +31,8 @@ class Deployed:
         self.write("views/call.js", "export {};")
         self.write("style.css", "main { color: #111 }")
         self.session: Any = boto3.Session("a", "b", region_name=REGION)
-        self.s3, self.cloudfront = self.session.client("s3"), self.session.client("cloudfront")
+        self.s3: Any = self.session.client("s3")
+        self.cloudfront: Any = self.session.client("cloudfront")
         self.s3.create_bucket(Bucket="page", CreateBucketConfiguration={"LocationConstraint": REGION})
         origins = {"Quantity": 1, "Items": [{"Id": "page", "DomainName": "page.s3.amazonaws.com",
                                              "S3OriginConfig": {"OriginAccessIdentity": ""}}]}  # fmt: skip

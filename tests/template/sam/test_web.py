@@ -18,7 +18,7 @@ from moto import mock_aws
 # As a script finds its neighbours. By its name in the package `tools` mypy would find them twice.
 sys.path.insert(0, str(rie.ROOT / "tools"))
 web: Any = importlib.import_module("web")
-REGION = "eu-north-1"
+REGION: Any = "eu-north-1"
 
 
 class Deployed:

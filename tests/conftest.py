@@ -13,7 +13,7 @@ pytest_plugins = ["tests.template.permissions.plugin", "tests.security.privacy.p
 
 
 # Folders with slow tests. The tests of a module share a cloud, so they go to one worker, as do those of e2e/sftp.
-SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp")
+SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp", "web")
 ONE_CLOUD = "sftp"
 
 

@@ -13,7 +13,7 @@ ENV ?= default
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy bench bench-sftp fuzz faults storm clean
+.PHONY: help setup demo local test check docs lint build try-build deploy web bench bench-sftp fuzz faults storm clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,8 +93,12 @@ bench: setup try-build ## run the benchmarks against peers; ROWS="name ..." for 
 bench-sftp: setup ## fetch one large file through the local SFTP front; SIZE=1024 in MiB (needs 4 times that memory)
 	@$(BIN)/python -m benchmarks.sftp $(SIZE)
 
-deploy: build ## run sam deploy --guided for the same ENV
+deploy: build setup ## run sam deploy --guided for the same ENV, and upload the archive's page
 	$(SAM_BIN)/sam deploy --guided --config-env $(ENV)
+	@$(MAKE) --no-print-directory web ENV=$(ENV)
+
+web: setup ## upload the archive's page from web/ to the deployed stack of ENV
+	@$(BIN)/python tools/web.py --config-env $(ENV)
 
 clean: ## remove everything that these targets created
 	rm -rf $(VENV) .venv-sam .venv-lambda .venv-checkov .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

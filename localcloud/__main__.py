@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state_dir=options.state_dir,
         port=options.port,
         sftp_port=options.sftp_port,
+        http_port=options.http_port,
         on_line=_show_line,
     )
     try:
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port of moto's server on 127.0.0.1 (default: a free one)")
     parser.add_argument("--sftp-port", type=int, default=0,
                         help="port of the SFTP front on 127.0.0.1 (default: a free one)")  # fmt: skip
+    parser.add_argument("--http-port", type=int, default=0,
+                        help="port of the archive on 127.0.0.1 (default: a free one)")  # fmt: skip
     parser.add_argument("--stack-name", default=DEFAULT_STACK_NAME, help="name of the stack (default: %(default)s)")
     parser.add_argument("--region", default=DEFAULT_REGION, help="AWS region to emulate (default: %(default)s)")
     parser.add_argument("--state-dir", type=Path, help="folder for outputs.json and the logs (default: .local)")
@@ -120,6 +123,8 @@ def _show_usage(cloud: LocalCloud) -> None:
         address = f"-P {cloud.outputs['SftpPort']} acme@{cloud.outputs['SftpHost']}"
         _say(f"  sftp -i id_ed25519 -o UserKnownHostsFile={known_hosts} {address}")
     _say(f"  aws s3 cp call_1.wav s3://{cloud.outputs.get('LandingBucketName', 'BUCKET')}/acme/call_1.wav")
+    if "ArchiveUrl" in cloud.outputs:
+        _say(f"The archive, in a browser: {cloud.outputs['ArchiveUrl']}", "bold")
     _say(f"Ready at {cloud.endpoint_url}. Ctrl-C ends it and deletes everything stored here.", "bold green")
 
 

@@ -11,6 +11,7 @@ import boto3
 from localcloud.clock_file import ClockFile
 from localcloud.environment import function_environment
 from localcloud.errors import FunctionNotFoundError, InvocationError, StartError
+from localcloud.http.services import MAIL_SENDER, HttpServices, declares_http_api
 from localcloud.invocations import InvocationServer
 from localcloud.moto_process import MotoProcess
 from localcloud.pump import Pace, Pump
@@ -21,11 +22,13 @@ from localcloud.runtime import FunctionRuntime
 from localcloud.sftp.front import HOST, SftpFront
 from localcloud.stack import Created, Function, LeftOut, Rule, Stack
 from localcloud.state_folder import StateFolder
-from localcloud.template import load_template
+from localcloud.template import Template, load_template
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEFAULT_STACK_NAME = "callseal-local"
 DEFAULT_REGION = "eu-north-1"
+# As many requests reach a function at once. A process starts when it is needed.
+_REQUESTS_AT_ONCE = 10
 
 
 class LocalCloud:
@@ -45,15 +48,16 @@ class LocalCloud:
         template: Path | None = None,
         port: int = 0,
         sftp_port: int = 0,
+        http_port: int = 0,
         pace: Pace | None = None,
         function_environment: Mapping[str, str] | None = None,
         on_line: Callable[[str, str], None] | None = None,
     ) -> None:
         self.stack_name, self.region = stack_name, region
         self._parameters, self._template_path = dict(parameters or {}), template or PROJECT / "template.yaml"
-        self._port, self._sftp_port, self._pace = port, sftp_port, pace or Pace()
+        self._port, self._sftp_port, self._http_port, self._pace = port, sftp_port, http_port, pace or Pace()
         self._extra_environment, self._on_line = dict(function_environment or {}), on_line
-        self._state = StateFolder(state_dir or PROJECT / ".local")
+        self._state = StateFolder((state_dir or PROJECT / ".local").absolute())
         self._clock = ClockFile(self._state.clock_file)
         self._exits = contextlib.ExitStack()
         self._runtimes: dict[str, FunctionRuntime] = {}
@@ -112,9 +116,9 @@ class LocalCloud:
         return result.payload
 
     def prewarm(self) -> None:
-        """Start the functions' processes now and not at their first events."""
-        for runtime in self._runtimes.values():
-            runtime.prewarm()
+        """Start the functions' processes now and not at their first events, but not those that serve requests."""
+        for arn in self._stack.functions.keys() - self._stack.front.function_arns:
+            self._runtimes[self._logical_id(arn)].prewarm()
 
     def publish(self, event: Mapping[str, Any]) -> None:
         """Match an event in EventBridge's full shape with the default bus's rules that invoke functions."""
@@ -155,26 +159,41 @@ class LocalCloud:
             self._port,
             self.region,
             lambda line: self._state.log("moto", line),
-            self._invocations.port,
-            self._clock.path,
+            invocations=self._invocations.port,
+            clock_file=str(self._clock.path),
+            refuse_file=str(self._state.audit_refuse_file),
+            mail_dir=str(self._state.mail_dir),
+            mail_sender=self._parameters.get("ShareMailFrom", MAIL_SENDER),
         )
         exits.callback(self._moto.close)
         self.endpoint_url = self._moto.endpoint_url
         account_id = self._moto.client("sts").get_caller_identity()["Account"]
-        context = Context(
-            Stack(self.stack_name, self.region, account_id), self._moto.client, self._template_path.parent.resolve()
-        )
-        self._stack = create_resources(template, context, self._parameters)
+        root = self._template_path.parent.resolve()
+        http = self._listen(template, root / "web", exits)
+        stack = Stack(self.stack_name, self.region, account_id)
+        context = Context(stack, self._moto.client, root, http.address if http else "")
+        self._stack = create_resources(template, context, {**self._parameters, **(http.parameters if http else {})})
         register_stack(context)
         self._start_pump(exits)
         self._start_sftp(exits)
+        if http:
+            runtimes = {arn: self._runtimes[each.logical_id] for arn, each in stack.functions.items()}
+            http.serve(stack, runtimes, self._moto.client("secretsmanager"))
         names = {
             "StackName": self.stack_name,
             "EndpointUrl": self.endpoint_url,
             "Region": self.region,
-            "ClockFile": str(self._clock.path),
+            **self._state.published,
+            **(http.outputs if http else {}),
         }
         self._state.write_outputs({**self._stack.outputs, **names})
+
+    def _listen(self, template: Template, web: Path, exits: contextlib.ExitStack) -> HttpServices | None:
+        """Open the ports of the archive's gateway and its issuer, if the template declares an HTTP API."""
+        if not declares_http_api(template):
+            return None
+        log = lambda line: self._state.log("HttpGateway", line)  # noqa: E731
+        return HttpServices(template, self._parameters, self._http_port, web, self._clock, log, exits)
 
     def _start_pump(self, exits: contextlib.ExitStack) -> None:
         by_arn = {arn: self._make_runtime(function) for arn, function in self._stack.functions.items()}
@@ -207,7 +226,8 @@ class LocalCloud:
     def _make_runtime(self, function: Function) -> FunctionRuntime:
         environment = function_environment(function, self.endpoint_url, self.region) | self._extra_environment
         caps = [m.max_concurrency for m in self._stack.mappings if m.function_arn == function.arn]
-        concurrency = min([self._pace.workers, *caps])
+        workers = _REQUESTS_AT_ONCE if function.arn in self._stack.front.function_arns else self._pace.workers
+        concurrency = min([workers, *caps])
         return FunctionRuntime(
             function, environment, concurrency, lambda line: self._log(function.logical_id, line), self._clock
         )

@@ -13,9 +13,19 @@ _NO_VALUE = object()
 
 
 class Resolver:
-    """Resolves values of a translated template. `learn` adds the resources one by one."""
+    """Resolves values of a translated template. `learn` adds the resources one by one.
 
-    def __init__(self, template: Mapping[str, Any], pseudo: Mapping[str, str], overrides: Mapping[str, str]) -> None:
+    `http_address` is host and port of a distribution that is served without TLS: URLs with it become http ones.
+    """
+
+    def __init__(
+        self,
+        template: Mapping[str, Any],
+        pseudo: Mapping[str, str],
+        overrides: Mapping[str, str],
+        http_address: str = "",
+    ) -> None:
+        self._http_address = http_address
         self._refs: dict[str, Any] = {**resolve_parameters(template.get("Parameters", {}), overrides), **pseudo}
         self._refs["AWS::NoValue"] = _NO_VALUE
         self._attributes: dict[str, Mapping[str, str]] = {}
@@ -95,7 +105,11 @@ class Resolver:
                 return str(self._resolve(variables[name]))
             return str(self._get_att(name) if "." in name else self._ref(name))
 
-        return _SUBSTITUTION.sub(replace, text)
+        return self._reachable(_SUBSTITUTION.sub(replace, text))
+
+    def _reachable(self, text: str) -> str:
+        address = self._http_address
+        return text.replace(f"https://{address}", f"http://{address}") if address else text
 
     def _if(self, argument: Any) -> Any:
         name, when_true, when_false = argument

@@ -1,4 +1,4 @@
-"""What stands around moto's application in its child process: a lock, counts of messages, and Lambda's Invoke."""
+"""What is around moto's application in its child process: a lock, counts of messages, Lambda's Invoke, a closed bus."""
 
 import http.client
 import io
@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from moto.sqs.models import sqs_backends
@@ -59,6 +60,18 @@ def count_messages(app: WsgiApp) -> WsgiApp:
                         counts[queue.name] = sum(not message.delayed for message in queue._messages)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(counts).encode()]
+
+    return serve
+
+
+def refuse_events(app: WsgiApp, file: Path) -> WsgiApp:
+    """Return an app that answers EventBridge's PutEvents with 503 while a file exists."""
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") != "AWSEvents.PutEvents" or not file.exists():
+            return app(environ, start_response)
+        start_response("503 Service Unavailable", [("Content-Type", "application/x-amz-json-1.1")])
+        return [json.dumps({"__type": "ServiceUnavailable", "message": f"{file.name} exists."}).encode()]
 
     return serve
 

@@ -10,6 +10,8 @@ of the real services under concurrency:
   - a notification of a versioned bucket has the version's id (otherwise that version cannot be addressed)
   - a version that received AWSCURRENT again loses it to the next one (otherwise two versions keep it)
   - a cancelled DynamoDB transaction restores its own items (otherwise moto copies and restores whole tables)
+  - a presigned URL that has expired or was changed is refused (otherwise moto serves it)
+Mails that are sent become files, and the audit bus can be closed.
 """
 
 import functools
@@ -17,6 +19,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +39,36 @@ from werkzeug.serving import BaseWSGIServer, make_server
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from localcloud.clock_file import ClockFile
-from localcloud.moto_app import OUTSTANDING, count_messages, forward_invocations, one_at_a_time
+from localcloud.moto_app import (
+    OUTSTANDING,
+    WsgiApp,
+    count_messages,
+    forward_invocations,
+    one_at_a_time,
+    refuse_events,
+)
+from localcloud.moto_mail import write_mails
+from localcloud.moto_presigned import check_presigned
 from localcloud.moto_transactions import copy_little_for_transactions
 
+# The credentials of the functions and of `make local`'s usage, environment.DUMMY_CREDENTIAL.
+_SECRETS = {"local": "local"}
 
-def main(port: int, invocations: int = 0, clock_file: str = "") -> None:
+
+def main(port: int, options: dict[str, Any]) -> None:
     """Serve on 127.0.0.1, and print the port and the path of `count_messages` as one JSON line on standard output.
 
-    Lambda's Invoke is forwarded to the port `invocations`, which localcloud/invocations.py serves. S3's clock is ahead
-    by the seconds in the file `clock_file`.
+    Lambda's Invoke is forwarded to the port `invocations`, which localcloud/invocations.py serves. The clock of S3 is
+    ahead by the seconds in `clock_file`. PutEvents is refused while `refuse_file` exists. Mails are written to
+    `mail_dir`; SES accepts `mail_sender` without a verification.
     """
-    if clock_file:
-        _put_clock_ahead(ClockFile(Path(clock_file)))
+    clock = ClockFile(Path(options["clock_file"])) if options.get("clock_file") else None
+    if clock:
+        _put_clock_ahead(clock)
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        server = bind(port, invocations)
+        server = bind(port, functools.partial(_add_front, options=options, clock=clock))
     except (OSError, SystemExit):
         print(json.dumps({"error": f"port {port} of 127.0.0.1 cannot be used"}), file=announce, flush=True)
         raise SystemExit(1) from None
@@ -60,18 +77,28 @@ def main(port: int, invocations: int = 0, clock_file: str = "") -> None:
     server.serve_forever()
 
 
-def bind(port: int, invocations: int = 0) -> BaseWSGIServer:
-    """Return moto's server with all repairs, bound to its port but not serving yet."""
+def bind(port: int, add_front: Callable[[WsgiApp], WsgiApp] = one_at_a_time) -> BaseWSGIServer:
+    """Return moto's server with all repairs, bound to its port but not serving yet. `add_front` adds the lock."""
     _lock_queues()
     heed_etags_of_batch_deletes()
     _remember_moved_labels()
     copy_little_for_transactions()
     _announce_versions()
     _save_time()
-    app = one_at_a_time(count_messages(DomainDispatcherApplication(create_backend_app)))
-    if invocations:
-        app = forward_invocations(app, invocations)
+    app = add_front(count_messages(DomainDispatcherApplication(create_backend_app)))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
+
+
+def _add_front(app: WsgiApp, options: Mapping[str, Any], clock: ClockFile | None) -> WsgiApp:
+    """Return an app with what is around moto's, by the options of `main`, and its lock."""
+    if options.get("refuse_file"):
+        app = refuse_events(app, Path(options["refuse_file"]))
+    if clock:
+        app = check_presigned(app, clock, _SECRETS)
+    if clock and options.get("mail_dir"):
+        app = write_mails(app, Path(options["mail_dir"]), options.get("mail_sender", ""), clock)
+    app = one_at_a_time(app)
+    return forward_invocations(app, options["invocations"]) if options.get("invocations") else app
 
 
 def _save_time() -> None:
@@ -191,4 +218,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), json.loads(sys.argv[2]))

@@ -19,19 +19,12 @@ _START_SECONDS = 60.0
 
 
 class MotoProcess:
-    """moto's server. Port 0 is a free one. Lambda's Invoke is forwarded to the port `invocations`.
+    """moto's server. Port 0 is a free one. The options are those of `main` in moto_child.py."""
 
-    `clock_file` may put S3's clock ahead (`clock_file.py`).
-    """
-
-    def __init__(
-        self, port: int, region: str, log: LineSink, invocations: int = 0, clock_file: Path | None = None
-    ) -> None:
+    def __init__(self, port: int, region: str, log: LineSink, **options: str | int) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
         environment = inherited | dummy_credentials() | {"AWS_DEFAULT_REGION": region}
-        self._child = JsonChild(
-            _SCRIPT, [str(port), str(invocations), str(clock_file or "")], environment, _SCRIPT.parent, log
-        )
+        self._child = JsonChild(_SCRIPT, [str(port), json.dumps(options)], environment, _SCRIPT.parent, log)
         self._region = region
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()

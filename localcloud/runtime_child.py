@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 # The module that the functions take the time from.
@@ -107,6 +107,10 @@ def _put_clock_ahead(seconds: int) -> None:
     if clock:
         _DatetimeAhead.ahead = timedelta(seconds=seconds)
         clock.datetime = _DatetimeAhead
+    # A presigned URL's time, which S3 compares with its own clock.
+    signing: Any = sys.modules.get("botocore.auth")
+    if signing:
+        signing.get_current_datetime = lambda: datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=seconds)
 
 
 def _error(exc: BaseException) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localcloud.events import Pattern
+from localcloud.http.front import Front
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Stack:
     subscriptions: list[LogSubscription] = field(default_factory=list)
     sftp_servers: list[SftpServer] = field(default_factory=list)
     streams: dict[str, DeliveryStream] = field(default_factory=dict)
+    front: Front = field(default_factory=Front)
     outputs: dict[str, str] = field(default_factory=dict)
 
     def arn(self, service: str, resource: str) -> str:

@@ -15,14 +15,26 @@ from localcloud.errors import StartError
 class StateFolder:
     """Writes `outputs.json` and `logs/<name>.log` in a folder, which only one local cloud at a time may use.
 
-    `clock_file` is the place for the file of `clock_file.py`.
+    `clock_file` is the place for the file of `clock_file.py`. While the file `audit_refuse_file` exists, no event
+    can be put on a bus. `mail_dir` is the folder of the mails that were sent.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._outputs = path / "outputs.json"
         self.clock_file = path / "clock"
+        self.audit_refuse_file = path / "audit-refuse"
+        self.mail_dir = path / "mail"
         self._lock = threading.Lock()
+
+    @property
+    def published(self) -> dict[str, str]:
+        """The paths that other programs read or write, by their names in `outputs.json`."""
+        return {
+            "ClockFile": str(self.clock_file),
+            "AuditRefuseFile": str(self.audit_refuse_file),
+            "MailDir": str(self.mail_dir),
+        }
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -36,7 +48,9 @@ class StateFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as exc:
                 raise StartError(f"Another local cloud is running on the state folder {self.path}.") from exc
-            for stale in (self._outputs, self.clock_file, *(self.path / "logs").glob("*.log")):
+            self.mail_dir.mkdir(exist_ok=True)
+            old = (*(self.path / "logs").glob("*.log"), *self.mail_dir.glob("*.eml"))
+            for stale in (self._outputs, self.clock_file, self.audit_refuse_file, *old):
                 stale.unlink(missing_ok=True)
             try:
                 yield

@@ -12,9 +12,9 @@ from tests.support import keys
 pytest_plugins = ["tests.template.permissions.plugin", "tests.security.privacy.plugin"]
 
 
-# Folders with slow tests. The tests of a module share a cloud, so they go to one worker, as do those of e2e/sftp.
-SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp")
-ONE_CLOUD = "sftp"
+# Folders with slow tests. The tests of a module share a cloud, so they go to one worker, as do those of ONE_CLOUD.
+SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp", "archive")
+ONE_CLOUD = ("sftp", "archive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.parent
         slow = folder.name in SLOW_FOLDERS and "unit" not in folder.parts
-        unit = folder if folder.name == ONE_CLOUD else item.path
+        unit = folder if folder.name in ONE_CLOUD else item.path
         (units.setdefault(unit, []) if slow else quick).append(item)
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     hands = [list(chain.from_iterable(list(units.values())[number::workers])) for number in range(workers)]

@@ -13,12 +13,8 @@ from pathlib import Path
 
 LAYER = Path(__file__).resolve().parents[1] / "layers/dependencies"
 HEAD = "# Written by tools/pin_hashes.py from requirements.in: what `sam build` takes, and nothing else is taken.\n"
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)
-
-
-def pins(text: str) -> dict[str, str]:
-    """Return the version of each package in a requirements file without hashes."""
-    return dict(PIN.findall(text))
+# A package, its version, and the marker of the machines that have it, if not all.
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)( ; .+)?$", re.MULTILINE)
 
 
 def wheels_of(folder: Path, package: str, version: str) -> list[Path]:
@@ -30,11 +26,13 @@ def wheels_of(folder: Path, package: str, version: str) -> list[Path]:
 def hashed(folder: Path, text: str) -> str:
     """Return the requirements with their hashes. Raise ValueError if a package has no wheel."""
     lines = [HEAD]
-    for package, version in pins(text).items():
+    for package, version, marker in PIN.findall(text):
         digests = [sha256(wheel.read_bytes()).hexdigest() for wheel in wheels_of(folder, package, version)]
         if not digests:
             raise ValueError(f"{folder} has no wheel of {package} {version}. Download it first.")
-        lines.append(" \\\n    ".join([f"{package}=={version}", *(f"--hash=sha256:{each}" for each in digests)]) + "\n")
+        lines.append(
+            " \\\n    ".join([f"{package}=={version}{marker}", *(f"--hash=sha256:{each}" for each in digests)]) + "\n"
+        )
     return "".join(lines)
 
 

@@ -44,6 +44,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
         }
     ),
     "secretsmanager": frozenset({"DescribeSecret", "GetSecretValue", "ListSecrets"}),
+    "sesv2": frozenset({"SendEmail"}),
     "sqs": frozenset({"ChangeMessageVisibility", "GetQueueAttributes", "SendMessage"}),
     "ssm": frozenset({"GetParameter", "GetParameters"}),
 }

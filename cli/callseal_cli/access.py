@@ -1,4 +1,4 @@
-"""`callseal access`: store and show who may do what with a tenant's calls, and try it for one user and one call."""
+"""`callseal access`: store and show who may do what with a tenant's calls, try it, and show who accepted the terms."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import typer
 
 from callseal.archive.access import ACTIONS, Access, AccessInvalidError, parse_access
 from callseal.archive.may import Allowed, Refused, User, may
+from callseal.archive.user_table import UserTable
 from callseal.calls.card_table import CardTable
 from callseal.calls.index_mode import index_mode
 from callseal_cli import settings, store
-from callseal_cli.cards import blind_index, calls_table
+from callseal_cli.cards import blind_index, calls_table, existing_table
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.policy_input import read_text
@@ -75,6 +76,34 @@ def try_access(
     rows = [(name, *_explained(access, each)) for name, each in decisions.items()]
     screen.show({"allowed": document}, Table(("action", "allowed", "why"), rows))
     return Exit.NO if any(isinstance(each, Refused) for each in decisions.values()) else Exit.DONE
+
+
+@app.command("terms")
+def terms(tenant: TenantName, stack: StackName = None, as_json: AsJson = False) -> int:
+    """Show which users have accepted a tenant's present terms, and which have not. Users are those who signed in."""
+    screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    text = store.read_access(found, tenant)
+    present = _checked(text).terms if text is not None else None
+    version = present.version if present else None
+    with existing_table(found, "archive-users", "archive for people") as table:
+        known = [*UserTable(found.dynamodb, table, now).all(tenant)]
+    users = [
+        {
+            "user": user.email,
+            "accepted": version is not None and user.terms == version,
+            "version": user.terms,
+            "time": user.accepted,
+            "signed_in": user.signed_in,
+        }
+        for user in known
+    ]
+    rows = [[user["user"], "yes" if user["accepted"] else "no", user["version"], user["time"]] for user in users]
+    shown = Table(("user", "accepted", "version", "time"), rows, "No user has signed in yet.")
+    sentence = (
+        f"The present terms are {version}." if version else f"{tenant} has no terms, so nothing is to be accepted."
+    )
+    screen.show({"tenant": tenant, "version": version, "users": users}, sentence, shown)
+    return Exit.DONE
 
 
 def _decisions(

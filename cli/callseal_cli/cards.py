@@ -45,13 +45,18 @@ def cards_between(
 @contextmanager
 def calls_table(stack: Stack) -> Iterator[str]:
     """Yield the table's name. Raise CannotError if the table does not exist."""
-    table = stack.table(TABLE)
+    with existing_table(stack, TABLE, "index of calls") as table:
+        yield table
+
+
+@contextmanager
+def existing_table(stack: Stack, name: str, what: str) -> Iterator[str]:
+    """Yield the full name of a table of the stack. Raise CannotError if it does not exist; `what` describes it."""
+    table = stack.table(name)
     try:
         yield table
     except TransientError as exc:
         cause = exc.__cause__
         if not isinstance(cause, ClientError) or cause.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        raise CannotError(
-            f"The stack {stack.name} has no index of calls yet (no table {table}). Deploy it again."
-        ) from exc
+        raise CannotError(f"The stack {stack.name} has no {what} yet (no table {table}). Deploy it again.") from exc

@@ -8,13 +8,32 @@ from botocore.exceptions import ClientError, ParamValidationError
 from localcloud.errors import TemplateError
 from localcloud.intrinsics import Resolver, creation_order
 from localcloud.properties import Properties
-from localcloud.resources import dynamodb, eventbridge, firehose, functions, kms, logs, s3, sqs, transfer
+from localcloud.resources import (
+    apigateway,
+    cloudfront,
+    dynamodb,
+    eventbridge,
+    firehose,
+    functions,
+    kms,
+    logs,
+    s3,
+    sqs,
+    ssm,
+    transfer,
+)
 from localcloud.resources.context import Context, Maker, Reference
 from localcloud.resources.left_out import LEFT_OUT_TYPES
 from localcloud.stack import Created, Stack
 from localcloud.template import Template
 
 _MAKERS: dict[str, Maker] = {
+    "AWS::ApiGatewayV2::Api": apigateway.make_api,
+    "AWS::ApiGatewayV2::Stage": apigateway.make_stage,
+    "AWS::CloudFront::Distribution": cloudfront.make_distribution,
+    "AWS::CloudFront::Function": cloudfront.make_function,
+    "AWS::CloudFront::OriginAccessControl": cloudfront.make_access_control,
+    "AWS::CloudFront::ResponseHeadersPolicy": cloudfront.make_headers_policy,
     "AWS::DynamoDB::Table": dynamodb.make_table,
     "AWS::Events::EventBus": eventbridge.make_bus,
     "AWS::Events::Rule": eventbridge.make_rule,
@@ -32,6 +51,7 @@ _MAKERS: dict[str, Maker] = {
     "AWS::S3::BucketPolicy": s3.make_bucket_policy,
     "AWS::SQS::Queue": sqs.make_queue,
     "AWS::SQS::QueuePolicy": sqs.make_queue_policy,
+    "AWS::SSM::Parameter": ssm.make_parameter,
     "AWS::Transfer::Server": transfer.make_server,
 }
 _RESOURCE_MEMBERS = {"Type", "Properties", "DependsOn", "Condition"} | {
@@ -44,7 +64,7 @@ _RESOURCE_MEMBERS = {"Type", "Properties", "DependsOn", "Condition"} | {
 
 def create_resources(template: Template, context: Context, parameters: Mapping[str, str]) -> Stack:
     """Create every resource, resolve the outputs, and return the stack with both. Raise TemplateError."""
-    resolver = Resolver(template, _pseudo_parameters(context.stack), parameters)
+    resolver = Resolver(template, _pseudo_parameters(context.stack), parameters, context.http_address)
     resources = {
         logical_id: resource
         for logical_id, resource in template["Resources"].items()

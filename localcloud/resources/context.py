@@ -19,11 +19,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Context:
-    """What makers need: the stack that they add to, moto's clients, and the template's folder."""
+    """What makers need: the stack that they add to, moto's clients, and the template's folder.
+
+    `http_address` is host and port of the gateway, which serves HTTP APIs and distributions.
+    """
 
     stack: Stack
     client: Callable[[str], Any]
     root: Path
+    http_address: str = ""
 
     def name(self, properties: Properties, given: str | None) -> str:
         """Return the name from the template, or one of the stack's name and the logical id, as CloudFormation does."""

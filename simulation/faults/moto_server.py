@@ -1,5 +1,6 @@
 """localcloud's moto child without the log of its requests, which took most of its time."""
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -12,4 +13,4 @@ from localcloud import moto_child
 logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 if __name__ == "__main__":
-    moto_child.main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    moto_child.main(int(sys.argv[1]), json.loads(sys.argv[2]))

@@ -40,7 +40,8 @@ def network(cloud: Stack, monkeypatch: pytest.MonkeyPatch) -> Network:
 def _function(name: str) -> Any:
     @pytest.fixture(name=name)
     def load(cloud: Stack, network: Network, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-        monkeypatch.setattr("callseal.wiring.container.sleep", lambda _: None)
+        for module in ("container", "archive_container"):
+            monkeypatch.setattr(f"callseal.wiring.{module}.sleep", lambda _: None)
         monkeypatch.setenv("AWS_REGION", REGION)  # as Lambda itself sets it
         return functions.load(name)
 

@@ -261,6 +261,24 @@ def test_readme_names_every_file() -> None:
     assert [path.name for path in EVENTS.glob("*.json") if f"| `{path.name}` |" not in readme] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "function", "error"),
+    [
+        ("http-me", "sign_in", (401, "NotSignedIn")),
+        ("http-search", "search_calls", (401, "NotSignedIn")),
+        ("http-audio", "open_recording", (401, "NotSignedIn")),
+        ("http-waveform", "draw_waveform", (401, "NotSignedIn")),
+        ("http-shares", "share_recording", (401, "NotSignedIn")),
+        ("http-share-code", "serve_share", (404, "NotFound")),
+    ],
+)
+def test_request_without_a_session_is_refused(
+    cloud: Stack, request: pytest.FixtureRequest, name: str, function: str, error: tuple[int, str]
+) -> None:
+    answer = request.getfixturevalue(function).lambda_handler(load(name), None)
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]) == error
+
+
 def test_readme_has_a_sample_for_every_function() -> None:
     rows = re.findall(r"^\| `[\w-]+\.json` \| ([\w, ]+) \|", (EVENTS / "README.md").read_text(), re.MULTILINE)
     sampled = {name for row in rows for name in row.split(", ")}

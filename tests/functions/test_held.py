@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -14,7 +15,7 @@ from tests.support import functions
 from tests.support.clock import Clock
 from tests.support.families import FAMILIES
 from tests.support.keys import fingerprint_of, gpg, gpg_home, openpgp_tenant, x509_tenant
-from tests.support.network import Network
+from tests.support.network import Network, Request
 from tests.support.stack import ARCHIVE, LANDING, SFTP, STACK, Stack, failures, sqs_event
 
 KEY = "acme/4711_1.wav"
@@ -356,6 +357,46 @@ def test_held_again_is_the_same_event(cloud: Stack, encrypt_recording: ModuleTyp
     cloud.put_key("acme", "no key either")
     encrypt_recording.lambda_handler(event, None)
     assert cloud.audit_details("RecordingHeld")[-1]["id"] != first["id"]  # with another key it is another event
+
+
+@pytest.mark.parametrize("encrypt", [False, True])
+def test_conflict_that_remains_is_neither_released_nor_another_hold(
+    cloud: Stack, encrypt_recording: ModuleType, encrypt: bool
+) -> None:
+    """The sweep requeues a held file whose call must be judged again, and the conflict is still there."""
+    cloud.tenant("acme", good_key(), {"encrypt": encrypt})
+    suffix = ".p7m" if encrypt else ""
+    cloud.s3.put_object(Bucket=SFTP, Key=f"{KEY}{suffix}", Body=b"of somebody else")
+    landed = cloud.land(KEY, DATA)
+    again = json.loads(json.dumps(landed).replace("ObjectCreated:Put", "ObjectCreated:PutBackIndexedHeld"))
+
+    for message in (landed, again, again):
+        assert failures(encrypt_recording.lambda_handler(sqs_event(message), None)) == []
+
+    assert cloud.audit_details("RecordingReleased") == []
+    assert len({detail["id"] for detail in cloud.audit_details("RecordingHeld")}) == 1
+    assert cloud.tags(KEY)["callseal-reason"] == "OutputConflict"
+
+
+def test_slow_worker_does_not_undo_the_tags_of_a_later_hold(
+    cloud: Stack, network: Network, encrypt_recording: ModuleType
+) -> None:
+    """Its hold is for the earlier key. If its tags won, the next hold for the later key would be another event."""
+    cloud.tenant("acme", "no key")
+    event = sqs_event(cloud.land(KEY, DATA))
+    weak, other = x509_tenant("rsa1024").public_text, functions.load("encrypt_recording")
+
+    def meanwhile(_: Request) -> None:
+        encrypt_recording.lambda_handler(event, None)
+        cloud.put_key("acme", weak)
+        functions.load("encrypt_recording").lambda_handler(event, None)
+
+    network.after("PutEvents", meanwhile)
+    other.lambda_handler(event, None)
+    functions.load("encrypt_recording").lambda_handler(event, None)
+
+    assert cloud.tags(KEY)["callseal-reason"] == "KeyTooWeak"
+    assert len({detail["id"] for detail in cloud.audit_details("RecordingHeld")}) == 2
 
 
 @pytest.mark.parametrize(

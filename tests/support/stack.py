@@ -26,6 +26,8 @@ REGION = "eu-north-1"
 STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE, AUDIT = "landing", "sftp", "archive", "audit"
 AUDIT_LOG = f"/{STACK}/audit"
+ARCHIVE_URL = "https://archive.example"
+MAIL_FROM = "recordings@callseal.example"
 
 heed_etags_of_batch_deletes()
 copy_little_for_transactions()
@@ -223,6 +225,11 @@ def _make() -> Stack:
     make_calls_table(dynamodb, f"{STACK}-calls")
     kms = _client("kms")
     make_call_index_key(kms, STACK)
+    make_archive_tables(dynamodb, STACK)
+    ssm = _client("ssm")
+    # moto's SES v2 knows only identities that were verified by SES v1.
+    _client("ses").verify_domain_identity(Domain=MAIL_FROM.partition("@")[2])
+    ssm.put_parameter(Name=f"/{STACK}/archive/url", Value=ARCHIVE_URL, Type="String")
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
     metadata_url = sqs.create_queue(QueueName=f"{STACK}-metadata")["QueueUrl"]
@@ -245,6 +252,20 @@ def _make() -> Stack:
         "SFTP_RETENTION_DAYS": "7",
         "CALLS_TABLE": f"{STACK}-calls",
         "CALL_INDEX_KEY": f"alias/{STACK}-calls",
+        "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
+        "ARCHIVE_USERS": f"{STACK}-archive-users",
+        "ACCESS_TRAIL": f"{STACK}-archive-trail",
+        "ARCHIVE_SHARES": f"{STACK}-archive-shares",
+        "ARCHIVE_WAVEFORMS": f"{STACK}-archive-waveforms",
+        "ARCHIVE_URL": f"/{STACK}/archive/url",
+        "ARCHIVE_PLATFORM_GROUP": "platform",
+        "OIDC_ISSUER": "http://localhost:1",
+        "OIDC_CLIENT_ID": "callseal",
+        "OIDC_CLIENT_SECRET": f"{STACK}/oidc-client-secret",
+        "OIDC_TENANT_CLAIM": "tenant",
+        "OIDC_GROUPS_CLAIM": "groups",
+        "OIDC_AGENT_CLAIM": "agent",
+        "SHARE_MAIL_FROM": MAIL_FROM,
         "LOGIN_SETTINGS": f"{STACK}-login-settings",
         "LOGIN_NOTICE_QUEUE_URL": notices_url,
         "SFTP_SERVER_ID": "s-ours56789abcdef00",
@@ -259,7 +280,7 @@ def _make() -> Stack:
         "SFTP_SESSION_ROLE_ARN": f"arn:aws:iam::123456789012:role/{STACK}-sftp-session",
         "STACK_KEY_ARN": f"arn:aws:kms:{REGION}:123456789012:key/stack",
     }
-    ssm, secrets = _client("ssm"), _client("secretsmanager")
+    secrets = _client("secretsmanager")
     return Stack(s3, sqs, ssm, secrets, events, dynamodb, logs, kms, environment, queue_url, recheck_url, audit_url)
 
 
@@ -294,6 +315,40 @@ def _make_table(dynamodb: Any, table: str, key: str) -> None:
     )
 
 
+def make_archive_tables(dynamodb: Any, stack: str) -> None:
+    """Make the tables of the archive's people, as template.yaml has them."""
+    _make_table(dynamodb, f"{stack}-archive-sessions", "id")
+    keys = {"users": ("tenant", "email"), "waveforms": ("tenant", "place")}
+    for name, names in keys.items():
+        dynamodb.create_table(
+            TableName=f"{stack}-archive-{name}",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in names],
+            KeySchema=_keys(*names),
+        )
+    dynamodb.create_table(
+        TableName=f"{stack}-archive-shares",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("id", "tenant", "created")],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "tenant", "KeySchema": _keys("tenant", "created"), "Projection": {"ProjectionType": "ALL"}}
+        ],
+    )
+    dynamodb.create_table(
+        TableName=f"{stack}-archive-trail",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"} for each in ("tenant", "place", "call", "user")
+        ],
+        KeySchema=_keys("tenant", "place"),
+        GlobalSecondaryIndexes=[
+            {"IndexName": name, "KeySchema": _keys(name, "place"), "Projection": {"ProjectionType": "ALL"}}
+            for name in ("call", "user")
+        ],
+    )
+
+
 def make_calls_table(dynamodb: Any, table: str) -> None:
     """Make the table of calls with its indexes, as template.yaml has it."""
     hash_keys = {"started": "tenant", "session": "session", "party": "party", "agent": "agent", "queue": "queue"}
@@ -307,6 +362,17 @@ def make_calls_table(dynamodb: Any, table: str) -> None:
             {"IndexName": name, "KeySchema": _keys(key, "place"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
             for name, key in hash_keys.items()
         ],
+    )
+
+
+def make_waveform_table(dynamodb: Any, table: str) -> None:
+    """Make the table of waveforms, as template.yaml has it."""
+    names = ("tenant", "place")
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=_keys(*names),
     )
 
 

@@ -248,9 +248,11 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
 def test_cold_start_imports_only_what_most_recordings_need() -> None:
     needless = {
         "callseal.crypto.envelopes.openpgp",
+        "callseal.archive",
         "callseal.keys",
         "callseal.sftp",
         "gnupg",
+        "miniaudio",
         "pydantic",
         "aws_xray_sdk",
     }
@@ -262,3 +264,35 @@ def test_cold_start_imports_only_what_most_recordings_need() -> None:
         [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
     )
     assert done.stdout == "[] True\n", done.stderr
+
+
+def reachable(path: Path) -> set[str]:
+    """Return the modules that a file imports, and those that these import, anywhere."""
+    found, new = set[str](), imports(path)
+    while new:
+        found |= new
+        new = {each for name in new & set(MODULES) for each in imports(MODULES[name])} - found
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FUNCTIONS if path.parent.name != "draw_waveform"], ids=lambda path: path.parent.name
+)
+def test_no_function_but_draw_waveform_looks_into_a_recording(path: Path) -> None:
+    assert not {each for each in reachable(path) if inside(each, "archive.sound") or each == "miniaudio"}
+
+
+def test_the_decoder_is_loaded_for_an_mp3_file_alone_and_without_any_aws_library() -> None:
+    assert {name for name in MODULES if "miniaudio" in imports(MODULES[name])} == {"callseal.archive.sound.mp3_decoder"}
+    assert "miniaudio" in reachable(MODULES["callseal.archive.waveform"])
+    script = (
+        f"import sys, callseal.archive.waveform; print(sorted(set(sys.modules) & {AWS_LIBRARIES | {'miniaudio'}!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(LAYER)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

@@ -26,6 +26,7 @@ NAMES = {
     "AWS::S3::Bucket": "BucketName",
     "AWS::SQS::Queue": "QueueName",
 }
+FRONT = ("RegionalDomainName", "DomainName", "ApiEndpoint", "FunctionMetadata.FunctionARN", "Id")
 
 
 @cache
@@ -61,5 +62,7 @@ def _reference(name: str, kind: str, properties: Mapping[str, Any]) -> tuple[str
         "Arn": arns.get(kind, f"arn:aws:local:{REGION}:{ACCOUNT}:{named}"),
         "QueueName": named,
         "ServerId": "s-0123456789abcdef0",
+        # Of the archive's front, which no function's variable names.
+        **dict.fromkeys(FRONT, named),
     }
     return f"{ENDPOINT}/{ACCOUNT}/{named}" if kind == "AWS::SQS::Queue" else named, attributes

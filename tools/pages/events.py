@@ -12,7 +12,7 @@ from callseal.sftp.login import Refusal
 
 from .markers import code, replace_part, table
 
-# The only list of the schema that begins with null.
+# The only list of the schema that has a line of its own for null.
 REASONS = re.compile(r'("enum": \[\n)\s*null,[^]]*?(\n\s*\])')
 
 

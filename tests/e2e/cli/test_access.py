@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from callseal.archive.access import ACTIONS
+from callseal.archive.user_table import UserTable
 from callseal.calls.facts import Flags
-from tests.e2e.cli.conftest import Operator
+from tests.e2e.cli.conftest import NOW, Operator
 from tests.support.stack import STACK
 from tests.unit.archive.test_access import EXAMPLE
 
@@ -118,3 +119,24 @@ def test_settings_are_listed_beside_policy_and_access(tenant: Operator) -> None:
             Name=f"/{STACK}/tenants/acme/{name}", Value="no settings", Type="String", Overwrite=True
         )
     assert tenant.json("tenants", "list")["tenants"] == [{"tenant": "acme", "settings": "ok", "has_key": False}]
+
+
+def test_users_who_have_accepted_the_terms_and_who_have_not(tenant: Operator) -> None:
+    assert tenant.json("access", "terms", "acme") == {"tenant": "acme", "version": None, "users": []}
+    tenant("access", "put", "acme", a_file(EXAMPLE))
+    users = UserTable(tenant.stack.dynamodb, f"{STACK}-archive-users", lambda: NOW)
+    for email, terms in {"ada": "2026-11", "ben": "2025-01", "cleo": None}.items():
+        users.sign_in("acme", email)
+        if terms:
+            users.accept("acme", email, terms)
+    users.sign_in("globex", "dora")
+
+    answer = tenant.json("access", "terms", "acme")
+
+    assert answer["version"] == "2026-11"
+    assert [(user["user"], user["accepted"], user["version"]) for user in answer["users"]] == [
+        ("ada", True, "2026-11"), ("ben", False, "2025-01"), ("cleo", False, None),
+    ]  # fmt: skip
+    assert [user["time"] is None for user in answer["users"]] == [False, False, True]
+    shown = tenant("access", "terms", "acme").out
+    assert "The present terms are 2026-11." in shown and "dora" not in shown

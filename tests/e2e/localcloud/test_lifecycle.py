@@ -44,18 +44,20 @@ def test_outputs_file_lives_as_long_as_the_cloud(site: Site) -> None:
         written = outputs(site.state)
         assert written == {
             **cloud.outputs, "StackName": "tested", "EndpointUrl": cloud.endpoint_url, "Region": "eu-north-1",
-            "ClockFile": str(site.state / "clock"),
+            "ClockFile": str(site.state / "clock"), "AuditRefuseFile": str(site.state / "audit-refuse"),
+            "MailDir": str(site.state / "mail"),
         }  # fmt: skip
         assert set(cloud.outputs) == {"WorkUrl", "DeadUrl"}
     assert not (site.state / "outputs.json").exists()
 
 
 def test_stale_outputs_file_is_gone_while_the_cloud_starts(tmp_path: Path) -> None:
-    for name in ("outputs.json", "clock"):
-        (tmp_path / name).write_text("86400", encoding="utf-8")
+    (tmp_path / "mail").mkdir()
+    stale = [tmp_path / name for name in ("outputs.json", "clock", "audit-refuse", "mail/1.eml")]
+    for file in stale:
+        file.write_text("86400", encoding="utf-8")
     with StateFolder(tmp_path).locked():
-        assert not (tmp_path / "outputs.json").exists()
-        assert not (tmp_path / "clock").exists()
+        assert not [file for file in stale if file.exists()]
 
 
 def test_stale_outputs_file_goes_even_when_the_start_fails(site: Site) -> None:

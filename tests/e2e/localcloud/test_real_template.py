@@ -14,7 +14,8 @@ from tests.security.privacy.watch import WATCH
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
-    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "SftpHost", "SftpPort", "GnupgBuild",
+    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "SftpHost", "SftpPort", "GnupgBuild", "ArchiveUrl",
+    "ArchiveWebBucketName",
 }  # fmt: skip
 
 
@@ -56,6 +57,8 @@ def test_each_omitted_resource_is_named_with_its_reason(cloud: LocalCloud) -> No
         "AuditRule.Targets[0].DeadLetterConfig",
         "AuditRule.Targets[1].DeadLetterConfig",
         "AuditStream.ExtendedS3DestinationConfiguration.BufferingHints",
+        "ArchiveDistribution.DistributionConfig",
+        "ViewPathsFunction.FunctionCode",
     }
     names = {one.what for one in cloud.left_out}
     assert expected <= names

@@ -12,11 +12,17 @@ from pathlib import Path
 
 # The names in parsers.py, which is imported only after its imports can be instrumented.
 NAMES = ("landing", "notification", "queue", "settings", "key_text", "certificate", "openpgp_key", "openpgp_packets",
-         "armour", "change", "metadata_xml", "metadata_json", "policy", "policy_csv")  # fmt: skip
+         "armour", "change", "metadata_xml", "metadata_json", "policy", "policy_csv", "sound")  # fmt: skip
 FOLDER = Path(__file__).resolve().parents[3] / ".fuzz"
 # An input that takes longer than this is also a finding.
 SECONDS_EACH = 10
 MODULES = [
+    "callseal.archive.sound.byte_stream",
+    "callseal.archive.sound.loudest",
+    "callseal.archive.sound.mp3",
+    "callseal.archive.sound.peaks",
+    "callseal.archive.sound.sound",
+    "callseal.archive.sound.wav",
     "callseal.calls.classes",
     "callseal.calls.conditions",
     "callseal.calls.converters",

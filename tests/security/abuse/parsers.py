@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callseal.archive.sound.peaks import ROWS
+from callseal.archive.sound.sound import MAX_SECONDS, NoWaveformError
+from callseal.archive.waveform import Waveform, waveform_of
 from callseal.calls.metadata_bounds import MAX_NODES, MAX_TEXT_BYTES
 from callseal.calls.metadata_reader import read_entries
 from callseal.calls.numbers import Numbering
@@ -35,6 +38,7 @@ from callseal.tenants.settings import parse_settings
 
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "metadata"
+SOUNDS = SAMPLES.parent / "sound"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -177,6 +181,23 @@ def policy_csv(data: bytes) -> None:
     _expect(parse_policy(import_csv(export_csv(parse_policy(text)))) == parse_policy(text))
 
 
+def sound(data: bytes) -> None:
+    """A sound has a waveform, the same in whatever chunks it comes, or it has none."""
+
+    def drawn(chunks: list[bytes]) -> Waveform | str:
+        try:
+            return waveform_of(chunks)
+        except NoWaveformError as refused:
+            _expect(len(str(refused)) < 200)
+            return str(refused)
+
+    found = drawn([data])
+    _expect(found == drawn([data[:13], data[13:300], data[300:]]))
+    if isinstance(found, Waveform):
+        _expect(len(found.left) == len(found.right) == ROWS)
+        _expect(0 <= found.seconds <= MAX_SECONDS)
+
+
 @dataclass(frozen=True)
 class Parser:
     """A parser and its seeds."""
@@ -234,6 +255,11 @@ def _metadata_files(file_format: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted(SAMPLES.glob(f"*.{file_format}"))]
 
 
+def _sounds() -> list[bytes]:
+    """Return the beginnings of sounds in each form, with several frames of MP3."""
+    return [path.read_bytes()[:1500] for path in sorted(SOUNDS.iterdir())]
+
+
 PARSERS = {
     "landing": Parser(
         landing, lambda: [b"acme/4711_1.wav", b"acme/2026/11/\xc3\xa6 1.xml", b"acme/../beta/1.mp3"], 1200
@@ -256,6 +282,7 @@ PARSERS = {
     "metadata_json": Parser(metadata_json, lambda: _metadata_files("json")),
     "policy": Parser(policy, _policies),
     "policy_csv": Parser(policy_csv, _spreadsheets),
+    "sound": Parser(sound, _sounds, 2048),
 }
 
 

@@ -24,6 +24,7 @@ RUNS = dict.fromkeys(NAMES, 10_000) | {
     "openpgp_key": 1_000,
     "metadata_xml": 2_000,
     "metadata_json": 2_000,
+    "sound": 500,
 }
 PLANTED = """
 from tests.security.abuse import fuzz

@@ -99,6 +99,8 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
         yield {"name": members["QueueUrl"].rpartition("/")[2]}
     elif service == "kms":
         yield {"name": members["KeyId"]}
+    elif service == "sesv2":
+        yield {"name": members["FromEmailAddress"]}
     elif service == "cloudwatch-logs":
         yield {"name": members["logGroupName"]}
     elif "Names" in members:

@@ -82,6 +82,15 @@ def needs_of(call: Call, place: Place) -> list[Need]:
     raise LookupError(f"Which permissions does {call.service}.{call.operation} need? Look it up, and add it here.")
 
 
+def _sending_mail(call: Call, place: Place) -> Iterator[Need]:
+    """Yield the permission for the domain of the sender's address, the identity that operators verify first.
+
+    https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+    """
+    sender = frozenset({("ses:fromaddress", call["name"])})
+    yield Need("ses:SendEmail", place.arn("ses", f"identity/{call['name'].rpartition('@')[2]}"), sender)
+
+
 def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
     yield _listing(call["bucket"])
 
@@ -227,7 +236,9 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "UploadPart": _going_on_with_upload,
     "UploadPartCopy": _going_on_with_upload,
 }
-_OF_TABLES = ("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
-_OF_DATA = {("s3", name): needs for name, needs in _OF_S3.items()} | {
-    ("dynamodb", name): _using_table for name in _OF_TABLES
+_OF_TABLES = ("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
+_OF_DATA = {
+    **{("s3", name): needs for name, needs in _OF_S3.items()},
+    **{("dynamodb", name): _using_table for name in _OF_TABLES},
+    ("sesv2", "SendEmail"): _sending_mail,
 }

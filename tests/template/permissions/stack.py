@@ -13,7 +13,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 
 from localcloud.intrinsics import Resolver, creation_order
 from localcloud.template import load_template
-from tests.support.stack import ARCHIVE, AUDIT, LANDING, REGION, SFTP, STACK
+from tests.support.stack import ARCHIVE, AUDIT, LANDING, MAIL_FROM, REGION, SFTP, STACK
 from tests.template.permissions.calls import Call
 from tests.template.permissions.needs import OF_EVENT_SOURCES, OF_LOGS, Need, Place, needs_of
 from tests.template.permissions.policy import Role, permissions_of
@@ -128,7 +128,9 @@ def resolve(translated: Mapping[str, Any]) -> Deployed:
     """Resolve the names of a translated template."""
     place = Place(REGION, DEFAULT_ACCOUNT_ID, {})
     pseudo = {"StackName": STACK, "Region": REGION, "AccountId": place.account, "Partition": "aws"}
-    resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, {})
+    # A permission to send from no address would be tested against nothing.
+    given = {name: MAIL_FROM for name in translated.get("Parameters", {}) if name == "ShareMailFrom"}
+    resolver = Resolver(translated, {f"AWS::{name}": value for name, value in pseudo.items()}, given)
     declared, resources = translated["Resources"], {}
     for name in creation_order(declared):
         resources[name] = declared[name] | {"Properties": resolver.resolve(declared[name].get("Properties", {}))}
@@ -143,11 +145,13 @@ def _reference(name: str, resource: Mapping[str, Any], place: Place) -> tuple[st
     """Return the values of Ref and Fn::GetAtt for a resource."""
     kind = resource["Type"]
     if kind == "AWS::S3::Bucket":
-        bucket = BUCKETS.get(name) or resource["Properties"]["BucketName"]
-        return bucket, {"Arn": f"arn:aws:s3:::{bucket}"}
+        # CloudFormation names the bucket of the archive's page.
+        bucket = BUCKETS.get(name) or resource["Properties"].get("BucketName", "web")
+        return bucket, {"Arn": f"arn:aws:s3:::{bucket}", "RegionalDomainName": f"{bucket}.s3.amazonaws.com"}
     naming, service, form = _ARNS.get(kind, ("", "other", "{}"))
     own = resource["Properties"].get(naming, name)
-    return own, {"Arn": place.arn(service, form.format(own)), "QueueName": own, "ServerId": own}
+    names = dict.fromkeys(("QueueName", "ServerId", "DomainName", "ApiEndpoint", "FunctionMetadata.FunctionARN"), own)
+    return own, {"Arn": place.arn(service, form.format(own)), **names}
 
 
 def _key(bucket: Mapping[str, Any]) -> str:

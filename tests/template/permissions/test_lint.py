@@ -47,6 +47,17 @@ WILDCARDS = {
     "tenants/*/public-key": "the same, if AWS evaluates a secret that does not exist by its bare name",
     "tenants/*/sftp-keys-??????": "any tenant's SFTP keys; Secrets Manager chooses the last six characters",
     "archive/*": "the files of one bucket",
+    "web/*": "the files of one bucket, the archive's page",
+    **dict.fromkeys(
+        ("archive/*.?a?", "archive/*.?A?", "archive/*.?p3", "archive/*.?P3"),
+        "the plain recordings of one bucket: a sealed one ends in .p7m or .pgp",
+    ),
+    **{
+        f"arn:aws:dynamodb:eu-north-1:123456789012:table/callseal-test-{name}/index/*": "the indexes of one table"
+        for name in ("calls", "archive-trail")
+    },
+    "oidc-client-secret-??????": "the archive's secret; Secrets Manager chooses the last six characters",
+    "tenants/*/access": "any tenant's access",
     "audit/*": "the files of one bucket",
     "audit/audit/*": "the files of one bucket that hold events",
     "tenants/*/public-key-??????": "any tenant's public key; Secrets Manager chooses the last six characters",
@@ -57,6 +68,7 @@ WILDCARDS = {
     "log-group:/aws/kinesisfirehose/callseal-test-audit:*": "the streams of one log group",
     "log-group:/callseal-test/sftp:*": "the streams of one log group",
     "log-group:/callseal-test/audit:*": "the streams of one log group",
+    "log-group:/callseal-test/archive-api:*": "the streams of one log group",
 } | {
     f"log-group:/aws/lambda/callseal-test-{function.replace('_', '-')}:*": "the streams of one log group"
     for function in FUNCTIONS

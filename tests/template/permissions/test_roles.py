@@ -15,10 +15,13 @@ LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
 INDEX, READ, ERASE = "index_calls", "read_metadata", "erase_recordings"
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
+SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE = PEOPLE = (
+    "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share",
+)  # fmt: skip
 # All functions: MOVERS process recordings, KEYS keys, READ metadata, ERASE erases recordings, FRONT serves the SFTP
-# front, FILES tracks delivered files, and TRAIL the audit trail. No role of TRAIL may do what no role of FRONT may.
+# front, FILES tracks delivered files, TRAIL the audit trail, and PEOPLE serves the archive to people.
 ALL = tuple(FUNCTIONS)
-FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE))
+FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE, *PEOPLE))
 OTHERS = tuple(one for one in ALL if one not in TRAIL)
 EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
 WAV = "acme/2026/1_1.wav"
@@ -141,11 +144,52 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "the queue of events that are to be tracked": (ALL, send("files")),
     # The cards of calls: one writes what was delivered, one what metadata says. Neither searches.
     "a call's card": (tuple({*ALL} - {INDEX, READ}), table("UpdateItem", "calls")),
-    "reading cards": (tuple({*ALL} - {INDEX, READ}), table("BatchGetItem", "calls")),
-    "replacing a card, or a tenant's salt": (tuple({*ALL} - {READ}), table("PutItem", "calls")),
-    "searching calls": (ALL, table("Query", "calls", index="party")),
-    "listing a tenant's calls": (ALL, table("Query", "calls", index="started")),
-    "the key of the blind index": (tuple({*ALL} - {READ}), ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"})),
+    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH}), table("BatchGetItem", "calls")),
+    "replacing a card, or a tenant's salt": (tuple({*ALL} - {READ, SEARCH}), table("PutItem", "calls")),
+    "searching calls": (tuple({*ALL} - {SEARCH}), table("Query", "calls", index="party")),
+    "listing a tenant's calls": (tuple({*ALL} - {SEARCH}), table("Query", "calls", index="started")),
+    "the key of the blind index": (
+        tuple({*ALL} - {READ, SEARCH, OPEN, DRAW, SHARE}),
+        ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"}),
+    ),
+    # People: each function does its part, and none of them reaches landing, SFTP, keys or queues.
+    "a tenant's access by those who serve no people": (
+        tuple({*ALL} - {*PEOPLE}),
+        parameter(f"/{STACK}/tenants/acme/access"),
+    ),
+    "the archive's secret at its issuer": (tuple({*ALL} - {SIGN}), secret(f"{STACK}/oidc-client-secret")),
+    "a session": (tuple({*ALL} - {SIGN, SEARCH, OPEN, DRAW, SHARE}), table("GetItem", "archive-sessions")),
+    "ending a session": (tuple({*ALL} - {SIGN}), table("DeleteItem", "archive-sessions")),
+    "accepting terms": (tuple({*ALL} - {SIGN}), table("UpdateItem", "archive-users")),
+    "reading what people did": (tuple({*ALL} - {SEARCH}), table("Query", "archive-trail", index="call")),
+    "changing what people did": (ALL, table("UpdateItem", "archive-trail")),
+    "deleting what people did": (ALL, table("DeleteItem", "archive-trail")),
+    "a share": (tuple({*ALL} - {SHARE, SERVE}), table("GetItem", "archive-shares")),
+    "making a share": (tuple({*ALL} - {SHARE}), table("PutItem", "archive-shares")),
+    "a waveform": (tuple({*ALL} - {DRAW}), table("GetItem", "archive-waveforms")),
+    "an archived recording": (
+        tuple({*ALL} - {ENCRYPT, RECHECK, SWEEP, OPEN, DRAW, SERVE}),
+        s3("GetObject", ARCHIVE),
+    ),
+    "a sealed recording by those who need plain ones": (
+        (DRAW, SHARE, SERVE),
+        s3("GetObject", ARCHIVE, key=f"{WAV}.p7m"),
+    ),
+    "archived metadata by those who need recordings": (
+        (DRAW, SERVE),
+        s3("GetObject", ARCHIVE, key="acme/2026/1_1.xml"),
+    ),
+    "landed, delivered and key-check files by those who serve people": (PEOPLE, s3("GetObject", SFTP)),
+    "what landed, by those who serve people": (PEOPLE, s3("GetObject", LANDING)),
+    "writing into the archive by those who serve people": (PEOPLE, s3("PutObject", ARCHIVE)),
+    "a tenant's key by those who serve people": (PEOPLE, secret(f"{STACK}/tenants/acme/public-key")),
+    "mail": (tuple({*ALL} - {SHARE, SERVE}), ("sesv2", "SendEmail", {"name": "recordings@callseal.example"})),
+    "mail in another's name": (ALL, ("sesv2", "SendEmail", {"name": "ceo@callseal.example"})),
+    "a forged sign-in": (tuple({*ALL} - {SIGN}), audit("ArchiveSignedIn")),
+    "a forged play": (tuple({*ALL} - {OPEN}), audit("RecordingPlayed")),
+    "a forged search": (tuple({*ALL} - {SEARCH}), audit("RecordingsSearched")),
+    "a forged share": (tuple({*ALL} - {SHARE}), audit("ShareCreated")),
+    "a forged opening of a share": (tuple({*ALL} - {SERVE}), audit("ShareOpened")),
     "a tenant's policy": ((PROVE, REGISTER, LOGIN, LOG, *FILES, *TRAIL), parameter(f"/{STACK}/tenants/acme/policy")),
     "having metadata read": (tuple({*ALL} - {ENCRYPT}), send("metadata")),
     "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
@@ -294,7 +338,7 @@ def test_sweep_may_head_outputs_and_not_read_them(stack: Deployed, bucket: str) 
     [
         (LANDING, {ENCRYPT, PROVE, READ}),
         (SFTP, {ENCRYPT, PROVE, RECHECK}),
-        (ARCHIVE, {ENCRYPT, PROVE, RECHECK}),
+        (ARCHIVE, {ENCRYPT, PROVE, RECHECK, OPEN, DRAW, SERVE}),
         # The first two by a permission for the KMS key that names no bucket. They have no permission for audit objects.
         (AUDIT, {ENCRYPT, PROVE, RECONCILE}),
     ],

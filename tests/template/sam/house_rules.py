@@ -16,7 +16,7 @@ Resource = dict[str, Any]
 
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
-    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild",
+    "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild", "ArchiveUrl", "ArchiveWebBucketName",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -171,7 +171,10 @@ def buckets_are_private(template: Template) -> None:
 
 
 def buckets_are_encrypted_with_the_stack_key(template: Template) -> None:
+    """Every bucket but that of the archive's page, which is public."""
     for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        if name == "WebBucket":
+            continue
         (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         default = rule["ServerSideEncryptionByDefault"]
         assert default["SSEAlgorithm"] == "aws:kms", name
@@ -351,6 +354,7 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("AuditGapLog", "Maximum", 0),
         ("AuditObjectsUnlocked", "Sum", 0),
         ("AuditReconcileAge", "Maximum", 3 * 3600),
+        ("AccessUnusable", "Sum", 0),
     }
     (unwatched,) = (
         one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
@@ -499,6 +503,7 @@ def _metrics() -> Any:
 def outputs_are_the_public_ones(template: Template) -> None:
     assert set(template["Outputs"]) == OUTPUTS
     assert template["Outputs"]["SftpEndpoint"]["Condition"] == "HasSftpServer"
+    assert template["Outputs"]["ArchiveWebBucketName"]["Condition"] == "HasArchiveFront"
 
 
 def the_sftp_server_takes_keys_alone_and_asks_the_function(template: Template) -> None:
@@ -676,9 +681,10 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
     """What may name callers is under the stack's key, all else under AWS's own."""
     own = {"SSEEnabled": True, "SSEType": "KMS"}
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-        key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if name == "CallsTable" else {}
+        names_people = name == "CallsTable" or name.startswith("Archive")
+        key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if names_people else {}
         assert table["Properties"]["SSESpecification"] == own | key, name
-    for name in ("KeyRegister", "FileRegister", "CallsTable"):
+    for name in ("KeyRegister", "FileRegister", "CallsTable", "ArchiveUsers", "ArchiveTrail", "ArchiveShares"):
         register = template["Resources"][name]
         assert (register["DeletionPolicy"], register["UpdateReplacePolicy"]) == KEPT, name
         assert register["Properties"]["DeletionProtectionEnabled"] == {"Fn::If": ["TablesAreProtected", True, False]}, (

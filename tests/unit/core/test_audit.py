@@ -85,6 +85,7 @@ def test_delivery_has_outputs_recipients_and_key_version() -> None:
         "message": None,
         "session": None,
         "policy": None,
+        "archive": None,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ it says up to which time it has searched, and its cursor continues there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,22 @@ NEWEST = "~"
 _BLIND: Mapping[str, tuple[Kind, str]] = {
     "caller": ("number", "party"), "agent": ("agent", "agent"), "queue": ("queue", "queue"),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the reader of a search may find at most: calls since a time, and of some agents or queues. None is any.
+
+    `allows` decides about each card that is left.
+    """
+
+    since: datetime | None = None
+    agents: frozenset[str] | None = None
+    queues: frozenset[str] | None = None
+    allows: Callable[[Card], bool] = lambda _: True
+
+
+WHOLE = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,7 @@ class _Walk:
 
     query: CallQuery
     keys: Mapping[str, frozenset[str]]
+    scope: Scope
     low: str | None
     position: Position
     place: str
@@ -77,6 +94,8 @@ class _Walk:
         if stored.place != place or stored.card.erasure_pending or self._was_passed(stored):
             return False
         if any(stored.keys.get(name) not in keys for name, keys in self.keys.items()):
+            return False
+        if not self.scope.allows(stored.card):
             return False
         shortest, longest = query.min_seconds, query.max_seconds
         if seconds is None:
@@ -96,13 +115,15 @@ class CallSearch:
         """Take the collaborators."""
         self._cards, self._blind, self._cursors, self._clock = cards, blind, cursors, clock
 
-    def page(self, query: CallQuery, user: str, cursor: str | None = None, limit: int = PAGE) -> Page:
-        """Return a page of at most `limit` cards (1 to MAX_PAGE). Raise CursorRefusedError.
+    def page(
+        self, query: CallQuery, user: str, cursor: str | None = None, limit: int = PAGE, scope: Scope = WHOLE
+    ) -> Page:
+        """Return a page of at most `limit` cards (1 to MAX_PAGE) within a scope. Raise CursorRefusedError.
 
         A cursor continues a search of the same user. A call that comes into a place that the walk has passed is not
         shown, and no call is shown twice.
         """
-        walk = self._begin(query, user, cursor)
+        walk = self._begin(query, scope, user, cursor)
         for _ in range(BUDGET):
             if not walk.more or len(walk.found) >= limit:
                 break
@@ -113,33 +134,43 @@ class CallSearch:
         ran_out = len(walk.found) < limit
         return Page(tuple(walk.found), next_cursor, walk.place.partition("#")[0] if ran_out else None)
 
-    def _begin(self, query: CallQuery, user: str, cursor: str | None) -> _Walk:
+    def _begin(self, query: CallQuery, scope: Scope, user: str, cursor: str | None) -> _Walk:
         position = Position(timestamp(query.until) if query.until else NEWEST, timestamp(self._clock()))
         if cursor is not None:
             position = self._cursors.read(cursor, [user, *query.texts])
-        earliest = query.earliest(datetime.fromisoformat(position.begun))
-        return _Walk(query, self._keys(query), timestamp(earliest) if earliest else None, position, position.place)
+        times = (query.earliest(datetime.fromisoformat(position.begun)), scope.since)
+        earliest = max((timestamp(time) for time in times if time), default=None)
+        return _Walk(query, self._keys(query, scope), scope, earliest, position, position.place)
 
-    def _keys(self, query: CallQuery) -> dict[str, frozenset[str]]:
+    def _keys(self, query: CallQuery, scope: Scope) -> dict[str, frozenset[str]]:
         """Return for each filter's index the hash keys that its value may have, the best index first.
 
-        A tenant may have blind cards and plain ones, because its setting has changed.
+        A tenant may have blind cards and plain ones, because its setting has changed. A scope's values are used where
+        the search names none.
         """
         keys = dict[str, frozenset[str]]()
         if query.session:
             keys["session"] = frozenset({index_key(query.tenant, query.session)})
-        values = {kind: getattr(query, name) for name, (kind, _) in _BLIND.items() if getattr(query, name)}
-        hashes = self._blind.find(query.tenant, values) if values else {}
-        for kind, index in _BLIND.values():
-            forms = filter(None, (values.get(kind), hashes.get(kind)))
-            if of_filter := frozenset(index_key(query.tenant, form) for form in forms):
+        in_scope: Mapping[str, Iterable[str]] = {"agent": scope.agents or (), "queue": scope.queues or ()}
+        for name, (kind, index) in _BLIND.items():
+            asked = getattr(query, name)
+            values = [asked] if asked else in_scope.get(name, ())
+            if of_filter := frozenset(self._forms(query.tenant, kind, values)):
                 keys[index] = of_filter
         return keys or {STARTED: frozenset({query.tenant})}
+
+    def _forms(self, tenant: str, kind: Kind, values: Iterable[str]) -> Iterator[str]:
+        """Yield the hash keys of values, in the clear and hashed."""
+        for value in values:
+            yield index_key(tenant, value)
+            if hashed := self._blind.find(tenant, {kind: value}).get(kind):
+                yield index_key(tenant, hashed)
 
     def _read_batch(self, walk: _Walk, limit: int) -> None:
         """Read the next cards of the index, and keep those that fit, until there are `limit`."""
         query = walk.query
         is_filtered = len(walk.keys) > 1 or query.min_seconds is not None or query.max_seconds is not None
+        is_filtered = is_filtered or walk.scope is not WHOLE
         size = BATCH if is_filtered else min(limit - len(walk.found), BATCH)
         places = self._places(walk, size + 1)
         walk.more = len(places) > size

@@ -1,4 +1,4 @@
-"""A JSON object of an SSM parameter, read strictly: no unknown member, none twice, and no value of another kind."""
+"""A JSON object of an SSM parameter or a request, read strictly: no unknown or double member, no wrong value."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class StrictJsonError(ValueError):
     """A text or a value that is refused. The message is what is wrong, without the refused value."""
 
 
-def parse_json(text: str) -> Any:
-    """Return the value of a JSON text. Raise StrictJsonError if it is none, or too long for a parameter."""
+def parse_json(text: str, most: int = MAX_BYTES) -> Any:
+    """Return the value of a JSON text. Raise StrictJsonError if it is none, or has over `most` bytes."""
     try:
-        if len(text.encode()) > MAX_BYTES:
-            raise StrictJsonError(f"it has over {MAX_BYTES} bytes, which a parameter does not take")
+        if len(text.encode()) > most:
+            raise StrictJsonError(f"it has over {most} bytes")
     except UnicodeEncodeError as exc:
         raise StrictJsonError("it is no proper text") from exc
     try:

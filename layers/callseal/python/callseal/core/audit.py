@@ -172,6 +172,7 @@ def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Se
         "message": None,
         "session": None,
         "policy": None,
+        "archive": None,
     }
     return AuditEvent(detail_type, detail | members)
 

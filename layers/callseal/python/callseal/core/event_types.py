@@ -157,3 +157,77 @@ class EventType(StrEnum):
         "policy",
         "A held file is erased, because the tenant's policy says that it must not be kept.",
     )
+    ARCHIVE_SIGNED_IN = ("ArchiveSignedIn", "sign_in", "tenant archive", "", "A user signed in to the archive.")
+    TERMS_ACCEPTED = (
+        "TermsAccepted",
+        "sign_in",
+        "tenant archive",
+        "",
+        "A user accepted the terms; `archive.text` is their version.",
+    )
+    RECORDINGS_SEARCHED = (
+        "RecordingsSearched",
+        "search_calls",
+        "tenant archive",
+        "",
+        "A user searched calls. A number is named by its blind key.",
+    )
+    RECORDING_VIEWED = ("RecordingViewed", "search_calls", "tenant archive", "", "A user looked at a call's facts.")
+    RECORDING_PLAYED = (
+        "RecordingPlayed",
+        "open_recording",
+        "tenant archive",
+        "",
+        "A user asked to play a recording, or, with `archive.seconds`, has played it.",
+    )
+    RECORDING_OPENED_BY_KEY = (
+        "RecordingOpenedByKey",
+        "open_recording",
+        "tenant archive",
+        "",
+        "A user asked for a sealed recording, to open it in the page with a key of the tenant's.",
+    )
+    RECORDING_DOWNLOADED = (
+        "RecordingDownloaded",
+        "open_recording",
+        "tenant archive",
+        "",
+        "A user asked to download a file.",
+    )
+    ACCESS_REFUSED = (
+        "AccessRefused",
+        "search_calls open_recording draw_waveform share_recording",
+        "tenant archive",
+        "",
+        "A user was refused something; `archive.code` says why.",
+    )
+    SHARE_CREATED = (
+        "ShareCreated",
+        "share_recording",
+        "tenant message archive",
+        "",
+        "A user shared a recording with an address, which the message names; `archive.share` is the share's id.",
+    )
+    SHARE_CANCELLED = ("ShareCancelled", "share_recording", "tenant archive", "", "A share was cancelled.")
+    SHARE_CODE_SENT = (
+        "ShareCodeSent",
+        "serve_share",
+        "tenant archive",
+        "",
+        "A code was mailed to the recipient of a share.",
+    )
+    SHARE_CODE_REFUSED = (
+        "ShareCodeRefused",
+        "serve_share",
+        "tenant archive",
+        "",
+        "A code of a share was refused; `archive.code` says why.",
+    )
+    SHARE_OPENED = (
+        "ShareOpened",
+        "serve_share",
+        "tenant archive",
+        "",
+        "The recipient of a share opened it with a code, and accepted the terms.",
+    )
+    SHARE_PLAYED = ("SharePlayed", "serve_share", "tenant archive", "", "The recipient of a share began to play it.")

@@ -30,6 +30,7 @@ UNITS = {
     "KeyAnswersDiscarded": "Count",
     "FilesUnfetched": "Count",
     "FilesExpired": "Count",
+    "AccessUnusable": "Count",
     "AuditGapBucket": "Count",
     "AuditGapLog": "Count",
     "AuditObjectsUnlocked": "Count",

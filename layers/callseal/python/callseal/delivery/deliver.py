@@ -129,10 +129,13 @@ class Delivery:
             if landed.was_unreadable:  # by read_metadata: the file is held if that lasts
                 self._landing.refresh(landed, readable=True)
             raise
-        if landed.was_unreadable or landed.was_held:
-            self._report_release(landed, plan.key)
+        is_released = landed.was_unreadable or landed.was_held
         # One small sealed output is put under a condition, which fails if the output exists: no HEAD request is needed.
-        progress = Progress() if plan.is_one_put else self._committer.find_existing(plan)
+        # But a file that will be held for a conflict is not released first.
+        by_put = plan.is_one_put and not is_released
+        progress = Progress() if by_put else self._committer.find_existing(plan)
+        if is_released:
+            self._report_release(landed, plan.key)
         missing = progress.lacks(plan.routes)
         if not missing:
             self._landing.refresh(landed)  # SourceGoneError if it is purged: this is a repeat

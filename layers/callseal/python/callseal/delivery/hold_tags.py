@@ -43,9 +43,16 @@ def held_by(tags: Mapping[str, str]) -> HoldTags | None:
 
 
 def held_tags(tags: Mapping[str, str], error: HeldError, number: int) -> dict[str, str]:
-    """Return the tags that record a hold with that number, given the object's present tags."""
-    new, (last, _, released) = {STATE_TAG: HELD, REASON_TAG: error.reason.value}, hold_of(tags)
-    # Another worker may have recorded a later hold, or the release of this one: that must stay.
+    """Return the tags that record a hold with that number, given the object's present tags.
+
+    Return none if another worker has recorded a later hold, or the release of this one. With an older reason, the next
+    hold for the later reason would count as another one.
+    """
+    last, _, released = hold_of(tags)
+    if tags.get(STATE_TAG) == HELD and (number, False) < (last, released):
+        return {}
+    new = {STATE_TAG: HELD, REASON_TAG: error.reason.value}
+    # Without the state, the number is the platform's own text.
     if (number, False) >= (last, released) and (number or error.key_version):
         new[HOLD_TAG] = f"{number} {_key_mark(error.key_version)}"
     return new

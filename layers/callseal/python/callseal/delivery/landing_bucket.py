@@ -129,7 +129,8 @@ class LandingBucket:
     def tag_held(self, landed: LandedObject, error: HeldError, number: int) -> None:
         """Tag the object as held. The platform's own tags stay as far as S3's limit of ten allows."""
         before = self._tags(landed)
-        self._tag(landed, before, held_tags(before, error, number))
+        if ours := held_tags(before, error, number):
+            self._tag(landed, before, ours)
 
     def tag_released(self, landed: LandedObject, held: HoldTags) -> None:
         """Tag a held object to record that the release of this hold is in the audit. It stays held until delivered."""

@@ -4,6 +4,8 @@ import { clock, exact } from "./dates.js";
 import { h } from "./dom.js";
 import { plural, t, tOr } from "./language.js";
 
+const DAYS = ["from", "to"];
+
 /** Return what happened, in words. */
 export function kindOf(event) {
   if (event.kind === "RecordingPlayed") return t(event.seconds ? "kind.RecordingPlayed" : "kind.RecordingPlayAsked");
@@ -17,7 +19,7 @@ export function detailsOf(event) {
   if (event.text) lines.push(event.text);
   if (event.seconds) lines.push(played(event.seconds));
   if (event.code) lines.push(tOr(`code.${event.code}`, event.code));
-  if (event.filters) lines.push(t("trail.filters", { filters: filtersOf(event.filters) }));
+  if (event.filters && Object.keys(event.filters).length) lines.push(t("trail.filters", { filters: filtersOf(event.filters) }));
   if (event.external) lines.push(t("trail.external"));
   return h("ul", { class: "lines" }, lines.map((line) => h("li", null, line)));
 }
@@ -34,7 +36,11 @@ function played(ranges) {
   return t("trail.played", { total: clock(total), ranges: shown + more, parts: plural("trail.parts", ranges.length) });
 }
 
+/** Return the filters of a search. A phone number is recorded as a hash, which says nothing to a reader. */
 function filtersOf(filters) {
-  const names = Array.isArray(filters) ? filters : Object.keys(filters);
-  return names.map((name) => tOr(`filter.${name}`, name)).join(", ");
+  const shown = ([name, value]) => {
+    const text = name === "caller" ? "" : ` ${DAYS.includes(name) && !Number.isNaN(Date.parse(value)) ? exact(value) : value}`;
+    return tOr(`filter.${name}`, name) + text;
+  };
+  return Object.entries(filters).map(shown).join(", ");
 }

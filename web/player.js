@@ -20,8 +20,8 @@ const QUIET = ["AbortError", "NotSupportedError", "NotAllowedError"];
 
 /**
  * `source` is where the sound comes from: `url()`, `prepare()` before each play, `keep()` now and then while it plays,
- * `renew()` after a failure, `explain()` which throws why it failed, `peaks(seconds)` for the waveform, and
- * `played(ranges)`.
+ * `renew()` after a failure, `explain()` which throws why it failed, `played(ranges)`, and `peaks(seconds)` for the
+ * waveform, if it can have one.
  */
 export class Player {
   constructor({ seconds, source }) {
@@ -29,7 +29,7 @@ export class Player {
     this.start = 0;
     this.loop = [];
     this.repairs = 0;
-    this.view = new PlayerView(seconds, (action, value) => this.act(action, value));
+    this.view = new PlayerView(seconds, (action, value) => this.act(action, value), { hasPeaks: Boolean(source.peaks) });
     this.element = this.view.element;
     this.audio = this.view.audio;
     this.sides = new Sides(this.audio);
@@ -219,7 +219,7 @@ export class Player {
   async #drawPeaks() {
     if (this.asked) return;
     this.asked = true;
-    const peaks = await this.source.peaks(this.view.length);
+    const peaks = await this.source.peaks?.(this.view.length);
     if (!peaks?.rows?.[0]?.length) return this.view.showNoPeaks();
     const drawn = { rows: peaks.rows, seconds: peaks.seconds || this.view.length };
     this.view.showPeaks(drawn, silences(drawn), isMono(drawn));

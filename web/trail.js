@@ -5,6 +5,8 @@ import { h } from "./dom.js";
 import { plural, t, tOr } from "./language.js";
 
 const DAYS = ["from", "to"];
+// The text of these events is the version of the accepted terms.
+const ACCEPTED = ["ShareOpened", "TermsAccepted"];
 
 /** Return what happened, in words. */
 export function kindOf(event) {
@@ -16,11 +18,11 @@ export function kindOf(event) {
 export function detailsOf(event) {
   const lines = [];
   if (event.reason) lines.push(t("trail.reason", { reason: event.reason }));
-  if (event.text) lines.push(event.text);
+  if (event.text) lines.push(ACCEPTED.includes(event.kind) ? t("trail.terms", { version: event.text }) : event.text);
   if (event.seconds) lines.push(played(event.seconds));
   if (event.code) lines.push(tOr(`code.${event.code}`, event.code));
   if (event.filters && Object.keys(event.filters).length) lines.push(t("trail.filters", { filters: filtersOf(event.filters) }));
-  if (event.external) lines.push(t("trail.external"));
+  if (event.external) lines.push(t(event.share ? "trail.outside" : "trail.external"));
   return h("ul", { class: "lines" }, lines.map((line) => h("li", null, line)));
 }
 

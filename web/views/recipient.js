@@ -73,7 +73,7 @@ function listen(view, place, share, expires) {
   const probe = () => ended(api.send("GET", url(), { headers: { Range: "bytes=0-0" } }));
   view.player = new Player({
     seconds: null,
-    source: { url, prepare: async () => {}, renew: async () => {}, keep: async () => {}, explain: probe, peaks: async () => null, played: () => {} },
+    source: { url, prepare: async () => {}, renew: async () => {}, keep: async () => {}, explain: probe, played: () => {} },
   });
   announce(t("recipient.opened"));
   view.element.classList.add("wide");

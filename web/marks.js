@@ -40,18 +40,15 @@ export function fact(card, name) {
   return h("span", { class: "absent", title: hidden ? t("fact.hidden.text") : null }, t(hidden ? "fact.hidden" : "fact.unknown"));
 }
 
-/** Return who called whom, with the direction in words for a screen reader. */
+/** Return who called whom, with the direction in words for a screen reader. A side that is not known is left out. */
 export function parties(card) {
-  const way = t(`direction.${card.direction ?? "unknown"}`);
-  return h(
-    "span",
-    { class: "between" },
-    h("span", { class: `arrow ${card.direction ?? ""}`, title: way }, icon(card.direction ?? "incoming"), h("span", { class: "unseen" }, `${way}: `)),
-    fact(card, "caller"),
-    h("span", { class: "to", "aria-hidden": "true" }, " → "),
-    h("span", { class: "unseen" }, ` ${t("parties.to")} `),
-    fact(card, "callee"),
-  );
+  const direction = card.direction ?? "unknown";
+  const way = t(`direction.${direction}`);
+  const isKnown = (name) => card[name] || card.blind?.includes(name);
+  const arrow = h("span", { class: "arrow", title: way }, icon(direction), h("span", { class: "unseen" }, `${way}: `));
+  const to = [h("span", { "aria-hidden": "true" }, " → "), h("span", { class: "unseen" }, ` ${t("parties.to")} `)];
+  const callee = isKnown("callee") && [isKnown("caller") || direction === "outgoing" ? to : null, fact(card, "callee")];
+  return h("span", { class: "between" }, arrow, isKnown("caller") || !callee ? fact(card, "caller") : null, callee);
 }
 
 /** Return the length of a call, in words for a screen reader. */

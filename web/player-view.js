@@ -9,9 +9,13 @@ import { Waveform } from "./waveform.js";
 export const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
 
 export class PlayerView {
-  /** `act(action, value)` is called by the controls. `seconds` is the length, as far as it is known. */
-  constructor(seconds, act) {
+  /**
+   * `act(action, value)` is called by the controls. `seconds` is the length, as far as it is known. Without peaks there
+   * is no switch for silence.
+   */
+  constructor(seconds, act, { hasPeaks }) {
     this.act = act;
+    this.hasPeaks = hasPeaks;
     this.length = seconds || 0;
     this.shown = 0;
     this.found = [];
@@ -170,7 +174,7 @@ export class PlayerView {
       "div",
       { class: "controls" },
       h("div", { class: "main" }, jump("back10", "player.back"), this.button, jump("on10", "player.on")),
-      h("div", { class: "more" }, this.muteButton, this.loopButton, this.speed, skip),
+      h("div", { class: "more" }, this.muteButton, this.loopButton, this.speed, this.hasPeaks && skip),
     );
   }
 

@@ -15,6 +15,9 @@ import { ShareForm } from "../share.js";
 import { detailsOf, kindOf, timeOf } from "../trail.js";
 import { peaksOf } from "../waveform.js";
 
+// While it plays, an access is renewed when it has less than this left, so that what was heard can be reported.
+const KEPT = 60 * 1000;
+
 /** Return the view of a call. */
 export async function call({ id, me }) {
   const card = await api.readCall(id);
@@ -120,6 +123,7 @@ class CallView {
       peaks,
       prepare: () => this.access.ensure("play", file.n),
       renew: () => this.access.renew("play", file.n),
+      keep: () => this.access.ensure("play", file.n, KEPT),
       explain: async () => {
         try {
           await api.send("GET", url(), { headers: { Range: "bytes=0-0" } });

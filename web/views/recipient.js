@@ -1,6 +1,7 @@
 // The recipient's side of a share: ask for the code, accept the terms, open, listen. A GET of the link changes nothing.
 
 import * as api from "../api.js";
+import { timeOfDay } from "../dates.js";
 import { field, fill, h, icon } from "../dom.js";
 import { t } from "../language.js";
 import { Player } from "../player.js";
@@ -39,8 +40,8 @@ function askToOpen(view, place, share, to, terms) {
     const digits = code.value.replace(/\D/g, "");
     if (!digits) return refuse(code, t("recipient.noCode"), form);
     if (accept && !accept.checked) return refuse(accept, t("recipient.notAccepted"), form);
-    await ended(api.openShare(share.id, { secret: share.secret, code: digits, ...(terms && { terms: terms.version }) }));
-    listen(view, place, share);
+    const { expires } = await ended(api.openShare(share.id, { secret: share.secret, code: digits, ...(terms && { terms: terms.version }) }));
+    listen(view, place, share, expires);
   }, () => form);
   const form = h(
     "form",
@@ -67,12 +68,12 @@ function refuse(input, text, form) {
   input.focus();
 }
 
-function listen(view, place, share) {
+function listen(view, place, share, expires) {
   const url = () => api.sharePath(share.id, "audio");
   const probe = () => ended(api.send("GET", url(), { headers: { Range: "bytes=0-0" } }));
   view.player = new Player({
     seconds: null,
-    source: { url, prepare: async () => {}, renew: async () => {}, explain: probe, peaks: async () => null, played: () => {} },
+    source: { url, prepare: async () => {}, renew: async () => {}, keep: async () => {}, explain: probe, played: () => {} },
   });
   announce(t("recipient.opened"));
   view.element.classList.add("wide");
@@ -86,7 +87,7 @@ function listen(view, place, share) {
     place,
     h("p", null, t("recipient.opened")),
     view.player.element,
-    h("p", { class: "hint" }, t("recipient.stays")),
+    h("p", { class: "hint" }, expires ? t("recipient.until", { time: timeOfDay(expires) }) : t("recipient.stays")),
     h("button", { type: "button", class: "quiet", onclick: again }, t("recipient.restart")),
   );
   view.player.focus();
@@ -97,6 +98,7 @@ async function ended(request) {
   try {
     return await request;
   } catch (error) {
-    throw error.code === "NotFound" ? Object.assign(new Error("ShareEnded"), { code: "ShareEnded" }) : error;
+    const code = { NotFound: "ShareEnded", TermsNotAccepted: "TermsChanged" }[error.code];
+    throw code ? Object.assign(new Error(code), { code }) : error;
   }
 }

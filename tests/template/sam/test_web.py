@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import pytest
@@ -18,7 +18,7 @@ from moto import mock_aws
 # As a script finds its neighbours. By its name in the package `tools` mypy would find them twice.
 sys.path.insert(0, str(rie.ROOT / "tools"))
 web: Any = importlib.import_module("web")
-REGION = "eu-north-1"
+REGION: Final = "eu-north-1"
 
 
 class Deployed:
@@ -49,7 +49,7 @@ class Deployed:
         (self.folder / name).write_text(content, encoding="utf-8")
 
     def run(self) -> str:
-        return web.deploy_page(self.session, "tested", self.folder)
+        return str(web.deploy_page(self.session, "tested", self.folder))
 
     def stored(self) -> set[str]:
         return {item["Key"] for item in self.s3.list_objects_v2(Bucket="page").get("Contents", [])}
@@ -127,7 +127,7 @@ def test_stack_without_a_page_has_nothing_to_upload(tmp_path: Path) -> None:
 
 
 def test_command_names_an_unknown_environment() -> None:
-    command = [sys.executable, rie.ROOT / "tools/web.py", "--config-env", "nowhere"]
+    command: list[str | Path] = [sys.executable, rie.ROOT / "tools/web.py", "--config-env", "nowhere"]
     environment = {"PYTHONPATH": ".", "PATH": "/usr/bin:/bin"}
     ran = subprocess.run(command, cwd=rie.ROOT, env=environment, capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (1, "")

@@ -114,6 +114,12 @@ def test_unknown_route_or_method_is_not_found(url: str, method: str, target: str
     assert (reply.body == b"") if method == "HEAD" else (reply.json() == NOT_FOUND)
 
 
+def test_path_is_decoded_in_the_event_as_on_aws(url: str) -> None:
+    got = event(url, "GET", "/api/calls/a%20b%2Fc?x=%20")
+    assert (got["rawPath"], got["requestContext"]["http"]["path"]) == ("/api/calls/a b/c", "/api/calls/a b/c")
+    assert got["rawQueryString"] == "x=%20"
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "expected"),
     [

@@ -357,7 +357,9 @@ def test_all_that_is_not_there_has_one_answer_by_the_same_requests(
     reply = recipient.ask() if route == "code" else recipient.open("12345678")
 
     assert is_the_answer(reply)
-    assert [each.operation for each in network.requests[at:]] == ["GetItem"]
+    (asked,) = network.requests[at:]
+    # DynamoDB refuses keys of over 2,048 bytes, which moto takes.
+    assert asked.operation == "GetItem" and re.fullmatch("[0-9a-f]{32}", asked.members["Key"]["id"]["S"])
     assert len(waits) == 1 and 0 < waits[0] <= 0.3
     assert (len(mails()), len(cloud.audit())) == before
 
@@ -533,7 +535,9 @@ def test_later_ranges_record_nothing(cloud: Stack, network: Network, ola: Recipi
     ola.audio("bytes=0-1")
     at = len(network.requests)
     assert ola.audio().status == ola.audio("bytes=-5").status == 206
-    assert [each.operation for each in network.requests[at:]] == ["GetItem", "GetItem", "GetObject"] * 2
+    requests = network.requests[at:]
+    assert [each.operation for each in requests] == ["GetItem", "GetItem", "GetObject"] * 2
+    assert all(each.members["ConsistentRead"] for each in requests if each.operation == "GetItem")
     assert len(recorded(cloud, "SharePlayed")) == 1
 
 

@@ -36,6 +36,7 @@ def test_page_must_have_its_markers_once(page: str) -> None:
         ("schemas/tenant-policy.schema.json", '"number_prefix": '),
         ("schemas/tenant-access.schema.json", '"uniqueItems": true'),
         ("schemas/audit-event.schema.json", '"KeyExpired", '),
+        ("schemas/archive-api.openapi.json", '"minItems": 1000'),
         ("docs/settings.md", "| `rotation_overlap_days` |"),
         ("docs/metadata.md", "`//iq_session_id`"),
         ("docs/operations.md", "| `KeyExpired` |"),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from . import access, alarms, environments, events, policy, profiles, reasons, settings
+from .api import description
 
 ROOT = Path(__file__).resolve().parents[2]
 # A generator returns the text of the file; it gets the text before, which has the parts that are written by hand.
@@ -18,6 +19,7 @@ GENERATED: Mapping[str, tuple[Callable[[str], str], ...]] = {
     "schemas/tenant-policy.schema.json": (policy.schema,),
     "schemas/tenant-access.schema.json": (access.schema,),
     "schemas/audit-event.schema.json": (events.schema,),
+    "schemas/archive-api.openapi.json": (description.description,),
     "docs/settings.md": (settings.page,),
     "docs/metadata.md": (profiles.page,),
     "docs/operations.md": (alarms.operations, reasons.operations, events.operations),

@@ -1,11 +1,14 @@
-"""The JSON bodies of requests: each route names its members, and everything else is refused."""
+"""The JSON bodies of requests: each route names its members, and everything else is refused.
+
+`make docs` writes schemas/archive-api.openapi.json from the same members.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from callseal.calls.members import Member, matching, one_of
+from callseal.calls.members import Member, matching, one_of, schema_of
 from callseal.calls.strict_json import StrictJsonError, object_of, parse_json, read_members
 from callseal.inbound.http import MAX_BODY_BYTES, Request, invalid
 
@@ -17,36 +20,43 @@ REQUIRED = object()
 
 def line(most: int) -> Member:
     """Return a member that is a text of 1 to `most` characters on one line."""
-    pattern = rf"(?=.*\S)[^{_CONTROLS}]{{1,{most}}}"
-    return Member(matching(pattern), f"a text of 1 to {most} characters on one line", {}, REQUIRED)
+    return text_of(rf"(?=.*\S)[^{_CONTROLS}]{{1,{most}}}", f"a text of 1 to {most} characters on one line")
 
 
 def lines(most: int) -> Member:
     """Return an optional member that is null, or a text of at most `most` characters, which may have several lines."""
-    text = matching(rf"[^\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]{{0,{most}}}")
-    return optional(Member(text, f"a text of at most {most} characters", {}))
+    pattern = rf"[^\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]{{0,{most}}}"
+    return optional(text_of(pattern, f"a text of at most {most} characters"))
+
+
+def text_of(pattern: str, wanted: str) -> Member:
+    """Return a member that is a text of this pattern, which `wanted` describes."""
+    return Member(matching(pattern), wanted, schema_of(pattern), REQUIRED)
 
 
 def whole(least: int, most: int) -> Member:
     """Return a member that is a whole number within these bounds."""
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        # A schema takes 3.0 for an integer.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most or value % 1:
             raise ValueError(int)
-        return value
+        return int(value)
 
-    return Member(read, f"a whole number from {least} to {most}", {}, REQUIRED)
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Member(read, f"a whole number from {least} to {most}", schema, REQUIRED)
 
 
 def choice(*values: str) -> Member:
     """Return a member that is one of these texts."""
-    return Member(one_of(*values), f"one of {', '.join(values)}", {}, REQUIRED)
+    return Member(one_of(*values), f"one of {', '.join(values)}", {"enum": list(values)}, REQUIRED)
 
 
 def optional(member: Member, default: Any = None) -> Member:
-    """Return a member that may be absent or null."""
+    """Return a member of texts that may be absent or null."""
+    schema = {**member.schema, "type": ["string", "null"]}
     return Member(
-        lambda value: default if value is None else member.read(value), f"null, or {member.wanted}", {}, default
+        lambda value: default if value is None else member.read(value), f"null, or {member.wanted}", schema, default
     )
 
 

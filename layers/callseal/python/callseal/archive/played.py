@@ -12,7 +12,10 @@ MAX_SPANS, MAX_SECONDS = 1_000, 360_000
 
 def seconds_member() -> Member:
     """Return the member of a body that is a list of spans `[from, to]` in seconds."""
-    return Member(_spans, f"a list of up to {MAX_SPANS} pairs [from, to] of seconds, from before to", {}, REQUIRED)
+    second = {"type": "number", "minimum": 0, "maximum": MAX_SECONDS}
+    span = {"type": "array", "items": second, "minItems": 2, "maxItems": 2}
+    schema = {"type": "array", "items": span, "minItems": 1, "maxItems": MAX_SPANS}
+    return Member(_spans, f"a list of up to {MAX_SPANS} pairs [from, to] of seconds, from before to", schema, REQUIRED)
 
 
 def _spans(value: Any) -> list[list[float]]:

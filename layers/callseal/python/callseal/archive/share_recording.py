@@ -5,21 +5,20 @@ A share is recorded before its mail is sent. The link's secret is in that mail a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from callseal.archive.body import REASON, REQUIRED, TEXT, choice, line, read_body, whole
+from callseal.archive.body import REASON, TEXT, choice, line, read_body, text_of, whole
 from callseal.archive.events import archive_event
 from callseal.archive.recording_file import MAX_FILES, is_erased_soon, is_sealed, recording, sealed_refusal
 from callseal.archive.session_table import hash_of, new_secret
 from callseal.archive.share import Share
 from callseal.archive.share_texts import TEXTS
 from callseal.archive.visit import CallAccess, Visit, Visits
-from callseal.calls.members import Member
 from callseal.core.audit import timestamp
 from callseal.core.errors import TransientError
 from callseal.core.event_types import EventType
@@ -35,24 +34,22 @@ if TYPE_CHECKING:
 SHARE = "share"
 MAX_ADDRESS, MAX_DAYS = 254, 30
 # One address as people have them, in ASCII: no quotes, comments, names, lists, spaces or control characters.
-_LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@){_LOCAL}@(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])", re.ASCII)
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
+_ADDRESS = rf"(?=[^@]{{1,64}}@)(?=.{{1,{MAX_ADDRESS}}}$){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST}"
+_TO = text_of(_ADDRESS, "one e-mail address")
 
 
 def _address(value: Any) -> str:
     """Return an e-mail address in lower case, as events name people. Raise ValueError if it is none."""
-    if not isinstance(value, str) or len(value) > MAX_ADDRESS or not value.isascii():
-        raise ValueError(str)
-    if not _ADDRESS.fullmatch(value.lower()):
-        raise ValueError("no address")
-    return value.lower()
+    return str(_TO.read(value)).lower()
 
 
 NEW_SHARE = {
     "call": line(200),
     "file": whole(0, MAX_FILES),
-    "to": Member(_address, "one e-mail address", {}, REQUIRED),
+    "to": replace(_TO, read=_address),
     "days": whole(1, MAX_DAYS),
     "language": choice(*TEXTS),
     "reason": REASON,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_string, policy
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -159,3 +161,21 @@ class Crowd:
         ours = (self.archive.url, self.archive.outputs["OidcIssuer"], "blob:", "data:", self.archive.cloud.endpoint_url)
         if not url.startswith(ours):
             person.foreign.append(url)
+
+
+def last_mail(archive: Archive, to: str) -> str:
+    """Return the text of the last mail to an address."""
+    mails = [message_from_string(mail, policy=policy.default) for mail in archive.mails()]
+    body = [mail for mail in mails if mail["to"] == to][-1].get_body(("plain",))
+    assert body
+    return str(body.get_content())
+
+
+def until_mail(archive: Archive, to: str, pattern: str, person: Person) -> str:
+    """Wait until the last mail to an address has a pattern, and return its text."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends:
+        if any(f"to: {to}" in mail.lower() for mail in archive.mails()) and re.search(pattern, last_mail(archive, to)):
+            return last_mail(archive, to)
+        person.page.wait_for_timeout(50)
+    raise AssertionError(f"no mail to {to} has {pattern}")

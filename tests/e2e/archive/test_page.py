@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email import message_from_string, policy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.archive.conftest import CALLER, HOUR_CALLER, Archive
-from tests.e2e.archive.pages import BROWSERS, PHONE, Crowd, Person, browser_of
+from tests.e2e.archive.pages import BROWSERS, PHONE, Crowd, Person, browser_of, until_mail
 from tests.support.keys import openpgp_tenant, run, tool, x509_tenant
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -223,13 +222,6 @@ def test_key_that_does_not_open_is_explained(people: Crowd, tmp_path: Path, wron
 # ---- share ----------------------------------------------------------------------------------------------------------
 
 
-def last_mail(archive: Archive, to: str) -> str:
-    mails = [message_from_string(mail, policy=policy.default) for mail in archive.mails()]
-    body = [mail for mail in mails if mail["to"] == to][-1].get_body(("plain",))
-    assert body
-    return str(body.get_content())
-
-
 def test_share_is_opened_in_another_browser_and_cancelled_in_mid_play(people: Crowd, archive: Archive) -> None:
     kari, ola = people.person(), people.person(PHONE)
     kari.sign_in()
@@ -241,12 +233,12 @@ def test_share_is_opened_in_another_browser_and_cancelled_in_mid_play(people: Cr
     kari.check()
     kari.part("share-send").click()
     kari.until("() => !document.querySelector('[data-test=share-send]')?.disabled")
-    link = re.search(r"http://\S+/s/\S+", _until_mail(archive, to, "/s/", kari))
+    link = re.search(r"http://\S+/s/\S+", until_mail(archive, to, "/s/", kari))
     assert link
 
     ola.page.goto(link[0])
     ola.part("send-code").click()
-    code = re.search(r"\b\d{8}\b", _until_mail(archive, to, r"\b\d{8}\b", ola))
+    code = re.search(r"\b\d{8}\b", until_mail(archive, to, r"\b\d{8}\b", ola))
     assert code
     ola.check()
     ola.part("code").fill(code[0])
@@ -263,15 +255,6 @@ def test_share_is_opened_in_another_browser_and_cancelled_in_mid_play(people: Cr
     ola.part("position").fill("3000")
     ola.until("() => document.querySelector('[data-test=problem]')?.innerText")
     assert ola.asks("() => document.querySelector('audio').currentTime") < 3600
-
-
-def _until_mail(archive: Archive, to: str, pattern: str, person: Person) -> str:
-    """Wait for a mail to an address whose text has a pattern, and return its text."""
-    for _ in range(600):
-        if any(f"to: {to}" in mail.lower() for mail in archive.mails()) and re.search(pattern, last_mail(archive, to)):
-            return last_mail(archive, to)
-        person.page.wait_for_timeout(50)
-    raise AssertionError(f"no mail to {to} has {pattern}")
 
 
 # ---- everybody ------------------------------------------------------------------------------------------------------

@@ -98,7 +98,12 @@ class CallView {
     const { id } = this.card;
     this.player = new Player({
       seconds: this.card.seconds,
-      source: this.#source(file, () => api.filePath(id, file.n, "audio"), () => api.waveform(id, file.n).catch(() => null)),
+      source: {
+        ...this.#source(file),
+        url: () => api.filePath(id, file.n, "audio"),
+        peaks: () => api.waveform(id, file.n).catch(() => null),
+        explain: () => this.#explain(file),
+      },
     });
     fill(this.stage, this.player.element);
   }
@@ -106,7 +111,8 @@ class CallView {
   #seal(file) {
     const opened = (blob) => {
       this.blobUrl = URL.createObjectURL(blob);
-      this.player = new Player({ seconds: this.card.seconds, source: this.#source(file, () => this.blobUrl, (seconds) => peaksOf(blob, seconds)) });
+      const source = { ...this.#source(file), url: () => this.blobUrl, peaks: (seconds) => peaksOf(blob, seconds), explain: async () => {} };
+      this.player = new Player({ seconds: this.card.seconds, source });
       const text = h("h2", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
       fill(this.stage, text, this.player.element, this.sealed.element);
       this.sealed.element.classList.add("done");
@@ -116,24 +122,23 @@ class CallView {
     fill(this.stage, this.sealed.element);
   }
 
-  #source(file, url, peaks) {
-    const { id } = this.card;
+  #source(file) {
     return {
-      url,
-      peaks,
       prepare: () => this.access.ensure("play", file.n),
-      renew: () => this.access.renew("play", file.n),
       keep: () => this.access.ensure("play", file.n, KEPT),
-      explain: async () => {
-        try {
-          await api.send("GET", url(), { headers: { Range: "bytes=0-0" } });
-        } catch (error) {
-          if (error.code !== "ReasonRequired") throw error;
-          this.access.drop("play", file.n);
-        }
-      },
-      played: (seconds) => api.reportPlayed(id, file.n, seconds),
+      renew: () => this.access.renew("play", file.n),
+      played: (seconds) => api.reportPlayed(this.card.id, file.n, seconds),
     };
+  }
+
+  /** Ask for a byte of the recording, and throw why it is refused. An access that has ended is only asked for again. */
+  async #explain(file) {
+    try {
+      await api.send("GET", api.filePath(this.card.id, file.n, "audio"), { headers: { Range: "bytes=0-0" } });
+    } catch (error) {
+      if (error.code !== "ReasonRequired") throw error;
+      this.access.drop("play", file.n);
+    }
   }
 
   #act(file) {

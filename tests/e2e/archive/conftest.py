@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud, Pace
-from tests.e2e.archive.browser import Client
+from localcloud.http.client import Client
 from tests.support.keys import openpgp_tenant, x509_tenant
 
 PLAIN = {"encrypt": False, "deliver_to_archive": True, "archive_formats": ["wav", "mp3"], "call_index": "plain"}

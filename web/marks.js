@@ -30,14 +30,20 @@ export function marks(card) {
     card.holds?.length > 0 && "held",
     card.erasure_pending && "erasing",
   ].filter(Boolean);
-  return names.map((name) => h("span", { class: `mark ${name}`, title: t(`mark.${name}.text`) }, icon(name), t(`mark.${name}`)));
+  return names.map((name) =>
+    h("span", { class: `mark ${name}`, title: t(`mark.${name}.text`) }, icon(name), t(`mark.${name}`)),
+  );
 }
 
 /** Return a fact of a call, or why it is not shown. */
 export function fact(card, name) {
   if (card[name]) return h("span", { class: "fact" }, card[name]);
   const hidden = card.blind?.includes(name);
-  return h("span", { class: "absent", title: hidden ? t("fact.hidden.text") : null }, t(hidden ? "fact.hidden" : "fact.unknown"));
+  return h(
+    "span",
+    { class: "absent", title: hidden ? t("fact.hidden.text") : null },
+    t(hidden ? "fact.hidden" : "fact.unknown"),
+  );
 }
 
 /** Return who called whom, with the direction in words for a screen reader. A side that is not known is left out. */
@@ -54,5 +60,8 @@ export function parties(card) {
 /** Return the length of a call, in words for a screen reader. */
 export function lengthOf(card) {
   if (card.seconds === null || card.seconds === undefined) return h("span", { class: "absent" }, t("fact.unknown"));
-  return [h("span", { class: "digits", "aria-hidden": "true" }, clock(card.seconds)), h("span", { class: "unseen" }, spoken(card.seconds))];
+  return [
+    h("span", { class: "digits", "aria-hidden": "true" }, clock(card.seconds)),
+    h("span", { class: "unseen" }, spoken(card.seconds)),
+  ];
 }

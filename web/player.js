@@ -29,7 +29,9 @@ export class Player {
     this.start = 0;
     this.loop = [];
     this.repairs = 0;
-    this.view = new PlayerView(seconds, (action, value) => this.act(action, value), { hasPeaks: Boolean(source.peaks) });
+    this.view = new PlayerView(seconds, (action, value) => this.act(action, value), {
+      hasPeaks: Boolean(source.peaks),
+    });
     this.element = this.view.element;
     this.audio = this.view.audio;
     this.sides = new Sides(this.audio);

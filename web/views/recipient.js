@@ -11,7 +11,13 @@ export function recipient({ id, secret }) {
   const place = h("div");
   const view = {
     title: t("recipient.title"),
-    element: h("div", { class: "narrow card welcome" }, h("div", { class: "emblem" }, icon("seal")), h("h1", null, t("recipient.title")), place),
+    element: h(
+      "div",
+      { class: "narrow card welcome" },
+      h("div", { class: "emblem" }, icon("seal")),
+      h("h1", null, t("recipient.title")),
+      place,
+    ),
     leave: () => view.player?.close(),
   };
   if (secret) askForCode(view, place, { id, secret });
@@ -20,44 +26,85 @@ export function recipient({ id, secret }) {
 }
 
 function askForCode(view, place, share) {
-  const ask = guarded(async () => {
-    const { to, terms } = await ended(api.shareCode(share.id, share.secret));
-    announce(t("recipient.codeSent", { to }));
-    askToOpen(view, place, share, to, terms);
-  }, () => place);
+  const ask = guarded(
+    async () => {
+      const { to, terms } = await ended(api.shareCode(share.id, share.secret));
+      announce(t("recipient.codeSent", { to }));
+      askToOpen(view, place, share, to, terms);
+    },
+    () => place,
+  );
   fill(
     place,
     h("p", null, t("recipient.text")),
-    h("button", { type: "button", class: "primary", test: "send-code", onclick: ask }, icon("mail"), t("recipient.sendCode")),
+    h(
+      "button",
+      { type: "button", class: "primary", test: "send-code", onclick: ask },
+      icon("mail"),
+      t("recipient.sendCode"),
+    ),
     h("p", { class: "hint" }, t("recipient.audit")),
   );
 }
 
 function askToOpen(view, place, share, to, terms) {
-  const code = h("input", { type: "text", test: "code", inputmode: "numeric", autocomplete: "one-time-code", maxlength: 12, required: true, class: "code" });
+  const code = h("input", {
+    type: "text",
+    test: "code",
+    inputmode: "numeric",
+    autocomplete: "one-time-code",
+    maxlength: 12,
+    required: true,
+    class: "code",
+  });
   const accept = terms && h("input", { type: "checkbox", test: "accept", id: "accept" });
-  const open = guarded(async () => {
-    const digits = code.value.replace(/\D/g, "");
-    if (!digits) return refuse(code, t("recipient.noCode"), form);
-    if (accept && !accept.checked) return refuse(accept, t("recipient.notAccepted"), form);
-    const { expires } = await ended(api.openShare(share.id, { secret: share.secret, code: digits, ...(terms && { terms: terms.version }) }));
-    listen(view, place, share, expires);
-  }, () => form);
+  const open = guarded(
+    async () => {
+      const digits = code.value.replace(/\D/g, "");
+      if (!digits) return refuse(code, t("recipient.noCode"), form);
+      if (accept && !accept.checked) return refuse(accept, t("recipient.notAccepted"), form);
+      const { expires } = await ended(
+        api.openShare(share.id, { secret: share.secret, code: digits, ...(terms && { terms: terms.version }) }),
+      );
+      listen(view, place, share, expires);
+    },
+    () => form,
+  );
   const form = h(
     "form",
     { novalidate: true },
     h("p", null, t("recipient.codeSent", { to })),
     field(t("recipient.code"), code, { hint: t("recipient.codeHint") }),
-    terms && h("div", { class: "terms", tabindex: 0, role: "region", "aria-label": t("terms.region") }, h("p", null, terms.text)),
+    terms &&
+      h(
+        "div",
+        { class: "terms", tabindex: 0, role: "region", "aria-label": t("terms.region") },
+        h("p", null, terms.text),
+      ),
     accept && h("label", { class: "check", for: "accept" }, accept, h("span", null, t("recipient.accept"))),
-    h("div", { class: "row" }, h("button", { type: "submit", class: "primary", test: "open" }, icon("unsealed"), t("recipient.open")), h("button", { type: "button", class: "quiet", test: "send-code", onclick: () => again.click() }, t("recipient.again"))),
+    h(
+      "div",
+      { class: "row" },
+      h("button", { type: "submit", class: "primary", test: "open" }, icon("unsealed"), t("recipient.open")),
+      h(
+        "button",
+        { type: "button", class: "quiet", test: "send-code", onclick: () => again.click() },
+        t("recipient.again"),
+      ),
+    ),
   );
   const again = h("button", { type: "button" });
-  again.addEventListener("click", guarded(async () => {
-    const answer = await ended(api.shareCode(share.id, share.secret));
-    announce(t("recipient.codeSent", { to: answer.to }));
-    askToOpen(view, place, share, answer.to, answer.terms);
-  }, () => form));
+  again.addEventListener(
+    "click",
+    guarded(
+      async () => {
+        const answer = await ended(api.shareCode(share.id, share.secret));
+        announce(t("recipient.codeSent", { to: answer.to }));
+        askToOpen(view, place, share, answer.to, answer.terms);
+      },
+      () => form,
+    ),
+  );
   form.addEventListener("submit", open);
   fill(place, form);
   code.focus();
@@ -73,7 +120,14 @@ function listen(view, place, share, expires) {
   const probe = () => ended(api.send("GET", url(), { headers: { Range: "bytes=0-0" } }));
   view.player = new Player({
     seconds: null,
-    source: { url, prepare: async () => {}, renew: async () => {}, keep: async () => {}, explain: probe, played: () => {} },
+    source: {
+      url,
+      prepare: async () => {},
+      renew: async () => {},
+      keep: async () => {},
+      explain: probe,
+      played: () => {},
+    },
   });
   announce(t("recipient.opened"));
   view.element.classList.add("wide");

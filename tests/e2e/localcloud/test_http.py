@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from localcloud import LocalCloud, StartError
 from localcloud.errors import TemplateError
+from localcloud.http.routes import Route, find_route
 from tests.e2e.localcloud.front import Reply, front_cloud, front_template, published, send
 
 NOT_FOUND = {"error": "NotFound", "message": "There is nothing at this address."}
@@ -91,6 +93,20 @@ def test_most_specific_route_is_taken(
 ) -> None:
     got = event(url, method, target, body=b"" if method in ("POST", "PUT") else None)
     assert (got["routeKey"], got.get("pathParameters")) == (key, parameters)
+
+
+def test_most_specific_route_is_taken_in_every_order_of_the_template() -> None:
+    ordered = [
+        Route("GET", "/a/b/c", "1"), Route("ANY", "/a/b/c", "2"), Route("GET", "/a/b/{x}", "3"),
+        Route("GET", "/a/{x}/c", "4"), Route("GET", "/a/{x+}", "5"), Route("ANY", "$default", "6"),
+    ]  # fmt: skip
+    for routes in itertools.permutations(ordered):
+        left = list(routes)
+        for route in ordered:
+            match = find_route(left, "GET", "/a/b/c")
+            assert match is not None
+            assert match.route == route
+            left.remove(route)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from http import HTTPStatus
@@ -78,14 +79,18 @@ class Client:
     def sign_in(self, email: str, tenant: str, groups: str, **fields: str) -> Reply:
         """Sign in at the development issuer, and return the callback's answer. Raise SignInError before that."""
         authorize = self._redirected(self.get("/auth/login"))
+        return self.send(
+            "GET", self.authorize(authorize, {"email": email, "tenant": tenant, "groups": groups, **fields})
+        )
+
+    def authorize(self, authorize: str, fields: Mapping[str, str]) -> str:
+        """Fill in the issuer's form at a URL, and return the URL that it redirects to. Raise SignInError."""
         form = self.send("GET", authorize).data.decode()
         action = re.search(r'<form[^>]*action="([^"]*)"', form)
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form))
-        given = {name: unescape(value) for name, value in hidden.items()}
-        given |= {"email": email, "tenant": tenant, "groups": groups, **fields}
+        given = {name: unescape(value) for name, value in hidden.items()} | dict(fields)
         target = urljoin(authorize, unescape(action[1]) if action and action[1] else authorize)
-        granted = self.send("POST", target, urlencode(given).encode(), _FORM)
-        return self.send("GET", self._redirected(granted))
+        return self._redirected(self.send("POST", target, urlencode(given).encode(), _FORM))
 
     @staticmethod
     def _redirected(answer: Reply) -> str:

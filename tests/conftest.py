@@ -13,7 +13,7 @@ pytest_plugins = ["tests.template.permissions.plugin", "tests.security.privacy.p
 
 
 # Folders with slow tests. The tests of a module share a cloud, so they go to one worker, as do those of ONE_CLOUD.
-SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp", "archive")
+SLOW_FOLDERS = ("simulation", "docs", "cli", "flow", "localcloud", "sftp", "archive", "web")
 ONE_CLOUD = ("sftp", "archive")
 
 

@@ -17,11 +17,9 @@ export class Access {
     this.reason = reason;
   }
 
-  /** Make sure that an action with a file is allowed now. Return whether it had to be asked for. */
-  async ensure(action, file) {
-    if ((grants.get(this.#key(action, file)) ?? 0) > performance.now() + MARGIN) return false;
-    await this.renew(action, file);
-    return true;
+  /** Make sure that an action with a file is allowed now, and for `margin` more. */
+  async ensure(action, file, margin = MARGIN) {
+    if ((grants.get(this.#key(action, file)) ?? 0) < performance.now() + margin) await this.renew(action, file);
   }
 
   /** Ask for access, with the reason that is in the field. */

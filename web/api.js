@@ -49,7 +49,9 @@ const query = (filters) => {
 };
 const call = (id) => `/api/calls/${encodeURIComponent(id)}`;
 const given = (members) =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  Object.fromEntries(
+    Object.entries(members).filter(([, value]) => value !== "" && value !== null && value !== undefined),
+  );
 
 export const filePath = (id, n, what) => `${call(id)}/files/${n}/${what}`;
 export const sharePath = (id, what) => `/s/${encodeURIComponent(id)}/${what}`;

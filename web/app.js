@@ -26,7 +26,10 @@ route(/^\/s\/(?<id>[^/]+)$/, async ({ id }) => {
 route(/^/, async () => {
   const title = t("missing.title");
   const text = h("p", null, t("missing.text"));
-  return { title, element: h("div", { class: "narrow" }, h("h1", null, title), text, h("a", { href: "/" }, t("view.toCalls"))) };
+  return {
+    title,
+    element: h("div", { class: "narrow" }, h("h1", null, title), text, h("a", { href: "/" }, t("view.toCalls"))),
+  };
 });
 
 const signOut = guarded(async () => {

@@ -5,7 +5,6 @@ import { locale, t } from "./language.js";
 const format = (options) => new Intl.DateTimeFormat(locale, options);
 const short = format({ dateStyle: "medium", timeStyle: "short" });
 const long = format({ dateStyle: "full", timeStyle: "short" });
-const dayOnly = format({ dateStyle: "medium" });
 const timeOnly = format({ timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 const two = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2, useGrouping: false });
@@ -16,7 +15,8 @@ const HOURS = unit("hour");
 const MINUTES = unit("minute");
 const SECONDS = unit("second");
 const SIZES = ["kilobyte", "megabyte", "gigabyte"].map(
-  (name) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumSignificantDigits: 2 }),
+  (name) =>
+    new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "short", maximumSignificantDigits: 2 }),
 );
 
 /** Return a moment as date and time: "today, 10:14" within two days, else the date. */
@@ -39,11 +39,6 @@ export function full(iso) {
   return iso ? long.format(new Date(iso)) : "";
 }
 
-/** Return the day of a moment. */
-export function day(iso) {
-  return iso ? dayOnly.format(new Date(iso)) : "";
-}
-
 /** Return the time of day of a moment. */
 export function timeOfDay(iso) {
   return iso ? timeOnly.format(new Date(iso)) : "";
@@ -53,7 +48,9 @@ export function timeOfDay(iso) {
 export function daysAgo(days) {
   const date = new Date();
   date.setDate(date.getDate() - days);
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map((part) => String(part).padStart(2, "0"))
+    .join("-");
 }
 
 /** Return the first moment of a local day (YYYY-MM-DD), `after` days later, in UTC. */
@@ -74,7 +71,11 @@ export function clock(seconds) {
 /** Return seconds in words for a screen reader: "12 minutes 20 seconds". */
 export function spoken(seconds) {
   const whole = Math.max(0, Math.floor(seconds || 0));
-  const parts = [[Math.floor(whole / 3600), HOURS], [Math.floor(whole / 60) % 60, MINUTES], [whole % 60, SECONDS]];
+  const parts = [
+    [Math.floor(whole / 3600), HOURS],
+    [Math.floor(whole / 60) % 60, MINUTES],
+    [whole % 60, SECONDS],
+  ];
   const named = parts.filter(([count]) => count).map(([count, unitFormat]) => unitFormat.format(count));
   return named.join(" ") || SECONDS.format(0);
 }

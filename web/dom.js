@@ -9,7 +9,8 @@ export function h(tag, props, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "test") element.dataset.test = value;
     else if (name === "value" || name === "checked" || name === "disabled" || name === "hidden") element[name] = value;
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== null && value !== undefined && value !== false)
+      element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...kept(children));
   return element;
@@ -42,9 +43,10 @@ export function field(label, control, { hint, wide } = {}) {
   return h("div", { class: wide ? "field wide" : "field" }, h("label", { for: control.id }, label), control, note);
 }
 
-/** Return a text as nodes, with a component for each `{name}` of it. */
-export function withParts(text, parts) {
-  return text.split(/(\{\w+\})/).map((piece) => parts[piece.slice(1, -1)] ?? piece);
+/** Move the focus to an element that is not in the order of the tab key. */
+export function focusOn(element) {
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
 }
 
 function kept(children) {

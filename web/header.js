@@ -46,7 +46,13 @@ function account(me, signOut) {
   const menu = h(
     "details",
     { class: "account" },
-    h("summary", null, icon("person"), h("span", { class: "name" }, name), h("span", { class: "unseen" }, t("nav.account"))),
+    h(
+      "summary",
+      null,
+      icon("person"),
+      h("span", { class: "name" }, name),
+      h("span", { class: "unseen" }, t("nav.account")),
+    ),
     h(
       "div",
       { class: "menu" },

@@ -46,7 +46,8 @@ function keysAreOn() {
 /** Return whether the element uses the key itself. The position slider leaves its arrow keys to the player. */
 function takesKey(element, key) {
   if (element.matches("[data-test=position]")) return false;
-  if (element.matches("textarea, select, [contenteditable], input:not([type=checkbox], [type=range], [type=file])")) return true;
+  if (element.matches("textarea, select, [contenteditable], input:not([type=checkbox], [type=range], [type=file])"))
+    return true;
   if (element.matches("input[type=range]")) return key.startsWith("Arrow");
   return key === " " && Boolean(element.closest("button, a, summary, input"));
 }
@@ -56,7 +57,11 @@ export function keyHelp() {
   const box = h("input", { type: "checkbox", id: "keys-on", checked: keysAreOn() });
   box.addEventListener("change", () => localStorage.setItem(STORED, box.checked ? "on" : "off"));
   const rows = SHOWN.map(([keys, text]) => [
-    h("dt", null, keys.map((key) => h("kbd", null, key.startsWith("keys.") ? t(key) : key))),
+    h(
+      "dt",
+      null,
+      keys.map((key) => h("kbd", null, key.startsWith("keys.") ? t(key) : key)),
+    ),
     h("dd", null, t(text)),
   ]);
   return fill(

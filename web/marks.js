@@ -30,32 +30,38 @@ export function marks(card) {
     card.holds?.length > 0 && "held",
     card.erasure_pending && "erasing",
   ].filter(Boolean);
-  return names.map((name) => h("span", { class: `mark ${name}`, title: t(`mark.${name}.text`) }, icon(name), t(`mark.${name}`)));
+  return names.map((name) =>
+    h("span", { class: `mark ${name}`, title: t(`mark.${name}.text`) }, icon(name), t(`mark.${name}`)),
+  );
 }
 
 /** Return a fact of a call, or why it is not shown. */
 export function fact(card, name) {
   if (card[name]) return h("span", { class: "fact" }, card[name]);
   const hidden = card.blind?.includes(name);
-  return h("span", { class: "absent", title: hidden ? t("fact.hidden.text") : null }, t(hidden ? "fact.hidden" : "fact.unknown"));
-}
-
-/** Return who called whom, with the direction in words for a screen reader. */
-export function parties(card) {
-  const way = t(`direction.${card.direction ?? "unknown"}`);
   return h(
     "span",
-    { class: "between" },
-    h("span", { class: `arrow ${card.direction ?? ""}`, title: way }, icon(card.direction ?? "incoming"), h("span", { class: "unseen" }, `${way}: `)),
-    fact(card, "caller"),
-    h("span", { class: "to", "aria-hidden": "true" }, " → "),
-    h("span", { class: "unseen" }, ` ${t("parties.to")} `),
-    fact(card, "callee"),
+    { class: "absent", title: hidden ? t("fact.hidden.text") : null },
+    t(hidden ? "fact.hidden" : "fact.unknown"),
   );
+}
+
+/** Return who called whom, with the direction in words for a screen reader. A side that is not known is left out. */
+export function parties(card) {
+  const direction = card.direction ?? "unknown";
+  const way = t(`direction.${direction}`);
+  const isKnown = (name) => card[name] || card.blind?.includes(name);
+  const arrow = h("span", { class: "arrow", title: way }, icon(direction), h("span", { class: "unseen" }, `${way}: `));
+  const to = [h("span", { "aria-hidden": "true" }, " → "), h("span", { class: "unseen" }, ` ${t("parties.to")} `)];
+  const callee = isKnown("callee") && [isKnown("caller") || direction === "outgoing" ? to : null, fact(card, "callee")];
+  return h("span", { class: "between" }, arrow, isKnown("caller") || !callee ? fact(card, "caller") : null, callee);
 }
 
 /** Return the length of a call, in words for a screen reader. */
 export function lengthOf(card) {
   if (card.seconds === null || card.seconds === undefined) return h("span", { class: "absent" }, t("fact.unknown"));
-  return [h("span", { class: "digits", "aria-hidden": "true" }, clock(card.seconds)), h("span", { class: "unseen" }, spoken(card.seconds))];
+  return [
+    h("span", { class: "digits", "aria-hidden": "true" }, clock(card.seconds)),
+    h("span", { class: "unseen" }, spoken(card.seconds)),
+  ];
 }

@@ -9,7 +9,7 @@ import { fingerprints, readKeys } from "./open/cms-keys.js";
 import * as openpgp from "./open/openpgp.js";
 import { OpenProblem } from "./open/problem.js";
 
-// Opening takes memory of 4 times a CMS message's size, and 8 times an OpenPGP message's.
+// Opening takes memory of about 4 times a CMS message's size, and 6 times an OpenPGP message's.
 const ENVELOPES = {
   cms: { Opening: CmsOpening, most: 2 ** 30 },
   openpgp: { Opening: openpgp.OpenPgpOpening, most: 2 ** 29 },

@@ -9,9 +9,13 @@ import { Waveform } from "./waveform.js";
 export const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
 
 export class PlayerView {
-  /** `act(action, value)` is called by the controls. `seconds` is the length, as far as it is known. */
-  constructor(seconds, act) {
+  /**
+   * `act(action, value)` is called by the controls. `seconds` is the length, as far as it is known. Without peaks there
+   * is no switch for silence.
+   */
+  constructor(seconds, act, { hasPeaks }) {
     this.act = act;
+    this.hasPeaks = hasPeaks;
     this.length = seconds || 0;
     this.shown = 0;
     this.found = [];
@@ -123,7 +127,15 @@ export class PlayerView {
     const canvas = h("canvas", { "aria-hidden": "true" });
     const max = Math.max(1, this.length);
     this.waveform = new Waveform(canvas);
-    this.position = h("input", { type: "range", test: "position", min: 0, max, step: "any", "aria-label": t("player.position"), value: 0 });
+    this.position = h("input", {
+      type: "range",
+      test: "position",
+      min: 0,
+      max,
+      step: "any",
+      "aria-label": t("player.position"),
+      value: 0,
+    });
     this.bubble = h("span", { class: "bubble digits", "aria-hidden": "true", hidden: true });
     this.elapsed = h("span", { class: "digits" });
     this.total = h("span", { class: "digits" });
@@ -155,7 +167,11 @@ export class PlayerView {
   #controls() {
     const act = (action) => () => this.act(action);
     const jump = (action, key) =>
-      h("button", { type: "button", class: "quiet square", "aria-label": t(key), title: t(key), onclick: act(action) }, icon(action));
+      h(
+        "button",
+        { type: "button", class: "quiet square", "aria-label": t(key), title: t(key), onclick: act(action) },
+        icon(action),
+      );
     this.button = h("button", { type: "button", test: "play", class: "play primary", onclick: act("toggle") });
     this.loopButton = h("button", { type: "button", test: "loop", class: "quiet", onclick: act("loop") });
     this.muteButton = h("button", { type: "button", class: "quiet square", onclick: act("mute") });
@@ -163,20 +179,40 @@ export class PlayerView {
     this.speed = h("select", { test: "speed", "aria-label": t("player.speed") }, options);
     this.speed.value = "1";
     this.speed.addEventListener("change", () => this.act("speed", Number(this.speed.value)));
-    this.skip = h("input", { type: "checkbox", test: "skip-silence", role: "switch", id: "skip-silence", onchange: act("skip") });
+    this.skip = h("input", {
+      type: "checkbox",
+      test: "skip-silence",
+      role: "switch",
+      id: "skip-silence",
+      onchange: act("skip"),
+    });
     this.skipped = h("span", { class: "hint" });
-    const skip = h("label", { class: "check", for: "skip-silence" }, this.skip, h("span", null, t("player.skip")), this.skipped);
+    const skip = h(
+      "label",
+      { class: "check", for: "skip-silence" },
+      this.skip,
+      h("span", null, t("player.skip")),
+      this.skipped,
+    );
     return h(
       "div",
       { class: "controls" },
       h("div", { class: "main" }, jump("back10", "player.back"), this.button, jump("on10", "player.on")),
-      h("div", { class: "more" }, this.muteButton, this.loopButton, this.speed, skip),
+      h("div", { class: "more" }, this.muteButton, this.loopButton, this.speed, this.hasPeaks && skip),
     );
   }
 
   #sides() {
     const slider = (name, side) => {
-      const input = h("input", { type: "range", test: name, min: 0, max: 100, step: 5, id: `side-${name}`, value: 100 });
+      const input = h("input", {
+        type: "range",
+        test: name,
+        min: 0,
+        max: 100,
+        step: 5,
+        id: `side-${name}`,
+        value: 100,
+      });
       input.addEventListener("input", () => this.act("side", { side, volume: Number(input.value) / 100 }));
       return input;
     };
@@ -186,6 +222,11 @@ export class PlayerView {
     };
     this.sliders = ["left", "right"].map(slider);
     this.mono = h("p", { class: "hint", hidden: true }, t("player.mono"));
-    return h("div", { class: "sides", role: "group", "aria-label": t("player.sides") }, this.sliders.map(row), this.mono);
+    return h(
+      "div",
+      { class: "sides", role: "group", "aria-label": t("player.sides") },
+      this.sliders.map(row),
+      this.mono,
+    );
   }
 }

@@ -13,12 +13,15 @@ import { isMono } from "./waveform.js";
 const LEAD = 0.3;
 // After so many played seconds a repaired playback may be repaired again.
 const HEALED = 10;
+// How often the access is looked at while it plays, in milliseconds.
+const KEEPING = 20 * 1000;
 // Errors of play() that have their own event, or are none.
 const QUIET = ["AbortError", "NotSupportedError", "NotAllowedError"];
 
 /**
- * `source` is where the sound comes from: `url()`, `prepare()` before each play, `renew()` after a failure, `explain()`
- * which throws why it failed, `peaks(seconds)` for the waveform, and `played(ranges)`.
+ * `source` is where the sound comes from: `url()`, `prepare()` before each play, `keep()` now and then while it plays,
+ * `renew()` after a failure, `explain()` which throws why it failed, `played(ranges)`, and `peaks(seconds)` for the
+ * waveform, if it can have one.
  */
 export class Player {
   constructor({ seconds, source }) {
@@ -26,7 +29,9 @@ export class Player {
     this.start = 0;
     this.loop = [];
     this.repairs = 0;
-    this.view = new PlayerView(seconds, (action, value) => this.act(action, value));
+    this.view = new PlayerView(seconds, (action, value) => this.act(action, value), {
+      hasPeaks: Boolean(source.peaks),
+    });
     this.element = this.view.element;
     this.audio = this.view.audio;
     this.sides = new Sides(this.audio);
@@ -140,7 +145,20 @@ export class Player {
     const [from, to] = this.loop;
     if (to !== undefined && (now >= to || now < from - 1)) this.audio.currentTime = from;
     else if (this.view.skips && !this.audio.paused) this.#skipSilence(now);
+    if (!this.audio.paused && performance.now() > (this.keptAt ?? 0) + KEEPING) this.#keep();
     this.#show();
+  }
+
+  /** Keep the access, or stop: the sound may be loaded to its end, and is not to be heard after a right has ended. */
+  async #keep() {
+    this.keptAt = performance.now();
+    try {
+      await this.source.keep();
+    } catch (error) {
+      if (error.code === "Offline") return;
+      this.audio.pause();
+      showProblem(error, this.element);
+    }
   }
 
   #skipSilence(now) {
@@ -203,7 +221,7 @@ export class Player {
   async #drawPeaks() {
     if (this.asked) return;
     this.asked = true;
-    const peaks = await this.source.peaks(this.view.length);
+    const peaks = await this.source.peaks?.(this.view.length);
     if (!peaks?.rows?.[0]?.length) return this.view.showNoPeaks();
     const drawn = { rows: peaks.rows, seconds: peaks.seconds || this.view.length };
     this.view.showPeaks(drawn, silences(drawn), isMono(drawn));

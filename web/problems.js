@@ -19,9 +19,10 @@ export function showProblem(error, place) {
   if (error?.name === "AbortError") return;
   if (error instanceof ApiProblem && error.status === 401) return signedOut();
   if (error instanceof ApiProblem && error.code === "TermsNotAccepted") return termsAsked();
-  const code = error?.code && has(`problem.${error.code}`) ? error.code : "Unexpected";
   if (!error?.code) console.error(error);
-  sayProblem(t(`problem.${code}`), place);
+  // The opener names a narrower reason for some of its codes.
+  const keys = [`problem.${error?.code}.${error?.about}`, `problem.${error?.code}`, "problem.Unexpected"];
+  sayProblem(t(keys.find(has)), place);
 }
 
 /** Show a sentence as the problem. */

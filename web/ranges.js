@@ -1,11 +1,13 @@
 // Ranges of seconds: which parts were played, and where both sides are silent.
 
-/** Return ranges `[from, to]` sorted, with those that overlap or touch made one. */
-export function merged(ranges) {
+const MOST = 1000;
+
+/** Return ranges `[from, to]` sorted, with those that overlap, or have less than `gap` between them, made one. */
+export function merged(ranges, gap = 0.01) {
   const result = [];
   for (const [from, to] of [...ranges].sort((a, b) => a[0] - b[0])) {
     const last = result.at(-1);
-    if (last && from <= last[1] + 0.01) last[1] = Math.max(last[1], to);
+    if (last && from <= last[1] + gap) last[1] = Math.max(last[1], to);
     else if (to > from) result.push([from, to]);
   }
   return result;
@@ -16,10 +18,12 @@ export function listed(times) {
   return Array.from({ length: times.length }, (_, index) => [times.start(index), times.end(index)]);
 }
 
-/** Return ranges rounded to hundredths. */
+/** Return ranges rounded to hundredths, and no more of them than a report may have. */
 export function rounded(ranges) {
   const round = (value) => Math.round(value * 100) / 100;
-  return merged(ranges).map(([from, to]) => [round(from), round(to)]).filter(([from, to]) => to > from);
+  let few = merged(ranges);
+  for (let gap = 0.1; few.length > MOST; gap *= 2) few = merged(few, gap);
+  return few.map(([from, to]) => [round(from), round(to)]).filter(([from, to]) => to > from);
 }
 
 /** Return where both rows of peaks (0 to 255) stay below a threshold for at least `least` seconds. */

@@ -10,7 +10,7 @@ let recent = [];
 onForget(() => (recent = []));
 
 /** The action needs a reason, and the field is empty. The field shows it. */
-export class ReasonMissing extends Error {
+class ReasonMissing extends Error {
   constructor() {
     super("ReasonMissing");
     this.name = "AbortError";
@@ -73,7 +73,11 @@ export class ReasonField {
   #suggest() {
     const words = [...new Set([...recent, ...SUGGESTED.map((name) => t(`reason.${name}`))])].slice(0, 5);
     const chip = (word) =>
-      h("button", { type: "button", class: "chip", onclick: () => ((this.reason.value = word), this.#mark(false)) }, word);
+      h(
+        "button",
+        { type: "button", class: "chip", onclick: () => ((this.reason.value = word), this.#mark(false)) },
+        word,
+      );
     fill(this.chips, words.map(chip));
   }
 }

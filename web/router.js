@@ -14,14 +14,13 @@ export function route(pattern, load) {
   routes.push({ pattern, load });
 }
 
-/** Show a path and add it to the history. */
-export function go(path, { replace = false } = {}) {
-  if (replace || path === location.pathname + location.search) history.replaceState(history.state, "", path);
-  else history.pushState(null, "", path);
-  return show({ back: false });
+/** Show a path and add it to the history. With `back`, a list is shown as it was left. */
+export function go(path, { back = false } = {}) {
+  if (path !== location.pathname + location.search) history.pushState(null, "", path);
+  return show({ back });
 }
 
-/** Show the view of the present address. `back` is true if the user came by the browser's back or forward. */
+/** Show the view of the present address. `back` is true if the user came back to it. */
 export async function show({ back = false } = {}) {
   const path = decodeURI(location.pathname);
   for (const { pattern, load } of routes) {
@@ -94,5 +93,5 @@ function follow(event) {
   if (url.origin !== location.origin || url.pathname.startsWith("/auth/")) return;
   if (url.pathname === location.pathname && url.search === location.search && url.hash) return;
   event.preventDefault();
-  go(url.pathname + url.search);
+  go(url.pathname + url.search, { back: link.dataset.back !== undefined });
 }

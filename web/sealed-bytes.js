@@ -22,7 +22,9 @@ export async function* sealedBytes(path, size, { signal, onBytes }) {
 async function range(path, from, size, { signal, onBytes }) {
   const last = Math.min(from + CHUNK, size ?? Infinity) - 1;
   const response = await api.send("GET", path, { headers: { Range: `bytes=${from}-${last}` }, signal });
-  const found = RANGE.exec(response.headers.get("Content-Range") ?? "")?.slice(1).map(Number);
+  const found = RANGE.exec(response.headers.get("Content-Range") ?? "")
+    ?.slice(1)
+    .map(Number);
   if (!found || found[0] !== from || found[1] < from) throw damaged();
   const [, to, total] = found;
   const bytes = new Uint8Array(to - from + 1);

@@ -26,10 +26,22 @@ export class SealedBox {
     this.element = h(
       "section",
       { class: "sealed-box", test: "sealed", "aria-labelledby": "sealed-title" },
-      h("div", { class: "lead" }, icon("sealed"), h("div", null, h("h2", { id: "sealed-title" }, t("sealed.title")), h("p", null, t("sealed.text")))),
+      h(
+        "div",
+        { class: "lead" },
+        icon("sealed"),
+        h("div", null, h("h2", { id: "sealed-title" }, t("sealed.title")), h("p", null, t("sealed.text"))),
+      ),
       may.play && this.#form(),
       h("div", { class: "way" }, h("h3", null, t("sealed.recipients")), this.recipients),
-      may.play && h("div", { class: "way" }, h("h3", null, t("sealed.command")), h("p", { class: "hint" }, t("sealed.commandText")), this.commandPlace),
+      may.play &&
+        h(
+          "div",
+          { class: "way" },
+          h("h3", null, t("sealed.command")),
+          h("p", { class: "hint" }, t("sealed.commandText")),
+          this.commandPlace,
+        ),
     );
     this.#showRecipients(file.recipients);
     if (may.play) this.#askCommand();
@@ -43,7 +55,11 @@ export class SealedBox {
     this.key = h("input", { type: "file", test: "key-file", accept: ".pem,.key,.p12,.pfx,.asc,.gpg,.pgp,.der" });
     this.passphrase = h("input", { type: "password", test: "passphrase", autocomplete: "off" });
     this.button = h("button", { type: "submit", class: "primary", test: "open-key" }, icon("key"), t("sealed.open"));
-    this.cancel = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => this.stop?.abort() }, t("sealed.cancel"));
+    this.cancel = h(
+      "button",
+      { type: "button", class: "quiet", hidden: true, onclick: () => this.stop?.abort() },
+      t("sealed.cancel"),
+    );
     this.progress = h("progress", { max: 1, "aria-label": t("sealed.progress"), hidden: true });
     this.note = h("p", { class: "hint" });
     this.loaded = h("p", { class: "hint loaded" });
@@ -52,12 +68,23 @@ export class SealedBox {
       { class: "key" },
       h("h3", null, t("sealed.own")),
       this.loaded,
-      h("div", { class: "fields" }, field(t("sealed.key"), this.key, { hint: t("sealed.kinds") }), field(t("sealed.passphrase"), this.passphrase, { hint: t("sealed.passphraseHint") })),
+      h(
+        "div",
+        { class: "fields" },
+        field(t("sealed.key"), this.key, { hint: t("sealed.kinds") }),
+        field(t("sealed.passphrase"), this.passphrase, { hint: t("sealed.passphraseHint") }),
+      ),
       h("div", { class: "row" }, this.button, this.cancel, this.note),
       this.progress,
       h("p", { class: "hint promise" }, icon("shield"), t("sealed.promise")),
     );
-    this.form.addEventListener("submit", guarded(() => this.#open(), () => this.form));
+    this.form.addEventListener(
+      "submit",
+      guarded(
+        () => this.#open(),
+        () => this.form,
+      ),
+    );
     this.#showKeys();
     return this.form;
   }
@@ -69,6 +96,7 @@ export class SealedBox {
       return sayProblem(t("sealed.noKey"), this.form);
     }
     this.stop = new AbortController();
+    let next = this.button;
     this.#busy(true, t("sealed.reading"));
     try {
       await this.#addKey();
@@ -79,11 +107,15 @@ export class SealedBox {
       this.opened(new Blob(parts, { type: mediaType(this.file) }));
     } catch (error) {
       if (this.stop.signal.aborted) return;
+      if (["PassphraseNeeded", "WrongPassphrase"].includes(error.code)) next = this.passphrase;
+      if (error.name === "AbortError") next = null;
       if (["ReasonRequired", "NotAllowed"].includes(error.code)) this.access.drop("play", this.file.n);
       throw error;
     } finally {
       this.#busy(false);
       this.stop = null;
+      // A button that was disabled has lost the focus.
+      if (next?.isConnected && !next.closest(".done")) next.focus();
     }
   }
 
@@ -123,13 +155,18 @@ export class SealedBox {
   }
 
   #showKeys() {
-    const shown = loadedKeys.flatMap(({ fingerprints }) => fingerprints).map((print) => print.toUpperCase().slice(0, 16));
+    const shown = loadedKeys
+      .flatMap(({ fingerprints }) => fingerprints)
+      .map((print) => print.toUpperCase().slice(0, 16));
     fill(this.loaded, shown.length && t("sealed.loaded", { keys: shown.join(", ") }));
     this.loaded.hidden = !shown.length;
   }
 
   #showRecipients(prints) {
-    fill(this.recipients, (prints ?? []).map((print) => h("li", null, h("code", null, print.toUpperCase()))));
+    fill(
+      this.recipients,
+      (prints ?? []).map((print) => h("li", null, h("code", null, print.toUpperCase()))),
+    );
   }
 
   /** Ask for the audio, which the archive refuses with the recipients and the command. */
@@ -143,10 +180,13 @@ export class SealedBox {
   }
 
   #offerCommand() {
-    const show = guarded(async () => {
-      await this.access.ensure("play", this.file.n);
-      await this.#askCommand();
-    }, () => this.commandPlace);
+    const show = guarded(
+      async () => {
+        await this.access.ensure("play", this.file.n);
+        await this.#askCommand();
+      },
+      () => this.commandPlace,
+    );
     fill(this.commandPlace, h("button", { type: "button", onclick: show }, t("sealed.showCommand")));
   }
 
@@ -157,7 +197,16 @@ export class SealedBox {
       announce(t("sealed.copied"));
       fill(copy, icon("check"), t("sealed.copied"));
     };
-    const copy = h("button", { type: "button", class: "quiet", onclick: guarded(copied, () => this.commandPlace) }, icon("copy"), t("sealed.copy"));
-    fill(this.commandPlace, h("pre", { test: "command", tabindex: 0, role: "region", "aria-label": t("sealed.command") }, command), copy);
+    const copy = h(
+      "button",
+      { type: "button", class: "quiet", onclick: guarded(copied, () => this.commandPlace) },
+      icon("copy"),
+      t("sealed.copy"),
+    );
+    fill(
+      this.commandPlace,
+      h("pre", { test: "command", tabindex: 0, role: "region", "aria-label": t("sealed.command") }, command),
+      copy,
+    );
   }
 }

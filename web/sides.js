@@ -26,7 +26,11 @@ export class Sides {
     this.context = new AudioContext();
     const source = this.context.createMediaElementSource(this.audio);
     // A recording with one channel is put on both sides before they are split.
-    const both = new GainNode(this.context, { channelCount: 2, channelCountMode: "explicit", channelInterpretation: "speakers" });
+    const both = new GainNode(this.context, {
+      channelCount: 2,
+      channelCountMode: "explicit",
+      channelInterpretation: "speakers",
+    });
     const splitter = this.context.createChannelSplitter(2);
     const merger = this.context.createChannelMerger(2);
     this.gains = [0, 1].map((side) => {

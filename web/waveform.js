@@ -54,7 +54,13 @@ export class Waveform {
   #colours() {
     const style = getComputedStyle(this.canvas);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
-    return { left: colour("left"), right: colour("right"), rest: colour("rest"), silence: colour("silence"), loop: colour("loop") };
+    return {
+      left: colour("left"),
+      right: colour("right"),
+      rest: colour("rest"),
+      silence: colour("silence"),
+      loop: colour("loop"),
+    };
   }
 
   #marks(context, width, height, colours) {
@@ -74,7 +80,7 @@ export class Waveform {
     const count = Math.max(1, Math.floor(width / (BAR + GAP)));
     const played = this.position * width;
     const half = height / 2;
-    const loudest = Math.max(24, this.peaks.loudest ??= Math.max(...left, ...right));
+    const loudest = Math.max(24, (this.peaks.loudest ??= Math.max(...left, ...right)));
     for (let index = 0; index < count; index += 1) {
       const from = Math.floor((index / count) * left.length);
       const to = Math.max(from + 1, Math.floor(((index + 1) / count) * left.length));
@@ -124,7 +130,8 @@ function peaksOfSide(samples) {
   return Array.from({ length: PEAKS }, (_, index) => {
     const to = Math.floor(((index + 1) / PEAKS) * samples.length);
     let most = 0;
-    for (let at = Math.floor((index / PEAKS) * samples.length); at < to; at += 1) most = Math.max(most, Math.abs(samples[at]));
+    for (let at = Math.floor((index / PEAKS) * samples.length); at < to; at += 1)
+      most = Math.max(most, Math.abs(samples[at]));
     return Math.min(255, Math.round(most * 255));
   });
 }

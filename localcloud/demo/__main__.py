@@ -8,24 +8,28 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 
 from callseal.core.errors import Reason
 from callseal.core.formats import ENVELOPES, MEDIA_TYPES
 from localcloud.cloud import PROJECT, LocalCloud
+from localcloud.demo.archive import ArchiveError, show_archive
 from localcloud.demo.calls import CommandError, show_calls
 from localcloud.demo.fetching import Fetched, FetchingError, fetch, make_key
-from localcloud.demo.found import Found, audit_row
+from localcloud.demo.found import audit_row, open_file
 from localcloud.demo.locked import show_locked_copy
 from localcloud.demo.operator import Operator
 from localcloud.demo.screen import Screen
 from localcloud.demo.tenants import OpeningError, OpenPgpTenant, Tenant, X509Tenant
 from localcloud.errors import LocalCloudError
+from localcloud.http.client import SignInError
 
 SAMPLES = PROJECT / "tests" / "samples"
 FILES = sorted(path for path in SAMPLES.iterdir() if path.suffix.removeprefix(".") in MEDIA_TYPES)
 PATIENCE_SECONDS = 60
+DEMO_ERRORS = (ArchiveError, CommandError, OpeningError, FetchingError, LocalCloudError, SignInError, TimeoutError)
 BOTH = {"deliver_to_archive": True, "archive_formats": ["wav", "mp3"], "metadata_profile": "puzzel"}
 
 
@@ -137,8 +141,9 @@ class Demo:
         self._open_all((self.brattvik,), ("Sftp",))
 
     def show_calls(self) -> None:
-        """Show what a policy does, and find a caller of a tenant whose cards are blind."""
-        for what, results in show_calls(self.operator, self.screen, SAMPLES, self.havbank, self.nordlys):
+        """Show what a policy does, a search on blind cards, and people who use the archive."""
+        calls = show_calls(self.operator, self.screen, SAMPLES, self.havbank, self.nordlys)
+        for what, results in chain(calls, show_archive(self.operator, self.screen, self.havbank, SAMPLES)):
             self._check(what, results)
 
     def show_audit(self) -> None:
@@ -181,7 +186,8 @@ class Demo:
         rows: list[tuple[object, ...]] = []
         commands: dict[str, str] = {}
         for tenant, bucket in [(tenant, bucket) for tenant in tenants for bucket in buckets]:
-            found = [self._open_one(tenant, bucket, path) for path in FILES]
+            stored = self.fetched[tenant.name].files if bucket == "Sftp" else self.operator.files(bucket, tenant)
+            found = [open_file(tenant, stored, path) for path in FILES]
             place = "SFTP" if bucket == "Sftp" else "archive"
             self._check(f"{tenant.name}: opened from {place}, byte for byte what was recorded",
                         (file.same for file in found))  # fmt: skip
@@ -190,17 +196,6 @@ class Demo:
         for command in commands.values():
             self.screen.say(f"$ {command}")
         self.screen.table(("tenant", "from", "file", "bytes", "opened with", "same bytes"), rows)
-
-    def _open_one(self, tenant: Tenant, bucket: str, path: Path) -> Found:
-        files = self.fetched[tenant.name].files if bucket == "Sftp" else self.operator.files(bucket, tenant)
-        name = next((name for name in files if name.startswith(path.name)), None)
-        if name is None:
-            return Found(path.name, 0, "it is not there", "", same=False)
-        stored = files[name]
-        if name == path.name:
-            return Found(name, len(stored), "(plain)", "", same=stored == path.read_bytes())
-        opened = tenant.open(name, stored)
-        return Found(name, len(stored), opened.tool, opened.command, same=opened.data == path.read_bytes())
 
     def _fetch(self, tenant: Tenant) -> Fetched:
         self.fetched[tenant.name] = fetched = fetch(self.cloud, tenant.name, tenant.folder)
@@ -222,7 +217,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="cs-") as folder:
             right = _run(screen, Path(folder))
-    except (CommandError, OpeningError, FetchingError, LocalCloudError, TimeoutError) as exc:
+    except DEMO_ERRORS as exc:
         screen.warn(f"The demo failed: {exc}")
         return 1
     except Exception as exc:  # noqa: BLE001  # a demo ends with a sentence, whatever happens

@@ -8,7 +8,14 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from callseal.tenants.names import key_secret, policy_parameter, settings_parameter, sftp_keys_secret, tenants_prefix
+from callseal.tenants.names import (
+    access_parameter,
+    key_secret,
+    policy_parameter,
+    settings_parameter,
+    sftp_keys_secret,
+    tenants_prefix,
+)
 from localcloud.cloud import LocalCloud
 from localcloud.demo.tenants import Tenant
 
@@ -34,6 +41,12 @@ class Operator:
         """Store a tenant's policy, as `callseal policy put` does."""
         name = policy_parameter(self._prefix, tenant.name)
         self._ssm.put_parameter(Name=name, Value=json.dumps(policy), Type="String", Tier="Advanced")
+
+    def put_access(self, tenant: Tenant, access: Mapping[str, Any]) -> None:
+        """Store who of a tenant may do what in the archive."""
+        self._ssm.put_parameter(
+            Name=access_parameter(self._prefix, tenant.name), Value=json.dumps(access), Type="String"
+        )
 
     def add_ssh_key(self, tenant: Tenant, key: str) -> None:
         """Paste a tenant's SSH key into a new secret."""

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -114,9 +115,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         if not path.startswith("/") or len(body) < int(length):
             return self._refuse(400, "Bad Request")
-        return self.server.handle(
-            Request(self.command, path, query, self.headers.items(), body, self.client_address[0])
-        )
+        request = Request(self.command, path, query, self.headers.items(), body, self.client_address[0])
+        try:
+            return self.server.handle(request)
+        except Exception:  # noqa: BLE001 - a fault of the local cloud itself
+            traceback.print_exc()
+            return json_answer(500, {"message": "Internal Server Error"})
 
     def _refuse(self, status: int, message: str) -> Answer:
         # The rest of the request, which is not read, would be taken for the next one.

@@ -69,6 +69,10 @@ def make_distribution(context: Context, properties: Properties) -> Reference:
     behaviours.append(("*", _require(config, "DefaultCacheBehavior")))
     made = tuple(_behaviour(pattern, each, to_api, front.policies) for pattern, each in behaviours)
     front.distribution = Distribution(logical_id, made)
+    for error in config.each("CustomErrorResponses"):
+        # A page in place of an answer is not known: `done` would report it.
+        error.require("ErrorCode")
+        error.take("ErrorCachingMinTTL")
     for name in _DISTRIBUTION:
         config.take(name)
     properties.report_left_out("DistributionConfig", _WITHOUT)

@@ -1,9 +1,13 @@
 """Recordings sealed to X.509 certificates, opened in Chromium: every variant of docs/interoperability.md."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.interop import keys
 from tests.interop.damage import SIZE, sealed_to
+from tests.interop.java.bouncy_castle import JARS
+from tests.interop.lab import missing
 from tests.interop.rows import BER, CBC, CMS_ROWS, DER, GCM, SIZES, Row, plain
 from tests.support.keys import run, tool
 from tests.web.browser import Browser, Sealed, sha256
@@ -125,3 +129,35 @@ def test_other_content_types_are_refused(browser: Browser) -> None:
                  key.certificate, "-inkey", key.private_key, data=DATA)  # fmt: skip
     answer = browser.open_one(bare("rsa2048"), checked(signed))
     assert (answer.code, answer.about) == ("NotSupported", "ContentType")
+
+
+# What Bouncy Castle seals.
+
+
+BOUNCY_CASTLE = [(name, form) for name in ("rsa2048", "p384") for form in ("plain", "attributes")]
+
+
+@pytest.fixture(scope="module")
+def by_bouncy_castle(tmp_path_factory) -> dict[tuple[str, str], bytes]:
+    """Seal all by one start of Java, which takes longer than sealing."""
+    if not all(jar.exists() for jar in JARS):
+        missing("Bouncy Castle (/usr/share/java/bc*.jar)")
+    folder = tmp_path_factory.mktemp("bouncy-castle")
+    (folder / "plain").write_bytes(DATA)
+    files = {job: folder / "-".join(job) for job in BOUNCY_CASTLE}
+    arguments = [
+        (keys.x509(name).certificate_der, folder / "plain", file, form) for (name, form), file in files.items()
+    ]
+    command = (tool("java"), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", ":".join(map(str, JARS)))
+    run(*command, Path(__file__).with_name("SealCms.java"), *(part for job in arguments for part in job))
+    return {job: file.read_bytes() for job, file in files.items()}
+
+
+@pytest.mark.parametrize(("name", "form"), BOUNCY_CASTLE)
+def test_what_bouncy_castle_seals_opens(browser: Browser, by_bouncy_castle, name: str, form: str) -> None:
+    sealed = by_bouncy_castle[name, form]
+    assert (b"a recording" in sealed) == (form == "attributes")
+    assert browser.open_one(with_certificate(name), Sealed(sealed)).digest == sha256(DATA)
+
+    changed = sealed.replace(b"a recording", b"a Recording")
+    assert browser.open_one(with_certificate(name), Sealed(changed)).code == (None if form == "plain" else "Damaged")

@@ -1,4 +1,4 @@
-/** PKCS #12 files (RFC 7292) that are encrypted by PBES2, as openssl 3, Java and current Windows write them. */
+/** PKCS #12 files (RFC 7292) that are encrypted by PBES2, as openssl 3 and current Java write them. */
 
 import { Cursor, Malformed, SEQUENCE, SET, Truncated } from "./der.js";
 import { decrypt, old, wrong } from "./pbes2.js";

@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { startOfDay } from "../dates.js";
-import { field, fill, h, icon } from "../dom.js";
+import { field, fill, focusOn, h, icon } from "../dom.js";
 import { plural, t } from "../language.js";
 import { announce, guarded, showProblem } from "../problems.js";
 import { go } from "../router.js";
@@ -35,12 +35,23 @@ function asAsked(filters) {
 }
 
 function form(filters) {
-  const input = (name, type) => h("input", { name, value: filters[name] ?? "", type, autocomplete: "off", spellcheck: "false", test: name });
+  const input = (name, type) =>
+    h("input", { name, value: filters[name] ?? "", type, autocomplete: "off", spellcheck: "false", test: name });
   const element = h(
     "form",
     { class: "card filters audit-filters", role: "search", "aria-label": t("audit.form") },
-    h("div", { class: "fields" }, ["user", "call", "from", "to"].map((name, index) => field(t(`audit.${name}`), input(name, index < 2 ? "text" : "date")))),
-    h("div", { class: "row" }, h("button", { type: "submit", class: "primary", test: "search" }, icon("search"), t("audit.button"))),
+    h(
+      "div",
+      { class: "fields" },
+      ["user", "call", "from", "to"].map((name, index) =>
+        field(t(`audit.${name}`), input(name, index < 2 ? "text" : "date")),
+      ),
+    ),
+    h(
+      "div",
+      { class: "row" },
+      h("button", { type: "submit", class: "primary", test: "search" }, icon("search"), t("audit.button")),
+    ),
   );
   element.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -59,19 +70,32 @@ function events(page, filters) {
   const table = h(
     "table",
     { class: "results plain audit", role: "table", "aria-label": t("audit.title") },
-    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, names.map((name) => h("th", { scope: "col", role: "columnheader", class: name }, t(`audit.column.${name}`))))),
+    h(
+      "thead",
+      { role: "rowgroup" },
+      h(
+        "tr",
+        { role: "row" },
+        names.map((name) => h("th", { scope: "col", role: "columnheader", class: name }, t(`audit.column.${name}`))),
+      ),
+    ),
     body,
   );
   const holder = h("section", { "aria-label": t("audit.title") }, none, table, foot);
   const update = (added, cursor) => {
+    const first = body.rows.length;
     body.append(...added.map(row));
     none.hidden = body.rows.length > 0;
     table.hidden = body.rows.length === 0;
-    const more = guarded(async () => {
-      const next = await api.audit({ ...asAsked(filters), cursor });
-      update(next.events, next.cursor);
-      announce(plural("audit.count", next.events.length));
-    }, () => foot);
+    const more = guarded(
+      async () => {
+        const next = await api.audit({ ...asAsked(filters), cursor });
+        update(next.events, next.cursor);
+        announce(plural("audit.count", next.events.length));
+      },
+      () => foot,
+    );
+    if (first) focusOn(body.rows[first] ?? holder);
     fill(foot, cursor && h("button", { type: "button", test: "more", onclick: more }, icon("down"), t("search.more")));
   };
   update(page.events, page.cursor);
@@ -79,8 +103,16 @@ function events(page, filters) {
 }
 
 function row(event) {
-  const cell = (name, ...content) => h("td", { role: "cell", class: name, "data-label": t(`audit.column.${name}`) }, content);
-  const link = event.call && h("a", { href: `/calls/${event.call}` }, h("code", null, event.call.slice(0, 8)), h("span", { class: "unseen" }, ` ${t("audit.toCall")}`));
+  const cell = (name, ...content) =>
+    h("td", { role: "cell", class: name, "data-label": t(`audit.column.${name}`) }, content);
+  const link =
+    event.call &&
+    h(
+      "a",
+      { href: `/calls/${event.call}` },
+      h("code", null, event.call.slice(0, 8)),
+      h("span", { class: "unseen" }, ` ${t("audit.toCall")}`),
+    );
   return h(
     "tr",
     { role: "row" },

@@ -2,18 +2,21 @@
 
 import { Access } from "../access.js";
 import * as api from "../api.js";
-import { clock, day, exact, full, moment, size } from "../dates.js";
+import { dates, facts, files, trail } from "../call-sections.js";
+import { exact, full } from "../dates.js";
 import { fill, h, icon } from "../dom.js";
-import { t, tOr } from "../language.js";
-import { fact, fileName, isSealed, lengthOf, marks, parties, plainName, recordings } from "../marks.js";
+import { t } from "../language.js";
+import { fileName, isSealed, lengthOf, marks, parties, plainName, recordings } from "../marks.js";
 import { Player } from "../player.js";
-import { announce, guarded, sayProblem } from "../problems.js";
+import { announce, guarded } from "../problems.js";
 import { ReasonField } from "../reason.js";
 import { around } from "../results.js";
 import { SealedBox } from "../sealed.js";
 import { ShareForm } from "../share.js";
-import { detailsOf, kindOf, timeOf } from "../trail.js";
 import { peaksOf } from "../waveform.js";
+
+// While it plays, an access is renewed when it has less than this left, so that what was heard can be reported.
+const KEPT = 60 * 1000;
 
 /** Return the view of a call. */
 export async function call({ id, me }) {
@@ -39,9 +42,27 @@ class CallView {
       "article",
       { class: "call" },
       this.#head(),
-      h("section", { class: "card sound", "aria-label": t("call.recording") }, this.files.length > 1 && this.#chooser(), this.file && this.#reason(), this.stage, this.actions, this.panel),
-      h("div", { class: "columns" }, this.#facts(), h("div", null, this.#dates(), this.#files())),
-      this.may.audit && this.#trail(),
+      h(
+        "section",
+        { class: "card sound", "aria-label": t("call.recording") },
+        this.files.length > 1 && this.#chooser(),
+        this.file && this.#reason(),
+        this.stage,
+        this.actions,
+        this.panel,
+      ),
+      h(
+        "div",
+        { class: "columns" },
+        facts(card),
+        h(
+          "div",
+          null,
+          dates(card),
+          files(card, (file) => this.#offered(file)),
+        ),
+      ),
+      this.may.audit && trail(card),
     );
     this.#choose(this.file);
   }
@@ -60,19 +81,46 @@ class CallView {
   #head() {
     const { card } = this;
     const { list, newer, older } = around(card.id);
-    const step = (id, key, name) => id && h("a", { href: `/calls/${id}`, class: "step" }, name === "newer" && icon("left"), t(key), name === "older" && icon("rightward"));
+    const step = (id, key, name) =>
+      id &&
+      h(
+        "a",
+        { href: `/calls/${id}`, class: "step" },
+        name === "newer" && icon("left"),
+        t(key),
+        name === "older" && icon("rightward"),
+      );
     return h(
       "header",
       { class: "head" },
-      h("nav", { class: "steps", "aria-label": t("call.steps") }, h("a", { href: list, class: "step back" }, icon("back"), t("call.back")), h("span", { class: "spring" }), step(newer, "call.newer", "newer"), step(older, "call.older", "older")),
+      h(
+        "nav",
+        { class: "steps", "aria-label": t("call.steps") },
+        h("a", { href: list, class: "step back", "data-back": true }, icon("back"), t("call.back")),
+        h("span", { class: "spring" }),
+        step(newer, "call.newer", "newer"),
+        step(older, "call.older", "older"),
+      ),
       h("h1", null, h("time", { datetime: card.started }, full(card.started))),
-      h("p", { class: "who" }, parties(card), card.seconds != null && [" · ", lengthOf(card)], card.agent && ` · ${card.agent}`),
+      h(
+        "p",
+        { class: "who" },
+        parties(card),
+        card.seconds != null && [" · ", lengthOf(card)],
+        card.agent && ` · ${card.agent}`,
+      ),
       h("p", { class: "marks" }, marks(card)),
     );
   }
 
   #chooser() {
-    const select = h("select", { id: "file" }, this.files.map((file) => h("option", { value: file.n }, `${plainName(file)}${isSealed(file) ? ` (${t("mark.sealed")})` : ""}`)));
+    const select = h(
+      "select",
+      { id: "file" },
+      this.files.map((file) =>
+        h("option", { value: file.n }, `${plainName(file)}${isSealed(file) ? ` (${t("mark.sealed")})` : ""}`),
+      ),
+    );
     select.value = String(this.file.n);
     select.addEventListener("change", () => this.#choose(this.files.find((file) => file.n === Number(select.value))));
     return h("div", { class: "field chooser" }, h("label", { for: "file" }, t("call.file")), select);
@@ -95,7 +143,12 @@ class CallView {
     const { id } = this.card;
     this.player = new Player({
       seconds: this.card.seconds,
-      source: this.#source(file, () => api.filePath(id, file.n, "audio"), () => api.waveform(id, file.n).catch(() => null)),
+      source: {
+        ...this.#source(file),
+        url: () => api.filePath(id, file.n, "audio"),
+        peaks: () => api.waveform(id, file.n).catch(() => null),
+        explain: () => this.#explain(file),
+      },
     });
     fill(this.stage, this.player.element);
   }
@@ -103,7 +156,13 @@ class CallView {
   #seal(file) {
     const opened = (blob) => {
       this.blobUrl = URL.createObjectURL(blob);
-      this.player = new Player({ seconds: this.card.seconds, source: this.#source(file, () => this.blobUrl, (seconds) => peaksOf(blob, seconds)) });
+      const source = {
+        ...this.#source(file),
+        url: () => this.blobUrl,
+        peaks: (seconds) => peaksOf(blob, seconds),
+        explain: async () => {},
+      };
+      this.player = new Player({ seconds: this.card.seconds, source });
       const text = h("h2", { class: "opened" }, icon("unsealed"), t("sealed.openedText"));
       fill(this.stage, text, this.player.element, this.sealed.element);
       this.sealed.element.classList.add("done");
@@ -113,123 +172,53 @@ class CallView {
     fill(this.stage, this.sealed.element);
   }
 
-  #source(file, url, peaks) {
-    const { id } = this.card;
+  #source(file) {
     return {
-      url,
-      peaks,
       prepare: () => this.access.ensure("play", file.n),
+      keep: () => this.access.ensure("play", file.n, KEPT),
       renew: () => this.access.renew("play", file.n),
-      explain: async () => {
-        try {
-          await api.send("GET", url(), { headers: { Range: "bytes=0-0" } });
-        } catch (error) {
-          if (error.code !== "ReasonRequired") throw error;
-          this.access.drop("play", file.n);
-        }
-      },
-      played: (seconds) => api.reportPlayed(id, file.n, seconds),
+      played: (seconds) => api.reportPlayed(this.card.id, file.n, seconds),
     };
   }
 
+  /** Ask for a byte of the recording, and throw why it is refused. An access that has ended is only asked for again. */
+  async #explain(file) {
+    try {
+      await api.send("GET", api.filePath(this.card.id, file.n, "audio"), { headers: { Range: "bytes=0-0" } });
+    } catch (error) {
+      if (error.code !== "ReasonRequired") throw error;
+      this.access.drop("play", file.n);
+    }
+  }
+
   #act(file) {
-    const load = h("button", { type: "button", test: "download", onclick: this.#downloads(file) }, icon("download"), t("call.download"));
-    this.share = this.may.share && !isSealed(file) ? new ShareForm({ card: this.card, file, reason: this.reason }) : null;
+    const load = h(
+      "button",
+      { type: "button", test: "download", onclick: this.#downloads(file) },
+      icon("download"),
+      t("call.download"),
+    );
+    this.share =
+      this.may.share && !isSealed(file) ? new ShareForm({ card: this.card, file, reason: this.reason }) : null;
     fill(this.actions, this.may.download && load, this.share?.toggle);
     fill(this.panel, this.share?.element);
   }
 
+  /** Return what downloads a file of the archive, beside the recording that the view is about. */
+  #offered(file) {
+    const isOther = file.destination === "archive" && file !== this.file;
+    return isOther && this.may.download ? this.#downloads(file) : null;
+  }
+
   #downloads(file) {
-    return guarded(async () => {
-      await this.access.ensure("download", file.n);
-      const { url } = await api.download(this.card.id, file.n);
-      announce(t("call.downloading", { name: fileName(file) }));
-      location.assign(url);
-    }, () => this.actions.parentElement);
+    return guarded(
+      async () => {
+        await this.access.ensure("download", file.n);
+        const { url } = await api.download(this.card.id, file.n);
+        announce(t("call.downloading", { name: fileName(file) }));
+        location.assign(url);
+      },
+      () => this.actions.parentElement,
+    );
   }
-
-  #facts() {
-    const { card } = this;
-    const yes = (value) => t(value ? "yes" : "no");
-    const flags = card.flags ?? {};
-    const rows = [
-      ["started", h("time", { datetime: card.started }, exact(card.started))],
-      ["ended", card.ended && exact(card.ended)],
-      ["length", lengthOf(card)],
-      ["direction", t(`direction.${card.direction ?? "unknown"}`)],
-      ["caller", fact(card, "caller")],
-      ["callee", fact(card, "callee")],
-      ["agent", fact(card, "agent")],
-      ["queue", fact(card, "queue")],
-      ["session", card.session_id && h("code", null, card.session_id)],
-      ["name", card.name && h("code", null, card.name)],
-      ["consent", flags.consent && tOr(`consent.${flags.consent}`, flags.consent)],
-      ["informed", yes(flags.informed)],
-      ["paused", yes(flags.paused)],
-      ["agentAccepted", yes(flags.agent_accepted)],
-    ];
-    return section("call.facts", list(rows, "fact"));
-  }
-
-  #dates() {
-    const { card } = this;
-    const rows = [
-      ["class", card.class],
-      ["keepUntil", card.keep_until && exact(card.keep_until)],
-      ["disposeOn", card.dispose_on && exact(card.dispose_on)],
-      ["rule", card.policy?.rule],
-      ["holds", card.holds?.join(", ")],
-      ["indexed", card.indexed && t(`indexed.${card.indexed}`)],
-    ];
-    return section("call.dates", list(rows, "date"));
-  }
-
-  #files() {
-    const { files = [] } = this.card;
-    const row = (file) => {
-      const archived = file.destination === "archive" && this.may.download && file !== this.file;
-      const get = h("button", { type: "button", class: "quiet", "aria-label": t("call.downloadOf", { name: fileName(file) }), onclick: this.#downloads(file) }, icon("download"), t("call.download"));
-      return h(
-        "li",
-        null,
-        icon(isSealed(file) ? "sealed" : "file"),
-        h("span", { class: "name" }, fileName(file)),
-        h("span", { class: "hint" }, [tOr(`place.${file.destination}`, file.destination), size(file.size), t(isSealed(file) ? `form.${file.sealed}` : "form.none"), tOr(`file.${file.state}`, file.state)].filter(Boolean).join(" · ")),
-        archived && get,
-      );
-    };
-    return section("call.files", files.length ? h("ul", { class: "files" }, files.map(row)) : h("p", { class: "empty" }, t("call.noFiles")));
-  }
-
-  #trail() {
-    const place = h("div");
-    const details = h("details", { class: "card trail", test: "trail" }, h("summary", null, h("h2", null, t("call.trail"))), place);
-    const read = guarded(async () => {
-      const events = await allEvents(this.card.id);
-      const line = (event) => h("li", null, timeOf(event), h("strong", null, kindOf(event)), h("span", { class: "user" }, event.user ?? t("trail.outside")), detailsOf(event));
-      fill(place, events.length ? h("ol", { class: "events" }, events.map(line)) : h("p", { class: "empty" }, t("trail.none")));
-    }, () => place);
-    details.addEventListener("toggle", () => details.open && read());
-    return details;
-  }
-}
-
-async function allEvents(id) {
-  const events = [];
-  let cursor = null;
-  do {
-    const page = await api.callAudit(id, cursor);
-    events.push(...page.events);
-    cursor = page.cursor;
-  } while (cursor && events.length < 500);
-  return events;
-}
-
-function section(key, ...content) {
-  return h("section", { class: "card" }, h("h2", null, t(key)), content);
-}
-
-function list(rows, group) {
-  const shown = rows.filter(([, value]) => value);
-  return h("dl", { class: "facts" }, shown.map(([name, value]) => h("div", null, h("dt", null, t(`${group}.${name}`)), h("dd", null, value))));
 }

@@ -12,7 +12,12 @@ import { go } from "../router.js";
 const DAY = /^\d{4}-\d\d-\d\d$/;
 const DAYS = 31;
 const FILTERS = ["caller", "from", "to", "agent", "queue", "session", "min_seconds", "max_seconds"];
-const RANGES = [["today", 0, 0], ["yesterday", 1, 1], ["week", 6, 0], ["month", DAYS - 1, 0]];
+const RANGES = [
+  ["today", 0, 0],
+  ["yesterday", 1, 1],
+  ["week", 6, 0],
+  ["month", DAYS - 1, 0],
+];
 
 /** Return the view of a search. A search that the page still has is shown as it was left, if the user came back to it. */
 export async function search({ params, back, me }) {
@@ -59,14 +64,21 @@ function refused() {
 }
 
 function form(filters) {
-  const input = (name, props) => h("input", { name, test: name, value: filters[name] ?? "", autocomplete: "off", ...props });
+  const input = (name, props) =>
+    h("input", { name, test: name, value: filters[name] ?? "", autocomplete: "off", ...props });
   const date = (name) => input(name, { type: DAY.test(filters[name] ?? "") || !filters[name] ? "date" : "text" });
-  const seconds = (name) => input(name, { type: "number", min: 0, step: 1, inputmode: "numeric", test: name.replace("_", "-") });
+  const seconds = (name) =>
+    input(name, { type: "number", min: 0, step: 1, inputmode: "numeric", test: name.replace("_", "-") });
   const more = h(
     "details",
     { class: "more-filters", open: Boolean(filters.min_seconds || filters.max_seconds) },
     h("summary", null, t("search.length")),
-    h("div", { class: "fields" }, field(t("search.minSeconds"), seconds("min_seconds")), field(t("search.maxSeconds"), seconds("max_seconds"))),
+    h(
+      "div",
+      { class: "fields" },
+      field(t("search.minSeconds"), seconds("min_seconds")),
+      field(t("search.maxSeconds"), seconds("max_seconds")),
+    ),
   );
   const element = h(
     "form",
@@ -74,7 +86,9 @@ function form(filters) {
     h(
       "div",
       { class: "fields" },
-      field(t("search.caller"), input("caller", { type: "text", inputmode: "tel", placeholder: "+47 …" }), { wide: true }),
+      field(t("search.caller"), input("caller", { type: "text", inputmode: "tel", placeholder: "+47 …" }), {
+        wide: true,
+      }),
       field(t("search.from"), date("from")),
       field(t("search.to"), date("to")),
       field(t("search.agent"), input("agent", { type: "text", inputmode: "email", spellcheck: "false" })),
@@ -106,7 +120,11 @@ function ranges(filters) {
   const links = RANGES.map(([name, first, last]) => {
     const range = { from: daysAgo(first), to: daysAgo(last) };
     const here = filters.from === range.from && filters.to === range.to;
-    return h("a", { href: address({ ...filters, ...range }), class: "chip", "aria-current": here ? "true" : null }, t(`search.${name}`));
+    return h(
+      "a",
+      { href: address({ ...filters, ...range }), class: "chip", "aria-current": here ? "true" : null },
+      t(`search.${name}`),
+    );
   });
   const clear = Object.keys(filters).length > 0 && h("a", { href: "/", class: "chip quiet" }, t("search.clear"));
   return h("div", { class: "chips" }, links, clear);
@@ -114,7 +132,7 @@ function ranges(filters) {
 
 function results(found, filters) {
   const body = h("tbody", { role: "rowgroup" });
-  const count = h("p", { class: "count" });
+  const count = h("p", { class: "count", tabindex: -1 });
   const foot = h("div", { class: "foot" });
   const table = h("table", { class: "results", role: "table", "aria-label": t("search.results") }, head(), body);
   const holder = h("section", { "aria-label": t("search.results") }, count, table, foot);
@@ -124,15 +142,22 @@ function results(found, filters) {
     table.hidden = found.calls.length === 0;
     count.textContent = summary(found, filters);
     fill(foot, ...further(found, more));
-    if (focus) body.rows[first]?.querySelector("a")?.focus();
+    if (focus) (body.rows[first]?.querySelector("a") ?? foot.querySelector("button") ?? count).focus();
   };
-  const more = guarded(async () => {
-    const page = await api.searchCalls({ ...asAsked(filters), cursor: found.cursor });
-    found.calls.push(...page.calls);
-    Object.assign(found, { cursor: page.cursor, searched_until: page.searched_until });
-    update(page.calls, true);
-    announce(page.calls.length ? plural("search.moreFound", page.calls.length) : t("search.noMore", { time: exact(found.searched_until) }));
-  }, () => foot);
+  const more = guarded(
+    async () => {
+      const page = await api.searchCalls({ ...asAsked(filters), cursor: found.cursor });
+      found.calls.push(...page.calls);
+      Object.assign(found, { cursor: page.cursor, searched_until: page.searched_until });
+      update(page.calls, true);
+      announce(
+        page.calls.length
+          ? plural("search.moreFound", page.calls.length)
+          : t("search.noMore", { time: exact(found.searched_until) }),
+      );
+    },
+    () => foot,
+  );
   const shown = () => (found.error ? showProblem(found.error, holder) : announce(summary(found, filters)));
   if (!found.error) update(found.calls);
   else table.hidden = true;
@@ -141,7 +166,8 @@ function results(found, filters) {
 
 function summary(found, filters) {
   const { calls, cursor } = found;
-  if (!calls.length) return cursor ? t("search.emptySoFar") : t(Object.keys(filters).length ? "search.empty" : "search.emptyMonth");
+  if (!calls.length)
+    return cursor ? t("search.emptySoFar") : t(Object.keys(filters).length ? "search.empty" : "search.emptyMonth");
   return plural(cursor ? "search.countMore" : "search.count", calls.length);
 }
 
@@ -149,7 +175,13 @@ function further(found, more) {
   const { cursor, searched_until: until } = found;
   return [
     until && h("p", { class: "hint" }, t("search.until", { time: exact(until) })),
-    cursor && h("button", { type: "button", test: "more", onclick: more }, icon("down"), t(found.calls.length ? "search.more" : "search.further")),
+    cursor &&
+      h(
+        "button",
+        { type: "button", test: "more", onclick: more },
+        icon("down"),
+        t(found.calls.length ? "search.more" : "search.further"),
+      ),
   ];
 }
 

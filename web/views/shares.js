@@ -8,7 +8,11 @@ import { cancelButton, stateOf } from "../share.js";
 
 export async function shares() {
   const place = h("div");
-  const refresh = async () => fill(place, table((await api.shares()).shares, refresh, () => place));
+  const refresh = async () =>
+    fill(
+      place,
+      table((await api.shares()).shares, refresh, () => place),
+    );
   await refresh();
   return {
     title: t("shares.title"),
@@ -25,7 +29,11 @@ function table(all, refresh, place) {
       "tr",
       { role: "row" },
       cell("to", share.to),
-      cell("call", share.call && h("a", { href: `/calls/${share.call}` }, t("shares.toCall"), h("span", { class: "unseen" }, ` ${share.to}`))),
+      cell(
+        "call",
+        share.call &&
+          h("a", { href: `/calls/${share.call}` }, t("shares.toCall"), h("span", { class: "unseen" }, ` ${share.to}`)),
+      ),
       cell("created", moment(share.created)),
       cell("until", exact(share.expires)),
       cell("state", stateOf(share)),
@@ -34,7 +42,15 @@ function table(all, refresh, place) {
   return h(
     "table",
     { class: "results plain", role: "table", "aria-label": t("shares.title") },
-    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, names.map((name) => h("th", { scope: "col", role: "columnheader", class: name }, t(`shares.${name}`))))),
+    h(
+      "thead",
+      { role: "rowgroup" },
+      h(
+        "tr",
+        { role: "row" },
+        names.map((name) => h("th", { scope: "col", role: "columnheader", class: name }, t(`shares.${name}`))),
+      ),
+    ),
     h("tbody", { role: "rowgroup" }, all.map(row)),
   );
 }

@@ -6,7 +6,12 @@ import { t } from "../language.js";
 export function signIn() {
   const back = location.pathname + location.search;
   const leave = () => location.assign(`/auth/login?return=${encodeURIComponent(back)}`);
-  const button = h("button", { type: "button", class: "primary", test: "sign-in", onclick: leave }, icon("in"), t("signIn.button"));
+  const button = h(
+    "button",
+    { type: "button", class: "primary", test: "sign-in", onclick: leave },
+    icon("in"),
+    t("signIn.button"),
+  );
   return {
     title: t("signIn.title"),
     element: h(

@@ -17,7 +17,11 @@ export function terms({ me, accepted }) {
       { class: "narrow card" },
       h("h1", null, t("terms.title")),
       h("p", null, t("terms.lead", { tenant: me.tenant })),
-      h("div", { class: "terms", tabindex: 0, role: "region", "aria-label": t("terms.region") }, h("p", null, me.terms.text)),
+      h(
+        "div",
+        { class: "terms", tabindex: 0, role: "region", "aria-label": t("terms.region") },
+        h("p", null, me.terms.text),
+      ),
       h("p", { class: "hint" }, t("terms.version", { version: me.terms.version })),
       h("button", { type: "button", class: "primary", test: "accept", onclick: accept }, t("terms.accept")),
     ),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud, Pace
-from tests.e2e.archive.browser import Client
+from localcloud.http.client import Client
 from tests.support.keys import openpgp_tenant, x509_tenant
 
 PLAIN = {"encrypt": False, "deliver_to_archive": True, "archive_formats": ["wav", "mp3"], "call_index": "plain"}
@@ -32,7 +32,10 @@ ACCESS = {
 }
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 WAV = (SAMPLES / "4711000000000001_1.wav").read_bytes()
-CALLER = "+4722334455"
+# An hour, of frames that need no others: 16 kbit/s, without a header that says how many there are.
+HOUR = (SAMPLES / "4711000000000002_1.mp3").read_bytes() * 486
+CALLER, HOUR_CALLER = "+4722334455", "+4799887766"
+TERMS = {"version": "2026-11", "text": "Recordings are confidential.\nThey serve quality and training only."}
 
 
 def metadata(**facts: Any) -> dict[str, Any]:
@@ -96,6 +99,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
         for tenant, settings in {"acme": PLAIN, "globex": PLAIN, "cms": SEALED, "pgp": SEALED}.items():
             archive.parameter(tenant, "settings", settings | PROFILE)
             archive.parameter(tenant, "access", ACCESS)
+        archive.parameter("globex", "access", ACCESS | {"reason_for": ["play", "download", "share"]})
+        archive.parameter("strict", "settings", PLAIN)
+        archive.parameter("strict", "access", ACCESS | {"terms": TERMS})
         archive.key("cms", x509_tenant().public_text)
         archive.key("pgp", openpgp_tenant().public_text)
         for tenant in ("acme", "globex", "cms", "pgp"):
@@ -103,10 +109,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
         archive.land("acme", "2026/11/2_1", WAV, metadata(queue="support", agent="kari@acme.example"))
         archive.land("acme", "2026/11/3_1", WAV, metadata(queue="sales", restricted=True))
         archive.land("acme", "2026/11/4_1", WAV, metadata(queue="sales", sensitive=True))
+        archive.land("acme", "2026/11/9_1", HOUR, metadata(caller=HOUR_CALLER) | {"durationSeconds": 3604}, "mp3")
         cloud.wait_until_idle(120)
         for tenant in ("acme", "globex", "cms", "pgp"):
             officer = archive.client(tenant=tenant, email=f"officer@{tenant}.example")
             found = officer.get("/api/calls").json["calls"]
             archive.calls |= {f"{tenant}/{call['name'][8:]}": call["id"] for call in found}
-        assert len(archive.calls) == 7, archive.calls
+        assert len(archive.calls) == 8, archive.calls
         yield archive

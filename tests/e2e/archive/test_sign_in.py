@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.e2e.archive.browser import Client, Reply
+from localcloud.http.client import Client, Reply
 from tests.e2e.archive.conftest import ACCESS, Archive
 
 SESSION, LOGIN = "__Host-callseal", "__Host-callseal-login"

@@ -20,6 +20,17 @@ from tests.support.keys import x509_tenant
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHONPATH"))}
 SECONDS = 60
+# What the demo shows of people in the archive: a search, a play, refusals, and the audit of them.
+ARCHIVE = (
+    r"kari +searches for the caller \+47 90 00 00 01 +200 +4711000000000001_1\b",
+    r"kari +plays its first range +206 +262,144 of 453,\d{3} bytes, the first 8\.2 s",
+    r"kari +follows a link to a restricted call +403 +RestrictedRecording",
+    r"ola +plays it +409 +SealedRecording",
+    r"\$ openssl cms -decrypt [^\n]*-in 4711000000000002_1\.mp3\.p7m",
+    r"kari +AccessRefused +[0-9a-f]+\.\.\. +- +RestrictedRecording",
+    r"kari +RecordingPlayed +[0-9a-f]+\.\.\. +0 to 8\.2 +-",
+    r"ola +RecordingOpenedByKey",
+)
 
 
 @contextmanager
@@ -70,6 +81,8 @@ def test_demo_shows_each_step_and_succeeds() -> None:
         assert word in done.stdout
     for word in ("held RecordingDenied", "by-law-only", "callseal calls list nordlys", "90000001 occurs 0 times"):
         assert word in done.stdout
+    for words in ARCHIVE:
+        assert re.search(words, done.stdout), words
 
 
 def test_demo_reports_what_is_missing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from localcloud import LocalCloud, StartError
 from localcloud.errors import TemplateError
+from localcloud.http.routes import Route, find_route
 from tests.e2e.localcloud.front import Reply, front_cloud, front_template, published, send
 
 NOT_FOUND = {"error": "NotFound", "message": "There is nothing at this address."}
@@ -93,6 +95,20 @@ def test_most_specific_route_is_taken(
     assert (got["routeKey"], got.get("pathParameters")) == (key, parameters)
 
 
+def test_most_specific_route_is_taken_in_every_order_of_the_template() -> None:
+    ordered = [
+        Route("GET", "/a/b/c", "1"), Route("ANY", "/a/b/c", "2"), Route("GET", "/a/b/{x}", "3"),
+        Route("GET", "/a/{x}/c", "4"), Route("GET", "/a/{x+}", "5"), Route("ANY", "$default", "6"),
+    ]  # fmt: skip
+    for routes in itertools.permutations(ordered):
+        left = list(routes)
+        for route in ordered:
+            match = find_route(left, "GET", "/a/b/c")
+            assert match is not None
+            assert match.route == route
+            left.remove(route)
+
+
 @pytest.mark.parametrize(
     ("method", "target"),
     [
@@ -112,6 +128,12 @@ def test_unknown_route_or_method_is_not_found(url: str, method: str, target: str
     reply = send(url, method, target)
     assert (reply.status, reply.header("content-type")) == (404, "application/json")
     assert (reply.body == b"") if method == "HEAD" else (reply.json() == NOT_FOUND)
+
+
+def test_path_is_decoded_in_the_event_as_on_aws(url: str) -> None:
+    got = event(url, "GET", "/api/calls/a%20b%2Fc?x=%20")
+    assert (got["rawPath"], got["requestContext"]["http"]["path"]) == ("/api/calls/a b/c", "/api/calls/a b/c")
+    assert got["rawQueryString"] == "x=%20"
 
 
 @pytest.mark.parametrize(

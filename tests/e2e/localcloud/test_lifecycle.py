@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -204,6 +205,7 @@ def test_foreground_ends_well_on_a_signal(tmp_path: Path, number: int) -> None:
     for part in ("LandingBucket  AWS::S3::Bucket", "SftpBucketPolicy.PolicyDocument.TlsOnly: moto applies a Deny"):
         assert part in said
     assert "LandingBucketName  callseal-local-landing-" in said
+    assert re.search(r"\nThe archive, in a browser: http://127\.0\.0\.1:\d+\n", said)
     assert said.endswith("The local cloud has ended.\n")
     assert "\x1b" not in said, "plain text where there is no terminal"
     assert not (tmp_path / "outputs.json").exists()

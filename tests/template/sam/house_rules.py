@@ -779,3 +779,55 @@ def a_comparison_ends_before_the_next_begins(template: Template) -> None:
 
     timeout = properties(template, "ReconcileAuditFunction")["Timeout"]
     assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60
+
+
+def the_front_caches_nothing_of_the_api(template: Template) -> None:
+    """The cache key has no cookie, so a cached answer would be given to other users."""
+    config = properties(template, "ArchiveDistribution")["DistributionConfig"]
+    (api,) = (each["Id"] for each in config["Origins"] if "CustomOriginConfig" in each)
+    behaviours = [each for each in config["CacheBehaviors"] if each["TargetOriginId"] == api]
+    assert [each["PathPattern"] for each in behaviours] == [
+        "/auth/*", "/api/*", "/s/*/code", "/s/*/open", "/s/*/audio",
+    ]  # fmt: skip
+    for behaviour in behaviours:
+        assert behaviour["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", behaviour["PathPattern"]
+        assert behaviour["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac", behaviour["PathPattern"]
+    errors = {each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in config["CustomErrorResponses"]}
+    # Each code that CloudFront caches; 416 it does not.
+    assert errors == dict.fromkeys((400, 403, 404, 405, 414, 500, 501, 502, 503, 504), 0)
+
+
+def every_answer_of_the_front_has_the_security_headers(template: Template) -> None:
+    config = properties(template, "ArchiveDistribution")["DistributionConfig"]
+    for behaviour in [*config["CacheBehaviors"], config["DefaultCacheBehavior"]]:
+        assert behaviour["ResponseHeadersPolicyId"] == {"Ref": "ArchiveHeaders"}, behaviour
+        assert behaviour["ViewerProtocolPolicy"] in ("https-only", "redirect-to-https"), behaviour
+    policy = properties(template, "ArchiveHeaders")["ResponseHeadersPolicyConfig"]
+    assert "CorsConfig" not in policy
+    csp = policy["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    assert csp.startswith("default-src 'none'; ")
+    assert not {"unsafe-inline", "unsafe-eval", "data:", "*"} & set(re.split(r"[ ;']+", csp))
+
+
+def the_api_logs_neither_ids_nor_numbers(template: Template) -> None:
+    (stage,) = of_type(template, "AWS::ApiGatewayV2::Stage").values()
+    logged = set(json.loads(stage["Properties"]["AccessLogSettings"]["Format"]).values())
+    assert logged == {
+        "$context.requestTime", "$context.requestId", "$context.routeKey", "$context.status",
+        "$context.responseLatency", "$context.responseLength", "$context.integrationErrorMessage",
+    }  # fmt: skip
+    assert referred(stage["Properties"]["AccessLogSettings"]["DestinationArn"]) == {"ArchiveApiLogGroup"}
+
+
+def the_page_alone_is_readable_by_the_front(template: Template) -> None:
+    allowed = [
+        (name, each)
+        for name, policy in of_type(template, "AWS::S3::BucketPolicy").items()
+        for each in policy["Properties"]["PolicyDocument"]["Statement"]
+        if each["Effect"] == "Allow"
+    ]
+    for name, statement in allowed:
+        assert (name, statement["Principal"]) == ("WebBucketPolicy", {"Service": "cloudfront.amazonaws.com"})
+        assert statement["Action"] in ("s3:GetObject", "s3:ListBucket")
+        assert referred(statement["Condition"]["StringEquals"]["aws:SourceArn"]) >= {"ArchiveDistribution"}
+    assert len(allowed) == 2

@@ -51,6 +51,8 @@ LOG_GROUP = ["Resources", "SweepLandingLogGroup", "Properties"]
 EXPIRED = {"Id": "Old", "Status": "Enabled", "ExpirationInDays": 365}
 AUDIT_STREAM = ["Resources", "AuditStream", "Properties", "ExtendedS3DestinationConfiguration"]
 DASHBOARD = ["Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"]
+FRONT = ["Resources", "ArchiveDistribution", "Properties", "DistributionConfig"]
+HEADERS = ["Resources", "ArchiveHeaders", "Properties", "ResponseHeadersPolicyConfig", "SecurityHeadersConfig"]
 STACK_DIMENSION = {"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}
 
 
@@ -232,6 +234,19 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
      ["Resources", "LockAuditFunction", "Properties", "Environment", "Variables", "AUDIT_RETENTION_DAYS"], 1),
     (rules.audit_is_locked_by_parameter, ["Resources", "AuditBucket", "Properties", "ObjectLockConfiguration", "Rule"],
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
+    (rules.the_front_caches_nothing_of_the_api, [*FRONT, "CacheBehaviors", 1, "CachePolicyId"],
+     "658327ea-f89d-4fab-a63d-7e88639e58f6"),
+    (rules.the_front_caches_nothing_of_the_api, [*FRONT, "CustomErrorResponses"], []),
+    (rules.every_answer_of_the_front_has_the_security_headers,
+     [*FRONT, "DefaultCacheBehavior", "ResponseHeadersPolicyId"], {"Ref": "other"}),
+    (rules.every_answer_of_the_front_has_the_security_headers,
+     [*HEADERS, "ContentSecurityPolicy", "ContentSecurityPolicy"], "default-src 'none'; style-src 'unsafe-inline'"),
+    (rules.the_api_logs_neither_ids_nor_numbers,
+     ["Resources", "ArchiveApiApiGatewayDefaultStage", "Properties", "AccessLogSettings", "Format"],
+     '{"path": "$context.path"}'),
+    (rules.the_page_alone_is_readable_by_the_front,
+     ["Resources", "WebBucketPolicy", "Properties", "PolicyDocument", "Statement", "ArchiveFrontReads", "Condition"],
+     {"StringEquals": {"aws:SourceArn": "*"}}),
 ]  # fmt: skip
 
 

@@ -170,12 +170,20 @@ def test_mp3_longer_than_the_searched_bytes_is_read_to_its_end() -> None:
 
 
 @pytest.mark.usefixtures("decoder")
-def test_exception_while_an_mp3_is_decoded_passes_through() -> None:
+def test_frame_header_by_chance_before_the_first_frame_is_no_frame() -> None:
+    """It says 44,100 samples a second, and would halve the length."""
+    file = (SOUNDS / "mpeg2-vbr.mp3").read_bytes()
+    assert drawn(bytes.fromhex("fffb90c0") + bytes(413) + file).seconds == drawn(file).seconds
+
+
+@pytest.mark.usefixtures("decoder")
+@pytest.mark.parametrize("size", [1000, 70_000, 300_000])
+def test_exception_while_an_mp3_is_decoded_passes_through(size: int) -> None:
     """It must not be taken for the file's end: half a waveform would be kept."""
     file = (SAMPLES / "4711000000000002_1.mp3").read_bytes() * 30
 
     def chunks() -> Iterator[bytes]:
-        yield file[:300_000]
+        yield file[:size]
         raise ConnectionError("The bucket closed the connection.")
 
     with pytest.raises(ConnectionError):

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callseal.archive.sound import peaks
+from callseal.archive.sound.loudest import Lanes
 from callseal.archive.sound.peaks import ROWS, Peaks
-from callseal.archive.sound.sound import NoWaveformError, Sound
+from callseal.archive.sound.sound import PCM_16, NoWaveformError, Sound
 from callseal.archive.sound.wav import FORMS
 from callseal.archive.waveform import Waveform, waveform_of
 from tests.support import sounds
@@ -73,6 +74,16 @@ def test_long_sound_loses_no_peak_and_moves_none_by_a_row(seed: int, frames: int
         near = max(levels[max(first - block, 0) : end + block])
         assert own - 1 <= found.left[row] <= near + 1
     assert found.right == found.left
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_each_frame_of_a_block_counts(channels: int) -> None:
+    for frames in range(1, 40):
+        for loud in range(frames * channels):
+            samples = [7] * frames * channels
+            samples[loud] = -1001
+            found = Lanes(PCM_16, channels, frames).loudest(struct.pack(f"<{len(samples)}h", *samples))
+            assert found == [1000 if channel == loud % channels else 7 for channel in range(channels)]
 
 
 @pytest.mark.parametrize("amplitude", [0, 1, 255, 8192, 16384, 32767])

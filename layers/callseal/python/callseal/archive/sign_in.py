@@ -66,7 +66,10 @@ class SignIn:
     def login(self, request: Request) -> Answer:
         """Send the browser to the issuer."""
         secret, state, nonce, verifier = new_secret(), new_secret(), token_urlsafe(24), token_urlsafe(48)
-        url = self._issuer.authorization_url(self._client(), state, nonce, verifier)
+        try:
+            url = self._issuer.authorization_url(self._client(), state, nonce, verifier)
+        except SignInRefusedError as refused:
+            return _failed(request, str(refused))
         back = return_path(dict(request.query).get("return", "/"))
         members = {"state": hash_of(state), "nonce": nonce, "verifier": verifier, "back": back}
         self._table.put(f"login#{hash_of(secret)}", members, self._clock() + LOGIN_TIME)

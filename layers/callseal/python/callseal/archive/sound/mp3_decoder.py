@@ -27,7 +27,7 @@ def decode(stream: ByteStream, rate: int, channels: int) -> Iterator[bytes]:
             yield samples.tobytes()
     except MiniaudioError as exc:
         raise source.error_in_readcallback or NoWaveformError("The MP3 file cannot be decoded.") from exc
-    # The decoder takes an exception of the stream for the file's end.
+    # miniaudio looks for an exception of the stream only when it has samples.
     if source.error_in_readcallback:
         raise source.error_in_readcallback
     if is_empty:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ def _float(width: int, code: str) -> SampleForm:
     # The bits of an IEEE 754 number without its sign are in the order of the numbers.
     def level(magnitude: int) -> int:
         (amplitude,) = struct.unpack(code, magnitude.to_bytes(width // 8, "little"))
-        return _level(math.inf if math.isnan(amplitude) else amplitude)
+        return _level(amplitude)
 
     return SampleForm(width, level)
 

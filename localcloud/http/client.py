@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 PAGE_HEADERS = {"X-Callseal": "1", "Content-Type": "application/json"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_SECONDS = 60
+
+
+class SignInError(Exception):
+    """A sign-in did not come to its end."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Client:
         host = parts.hostname or ""
         jar = self.cookies.setdefault(host, {})
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
-        connection = HTTPConnection(host, parts.port or 80, timeout=60)
+        connection = HTTPConnection(host, parts.port or 80, timeout=_SECONDS)
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         connection.request(method, target, data, sent | (headers or {}))
         answer = connection.getresponse()
@@ -69,20 +77,27 @@ class Client:
             connection.close()
 
     def sign_in(self, email: str, tenant: str, groups: str, **fields: str) -> Reply:
-        """Sign in at the issuer, and return the callback's answer."""
-        login = self.get("/auth/login", **{name: fields.pop(name) for name in ("back",) if name in fields})
-        assert login.status == 302, login
-        authorize = login.headers["location"]
+        """Sign in at the development issuer, and return the callback's answer. Raise SignInError before that."""
+        authorize = self._redirected(self.get("/auth/login"))
+        return self.send(
+            "GET", self.authorize(authorize, {"email": email, "tenant": tenant, "groups": groups, **fields})
+        )
+
+    def authorize(self, authorize: str, fields: Mapping[str, str]) -> str:
+        """Fill in the issuer's form at a URL, and return the URL that it redirects to. Raise SignInError."""
         form = self.send("GET", authorize).data.decode()
         action = re.search(r'<form[^>]*action="([^"]*)"', form)
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form))
-        given = {name: unescape(value) for name, value in hidden.items()}
-        given |= {"email": email, "tenant": tenant, "groups": groups, **fields}
+        given = {name: unescape(value) for name, value in hidden.items()} | dict(fields)
         target = urljoin(authorize, unescape(action[1]) if action and action[1] else authorize)
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        granted = self.send("POST", target, urlencode(given).encode(), kind)
-        assert granted.status == 302, (granted.status, granted.data)
-        return self.send("GET", granted.headers["location"])
+        return self._redirected(self.send("POST", target, urlencode(given).encode(), _FORM))
+
+    @staticmethod
+    def _redirected(answer: Reply) -> str:
+        if answer.status != HTTPStatus.FOUND:
+            text = answer.data.decode(errors="replace")
+            raise SignInError(f"The sign-in was answered with {answer.status} and not with a redirect: {text}")
+        return answer.headers["location"]
 
     @staticmethod
     def _reply(answer: HTTPResponse, jar: dict[str, str]) -> Reply:

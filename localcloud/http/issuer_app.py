@@ -91,6 +91,9 @@ class IssuerApp:
         return answer
 
     def _token(self) -> Response:
+        # As Okta does: https://github.com/ueberauth/oauth2/issues/175
+        if flask_request.authorization and "client_id" in flask_request.form:
+            return _refuse("The client is named in the header Authorization and in the body.")
         answer: Response = self._server.create_token_response()
         return answer
 

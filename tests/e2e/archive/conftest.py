@@ -96,6 +96,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     state = tmp_path_factory.mktemp("archive")
     with LocalCloud(state_dir=state, pace=Pace(change_poll=3600.0)) as cloud:
         archive = Archive(cloud, state)
+        # At its first request the issuer imports its library, for which sign_in may not wait on a busy machine.
+        Client(archive.outputs["OidcIssuer"]).get("/.well-known/openid-configuration")
         for tenant, settings in {"acme": PLAIN, "globex": PLAIN, "cms": SEALED, "pgp": SEALED}.items():
             archive.parameter(tenant, "settings", settings | PROFILE)
             archive.parameter(tenant, "access", ACCESS)

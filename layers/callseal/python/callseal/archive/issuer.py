@@ -72,11 +72,13 @@ class Issuer:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": client.redirect_uri,
-            "client_id": client.id,
             "code_verifier": verifier,
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        if client.secret is not None:
+        if client.secret is None:
+            form["client_id"] = client.id
+        else:
+            # In the header alone: some issuers refuse a client that is named in the body, too.
             # RFC 6749, section 2.3.1: both are encoded as in a form first.
             pair = f"{quote(client.id, safe='')}:{quote(client.secret, safe='')}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"

@@ -121,7 +121,7 @@ def serve(event: Mapping[str, Any], routes: Mapping[str, Route], log: Log) -> di
         log.warning("request failed", extra={"route": str(event.get("routeKey")), **describe(exc)})
         sentence = "The archive cannot answer at the moment. Try again in a minute."
         answer = _refusal(RefusedRequestError(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", sentence))
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001  # another error takes its place
         # Lambda would log the message of an error that it gets, which may quote a landing key.
         log.warning("request failed", extra={"route": str(event.get("routeKey")), **describe(exc)})
         raise RequestFailedError(f"The request failed: {type(exc).__name__}.") from None

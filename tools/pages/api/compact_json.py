@@ -13,7 +13,8 @@ def compact_json(value: Any, indent: int = 0) -> str:
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or indent + len(line) <= WIDTH:
         return line
-    inner, begin, end = indent + STEP, *("{}" if isinstance(value, dict) else "[]")
+    inner = indent + STEP
+    begin, end = ("{", "}") if isinstance(value, dict) else ("[", "]")
     if isinstance(value, dict):
         items = [f"{json.dumps(name)}: {compact_json(each, inner)}" for name, each in value.items()]
     else:

@@ -16,7 +16,7 @@ from callseal.inbound.http import CHANGING
 
 from ..environments import translated
 from ..members import object_schema
-from .answers import ID, ref, schemas
+from .answers import ID, TEXT, ref, schemas
 from .compact_json import compact_json
 from .errors import ERRORS, by_status
 from .operations import JSON, LOGIN, OPERATIONS, SESSION, SHARE, Operation
@@ -50,7 +50,11 @@ QUERY = {
     "cursor": "Continues a search with the same filters.",
 }
 _SECONDS = {"type": "string", "pattern": "^[0-9]{1,9}([.][0-9]{1,3})?$"}
-FORMS: Mapping[str, dict[str, Any]] = {"call": ID, "min_seconds": _SECONDS, "max_seconds": _SECONDS}
+FORMS: Mapping[str, dict[str, Any]] = {
+    "call": ID,
+    **dict.fromkeys(("min_seconds", "max_seconds"), _SECONDS),
+    **dict.fromkeys(("return", "state", "code"), TEXT),
+}
 RANGE = {"type": "string", "pattern": "^bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})$"}
 HEADERS = {
     206: ("Accept-Ranges", "Content-Range", "ETag"),

@@ -20,18 +20,19 @@ REQUIRED = object()
 
 def line(most: int) -> Member:
     """Return a member that is a text of 1 to `most` characters on one line."""
-    return text_of(rf"(?=.*\S)[^{_CONTROLS}]{{1,{most}}}", f"a text of 1 to {most} characters on one line")
+    return text_of(rf"(?=.*\S)[^{_CONTROLS}]{{1,{most}}}", f"a text of 1 to {most} characters on one line", 1, most)
 
 
 def lines(most: int) -> Member:
     """Return an optional member that is null, or a text of at most `most` characters, which may have several lines."""
     pattern = rf"[^\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]{{0,{most}}}"
-    return optional(text_of(pattern, f"a text of at most {most} characters"))
+    return optional(text_of(pattern, f"a text of at most {most} characters", 0, most))
 
 
-def text_of(pattern: str, wanted: str) -> Member:
-    """Return a member that is a text of this pattern, which `wanted` describes."""
-    return Member(matching(pattern), wanted, schema_of(pattern), REQUIRED)
+def text_of(pattern: str, wanted: str, least: int, most: int) -> Member:
+    """Return a member that is a text of this pattern, which `wanted` describes, and which has these lengths."""
+    schema = {**schema_of(pattern), "minLength": least, "maxLength": most}
+    return Member(matching(pattern), wanted, schema, REQUIRED)
 
 
 def whole(least: int, most: int) -> Member:

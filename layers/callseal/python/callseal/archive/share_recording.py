@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 SHARE = "share"
 MAX_ADDRESS, MAX_DAYS = 254, 30
 # One address as people have them, in ASCII: no quotes, comments, names, lists, spaces or control characters.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL = r"(?![.])(?!.*[.][.])(?!.*[.]@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
-_ADDRESS = rf"(?=[^@]{{1,64}}@)(?=.{{1,{MAX_ADDRESS}}}$){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST}"
-_TO = text_of(_ADDRESS, "one e-mail address")
+_ADDRESS = rf"(?!.{{{MAX_ADDRESS + 1}}}){_LOCAL}@(?:{_LABEL}[.])+{_LAST}"
+_TO = text_of(_ADDRESS, "one e-mail address", len("a@b.cd"), MAX_ADDRESS)
 
 
 def _address(value: Any) -> str:

@@ -75,3 +75,9 @@ def test_waveform_is_refused_like_the_recording(people: People, cloud: Stack) ->
     assert waveform(kari, call, 1).error == waveform(kari, call, 7).error == (404, "NotFound")
     cloud.s3.delete_object(Bucket=ARCHIVE, Key="acme/1.wav")
     assert waveform(kari, call).error == (404, "NotFound")
+
+
+def test_recording_that_takes_too_long_to_read_has_no_waveform(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = people.call(data=WAV)
+    monkeypatch.setattr("callseal.archive.draw_waveform.MAX_BYTES", len(WAV) - 1)
+    assert waveform(opened(people, call), call).error == (404, "NotFound")

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from callseal.inbound.http import RequestFailedError
 from tests.support.archive import FINGERPRINTS, People, Reply, Visitor
 from tests.support.clock import Clock
 from tests.support.network import Network
@@ -333,3 +334,19 @@ def test_failure_of_the_bucket_says_nothing_of_the_call(
 def test_times_have_a_zone(people: People) -> None:
     expires = ask(people.visitor("all"), people.call()).json["expires"]
     assert datetime.fromisoformat(expires).tzinfo == UTC
+
+
+def test_unexpected_failure_says_nothing_of_the_call(
+    people: People, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, kari = people.call("2026/+4799112233_1"), people.visitor("all")
+    ask(kari, call)
+
+    def fail(*_: object) -> None:
+        raise ValueError("2026/+4799112233_1")
+
+    monkeypatch.setattr("callseal.archive.open_recording.parse_range", fail)
+    with pytest.raises(RequestFailedError) as failed:
+        audio(kari, call)
+
+    assert "99112233" not in f"{failed.value}{failed.value.__cause__}{capsys.readouterr().out}"

@@ -1,4 +1,4 @@
-"""sign_in at the development issuer: sessions, terms, and what of an issuer's answer is refused."""
+"""sign_in at the development issuer: sessions, terms, and the sign-ins that are refused."""
 
 from __future__ import annotations
 

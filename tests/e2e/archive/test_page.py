@@ -90,14 +90,18 @@ def test_each_side_has_its_own_volume(kari: Person) -> None:
 
 
 def test_filters_are_in_the_address_and_in_history(kari: Person) -> None:
-    kari.part("queue").fill("support")
-    kari.part("search").click()
+    for queue, found in (("support", 1), ("sales", 3)):
+        kari.part("queue").fill(queue)
+        kari.part("search").click()
+        expect(results(kari)).to_have_count(found)
+        assert f"queue={queue}" in kari.page.url
+
+    kari.asks("() => history.back()")
+
+    expect(kari.part("queue")).to_have_value("support")
     expect(results(kari)).to_have_count(1)
     kari.go("/?queue=sales")
     expect(kari.part("queue")).to_have_value("sales")
-    kari.asks("() => history.back()")
-    expect(kari.part("queue")).to_have_value("support")
-    expect(results(kari)).to_have_count(1)
 
 
 def test_filter_that_cannot_be_used_is_explained(kari: Person) -> None:
@@ -133,7 +137,7 @@ def test_reason_is_asked_once_for_a_recording(people: Crowd) -> None:
 
 def test_terms_are_accepted_before_anything_else(people: Crowd) -> None:
     person = people.person()
-    person.sign_in("strict")
+    person.sign_in("strict", email=f"kari@{people.kind}.example")
     expect(person.page.get_by_text("Recordings are confidential.")).to_be_visible()
     person.part("accept").click()
     accept = person.page.locator("main button").first
@@ -254,9 +258,10 @@ def test_share_is_opened_in_another_browser_and_cancelled_in_mid_play(people: Cr
     kari.page.on("dialog", lambda dialog: dialog.accept())
     kari.part("share-cancel").first.click()
     kari.until("() => /cancelled/i.test(document.querySelector('main').innerText)")
-    ola.part("position").fill("3000")
-    ola.until("() => document.querySelector('[data-test=problem]')?.innerText")
-    assert ola.asks("() => document.querySelector('audio').currentTime") < 3600
+    assert ola.asks("async () => (await fetch(document.querySelector('audio').src)).status") == 404
+    if people.kind == "chromium":  # Firefox has read all of an hour's few megabytes by now
+        ola.part("position").fill("3000")
+        ola.until("() => document.querySelector('[data-test=problem]')?.innerText")
 
 
 # ---- everybody ------------------------------------------------------------------------------------------------------
@@ -279,12 +284,14 @@ def test_by_keyboard_alone(people: Crowd) -> None:
     expect(results(person)).to_have_count(1)
     _tab_until(person, "main a[href^='/calls/']")
     person.page.keyboard.press("Enter")
+    person.part("play").wait_for()
+    expect(person.page.locator("h1")).to_be_focused()
     _tab_until(person, "[data-test=play]")
     person.page.keyboard.press("Enter")
     person.plays_from(0.2)
     person.page.keyboard.press("l")
     person.plays_from(9)
-    _tab_until(person, "[data-test=position]")
+    _tab_until(person, "[data-test=position]", "Shift+Tab")
     person.page.keyboard.press("End")
     person.until("() => document.querySelector('audio').currentTime > 3000")
 
@@ -294,15 +301,15 @@ def _tab_to_input(person: Person) -> None:
     person.until("() => document.activeElement.tagName === 'INPUT'")
 
 
-def _tab_until(person: Person, selector: str) -> None:
+def _tab_until(person: Person, selector: str, key: str = "Tab") -> None:
     for _ in range(60):
         if person.asks(f"() => document.activeElement.matches({selector!r})"):
             return
-        person.page.keyboard.press("Tab")
+        person.page.keyboard.press(key)
     raise AssertionError(f"The keyboard does not reach {selector}")
 
 
-@pytest.mark.parametrize(("locale", "words"), [("nb-NO", "Samtaler"), ("de-DE", "Anrufe"), ("fr-FR", "Calls")])
+@pytest.mark.parametrize(("locale", "words"), [("nb-NO", "Samtaler"), ("de-DE", "Gespräche"), ("fr-FR", "Calls")])
 def test_page_speaks_the_readers_language(people: Crowd, locale: str, words: str) -> None:
     if people.kind == "firefox":
         pytest.skip("Playwright sets no languages of the stock Firefox")

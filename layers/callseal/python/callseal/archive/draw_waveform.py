@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from callseal.archive.waveform_table import WaveformTable
 
 READ_BYTES = 256 * 1024
+# Reading more would take longer than ArchiveApi waits.
+MAX_BYTES = 1024**3
 
 
 class WaveformRoutes:
@@ -49,6 +51,8 @@ class WaveformRoutes:
         return Answer(body=found.answer())
 
     def _drawn(self, asked: Asked) -> Waveform:
+        if delivery_of(asked.file).size > MAX_BYTES:
+            raise not_found()
         try:
             with self._bucket.whole(asked.file.key, delivery_of(asked.file).sealed) as body:
                 return waveform_of(_chunks(body))

@@ -38,6 +38,10 @@ class RefusedRequestError(CallsealError):
         self.members, self.headers = dict(members or {}), dict(headers or {})
 
 
+class RequestFailedError(CallsealError):
+    """The function failed. API Gateway answers with status 500, and the function's error alarm counts it."""
+
+
 def invalid(sentence: str) -> RefusedRequestError:
     """Return the refusal of a malformed request."""
     return RefusedRequestError(HTTPStatus.BAD_REQUEST, "InvalidRequest", sentence)
@@ -100,7 +104,10 @@ def parse_request(event: Mapping[str, Any]) -> Request:
 
 
 def serve(event: Mapping[str, Any], routes: Mapping[str, Route], log: Log) -> dict[str, Any]:
-    """Return the answer to an event, by the route that it names, in the form that API Gateway takes."""
+    """Return the answer to an event, by the route that it names, in the form that API Gateway takes.
+
+    Raise RequestFailedError for any error that is not expected.
+    """
     try:
         request = parse_request(event)
         route = routes.get(request.route)
@@ -114,6 +121,10 @@ def serve(event: Mapping[str, Any], routes: Mapping[str, Route], log: Log) -> di
         log.warning("request failed", extra={"route": str(event.get("routeKey")), **describe(exc)})
         sentence = "The archive cannot answer at the moment. Try again in a minute."
         answer = _refusal(RefusedRequestError(HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", sentence))
+    except Exception as exc:  # noqa: BLE001  # another error takes its place
+        # Lambda would log the message of an error that it gets, which may quote a landing key.
+        log.warning("request failed", extra={"route": str(event.get("routeKey")), **describe(exc)})
+        raise RequestFailedError(f"The request failed: {type(exc).__name__}.") from None
     return _written(answer)
 
 

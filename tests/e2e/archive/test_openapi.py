@@ -20,7 +20,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
-from tests.e2e.archive.browser import Client
+from localcloud.http.client import Client
 from tests.e2e.archive.conftest import Archive
 
 DESCRIPTION = json.loads((Path(__file__).parents[3] / "schemas" / "archive-api.openapi.json").read_text())

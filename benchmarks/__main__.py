@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calls_requests, calls_search, envelopes, function, registers, sftp
+from benchmarks import archive_page, calls_requests, calls_search, envelopes, function, registers, sftp
 from benchmarks.measure import Row
 from benchmarks.plot import svg
 from tests.support.keys import clean_up
@@ -40,6 +40,9 @@ MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
     "requests_per_recording_with_policy": calls_requests.requests_per_recording_with_policy,
     "requests_per_search_page": calls_search.requests_per_search_page,
     "sftp_out_of_order_vs_sequential": sftp.sftp_out_of_order_vs_sequential,
+    "requests_to_first_sound": archive_page.requests_to_first_sound,
+    "audio_kb_to_first_sound": archive_page.audio_kb_to_first_sound,
+    "page_kb": archive_page.page_kb,
     "cold_start_vs_boto3": function.cold_start_vs_boto3,
 }
 

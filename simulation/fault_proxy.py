@@ -39,6 +39,8 @@ _S3: Mapping[str, Mapping[str, str]] = {
     "DELETE": {"tagging": "DeleteObjectTagging", "uploadId": "AbortMultipartUpload", "": "DeleteObject",
                "/": "DeleteBucket"},
 }  # fmt: skip
+# The operations of SES v2 that are used, by method and path.
+_SES = {("POST", "/v2/email/outbound-emails"): "SendEmail"}
 _XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 Reader = BinaryIO | BufferedIOBase
 _COPIES = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
@@ -196,6 +198,8 @@ class FaultProxy:
         if service == "s3":
             bucket, _, key = unquote(urlsplit(path).path).lstrip("/").partition("/")
             operation = _s3_operation(method, path, headers, bool(key))
+        elif service == "ses":
+            operation = _SES.get((method, urlsplit(path).path), "")
         return Seen(next(self._numbers), service, operation, bucket, key, method, path, headers, body)
 
     def key_lock(self, key: str) -> Lock:
@@ -406,6 +410,8 @@ def _refusal(seen: Seen, status: int, code: str) -> _Answer:
         kind, text = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
     body = b"" if seen.method == "HEAD" else text.encode()
     headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("x-amz-request-id", "0")]
+    if seen.service == "ses":
+        headers.append(("x-amzn-ErrorType", code))
     return _Answer(status, _head(f"{status} {code}", headers), body)
 
 

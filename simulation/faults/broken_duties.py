@@ -12,11 +12,24 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from botocore.exceptions import BotoCoreError
+from urllib3.exceptions import HTTPError
+
+from callseal.archive.access import Grant
+from callseal.archive.access_trail import AccessTrail
+from callseal.archive.archive_bucket import ArchiveBucket
+from callseal.archive.may import Allowed
+from callseal.archive.sessions import Sessions
+from callseal.archive.share_mails import ShareMails
+from callseal.archive.share_table import ShareTable
+from callseal.archive.user_table import UserTable
+from callseal.archive.visit import CallAccess
 from callseal.aws.bus import AuditBus
 from callseal.calls.index_calls import CallIndexing
 from callseal.core.errors import HeldError, Reason, TransientError
 from callseal.delivery.erase_recordings import Erasure
 from callseal.delivery.landing_bucket import LandingBucket
+from callseal.inbound.http import RefusedRequestError
 from callseal.keys import prove_keys
 from callseal.keys.announcements import AnnouncementLog
 from callseal.keys.register_table import KeyRegister
@@ -26,8 +39,8 @@ from callseal.sftp.notice_queue import NoticeQueue
 from callseal.sftp.stored_keys import SftpKeys
 from callseal.sftp.track_files import FileTracking
 from callseal.trail.lock_audit import AuditLocks
-from simulation.fault_proxy import CutAfter, Fault, Refuse
-from tests.support.stack import AUDIT, LANDING
+from simulation.fault_proxy import BreakBody, CutAfter, Fault, Refuse
+from tests.support.stack import ARCHIVE, AUDIT, LANDING
 
 BUSY = Refuse(503, "SlowDown")
 
@@ -121,6 +134,52 @@ def _believe_the_tag() -> None:
     Erasure._present_hold = lambda *_: HeldError(Reason.RECORDING_DENIED, "tagged")  # type: ignore[method-assign]
 
 
+def _record_if_possible() -> None:
+    record = AccessTrail.record
+
+    def try_to_record(self: Any, event: Any) -> None:
+        with suppress(RefusedRequestError):
+            record(self, event)
+
+    AccessTrail.record = try_to_record  # type: ignore[method-assign]
+
+
+def _everything_is_allowed() -> None:
+    CallAccess.decide = lambda *_: Allowed(Grant("all", ()))  # type: ignore[method-assign]
+
+
+def _what_arrived_is_sent() -> None:
+    def read(self: Any, key: str, part: Any, _sealed: str) -> tuple[bytes, str]:
+        wanted = {"Bucket": self._bucket, "Key": key, "Range": f"bytes={part.first}-{part.last}"}
+        found, arrived = self._client.get_object(**wanted), bytearray()
+        with suppress(BotoCoreError, HTTPError, OSError):
+            while data := found["Body"].read(256):
+                arrived += data
+        return bytes(arrived), found["ETag"]
+
+    ArchiveBucket.read = read  # type: ignore[method-assign]
+
+
+def _done_anyway(owner: Any, name: str) -> None:
+    """Let a method that fails end as if it had done its work."""
+    method = getattr(owner, name)
+
+    def do(self: Any, *arguments: Any) -> Any:
+        with suppress(TransientError):
+            return method(self, *arguments)
+
+    setattr(owner, name, do)
+
+
+def _a_code_stays() -> None:
+    update = ShareTable._update
+
+    def keep_the_code(self: Any, share: Any, change: str, *rest: Any, **values: Any) -> Any:
+        return update(self, share, change.replace("REMOVE #code, #taken", "REMOVE #taken"), *rest, **values)
+
+    ShareTable._update = keep_the_code  # type: ignore[method-assign]
+
+
 BROKEN_DUTIES = (
     BrokenDuty("prove", "a code is marked as used before its event",
                partial(_remember_first, "KeyProven", KeyRegister, "save_challenge"), (2, "PutItem", 2), "kill after"),
@@ -148,4 +207,24 @@ BROKEN_DUTIES = (
     BrokenDuty("erase", "the tag alone decides", _believe_the_tag),
     BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
                (1, "HeadObject", 1), "step", BUSY, AUDIT),
+    BrokenDuty("open recording", "bytes are sent without an event", _record_if_possible, (1, "PutEvents", 1), "step",
+               BUSY),
+    BrokenDuty("open recording", "everyone may play everything", _everything_is_allowed),
+    BrokenDuty("open recording", "what arrived before the read broke is sent", _what_arrived_is_sent,
+               (2, "GetObject", 1), "invocation", BreakBody(), ARCHIVE),
+    BrokenDuty("search calls", "a search is answered without an event", _record_if_possible, (1, "PutEvents", 1),
+               "step", BUSY),
+    BrokenDuty("search calls", "everyone finds everything", _everything_is_allowed),
+    BrokenDuty("terms and logout", "terms are accepted before the event",
+               partial(_remember_first, "TermsAccepted", UserTable, "accept"), (2, "UpdateItem", 1), "kill after"),
+    BrokenDuty("terms and logout", "a logout that failed is answered as done", partial(_done_anyway, Sessions, "end"),
+               (3, "DeleteItem", 1), "step", BUSY),
+    BrokenDuty("share recording", "a link is mailed before the event",
+               partial(_remember_first, "ShareCreated", ShareMails, "send_link")),
+    BrokenDuty("share recording", "a link that was not mailed is answered as sent",
+               partial(_done_anyway, ShareMails, "send_link"), (1, "SendEmail", 1), "step", BUSY),
+    BrokenDuty("share recording", "a cancellation that failed is answered as done",
+               partial(_done_anyway, ShareTable, "cancel"), (5, "UpdateItem", 1), "step", BUSY),
+    BrokenDuty("serve share", "a code opens a share again", _a_code_stays),
+    BrokenDuty("serve share", "a play is not recorded", _record_if_possible, (3, "PutEvents", 1), "step", BUSY),
 )  # fmt: skip

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 from unittest.mock import patch
 
@@ -16,10 +19,13 @@ from localcloud.moto_process import MotoProcess
 from tests.security.privacy.watch import WATCH
 from tests.support.stack import (
     ARCHIVE,
+    ARCHIVE_URL,
     AUDIT,
     LANDING,
+    MAIL_FROM,
     REGION,
     SFTP,
+    make_archive_tables,
     make_call_index_key,
     make_calls_table,
     make_file_register,
@@ -34,6 +40,11 @@ BUS, SWEEPS, CALLS = f"{STACK}-audit", f"{STACK}-sweep", f"{STACK}-calls"
 TABLES: Mapping[str, tuple[str, ...]] = {
     "key-register": ("tenant", "fingerprint"), "key-events": ("event_id",), "files": ("tenant", "key"),
     "login-settings": ("tenant",), "calls": ("tenant", "id"),
+}  # fmt: skip
+# Those of the archive's people.
+ARCHIVE_TABLES: Mapping[str, tuple[str, ...]] = {
+    "archive-sessions": ("id",), "archive-users": ("tenant", "email"), "archive-trail": ("tenant", "place"),
+    "archive-shares": ("id",), "archive-waveforms": ("tenant", "place"), "calls": ("tenant", "id"),
 }  # fmt: skip
 BUCKETS = (LANDING, SFTP, ARCHIVE)
 # Files are small, so that an attempt is fast, but still have several parts. The buffer size, in bytes, keeps small
@@ -56,7 +67,11 @@ class Cloud:
     def __init__(self) -> None:
         os.environ.update(SMALLEST_PART)
         with patch("localcloud.moto_process._SCRIPT", Path(__file__).with_name("moto_server.py")):
-            self._moto = MotoProcess(0, REGION, lambda _: None)
+            self._mails = Path(mkdtemp(prefix="mails-"))
+            clock = str(self._mails / "clock")  # no file, so no time ahead
+            self._moto = MotoProcess(
+                0, REGION, lambda _: None, mail_dir=str(self._mails), mail_sender=MAIL_FROM, clock_file=clock
+            )
         self.endpoint_url = self._moto.endpoint_url
         self._s3, self._sqs, self._events = (self._moto.client(name) for name in ("s3", "sqs", "events"))
         self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
@@ -67,6 +82,8 @@ class Cloud:
         make_file_register(self._dynamodb, f"{STACK}-files")
         make_calls_table(self._dynamodb, CALLS)
         make_login_settings(self._dynamodb, f"{STACK}-login-settings")
+        make_archive_tables(self._dynamodb, STACK)
+        self._ssm.put_parameter(Name=f"/{STACK}/archive/url", Value=ARCHIVE_URL, Type="String")
         for bucket in BUCKETS:
             self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         region: Any = {"LocationConstraint": REGION}
@@ -102,6 +119,20 @@ class Cloud:
             "FILE_REGISTER": f"{STACK}-files",
             "CALLS_TABLE": CALLS,
             "CALL_INDEX_KEY": f"alias/{STACK}-calls",
+            "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
+            "ARCHIVE_USERS": f"{STACK}-archive-users",
+            "ACCESS_TRAIL": f"{STACK}-archive-trail",
+            "ARCHIVE_SHARES": f"{STACK}-archive-shares",
+            "ARCHIVE_WAVEFORMS": f"{STACK}-archive-waveforms",
+            "ARCHIVE_URL": f"/{STACK}/archive/url",
+            "ARCHIVE_PLATFORM_GROUP": "",
+            "OIDC_ISSUER": "http://localhost:1",
+            "OIDC_CLIENT_ID": "callseal",
+            "OIDC_CLIENT_SECRET": f"{STACK}/oidc-client-secret",
+            "OIDC_TENANT_CLAIM": "tenant",
+            "OIDC_GROUPS_CLAIM": "groups",
+            "OIDC_AGENT_CLAIM": "agent",
+            "SHARE_MAIL_FROM": MAIL_FROM,
             "SFTP_RETENTION_DAYS": "7",
             "LOGIN_SETTINGS": f"{STACK}-login-settings",
             "LOGIN_NOTICE_QUEUE_URL": self.notices_url,
@@ -120,6 +151,7 @@ class Cloud:
     def close(self) -> None:
         """Stop moto."""
         self._moto.close()
+        shutil.rmtree(self._mails, ignore_errors=True)
 
     def remove(self, places: Iterable[tuple[str, str]], uploads: Iterable[tuple[str, str, str]]) -> None:
         """Delete the objects and uploads that an attempt has left."""
@@ -151,12 +183,30 @@ class Cloud:
 
     def forget_duties(self, tenant: str) -> None:
         """Empty the tables of the duties, and a tenant's SFTP area."""
-        for table, keys in TABLES.items():
-            for item in self._dynamodb.scan(TableName=f"{STACK}-{table}")["Items"]:
-                self._dynamodb.delete_item(TableName=f"{STACK}-{table}", Key={name: item[name] for name in keys})
+        self._empty(TABLES)
         for key in self.listing(SFTP):
             if key.startswith(f"{tenant}/"):
                 self._s3.delete_object(Bucket=SFTP, Key=key)
+
+    def forget_archive(self) -> None:
+        """Empty the tables of the archive's people, and delete the mails."""
+        self._empty(ARCHIVE_TABLES)
+        for path in self._mails.glob("*.eml"):
+            path.unlink()
+
+    def mails(self) -> list[str]:
+        """Return the texts of the mails that were sent, the oldest first."""
+        read = [message_from_bytes(path.read_bytes(), policy=policy.SMTP) for path in sorted(self._mails.glob("*.eml"))]
+        return [mail.get_content() for mail in read]
+
+    def client(self, service: str) -> Any:
+        """Return a client that bypasses the proxy."""
+        return self._moto.client(service)
+
+    def put_access(self, tenant: str, access: Mapping[str, Any]) -> None:
+        """Put who of a tenant may do what in the archive."""
+        name = f"/{STACK}/tenants/{tenant}/access"
+        self._ssm.put_parameter(Name=name, Value=json.dumps(access), Type="String", Overwrite=True)
 
     def put_settings(self, tenant: str, settings: Mapping[str, Any]) -> None:
         """Put a tenant's settings."""
@@ -267,6 +317,11 @@ class Cloud:
     def delete_message(self, url: str, message: Mapping[str, Any]) -> None:
         """Delete a message from its queue: it was processed, or is a dead letter."""
         self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["receiptHandle"])
+
+    def _empty(self, tables: Mapping[str, tuple[str, ...]]) -> None:
+        for table, keys in tables.items():
+            for item in self._dynamodb.scan(TableName=f"{STACK}-{table}")["Items"]:
+                self._dynamodb.delete_item(TableName=f"{STACK}-{table}", Key={name: item[name] for name in keys})
 
     def _of_calls(self, tenant: str) -> list[dict[str, Any]]:
         return list(

@@ -27,6 +27,7 @@ from unittest.mock import patch
 import boto3
 from botocore.retries.standard import ExponentialBackoff
 
+from callseal.archive import serve_share
 from callseal.aws import bus, calls, item_batches, upload
 from callseal.crypto import gpg
 from callseal.crypto.envelopes import openpgp
@@ -72,7 +73,7 @@ def _shorten() -> None:
     bus.PAUSE_SECONDS = item_batches.PAUSE_SECONDS = usage_table.PAUSE_SECONDS = 0.001
     # A function that waits for a claim still waits longer than the claim lasts.
     announcements.CLAIM, check_keys.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
-    authenticate_sftp.ANSWER_SECONDS = 0
+    authenticate_sftp.ANSWER_SECONDS = serve_share.ANSWER_SECONDS = 0
     for module in (upload, planning, commit):
         module.PART_BYTES = PART_BYTES  # type: ignore[attr-defined]
     output_buckets.MAX_COPY_BYTES, output_buckets.COPY_PART_BYTES = 100_000, PART_BYTES
@@ -82,7 +83,7 @@ def _shorten() -> None:
     container.Session = _session  # type: ignore[misc,assignment]
     container.client = lambda _, service: _client(service)  # type: ignore[assignment]
     # Created once, before any request: a child process inherits the clients and opens its own connections.
-    for service in ("s3", "sqs", "ssm", "secretsmanager", "events", "dynamodb", "lambda", "kms"):
+    for service in ("s3", "sqs", "ssm", "secretsmanager", "events", "dynamodb", "lambda", "kms", "sesv2"):
         _client(service)
 
 

@@ -53,7 +53,7 @@ class Reply:
 class Visitor:
     """A browser: it has cookies, and sends requests to the function whose route fits."""
 
-    handlers: Iterable[ModuleType]
+    handlers: Iterable[Any]
     cookies: dict[str, str] = field(default_factory=dict)
     accept: str = "*/*"
 

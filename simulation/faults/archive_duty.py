@@ -21,7 +21,7 @@ from callseal.calls.facts import Facts
 from callseal.core.audit import timestamp
 from simulation.faults.cloud import CALLS, STACK
 from simulation.faults.duty import Duty
-from simulation.faults.model import SILENT
+from simulation.faults.model import LEAKED, SILENT
 from tests.support.archive import Reply, Visitor
 from tests.support.sounds import Wav
 from tests.support.stack import ARCHIVE
@@ -121,6 +121,13 @@ class ArchiveDuty(Duty):
         found = self.recorded(kind, **members)
         if found < times:
             self.complain(SILENT, f"{what}, and the bus has accepted {found} {kind} events of it, not {times}")
+
+    def must_refuse(self, reply: Reply, status: int) -> None:
+        """Complain unless a request was refused, without faults, with this status."""
+        if reply.status < HTTPStatus.BAD_REQUEST:
+            self.complain(LEAKED, f"a request that must be refused is answered with {reply.status}")
+        else:
+            self.must_equal(SILENT, "a refusal", reply.status, status)
 
     def _answer(self, function: str, event: Mapping[str, Any]) -> Any:
         killed, before = self._is_kill(), self.environment

@@ -40,6 +40,7 @@ from callseal.sftp.stored_keys import SftpKeys
 from callseal.sftp.track_files import FileTracking
 from callseal.trail.lock_audit import AuditLocks
 from simulation.fault_proxy import BreakBody, CutAfter, Fault, Refuse
+from simulation.faults.model import LEAKED, LOST, PARTIAL, SILENT, TWICE
 from tests.support.stack import ARCHIVE, AUDIT, LANDING
 
 BUSY = Refuse(503, "SlowDown")
@@ -59,6 +60,7 @@ class BrokenDuty:
     how: Any = "once"
     fault: Fault | None = None
     bucket: str = ""
+    promise: int | None = None  # the one that must be seen broken, None for any
 
 
 def _remember_first(kind: str, owner: Any, remember: str) -> None:
@@ -145,7 +147,8 @@ def _record_if_possible() -> None:
 
 
 def _everything_is_allowed() -> None:
-    CallAccess.decide = lambda *_: Allowed(Grant("all", ()))  # type: ignore[method-assign]
+    everything = Allowed(Grant("everyone", ()))
+    CallAccess.decide = lambda *_: everything  # type: ignore[method-assign]
 
 
 def _what_arrived_is_sent() -> None:
@@ -208,23 +211,25 @@ BROKEN_DUTIES = (
     BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
                (1, "HeadObject", 1), "step", BUSY, AUDIT),
     BrokenDuty("open recording", "bytes are sent without an event", _record_if_possible, (1, "PutEvents", 1), "step",
-               BUSY),
-    BrokenDuty("open recording", "everyone may play everything", _everything_is_allowed),
+               BUSY, promise=SILENT),
+    BrokenDuty("open recording", "everyone may play everything", _everything_is_allowed, promise=LEAKED),
     BrokenDuty("open recording", "what arrived before the read broke is sent", _what_arrived_is_sent,
-               (2, "GetObject", 1), "invocation", BreakBody(), ARCHIVE),
+               (2, "GetObject", 1), "invocation", BreakBody(), ARCHIVE, promise=PARTIAL),
     BrokenDuty("search calls", "a search is answered without an event", _record_if_possible, (1, "PutEvents", 1),
-               "step", BUSY),
-    BrokenDuty("search calls", "everyone finds everything", _everything_is_allowed),
+               "step", BUSY, promise=SILENT),
+    BrokenDuty("search calls", "everyone finds everything", _everything_is_allowed, promise=LEAKED),
     BrokenDuty("terms and logout", "terms are accepted before the event",
-               partial(_remember_first, "TermsAccepted", UserTable, "accept"), (2, "UpdateItem", 1), "kill after"),
+               partial(_remember_first, "TermsAccepted", UserTable, "accept"), (2, "UpdateItem", 1), "kill after",
+               promise=SILENT),
     BrokenDuty("terms and logout", "a logout that failed is answered as done", partial(_done_anyway, Sessions, "end"),
-               (3, "DeleteItem", 1), "step", BUSY),
+               (3, "DeleteItem", 1), "step", BUSY, promise=LEAKED),
     BrokenDuty("share recording", "a link is mailed before the event",
-               partial(_remember_first, "ShareCreated", ShareMails, "send_link")),
+               partial(_remember_first, "ShareCreated", ShareMails, "send_link"), promise=SILENT),
     BrokenDuty("share recording", "a link that was not mailed is answered as sent",
-               partial(_done_anyway, ShareMails, "send_link"), (1, "SendEmail", 1), "step", BUSY),
+               partial(_done_anyway, ShareMails, "send_link"), (1, "SendEmail", 1), "step", BUSY, promise=LOST),
     BrokenDuty("share recording", "a cancellation that failed is answered as done",
-               partial(_done_anyway, ShareTable, "cancel"), (5, "UpdateItem", 1), "step", BUSY),
-    BrokenDuty("serve share", "a code opens a share again", _a_code_stays),
-    BrokenDuty("serve share", "a play is not recorded", _record_if_possible, (3, "PutEvents", 1), "step", BUSY),
+               partial(_done_anyway, ShareTable, "cancel"), (5, "UpdateItem", 1), "step", BUSY, promise=LEAKED),
+    BrokenDuty("serve share", "a code opens a share again", _a_code_stays, promise=TWICE),
+    BrokenDuty("serve share", "a play is not recorded", _record_if_possible, (3, "PutEvents", 1), "step", BUSY,
+               promise=SILENT),
 )  # fmt: skip

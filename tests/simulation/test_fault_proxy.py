@@ -127,15 +127,18 @@ def test_passed_requests_are_unchanged_and_named(line: Line, moto: MotoProcess) 
 
 def test_refusals_come_in_the_services_own_form(line: Line, moto: MotoProcess) -> None:
     line.faults = {"GetObject": Refuse(503, "SlowDown"), "HeadObject": Refuse(403, "AccessDenied"),
-                   "GetParameter": Refuse(400, "ThrottlingException")}  # fmt: skip
+                   "GetParameter": Refuse(400, "ThrottlingException"),
+                   "SendEmail": Refuse(429, "TooManyRequests")}  # fmt: skip
     for name, status, code in [("get_object", 503, "SlowDown"), ("head_object", 403, "403")]:
         with pytest.raises(ClientError) as refused:
             call(line.client("s3"), name)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
         assert refused.value.response["Error"]["Code"] == code
         assert name == "head_object" or f"{FOREIGN_WORDS} {BUCKET}/{KEY}" in str(refused.value)
-    with pytest.raises(ClientError, match="ThrottlingException"):
-        line.client("ssm").get_parameter(Name="/p")
+    for code, ask in (("ThrottlingException", lambda: line.client("ssm").get_parameter(Name="/p")),
+                      ("TooManyRequests", lambda: line.client("sesv2").send_email(Content={}))):  # fmt: skip
+        with pytest.raises(ClientError, match=code):
+            ask()
     assert line.carried_out == []
 
 

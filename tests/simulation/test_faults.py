@@ -56,7 +56,7 @@ def test_broken_promise_is_detected(bench: Bench, number: int) -> None:
 
 
 # `make faults` runs the others.
-@pytest.mark.parametrize(("name", "each"), [("prove", 1), ("login", 2)])
+@pytest.mark.parametrize(("name", "each"), [("prove", 1), ("login", 2), ("open recording", 3), ("serve share", 3)])
 def test_no_duty_is_neglected(bench: Bench, name: str, each: int) -> None:
     points = points_of(bench, name)
     some = zip(points[::each], cycle(FEW), strict=False)
@@ -88,6 +88,7 @@ def test_neglected_duty_is_detected(bench: Bench, number: int) -> None:
 
     assert result.fired or not neglect.at
     assert result.broken, neglect.what
+    assert neglect.promise in (None, *(one.promise for one in result.broken)), neglect.what
 
 
 def test_every_request_gets_every_fault_and_both_kills(bench: Bench) -> None:

@@ -35,8 +35,8 @@ REFUSABLE = [
     for route, operation in OPERATIONS.items()
     if "{" in route or operation.get("requestBody") or route in ("GET /api/calls", "GET /api/audit")
 ]
-# What succeeds only after more than one request: a sign-in, a code from a mail, a sealed recording, terms. What succeeds
-# only with a body for a call that exists, the other tests send.
+# What succeeds only after more than one request: a sign-in, a code from a mail, a sealed recording, terms. What needs a
+# body for a call that exists is left to the other tests.
 IN_STEPS = {"callback", "acceptTerms", "sealed", "openShare", "sharedAudio"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CHECKS = [

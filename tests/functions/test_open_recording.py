@@ -200,7 +200,7 @@ def test_reason_is_required_where_the_access_says_so(people: People, cloud: Stac
         '{"action": "play", "file": 0, "file": 0}',
         '{"action": "play", "file": 0, "x": 1}', '{"action": "play", "file": 0, "reason": ""}',
         '{"action": "play", "file": 0, "reason": "  "}', '{"action": "play", "file": -1}',
-        '{"action": "play", "file": 0, "reason": "a\\nb"}', '{"action": "play", "file": 0.0}',
+        '{"action": "play", "file": 0, "reason": "a\\nb"}', '{"action": "play", "file": 0.5}',
         '{"action": "play", "file": NaN}', json.dumps({"action": "play", "file": 0, "reason": "x" * 201}),
         json.dumps({"action": "play", "file": 0, "text": "x" * 2001}), "[" * 60_000, "",
     ],

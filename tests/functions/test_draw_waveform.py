@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from callseal.archive.user_table import UserTable
 from tests.support.archive import People, Reply, Visitor
 from tests.support.clock import Clock
 from tests.support.network import Network
@@ -33,7 +34,7 @@ def opened(people: People, call: str) -> Visitor:
     return visitor
 
 
-@pytest.mark.parametrize(("data", "extension"), [(WAV, "wav"), (MP3, "mp3"), (MP3, "MP3")], ids=["wav", "mp3", "MP3"])
+@pytest.mark.parametrize(("data", "extension"), [(WAV, "wav"), (WAV, "WAV"), (MP3, "mp3"), (MP3, "MP3")])
 def test_waveform_is_drawn_once_and_kept(people: People, network: Network, data: bytes, extension: str) -> None:
     call = people.call(data=data, extension=extension)
     kari = opened(people, call)
@@ -81,3 +82,18 @@ def test_recording_that_takes_too_long_to_read_has_no_waveform(people: People, m
     call = people.call(data=WAV)
     monkeypatch.setattr("callseal.archive.draw_waveform.MAX_BYTES", len(WAV) - 1)
     assert waveform(opened(people, call), call).error == (404, "NotFound")
+
+
+def test_agent_sees_the_waveform_of_a_blind_call_of_ones_own(people: People, cloud: Stack, clock: Clock) -> None:
+    """The terms were accepted in another session, which each function finds out for itself."""
+    grant = {"group": "agents", "may": ["play"], "scope": "own"}
+    people.access(grant, terms={"version": "1", "text": "Be kind."})
+    UserTable(cloud.dynamodb, cloud.environment["ARCHIVE_USERS"], clock).accept("acme", "kari@acme.example", "1")
+    own, other = (people.call(name, data=WAV, blind=True, agent=f"{name}@acme.example") for name in ("kari", "ola"))
+    kari, again = people.visitor("agents"), people.visitor("agents")
+
+    assert waveform(again, own).error == (403, "ReasonRequired")
+    for visitor in (kari, again):
+        assert visitor.post(f"/api/calls/{own}/access", {"action": "play", "file": 0}).status == 201
+        assert waveform(visitor, own).status == 200
+        assert waveform(visitor, other).error == (403, "NotAllowed")

@@ -610,3 +610,12 @@ def test_failure_of_the_bucket_says_nothing_of_the_call(
     network.fail("GetObject", 503, "SlowDown", times=None)
     reply = ola.audio()
     assert reply.error == (503, "Unavailable") and "99112233" not in reply.data.decode() + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("extension", ["WAV", "mp3", "MP3"])
+def test_recordings_of_every_kind_of_name_are_played(people: People, extension: str) -> None:
+    call = people.call(data=DATA, extension=extension)
+    assert share(people.visitor("all"), call).status == 201
+    ola = Recipient(Visitor(people.handlers), *link(mails()[-1].body))
+    assert ola.open(ola.code()).status == 200
+    assert ola.audio().status == 206

@@ -83,12 +83,13 @@ def needs_of(call: Call, place: Place) -> list[Need]:
 
 
 def _sending_mail(call: Call, place: Place) -> Iterator[Need]:
-    """Yield the permission for the domain of the sender's address, the identity that operators verify first.
+    """Yield the permission for each identity that may cover the sender: the address, or its domain.
 
     https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
     """
     sender = frozenset({("ses:fromaddress", call["name"])})
-    yield Need("ses:SendEmail", place.arn("ses", f"identity/{call['name'].rpartition('@')[2]}"), sender)
+    for identity in (call["name"], call["name"].rpartition("@")[2]):
+        yield Need("ses:SendEmail", place.arn("ses", f"identity/{identity}"), sender)
 
 
 def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
 from callseal.core.errors import AccessRefusedError, CallsealError, TransientError
@@ -38,7 +39,19 @@ CONFIG = Config(
 
 def client(session: Session, service: str) -> Any:
     """Return a client. The first client of a session is the most expensive one."""
-    return session.client(service, config=CONFIG)  # type: ignore[call-overload]
+    made = session.client(service, config=CONFIG)  # type: ignore[call-overload]
+    made.meta.events.register("after-call", refuse_cut_answer)
+    return made
+
+
+def refuse_cut_answer(http_response: Any, model: Any, **_: Any) -> None:
+    """Raise IncompleteReadError for an answer that was cut off: the SDK would return it as one without members."""
+    length = http_response.headers.get("content-length")
+    has_body = model.http["method"] != "HEAD" and not model.has_streaming_output
+    if length and has_body and http_response.status_code == HTTPStatus.OK:
+        arrived = len(http_response.content)
+        if arrived < int(length):
+            raise IncompleteReadError(actual_bytes=arrived, expected_bytes=int(length))
 
 
 @contextmanager

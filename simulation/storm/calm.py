@@ -15,7 +15,7 @@ from simulation.storm.witness import landing_key
 
 # Acts that may go another way by chance, such as an access without a reason, are tried so often.
 TRIES = 5
-REFUSED_CALLS = 2
+REFUSED_CALLS = 1
 
 
 class Calm:

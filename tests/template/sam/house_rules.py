@@ -726,7 +726,7 @@ def calls_are_hashed_with_a_key_that_never_leaves_kms(template: Template) -> Non
 def calls_are_found_by_keys_alone(template: Template) -> None:
     """An index that held more would be written with each change of a card, and hold a second copy of it."""
     indexes = properties(template, "CallsTable")["GlobalSecondaryIndexes"]
-    assert {index["IndexName"] for index in indexes} == {"started", "session", "party", "agent", "queue"}
+    assert {index["IndexName"] for index in indexes} == {"started", "session", "party", "agent", "queue", "due"}
     assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
 
 

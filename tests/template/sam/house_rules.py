@@ -681,7 +681,7 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
     """What may name callers is under the stack's key, all else under AWS's own."""
     own = {"SSEEnabled": True, "SSEType": "KMS"}
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-        names_people = name == "CallsTable" or name.startswith("Archive")
+        names_people = name in ("CallsTable", "RetentionTable") or name.startswith("Archive")
         key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if names_people else {}
         assert table["Properties"]["SSESpecification"] == own | key, name
     for name in ("KeyRegister", "FileRegister", "CallsTable", "ArchiveUsers", "ArchiveTrail", "ArchiveShares"):

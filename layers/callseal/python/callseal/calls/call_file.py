@@ -28,8 +28,8 @@ Place = tuple[str, str, str]
 class Delivery:
     """One delivery of a file, by its event. `time` is the earliest that it was reported with (RFC 3339, UTC).
 
-    `version` is the object's version, None if the bucket has no versions. `until` (RFC 3339) is the end of the lock that
-    the object has had since it was written, None if it has none.
+    `version` is the object's version, None if the bucket has no versions. `until` (RFC 3339) is the end of its first
+    lock, None if it was written without one.
     """
 
     id: str

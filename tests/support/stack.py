@@ -352,15 +352,18 @@ def make_archive_tables(dynamodb: Any, stack: str) -> None:
 def make_calls_table(dynamodb: Any, table: str) -> None:
     """Make the table of calls with its indexes, as template.yaml has it."""
     hash_keys = {"started": "tenant", "session": "session", "party": "party", "agent": "agent", "queue": "queue"}
-    names = {"tenant", "id", "place", *hash_keys.values()}
+    names = {"tenant", "id", "place", "due", *hash_keys.values()}
     dynamodb.create_table(
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(names)],
         KeySchema=_keys("tenant", "id"),
         GlobalSecondaryIndexes=[
-            {"IndexName": name, "KeySchema": _keys(key, "place"), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-            for name, key in hash_keys.items()
+            {"IndexName": name, "KeySchema": _keys(key, place), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            for name, key, place in [
+                *((name, key, "place") for name, key in hash_keys.items()),
+                ("due", "tenant", "due"),
+            ]
         ],
     )
 

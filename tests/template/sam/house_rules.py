@@ -681,7 +681,7 @@ def tables_are_encrypted_and_the_registers_can_be_brought_back(template: Templat
     """What may name callers is under the stack's key, all else under AWS's own."""
     own = {"SSEEnabled": True, "SSEType": "KMS"}
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-        names_people = name == "CallsTable" or name.startswith("Archive")
+        names_people = name in ("CallsTable", "RetentionTable") or name.startswith("Archive")
         key = {"KMSMasterKeyId": {"Fn::GetAtt": ["StackKey", "Arn"]}} if names_people else {}
         assert table["Properties"]["SSESpecification"] == own | key, name
     for name in ("KeyRegister", "FileRegister", "CallsTable", "ArchiveUsers", "ArchiveTrail", "ArchiveShares"):
@@ -726,7 +726,7 @@ def calls_are_hashed_with_a_key_that_never_leaves_kms(template: Template) -> Non
 def calls_are_found_by_keys_alone(template: Template) -> None:
     """An index that held more would be written with each change of a card, and hold a second copy of it."""
     indexes = properties(template, "CallsTable")["GlobalSecondaryIndexes"]
-    assert {index["IndexName"] for index in indexes} == {"started", "session", "party", "agent", "queue"}
+    assert {index["IndexName"] for index in indexes} == {"started", "session", "party", "agent", "queue", "due"}
     assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
 
 

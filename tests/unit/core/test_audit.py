@@ -72,9 +72,9 @@ def test_delivery_has_outputs_recipients_and_key_version() -> None:
         "source": {"bucket": "landing", "key": LANDED.key, "etag": LANDED.etag, "size": 1024},
         "outputs": [
             {"destination": "archive", "bucket": "archive-bucket", "key": LANDED.key, "size": 1024, "sha256": None,
-             "sealed": "none"},
+             "sealed": "none", "version": None},
             {"destination": "sftp", "bucket": "sftp-bucket", "key": LANDED.key + ".p7m", "size": 1500,
-             "sha256": "ab" * 32, "sealed": "cms"},
+             "sha256": "ab" * 32, "sealed": "cms", "version": None},
         ],
         "recipients": [
             {"fingerprint": "A1" * 32, "subkey": None, "kind": "x509", "not_after": "2026-12-02T10:11:12.345Z"},
@@ -86,6 +86,7 @@ def test_delivery_has_outputs_recipients_and_key_version() -> None:
         "session": None,
         "policy": None,
         "archive": None,
+        "law": None,
     }  # fmt: skip
 
 

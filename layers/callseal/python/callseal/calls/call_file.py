@@ -26,7 +26,11 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery of a file, by its event. `time` is the earliest that it was reported with (RFC 3339, UTC)."""
+    """One delivery of a file, by its event. `time` is the earliest that it was reported with (RFC 3339, UTC).
+
+    `version` is the object's version, None if the bucket has no versions. `until` (RFC 3339) is the end of its first
+    lock, None if it was written without one.
+    """
 
     id: str
     time: str
@@ -34,11 +38,13 @@ class Delivery:
     sha256: str | None
     sealed: str
     recipients: tuple[str, ...] = ()
+    version: str | None = None
+    until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallFile:
-    """A file in an output bucket. `n` is its number within the call. `version` is None if the bucket has no versions.
+    """A file in an output bucket. `n` is its number within the call.
 
     A file without a delivery is known only from its download. `deliveries` are sorted by time.
     """
@@ -49,7 +55,6 @@ class CallFile:
     key: str
     deliveries: tuple[Delivery, ...] = ()
     fetched: str | None = None
-    version: str | None = None
 
     @property
     def place(self) -> Place:
@@ -95,7 +100,7 @@ class CallFile:
             "destination": self.destination,
             "bucket": self.bucket,
             "key": self.key,
-            "version": self.version,
+            "version": delivery.version if delivery else None,
             "size": delivery.size if delivery else None,
             "sha256": delivery.sha256 if delivery else None,
             "sealed": delivery.sealed if delivery else None,
@@ -111,4 +116,6 @@ class CallFile:
 def stored_file(members: Mapping[str, Any]) -> CallFile:
     """Return a file from the value that `CallFile.stored` returned, after JSON."""
     deliveries = (Delivery(**each | {"recipients": tuple(each["recipients"])}) for each in members["deliveries"])
-    return CallFile(**{**members, "deliveries": tuple(deliveries)})
+    # Cards of before the archive had versions hold a member `version`, always null.
+    known = {name: value for name, value in members.items() if name != "version"}
+    return CallFile(**{**known, "deliveries": tuple(deliveries)})

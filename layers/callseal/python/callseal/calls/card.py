@@ -6,7 +6,7 @@ the numbers of the files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from callseal.core.audit import timestamp
 
 # Whether the metadata could be read.
 MetadataState = Literal["read", "unreadable"]
+# How a call ended: its files are deleted, at the end of their class or on request.
+Ending = Literal["disposed", "erased"]
 # The policy's outcome as a plain mapping. The card shows its `version rule denied class keep_until dispose_on`, and a
 # `restricted` or `sensitive` outcome sets the flag. All other members are stored and returned as they are.
 Outcome = Mapping[str, Any]
@@ -29,6 +31,9 @@ class Card:
 
     `source` is the landing key of the metadata, and `landed` the earliest time at which one of the call's files was
     reported (RFC 3339, UTC).
+
+    `holds` are the names of the holds that the call is under. A call that has ended keeps nothing but its name, `gone`
+    and `gone_at` (RFC 3339, UTC).
     """
 
     call: CallName
@@ -40,6 +45,8 @@ class Card:
     files: tuple[CallFile, ...] = ()
     holds: tuple[str, ...] = ()
     erasure_pending: bool = False
+    gone: Ending | None = None
+    gone_at: str | None = None
 
     @property
     def facts(self) -> Facts:
@@ -56,13 +63,20 @@ class Card:
         """When the call started, or else when its first file was reported."""
         return timestamp(self.facts.started) if self.facts.started else self.landed
 
+    @property
+    def dispose_on(self) -> str | None:
+        """When the call is to be deleted by its class (RFC 3339, UTC), or None for never or not yet known."""
+        return (self.outcome or {}).get("dispose_on") if self.is_listed else None
+
     def with_metadata(self, source: str, state: MetadataState, known: CardFacts | None, landed: str) -> Card:
         """Return the card after its metadata was read, or could not be.
 
         `source` is the metadata's landing key. If a call has two metadata files, the first one that was read stays. The
         same file may be read again, for example after a change of the tenant's profile.
         """
-        card = replace(self, landed=min(landed, self.landed or landed))
+        if self._is_of_before(landed):
+            return self
+        card = replace(self._again, landed=min(landed, self.landed or landed))
         if self.metadata == "read" and (state == "unreadable" or self.source != source):
             return card
         return replace(card, source=source, metadata=state, known=known)
@@ -73,12 +87,26 @@ class Card:
 
     def with_delivery(self, place: Place, delivery: Delivery) -> Card:
         """Return the card after a file was delivered."""
-        card = self._with_file(place, lambda file: file.delivered_by(delivery))
+        if self._is_of_before(delivery.time):
+            return self
+        card = self._again._with_file(place, lambda file: file.delivered_by(delivery))
         return replace(card, landed=min(delivery.time, self.landed or delivery.time))
 
     def with_fetch(self, place: Place, time: str) -> Card:
         """Return the card after a file was downloaded to its end."""
-        return self._with_file(place, lambda file: file.fetched_at(time))
+        return self if self.gone else self._with_file(place, lambda file: file.fetched_at(time))
+
+    def with_holds(self, holds: Iterable[str]) -> Card:
+        """Return the card under these holds."""
+        return replace(self, holds=tuple(sorted(set(holds))))
+
+    def with_erasure(self, *, pending: bool) -> Card:
+        """Return the card of a call that waits for its erasure, or no longer does."""
+        return replace(self, erasure_pending=pending)
+
+    def ended_by(self, ending: Ending, time: str) -> Card:
+        """Return the card after all files of the call were deleted, at a time (RFC 3339, UTC)."""
+        return Card(self.call, gone=ending, gone_at=time)
 
     def public(self) -> dict[str, Any]:
         """Return the members that the command and the API show."""
@@ -138,6 +166,15 @@ class Card:
             "paused": flags.paused,
             "agent_accepted": flags.agent_accepted,
         }
+
+    def _is_of_before(self, time: str) -> bool:
+        """Return whether an event of a time is of a call that has ended since. Nothing is added to an erased call."""
+        return self.gone == "erased" or (self.gone_at is not None and time <= self.gone_at)
+
+    @property
+    def _again(self) -> Card:
+        """The card of a call that lands again after it was disposed of."""
+        return replace(self, gone=None, gone_at=None) if self.gone else self
 
     def _with_file(self, place: Place, change: Callable[[CallFile], CallFile]) -> Card:
         """Return the card with a changed file. A new file gets the next number."""

@@ -55,7 +55,11 @@ def _deliveries(detail: Mapping[str, Any]) -> Iterator[Change]:
             sealed = _text(output["sealed"])
             sha256 = None if output["sha256"] is None else _text(output["sha256"])
             of_output = recipients if sealed != PLAIN else ()
-            delivery = Delivery(detail["id"], detail["time"], _size(output["size"]), sha256, sealed, of_output)
+            version, until = (
+                _optional(each) for each in (output.get("version"), (detail.get("law") or {}).get("until"))
+            )
+            size, until = _size(output["size"]), until if version else None
+            delivery = Delivery(detail["id"], detail["time"], size, sha256, sealed, of_output, version, until)
             yield call, partial(Card.with_delivery, place=place, delivery=delivery)
 
 
@@ -69,6 +73,10 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value.encode()) <= MAX_KEY_BYTES:
         raise TypeError("not a text")
     return value
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _size(value: object) -> int:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # The indexes. The hash key of `started` is `tenant`, and that of each other index has its name.
 STARTED = "started"
 INDEXES = ("session", "party", "agent", "queue")
+# The index of calls by the day on which they are to be deleted. Its hash key is `tenant`; other cards are not in it.
+DUE = "due"
 # The longest hash key is 2,048 bytes. A longer value is indexed by its hash.
 MAX_VALUE_BYTES = 1024
 READING, WRITING = "Reading the calls", "Writing a call"
@@ -193,6 +195,11 @@ def attributes(card: Card) -> dict[str, Any]:
         "outcome": json.dumps(card.outcome) if card.outcome is not None else None,
         "files": json.dumps([file.stored() for file in card.files]) if card.files else None,
         "place": place_of(card),
+        "holds": json.dumps(card.holds) if card.holds else None,
+        "erasure_pending": 1 if card.erasure_pending else None,
+        "gone": card.gone,
+        "gone_at": card.gone_at,
+        DUE: f"{card.dispose_on}#{card.call.id}" if card.dispose_on else None,
         **{name: index_key(card.call.tenant, value) if value else None for name, value in values.items()},
     }
 
@@ -208,6 +215,8 @@ def _stored(found: Mapping[str, Any]) -> StoredCard:
         files=tuple(stored_file(each) for each in json.loads(found.get("files", "[]"))),
         holds=tuple(json.loads(found.get("holds", "[]"))),
         erasure_pending=bool(found.get("erasure_pending")),
+        gone=found.get("gone"),
+        gone_at=found.get("gone_at"),
     )
     keys = {name: found.get(name) for name in INDEXES} | {STARTED: card.call.tenant}
     return StoredCard(card, found["revision"], found.get("place"), found.get("moved"), found.get("moved_from"), keys)

@@ -19,6 +19,7 @@ from callseal.core.recipient import Recipient
 
 SOURCE = "callseal"
 SCHEMA = 1
+LAW_MEMBERS = ("request", "hold", "counts", "object", "sha256", "state", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Output:
     """A committed output.
 
     `size` is in bytes. `sha256` is of the sealed bytes, None if plain. `sealed` is as in the object's metadata.
+    `version` is the object's version, None if the bucket has no versions.
     """
 
     destination: str
@@ -47,6 +49,7 @@ class Output:
     size: int
     sha256: str | None
     sealed: str
+    version: str | None = None
 
 
 def delivered(
@@ -173,8 +176,14 @@ def event(detail_type: str, now: datetime, members: dict[str, Any], happened: Se
         "session": None,
         "policy": None,
         "archive": None,
+        "law": None,
     }
     return AuditEvent(detail_type, detail | members)
+
+
+def law_member(**members: object) -> dict[str, Any]:
+    """Return the member `law` of an event; members that are not given are null."""
+    return dict.fromkeys(LAW_MEMBERS) | members
 
 
 def numbered(event: AuditEvent, number: int) -> AuditEvent:

@@ -54,11 +54,12 @@ SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1", "MOTO_S3_DEFAULT_KEY_BUFFER_SIZ
 
 @dataclass(frozen=True)
 class Stored:
-    """An object as it is stored in a bucket."""
+    """An object as it is stored in a bucket. `version` is None if the bucket has no versions."""
 
     data: bytes
     etag: str
     metadata: Mapping[str, str]
+    version: str | None = None
 
 
 class Cloud:
@@ -261,7 +262,7 @@ class Cloud:
             answer = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError:
             return None
-        return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
+        return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"], answer.get("VersionId"))
 
     def put_audit(self, key: str) -> str:
         """Put an object into the audit bucket, as Firehose does, and return its version."""

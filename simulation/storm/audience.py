@@ -16,7 +16,7 @@ from simulation.storm.shares import Desk, Mailbox, Recipient, Shared
 
 THREADS = 2
 # Acts for each landing, and how many there are at least and at most in a storm.
-ACTS, LEAST_ACTS, MOST_ACTS = 0.2, 40, 400
+ACTS, LEAST_ACTS, MOST_ACTS = 0.1, 24, 300
 WEIGHTS = {"search": 3, "show": 2, "play": 5, "download": 2, "share": 3, "cancel": 2, "sneak": 1, "trespass": 3,
            "audit": 1, "leave": 1, "receive": 5}  # fmt: skip
 END_SECONDS = 120.0
@@ -110,25 +110,25 @@ class Audience:
         if act == "leave":
             member.leave()
         elif member.is_there():
-            person = member.person
-            known, strange = self._pick(random, person)
-            acts: dict[str, Callable[[], object]] = {
-                "show": lambda: known and person.show(known),
-                "play": lambda: known and person.play(known),
-                "download": lambda: known and person.download(known),
-                "sneak": lambda: known and person.sneak(known),
-                "audit": lambda: known and person.see_audit(known),
-                "share": lambda: known and self._share(random, person, known),
+            person, calls = member.person, self._judge.calls
+            seen = [calls[call] for call in person.cards if call in calls]
+            of_any: dict[str, Callable[[], object]] = {
                 "cancel": lambda: self._cancel(random, person),
-                "trespass": lambda: person.trespass(strange),
+                # A call of the plan, of whichever tenant. It may have landed or not.
+                "trespass": lambda: person.trespass(random.choice(list(calls.values()))),
             }
-            acts.get(act, person.search_somehow)()
-
-    def _pick(self, random: Random, person: Person) -> tuple[KnownCall | None, KnownCall]:
-        """Return a call that the person has seen, and one of the plan, of whichever tenant."""
-        calls = self._judge.calls
-        seen = [calls[call] for call in person.cards if call in calls]
-        return (random.choice(seen) if seen else None), random.choice(list(calls.values()))
+            of_seen: dict[str, Callable[[KnownCall], object]] = {
+                "show": person.show,
+                "play": person.play,
+                "download": person.download,
+                "sneak": person.sneak,
+                "audit": person.see_audit,
+                "share": lambda call: self._share(random, person, call),
+            }
+            if act in of_seen and seen:
+                of_seen[act](random.choice(seen))
+            else:
+                of_any.get(act, person.search_somehow)()
 
     def _share(self, random: Random, person: Person, call: KnownCall) -> None:
         card = person.show(call)

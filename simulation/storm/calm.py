@@ -39,8 +39,9 @@ class Calm:
         self._look_for_calls(person, {card["id"] for card in cards})
         if person.identity.may_sometimes("share"):
             self._look_for_files(person, objects, {file["key"] for card in cards for file in card["files"]})
-        for is_sealed in (False, True):
-            self._open(person, cards, is_sealed)
+        if person.identity.may_sometimes("share"):
+            self._open(person, cards, is_sealed=True)
+        self._open(person, cards, is_sealed=False)
         if person.identity.may_sometimes("share"):
             self._share(person, member.random, cards)
         self._trespass(person, member.random)

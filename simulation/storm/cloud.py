@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from math import ceil
@@ -40,14 +40,9 @@ class StormCloud(Cloud):
         # Recheck messages are delayed until no worker can still process the file, as in template.yaml.
         later = {"DelaySeconds": str(RECHECK_SECONDS), "VisibilityTimeout": str(RECHECK_SECONDS)}
         self._sqs.set_queue_attributes(QueueUrl=self.recheck_url, Attributes=later)
-        # Operators redrive what this queue's function cannot process, so nothing becomes a dead letter here.
-        self.index_url, index_arn = self._queue("index")
-        self._sqs.set_queue_attributes(
-            QueueUrl=self.index_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
-        )
-        pattern = json.dumps({"source": ["callseal"], "detail-type": ["RecordingDelivered", "FileFetched"]})
-        self._events.put_rule(Name="index", EventBusName=BUS, EventPattern=pattern)
-        self._events.put_targets(Rule="index", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": index_arn}])
+        self.index_url, self._index_arn = self._queue("index")
+        visible = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=self.index_url, Attributes=visible)
         self._take(self.queue_url)  # S3's test events
         self._take(self._announced_url)
 
@@ -78,6 +73,14 @@ class StormCloud(Cloud):
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration={})
         yield
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=before)
+
+    def index(self, tenants: Sequence[str]) -> None:
+        """Bring the deliveries of these tenants to the queue of index_calls. Only their cards are read."""
+        pattern: dict[str, Any] = {"source": ["callseal"], "detail-type": ["RecordingDelivered"]}
+        text = json.dumps({**pattern, "detail": {"tenant": [*tenants]}})
+        self._events.put_rule(Name="index", EventBusName=BUS, EventPattern=text)
+        target: Any = {"Id": "queue", "Arn": self._index_arn}
+        self._events.put_targets(Rule="index", EventBusName=BUS, Targets=[target])
 
     def put_archive(self, url: str, secret_name: str, secret: str) -> None:
         """Put the archive's URL, and its secret as the issuer's client."""

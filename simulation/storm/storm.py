@@ -105,6 +105,7 @@ class Storm:
         self._began = self._told = time.monotonic()
         for tenant, name in self._plan.policies.items():
             self._cloud.put_policy(tenant, POLICIES[name])
+        self._cloud.index([*archived(self._plan).values()])
         for number, tenant in archived(self._plan).items():
             self._cloud.put_access(tenant, access_of(number))
         self._archive.serve(self._workers)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import ModuleType
@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from simulation.faults.cloud import Stored
-from simulation.storm.access_judge import CODES, AccessJudge
+from simulation.storm.access_judge import AccessJudge
 from simulation.storm.broken import OF_PEOPLE
 from simulation.storm.people import Person
-from simulation.storm.roles import BLIND, Action, Identity, KnownCall, access_of, decide
+from simulation.storm.roles import Identity, KnownCall, access_of
 from simulation.storm.shares import AHEAD, Desk, Mailbox, Recipient
 from tests.support import functions, shares
 from tests.support.archive import People, Reply, Visitor
-from tests.support.clock import Clock
 from tests.support.stack import ARCHIVE, REGION, Stack, stack
 
 NAMES = ("search_calls", "open_recording", "share_recording", "serve_share")

@@ -36,8 +36,6 @@ CODES: Mapping[int, set[str]] = {
     429: {"TooMany"},
     503: {"AuditUnavailable", "Unavailable"},
 }  # fmt: skip
-# API Gateway waits so long for a function, and then answers 503.
-LONGEST_SECONDS = 30.0
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -132,10 +130,8 @@ class AccessJudge:
 
     # ---- answers ----------------------------------------------------------------------------------------------------
 
-    def outcome(self, what: str, user: str, reply: Reply, seconds: float, expected: set[str]) -> str:
+    def outcome(self, what: str, user: str, reply: Reply, expected: set[str]) -> str:
         """Return the code of an answer, `ok` or `failed`. Complain unless it is an expected one."""
-        if seconds >= LONGEST_SECONDS:
-            self.complain("X", f"{user}: {what}", f"the answer took {seconds:.0f} s")
         code = self._code(what, user, reply)
         with self._lock:
             self.counts["answers"] += 1

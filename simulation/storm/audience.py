@@ -49,7 +49,7 @@ class Audience:
             self._due.release(due)
 
     def end(self) -> None:
-        """End the acts. Those that are due happen before."""
+        """End the acts that have begun, and begin no other."""
         self._is_over = True
         self._due.release(THREADS)
         for thread in self._threads:

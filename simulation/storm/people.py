@@ -87,9 +87,8 @@ class Asking:
         except (OSError, HTTPException) as exc:
             self.judge.complain("X", f"{self.name}: {what}", f"no answer: {type(exc).__name__}")
             reply = NoReply()
-        seconds = time.monotonic() - sent
         codes = expected(sent) if callable(expected) else expected
-        return Answer(self.judge.outcome(what, self.name, reply, seconds, codes), reply, sent)
+        return Answer(self.judge.outcome(what, self.name, reply, codes), reply, sent)
 
     def persist(self, what: str, send: Callable[[], Reply], expected: set[str]) -> Answer:
         """Send a request until it is answered, as people do."""
@@ -181,7 +180,7 @@ class Person(Asking):
         if not file or not self._ask_access(call, file, "play"):
             return False
         heard = [self._listen(call, file) for _ in range(self._random.randint(1, 3))]
-        if self._random.random() < 0.5:
+        if self.judge.calm or self._random.random() < 0.5:
             self._listen(call, file, as_it_is=False)
         if any(heard):
             self.judge.count("plays" if file["sealed"] == "none" else "sealed plays")

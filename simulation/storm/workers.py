@@ -150,7 +150,7 @@ class Workers:
         self, name: str, function: str, event: Any, ahead: timedelta = timedelta(), longest: float | None = None
     ) -> Result:
         usual = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
-        seconds = longest or (CALM_SECONDS if self.calm else usual)
+        seconds = CALM_SECONDS if self.calm else longest or usual
         try:
             answer = self._all[name].invoke(function, event, ahead, seconds)
         except DiedError as exc:

@@ -18,7 +18,7 @@ import pytest
 from simulation.faults.cloud import Stored
 from simulation.storm.access_judge import AccessJudge
 from simulation.storm.broken import OF_PEOPLE
-from simulation.storm.people import Person
+from simulation.storm.people import Asking, Person
 from simulation.storm.roles import Identity, KnownCall, access_of
 from simulation.storm.shares import AHEAD, Desk, Mailbox, Recipient
 from tests.support import functions, shares
@@ -88,12 +88,15 @@ class Scene:
         assert card
         shared = self.desk.share(person, PLAIN, card["files"][0])
         assert shared
-        return Recipient(shared, Visitor(self._handlers), self.judge, self.mailbox, Random(1))
+        return Recipient(shared, self.browser(), self.judge, self.mailbox, Random(1))
 
-    def complaints(self) -> str:
-        """Return the letters of all complaints, at the end."""
+    def letters(self) -> set[str]:
+        """Return the letters of the complaints until now."""
         self.judge.judge(self._read, self._cloud.audit())
-        return "".join(sorted({one.letter for one in self.judge.complaints}))
+        return {one.letter for one in self.judge.complaints}
+
+    def browser(self) -> Visitor:
+        return Visitor(self._handlers)
 
     def _visitor(self, identity: Identity) -> Visitor:
         return self._people.visitor(*identity.groups, tenant=identity.tenant, email=identity.email)
@@ -121,49 +124,112 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
         yield scene
 
 
-def act(scene: Scene) -> None:
-    """Let an officer and a lead do everything once, and recipients of three shares."""
+def acts(scene: Scene) -> Iterator[object]:
+    """Let an officer and a lead do everything, and recipients of two shares, one act after the other."""
+    scene.judge.calm = True
     officer, lead = scene.person("officers"), scene.person("leads")
-    for person in (officer, lead):
-        person.search(queue="invoice_no")
-        for _ in range(3):
-            person.play(PLAIN)
-            person.play(SEALED)
-            person.download(SEALED)
-        person.sneak(RESTRICTED)
-        for call in (RESTRICTED, FOREIGN):
-            person.trespass(call)
-        person.see_audit(PLAIN)
-    scene.recipient(officer).come_late()
+    yield lead.search(queue="invoice_no")
+    for number in range(3):
+        yield lead.trespass((RESTRICTED, FOREIGN, RESTRICTED)[number])
+        yield officer.trespass(FOREIGN)
+    yield officer.search(queue="invoice_no")
+    yield officer.sneak(RESTRICTED)
+    for person, call in ((lead, PLAIN), (officer, SEALED), (officer, RESTRICTED)):
+        yield person.play(call)
+    yield lead.download(SEALED)
+    yield officer.see_audit(PLAIN)
     recipient = scene.recipient(officer)
-    recipient.try_wrong_code()
-    recipient.visit()
-    recipient.try_elsewhere(Visitor(scene._handlers))
-    scene.desk.cancel(lead, recipient.shared)
-    scene.desk.cancel(officer, recipient.shared)
-    recipient.must_be_closed()
-    scene.desk.list(officer)
+    yield recipient.try_wrong_code()
+    yield recipient.visit()
+    yield recipient.try_elsewhere(scene.browser())
+    yield scene.desk.cancel(lead, recipient.shared)
+    yield scene.desk.cancel(officer, recipient.shared)
+    yield recipient.must_be_closed()
+    yield scene.desk.list(officer)
+    yield scene.recipient(officer).come_late()
 
 
 def test_people_get_what_they_may_and_each_of_it_is_recorded(scene: Scene) -> None:
-    act(scene)
+    for _ in acts(scene):
+        pass
 
-    assert scene.judge.complaints == []
-    assert scene.complaints() == ""
-    assert {"searches", "cards", "plays", "sealed plays", "downloads", "shares", "openings", "plays of shares",
-            "cancellations", "expiries", "refusals", "audits"} <= set(scene.judge.counts)  # fmt: skip
+    assert scene.letters() == set(), scene.judge.complaints
+    assert set(scene.judge.counts) == {
+        "answers", "failed answers", "refusals", "searches", "cards", "plays", "sealed plays", "downloads", "audits",
+        "shares", "openings", "plays of shares", "cancellations", "expiries",
+    }  # fmt: skip
+    assert scene.judge.counts["failed answers"] == 0
+
+
+@pytest.mark.parametrize("broken", OF_PEOPLE)
+def test_broken_promise_to_people_is_seen(scene: Scene, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*OF_PEOPLE[broken])
+    letter = {"unaudited": "N", "altered": "D"}.get(broken, "G")
+
+    assert any(letter in scene.letters() for _ in acts(scene)), scene.judge.complaints
+
+
+KARI = "kari@acme.example"
+FILE = {"key": "acme/plain.wav", "sealed": "none"}
+
+
+def reply(status: int, document: Any = None, data: bytes = b"", **headers: str) -> Reply:
+    return Reply(status, {name.replace("_", "-"): text for name, text in headers.items()}, [],
+                 json.dumps(document).encode() if document else data)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("broken", "letter"),
-    [("unaudited", "N"), ("foreign", "G"), ("refused", "G"), ("unsealed", "G"), ("altered", "D"), ("cancelled", "G"),
-     ("expired", "G")],
-)  # fmt: skip
-def test_broken_promise_to_people_is_seen(
-    scene: Scene, broken: str, letter: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(*OF_PEOPLE[broken])
+    ("answer", "calm", "letter"),
+    [
+        (reply(200, {}), False, "G"),
+        (reply(403, {"error": "NotAllowed"}), False, ""),
+        (reply(403, {"error": "RestrictedRecording"}), False, "X"),
+        (reply(403, {"message": "Forbidden"}), False, "X"),
+        (reply(418, {"error": "NotAllowed"}), False, "X"),
+        (reply(500, {"message": "Internal Server Error"}), False, ""),
+        (reply(503, data=b"<html>"), False, ""),
+        (reply(503, {"error": "AuditUnavailable"}), True, "X"),
+    ],
+)
+def test_answer_has_an_expected_code_or_has_failed_before_the_calm(answer: Reply, calm: bool, letter: str) -> None:
+    judge = AccessJudge({})
+    judge.calm = calm
+    judge.outcome("a search", KARI, answer, {"NotAllowed"})
+    assert "".join({each.letter for each in judge.complaints}) == letter
 
-    act(scene)
 
-    assert letter in scene.complaints(), scene.judge.complaints
+@pytest.mark.parametrize(
+    ("part", "stored", "letters"),
+    [
+        (reply(206, data=b"cd", content_range="bytes 2-3/6"), Stored(b"abcdef", "e", {"callseal-sealed": "none"}), ""),
+        (reply(206, data=b"cd", content_range="bytes 3-4/6"), Stored(b"abcdef", "e", {"callseal-sealed": "none"}), "D"),
+        (reply(206, data=b"cd", content_range="bytes 2-3/7"), Stored(b"abcdef", "e", {"callseal-sealed": "none"}), "D"),
+        (reply(206, data=b"cd", content_range="bytes 2-4/6"), Stored(b"abcdef", "e", {"callseal-sealed": "none"}), "D"),
+        (reply(206, data=b"cd"), Stored(b"cdef", "e", {"callseal-sealed": "none"}), "D"),
+        (reply(206, data=b"cd", content_range="bytes 2-3/6"), None, "D"),
+        (reply(206, data=b"cd", content_range="bytes 2-3/6"), Stored(b"abcdef", "e", {"callseal-sealed": "cms"}), "G"),
+    ],
+)
+def test_bytes_are_those_of_the_archive(part: Reply, stored: Stored | None, letters: str) -> None:
+    judge = AccessJudge({})
+    judge.got(KARI, FILE, part, as_sound=True)
+    judge.judge(lambda _: stored, [])
+    assert "".join({each.letter for each in judge.complaints}) == letters
+
+
+def test_event_that_the_copy_of_the_audit_lacks_is_seen() -> None:
+    judge = AccessJudge({})
+    detail = {"id": "1", "time": "2026-11-30T12:00:00.000Z", "archive": {"user": KARI, "call": None}}
+    judge.accept([{"DetailType": "ArchiveSignedIn", "Detail": json.dumps(detail)}])
+    judge.must_be_recorded("a session began", KARI, "ArchiveSignedIn")
+    judge.judge(lambda _: None, [])
+    assert [each.seen for each in judge.complaints] == ["the audit's copy lacks the event"]
+
+
+def test_hung_answer_is_seen() -> None:
+    def hang() -> Reply:
+        raise TimeoutError
+
+    judge = AccessJudge({})
+    assert Asking(KARI, judge).ask("a search", hang, {"ok"}).code == "failed"
+    assert [each.letter for each in judge.complaints] == ["X"]

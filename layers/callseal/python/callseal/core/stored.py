@@ -17,7 +17,7 @@ RECIPIENTS, SUBKEYS = "callseal-recipients", "callseal-subkeys"
 LOCKED_UNTIL = "callseal-locked-until"
 PLAIN = "none"
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
-# The tag by which the SFTP bucket's lifecycle rules tell how long an object stays: template.yaml has a rule for each.
+# The tag by which the lifecycle rules of the SFTP bucket decide how long an object stays. template.yaml has the rules.
 EXPIRES = "callseal-expires"
 Expiry = Literal["files", "proof", "requests"]
 

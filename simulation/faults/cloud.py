@@ -60,6 +60,7 @@ class Stored:
     data: bytes
     etag: str
     metadata: Mapping[str, str]
+    version: str | None = None
 
 
 class Cloud:
@@ -275,7 +276,7 @@ class Cloud:
             answer = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError:
             return None
-        return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"])
+        return Stored(answer["Body"].read(), answer["ETag"].strip('"'), answer["Metadata"], answer.get("VersionId"))
 
     def put_audit(self, key: str) -> str:
         """Put an object into the audit bucket, as Firehose does, and return its version."""

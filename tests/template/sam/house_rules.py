@@ -765,7 +765,7 @@ def compliance_is_bounded_in_days(template: Template) -> None:
     """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
     years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
     assert years == list(range(1, 31))
-    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    days = {int(count): int(row["Days"]) for count, row in template["Mappings"]["ComplianceYears"].items()}
     first = range(2001, 2029)
     assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
     (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")

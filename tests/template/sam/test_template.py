@@ -114,7 +114,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
      {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
     (rules.archive_is_locked_without_a_default_retention,
      ["Resources", "ArchiveBucket", *LANDING_RULES[2:], "ExpireNoncurrentVersions", "ExpirationInDays"], 365),
-    (rules.compliance_is_bounded_in_days, ["Mappings", "ComplianceYears", "5", "Days"], 1827),
+    (rules.compliance_is_bounded_in_days, ["Mappings", "ComplianceYears", "5", "Days"], "1827"),
     (rules.compliance_is_bounded_in_days, ["Parameters", "MaximumComplianceYears", "AllowedValues"], [10]),
     (rules.compliance_is_bounded_in_days,
      [*ARCHIVE_POLICY, "ComplianceIsBounded", "Condition", "StringEquals"], {}),

@@ -18,6 +18,7 @@ from moto import mock_aws
 from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
+from localcloud.moto_lock import repair_object_lock
 from localcloud.moto_transactions import copy_little_for_transactions
 from tests.security.privacy.watch import WATCH
 from tests.support.events import check_event
@@ -25,11 +26,14 @@ from tests.support.events import check_event
 REGION = "eu-north-1"
 STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE, AUDIT = "landing", "sftp", "archive", "audit"
+# The buckets with Object Lock.
+LOCKED = (ARCHIVE, AUDIT)
 AUDIT_LOG = f"/{STACK}/audit"
 ARCHIVE_URL = "https://archive.example"
 MAIL_FROM = "recordings@callseal.example"
 
 heed_etags_of_batch_deletes()
+repair_object_lock()
 copy_little_for_transactions()
 # The SDK reads each service's model, and makes its client's class from it, once for all tests. Both take most of the
 # time of making a client.
@@ -203,11 +207,12 @@ def stack() -> Iterator[Stack]:
 
 def _make() -> Stack:
     s3, sqs, events = _client("s3"), _client("sqs"), _client("events")
-    for bucket in (LANDING, SFTP, ARCHIVE):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.create_bucket(
-        Bucket=AUDIT, CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectLockEnabledForBucket=True
-    )
+    for bucket in (LANDING, SFTP, ARCHIVE, AUDIT):
+        s3.create_bucket(
+            Bucket=bucket,
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+            ObjectLockEnabledForBucket=bucket in LOCKED,
+        )
     logs = _client("logs")
     logs.create_log_group(logGroupName=AUDIT_LOG)
     logs.create_log_stream(logGroupName=AUDIT_LOG, logStreamName="events")
@@ -223,6 +228,7 @@ def _make() -> Stack:
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
     make_calls_table(dynamodb, f"{STACK}-calls")
+    make_retention_table(dynamodb, f"{STACK}-retention")
     kms = _client("kms")
     make_call_index_key(kms, STACK)
     make_archive_tables(dynamodb, STACK)
@@ -233,6 +239,7 @@ def _make() -> Stack:
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
     metadata_url = sqs.create_queue(QueueName=f"{STACK}-metadata")["QueueUrl"]
+    lock_url = sqs.create_queue(QueueName=f"{STACK}-lock")["QueueUrl"]
     notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     environment = {
         "STACK_NAME": STACK,
@@ -242,15 +249,18 @@ def _make() -> Stack:
         "LANDING_BUCKET": LANDING,
         "SFTP_BUCKET": SFTP,
         "ARCHIVE_BUCKET": ARCHIVE,
+        "MAXIMUM_COMPLIANCE_YEARS": "10",
         "ENCRYPT_QUEUE_URL": queue_url,
         "RECHECK_QUEUE_URL": recheck_url,
         "METADATA_QUEUE_URL": metadata_url,
+        "LOCK_QUEUE_URL": lock_url,
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
         "CALLS_TABLE": f"{STACK}-calls",
+        "RETENTION_TABLE": f"{STACK}-retention",
         "CALL_INDEX_KEY": f"alias/{STACK}-calls",
         "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
         "ARCHIVE_USERS": f"{STACK}-archive-users",
@@ -365,6 +375,16 @@ def make_calls_table(dynamodb: Any, table: str) -> None:
                 ("due", "tenant", "due"),
             ]
         ],
+    )
+
+
+def make_retention_table(dynamodb: Any, table: str) -> None:
+    """Make the table of holds, erasures and disposals, as template.yaml has it."""
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "id")],
+        KeySchema=_keys("tenant", "id"),
     )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
+from callseal.calls.card import Card
 from callseal.calls.card_table import CardTable
 from callseal.calls.index_mode import index_mode
 from callseal.retention.hold import PLACING, RELEASED, RELEASING, Hold, HoldRefusedError
@@ -113,6 +114,17 @@ def hold_table(stack: Stack) -> Iterator[HoldTable]:
     """Yield the stack's holds. Raise CannotError if their table does not exist."""
     with existing_table(stack, TABLE, "holds") as table:
         yield HoldTable(stack.dynamodb, table)
+
+
+def held_cards(stack: Stack, screen: Screen, tenant: str) -> dict[Hold, list[Card]]:
+    """Return the cards under each hold that is not released. Raise CannotError."""
+    with hold_table(stack) as holds, calls_table(stack) as calls, screen.progress("Calls read") as tick:
+        cards, found = CardTable(stack.dynamodb, calls, now), dict[Hold, list[Card]]()
+        for hold in holds.active(tenant):
+            under = cards.cards(tenant, holds.calls(hold))
+            found[hold] = sorted((stored.card for stored in under.values()), key=lambda card: card.started or "")
+            tick(len(under))
+    return found
 
 
 def _step(

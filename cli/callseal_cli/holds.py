@@ -132,7 +132,7 @@ def _step(
 ) -> int:
     """Take a step of a hold, and show the hold or why the step is refused. Wait while it is in the state `unlike`."""
     with hold_table(stack) as table:
-        queue = HoldQueue(stack.sqs, stack.output("LockQueueUrl"))
+        queue = HoldQueue(stack.sqs, stack.sqs.get_queue_url(QueueName=f"{stack.name}-lock")["QueueUrl"])
         bus = AuditBus(stack.client("events"), stack.output("AuditBusName"), BatchWindow())
         try:
             hold = step(Holds(table, queue, bus, now))

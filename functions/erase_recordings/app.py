@@ -20,6 +20,7 @@ class Env:
     calls_table: str
     gpg_binary: str
     landing_bucket: str
+    maximum_compliance_years: int
     stack_name: str
     tenants_prefix: str
 

@@ -108,7 +108,7 @@ class Run:
 
     def _work(self, which: int) -> None:
         if self.messages:
-            self.scene.placing.work(self.messages.pop(which % len(self.messages)))
+            self.scene.do(self.messages.pop(which % len(self.messages)))
 
 
 def _try(step: Callable[[], object]) -> None:

@@ -14,8 +14,10 @@ from callseal.calls.card import Card
 from callseal.calls.card_facts import blind_facts, plain_facts
 from callseal.calls.facts import Facts
 from callseal.core.audit import timestamp
+from callseal.inbound.run import Run
+from callseal.retention import place_holds
 from callseal.retention.hold import Hold
-from callseal.retention.hold_messages import HoldQueue, hold_message
+from callseal.retention.hold_messages import HoldMessage, HoldQueue, hold_message
 from callseal.retention.hold_table import HoldTable
 from callseal.retention.legal_holds import LegalHolds
 from callseal.retention.manage_holds import Holds
@@ -96,9 +98,13 @@ class HoldScene:
             for body in bodies:
                 message = hold_message(body)
                 assert message
-                self.placing.work(message)
+                self.do(message)
                 number += 1
         return number
+
+    def do(self, message: HoldMessage) -> None:
+        """Do the work of a message."""
+        self.placing.work(message, Run(self.clock, place_holds.RUN_TIME))
 
     def create(self, name: str, **scope: Any) -> Hold:
         """Ask for a hold, without the work on it."""

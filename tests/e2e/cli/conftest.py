@@ -72,7 +72,7 @@ def _register(made: Stack, dead_letters: str) -> None:
     outputs = {
         "LandingBucketName": LANDING, "SftpBucketName": SFTP, "ArchiveBucketName": ARCHIVE,
         "AuditBusName": f"{STACK}-audit", "AuditLogGroupName": LOG_GROUP, "EncryptQueueUrl": made.queue_url,
-        "EncryptDeadLetterQueueUrl": dead_letters, "LockQueueUrl": made.environment["LOCK_QUEUE_URL"],
+        "EncryptDeadLetterQueueUrl": dead_letters,
     }  # fmt: skip
     template = {"Resources": {}, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
     boto3.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))

@@ -1,0 +1,1 @@
+"""How long recordings are kept: disposal, holds and erasure."""

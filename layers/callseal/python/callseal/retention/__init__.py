@@ -1,1 +1,1 @@
-"""How long recordings are kept: disposal, holds and erasure."""
+"""How long recordings are kept, and how they go: holds, disposal, erasure on request."""

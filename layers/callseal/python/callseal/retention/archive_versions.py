@@ -6,7 +6,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -57,24 +58,21 @@ class ArchiveVersions:
 
     def find(self, key: str) -> list[Version]:
         """Return all versions of a key, delete markers too. A listing by prefix also has keys that are longer."""
-        found = list[Version]()
-        for page in self.pages(key, None):
-            found += [version for version in page if version.key == key]
-            if page and page[-1].key > key:
-                break
-        return found
-
-    def pages(self, prefix: str, after: str | None) -> Iterator[list[Version]]:
-        """Yield all versions under a prefix in pages, by key, from the one after the key `after`."""
-        markers: dict[str, str] = {"KeyMarker": after} if after else {}
+        found, mark = list[Version](), None
         while True:
-            with calling("Listing versions in the archive"):
-                page = self._s3.list_object_versions(Bucket=self._archive, Prefix=prefix, **markers)
-            found = [_version(each) for each in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
-            yield sorted(found, key=lambda version: version.key)
-            if not page.get("IsTruncated"):
-                return
-            markers = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+            page, mark = self.page(key, mark)
+            found += [version for version in page if version.key == key]
+            if mark is None or (page and page[-1].key > key):
+                return found
+
+    def page(self, prefix: str, mark: str | None) -> tuple[list[Version], str | None]:
+        """Return the next versions under a prefix, by key, and the mark at which the listing continues, if it does."""
+        markers = dict(zip(("KeyMarker", "VersionIdMarker"), json.loads(mark), strict=True)) if mark else {}
+        with calling("Listing versions in the archive"):
+            page = self._s3.list_object_versions(Bucket=self._archive, Prefix=prefix, **markers)
+        found = [_version(each) for each in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
+        mark = json.dumps([page["NextKeyMarker"], page["NextVersionIdMarker"]]) if page.get("IsTruncated") else None
+        return sorted(found, key=lambda version: version.key), mark
 
     def delete(self, versions: Sequence[Version]) -> dict[Version, str]:
         """Delete versions, 1,000 in a request. Return S3's code for each that is still there.

@@ -1,4 +1,4 @@
-"""The state of each tenant's disposal in the retention table, one item each:
+"""The state of each tenant's disposal, in items of the retention table.
 
 - `run`: the run that works on the tenant, and the records that it is writing;
 - `brake`: that the disposal is stopped, and that a person has confirmed it;
@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from callseal.aws.calls import calling
 from callseal.aws.item_batches import read_each, transact
 from callseal.aws.items import ChangedMeanwhileError, conditionally, item, plain
 from callseal.core.audit import timestamp
@@ -147,17 +146,14 @@ class DisposalTable:
         """Free a tenant's disposal once. Return False if it is not stopped, or was confirmed already."""
         values = {":now": timestamp(now), ":user": user or " "}
         condition = "attribute_exists(id) AND attribute_not_exists(confirmed)"
-        return self._try(tenant, "SET confirmed = :now, #user = :user", condition, values, {"#user": "user"})
+        return self._try(tenant, "SET confirmed = :now, by_user = :user", condition, values)
 
-    def _try(
-        self, tenant: str, update: str, condition: str, values: Mapping[str, Any], names: dict[str, str] | None = None
-    ) -> bool:
+    def _try(self, tenant: str, update: str, condition: str, values: Mapping[str, Any]) -> bool:
         try:
             with conditionally(WRITING):
                 self._client.update_item(
                     TableName=self._table, Key=item({"tenant": tenant, "id": BRAKE}), UpdateExpression=update,
                     ConditionExpression=condition, ExpressionAttributeValues=item(values),
-                    **({"ExpressionAttributeNames": names} if names else {}),
                 )  # fmt: skip
         except ChangedMeanwhileError:
             return False
@@ -191,7 +187,7 @@ def brake_of(state: Mapping[str, Any]) -> Brake | None:
     found = state[BRAKE]
     if not found:
         return None
-    return Brake(found["since"], found["calls"], found.get("confirmed"), (found.get("user") or "").strip() or None)
+    return Brake(found["since"], found["calls"], found.get("confirmed"), (found.get("by_user") or "").strip() or None)
 
 
 def _records(found: Mapping[str, Any]) -> list[WrittenRecord]:

@@ -75,9 +75,7 @@ class CallDisposal:
 
     def _files(self, card: Card) -> dict[Version, DisposedFile | None]:
         """Return the versions of a call in the archive, each with its line in the record. A marker has no line."""
-        return {
-            version: line for file in files_at(card, ARCHIVE) for version, line in self._versions_of(file).items()
-        }
+        return {version: line for file in files_at(card, ARCHIVE) for version, line in self._versions_of(file).items()}
 
     def _versions_of(self, file: CallFile) -> dict[Version, DisposedFile | None]:
         known = {each.version: each for each in file.deliveries if each.version}

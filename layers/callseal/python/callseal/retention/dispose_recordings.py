@@ -8,7 +8,7 @@ A run that breaks off at any request repeats nothing that a record has, and its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +23,6 @@ from callseal.core.metrics import Metric
 from callseal.inbound.run import Run
 from callseal.retention.disposal_record import DisposedCall
 from callseal.retention.disposal_table import POSITION, RUN, Brake, TenantBusyError, brake_of
-from callseal.retention.verdict import Covers, Rules
 
 if TYPE_CHECKING:
     from callseal.core.clock import Clock
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from callseal.retention.disposal_table import DisposalTable
     from callseal.retention.dispose_calls import CallDisposal
     from callseal.retention.due_calls import DueCalls
+    from callseal.retention.follow_policy import PolicyFollowing
     from callseal.retention.present_policy import PresentPolicy
 
 # Together below the function's timeout in template.yaml, by more than the records of the fullest run take.
@@ -64,13 +64,13 @@ class Disposal:
         records: DisposalRecords,
         table: DisposalTable,
         policy: PresentPolicy,
-        holds: Callable[[str], Covers],
+        following: PolicyFollowing,
         clock: Clock,
         log: Log,
     ) -> None:
-        """Take the collaborators. `holds` reads a tenant's holds that are in force."""
+        """Take the collaborators."""
         self._due, self._calls, self._records, self._table = due, calls, records, table
-        self._policy, self._holds, self._clock, self._log = policy, holds, clock, log
+        self._policy, self._following, self._clock, self._log = policy, following, clock, log
         self._counts = Counter[str]()
 
     def run(self, tenants: Iterable[str]) -> Counter[str]:
@@ -84,7 +84,7 @@ class Disposal:
         names = run.shuffled(tenants)
         for tenant in names:
             with self._counted(tenant):
-                self._counts["judged"] += self._policy.follow(tenant, run)
+                self._counts["judged"] += self._following.follow(tenant, run)
         run = Run(self._clock, RUN_TIME)
         for tenant in names:
             if not run.has_time:
@@ -144,11 +144,9 @@ class Disposal:
 
     def _is_stopped(self, tenant: str, run: Run, is_due: bool, brake: Brake | None) -> bool:
         """Return whether a person must confirm the disposal first. An unusual number of calls puts the brake on."""
-        if brake is None and is_due:
-            rules = Rules(self._holds(tenant), self._policy.keeps(tenant))
-            if calls := self._due.unusual(tenant, run.started, rules):
-                self._table.brake(tenant, calls, self._clock())
-                brake = Brake(timestamp(run.started), calls)
+        if brake is None and is_due and (calls := self._due.unusual(tenant, run.started)):
+            self._table.brake(tenant, calls, self._clock())
+            brake = Brake(timestamp(run.started), calls)
         if brake is None or brake.confirmed:
             return False
         self._counts["braked"] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,9 @@ BATCH = 500
 class DueCalls:
     """Reads the cards of calls that are due."""
 
-    def __init__(self, cards: CardTable, due: DueCards, table: DisposalTable) -> None:
-        """Take the collaborators."""
-        self._cards, self._due, self._table = cards, due, table
+    def __init__(self, cards: CardTable, due: DueCards, table: DisposalTable, rules: Callable[[str], Rules]) -> None:
+        """Take the collaborators. `rules` returns what stops a tenant's disposal now."""
+        self._cards, self._due, self._table, self._rules = cards, due, table, rules
 
     def batches(self, tenant: str, until: datetime, place: str | None) -> Iterator[tuple[str, list[Card]]]:
         """Yield the cards of calls that are due, the longest due first, each time with the place of the last one."""
@@ -33,7 +33,7 @@ class DueCalls:
             calls = dict.fromkeys(each.partition("#")[2] for each in places)
             yield place, [stored.card for stored in self._cards.cards(tenant, calls).values()]
 
-    def unusual(self, tenant: str, until: datetime, rules: Rules) -> int:
+    def unusual(self, tenant: str, until: datetime) -> int:
         """Return the number of calls that may be deleted now, if it is unusual, else 0.
 
         The index is counted first, which takes one request for thousands of calls. The cards are read only if the brake
@@ -43,6 +43,7 @@ class DueCalls:
         enough = int(free_calls(disposed)) + 1
         if self._due.count(tenant, until, enough) < enough:
             return 0
+        rules = self._rules(tenant)
         cards = (card for _, batch in self.batches(tenant, until, None) for card in batch)
         calls = sum(verdict(card, rules, until) == "due" for card in cards)
         is_stopped = is_unusual(calls, disposed, lambda wanted: self._due.count_listed(tenant, wanted))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from callseal.aws.calls import calling
 from callseal.aws.items import item, plain
@@ -25,6 +25,8 @@ from callseal.retention.verdict import ARCHIVE, files_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from callseal.retention.present_policy import PresentPolicy
 
 POLICY = "policy"
 
@@ -57,6 +59,7 @@ class PolicyFollowing:
 
     def __init__(
         self,
+        policy: PresentPolicy,
         versions: VersionTable,
         cards: CardTable,
         hash_of: HashOf,
@@ -64,15 +67,17 @@ class PolicyFollowing:
         clock: Clock,
     ) -> None:
         """Take the collaborators. `lock` asks for the locks of calls."""
-        self._versions, self._cards, self._hash_of = versions, cards, hash_of
+        self._policy, self._versions, self._cards, self._hash_of = policy, versions, cards, hash_of
         self._lock, self._clock = lock, clock
 
-    def follow(self, tenant: str, policy: TenantPolicy, run: Run) -> int:
+    def follow(self, tenant: str, run: Run) -> int:
         """Note the version of a tenant's policy, and judge calls by it while the run has time.
 
         Return how many calls were judged. The position is written after each batch, so the next run continues there.
+        Raise HeldError if the settings or the policy cannot be read.
         """
-        if policy.policy is None:
+        policy = self._policy.of(tenant)
+        if policy is None or policy.policy is None:
             return 0
         before = self._versions.read(tenant)
         state, judged = seen(before, policy.policy.version, self._clock()), 0
@@ -101,8 +106,10 @@ class PolicyFollowing:
 
     def _locks_longer(self, card: Card, policy: TenantPolicy) -> bool:
         """Return whether the policy's class locks a file of a call longer than it was locked at its delivery."""
-        outcome, classes = card.outcome or {}, policy.policy.classes if policy.policy else {}
-        if outcome.get("version") != (policy.policy and policy.policy.version) or classes[outcome["class"]].lock == "none":
+        outcome, present = card.outcome or {}, policy.policy
+        if present is None or outcome.get("version") != present.version:
+            return False
+        if present.classes[outcome["class"]].lock == "none":
             return False
         until = outcome["keep_until"] or ""
         files = (delivery for file in files_at(card, ARCHIVE) for delivery in file.deliveries)

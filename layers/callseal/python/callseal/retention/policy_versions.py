@@ -62,4 +62,6 @@ def stored_versions(members: Mapping[str, Any]) -> PolicyVersions | None:
     """Return the state from an item's members, or None if there is no item."""
     if not members:
         return None
-    return PolicyVersions(**{field.name: members[field.name] for field in fields(PolicyVersions) if field.name in members})
+    return PolicyVersions(
+        **{field.name: members[field.name] for field in fields(PolicyVersions) if field.name in members}
+    )

@@ -228,6 +228,7 @@ def _make() -> Stack:
     make_tables(dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
     make_file_register(dynamodb, f"{STACK}-files")
     make_calls_table(dynamodb, f"{STACK}-calls")
+    make_retention_table(dynamodb, f"{STACK}-retention")
     kms = _client("kms")
     make_call_index_key(kms, STACK)
     make_archive_tables(dynamodb, STACK)
@@ -238,6 +239,7 @@ def _make() -> Stack:
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
     metadata_url = sqs.create_queue(QueueName=f"{STACK}-metadata")["QueueUrl"]
+    lock_url = sqs.create_queue(QueueName=f"{STACK}-lock")["QueueUrl"]
     notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     environment = {
         "STACK_NAME": STACK,
@@ -251,12 +253,14 @@ def _make() -> Stack:
         "ENCRYPT_QUEUE_URL": queue_url,
         "RECHECK_QUEUE_URL": recheck_url,
         "METADATA_QUEUE_URL": metadata_url,
+        "LOCK_QUEUE_URL": lock_url,
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",
         "FILE_REGISTER": f"{STACK}-files",
         "SFTP_RETENTION_DAYS": "7",
         "CALLS_TABLE": f"{STACK}-calls",
+        "RETENTION_TABLE": f"{STACK}-retention",
         "CALL_INDEX_KEY": f"alias/{STACK}-calls",
         "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
         "ARCHIVE_USERS": f"{STACK}-archive-users",
@@ -371,6 +375,16 @@ def make_calls_table(dynamodb: Any, table: str) -> None:
                 ("due", "tenant", "due"),
             ]
         ],
+    )
+
+
+def make_retention_table(dynamodb: Any, table: str) -> None:
+    """Make the table of holds, erasures and disposals, as template.yaml has it."""
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "id")],
+        KeySchema=_keys("tenant", "id"),
     )
 
 

@@ -9,15 +9,18 @@ and erasure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from callseal.calls.card import Card
+from callseal.calls.conditions import Hashed
+from callseal.calls.numbers import holds_number
 from callseal.core.audit import timestamp
 from callseal.core.errors import CallsealError
-from callseal.retention.scope import Scope
+from callseal.retention.scope import Scope, matches
 
 State = Literal["placing", "held", "release_asked", "releasing", "released"]
 PLACING, HELD, RELEASE_ASKED, RELEASING, RELEASED = "placing", "held", "release_asked", "releasing", "released"
@@ -82,7 +85,9 @@ class Hold:
     def release_asked(self, person: str, now: datetime) -> Hold:
         """Return the hold after a person asked for its release. Raise HoldRefusedError."""
         if self.state != HELD:
-            raise HoldRefusedError(Refusal.NOT_HELD, f"The hold {self.name} is {self._shown}, so it cannot be released.")
+            raise HoldRefusedError(
+                Refusal.NOT_HELD, f"The hold {self.name} is {self._shown}. Only one that is held can be released."
+            )
         return replace(self, state="release_asked", asked_by=person, asked_at=timestamp(now))
 
     def approved(self, person: str, now: datetime) -> Hold:
@@ -139,7 +144,18 @@ def new_hold(tenant: str, name: str, reason: str, scope: Scope, person: str, now
         )
     if not reason.strip() or len(reason) > MAX_REASON or not reason.isprintable():
         raise HoldInvalidError(f"A hold needs a reason: 1 to {MAX_REASON} characters on one line.")
+    if holds_number(reason, None):
+        raise HoldInvalidError("The reason holds a telephone number, and it is kept for years. Leave the number out.")
     return Hold(tenant, name, reason, scope, "placing", person, timestamp(now))
+
+
+def holds_over(holds: Iterable[Hold], card: Card, hashed: Hashed | None = None) -> list[str]:
+    """Return the names of the holds that stop disposal and erasure of a call. `holds` are those of `HoldTable.active`.
+
+    Read them after the card. `hashed` is as in `scope.matches`.
+    """
+    in_scope = {hold.name for hold in holds if matches(hold.scope, card, hashed)}
+    return sorted({*card.holds} | in_scope)
 
 
 def is_same_person(one: str, other: str) -> bool:

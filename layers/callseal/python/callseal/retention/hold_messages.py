@@ -52,6 +52,4 @@ class HoldQueue:
         """Send a message. One without a cursor is delivered SETTLE_SECONDS later."""
         delay = 0 if message.cursor else SETTLE_SECONDS
         with calling("Sending the message of a hold"):
-            self._client.send_message(
-                QueueUrl=self._url, MessageBody=json.dumps(asdict(message)), DelaySeconds=delay
-            )
+            self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(asdict(message)), DelaySeconds=delay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from callseal.calls.call_name import CALL_ID
 from callseal.calls.call_query import parse_span
@@ -67,7 +67,7 @@ class HoldScopes:
             "queue": _text("queue", asked.queue, mode),
             "agent": _text("agent", asked.agent, mode),
         }
-        given = {name: value for name, value in values.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
         is_blind = mode == "blind"
         return Scope(
             since=timestamp(since) if since else None,
@@ -97,7 +97,7 @@ class HoldScopes:
         if unknown := [call for call in calls if call not in known]:
             raise HoldInvalidError(f"{tenant} has no call {unknown[0]}. For a call that has not landed, say future.")
 
-    def _hashed(self, tenant: str, given: Mapping[str, str]) -> dict[str, str]:
+    def _hashed(self, tenant: str, given: Mapping[str, str]) -> dict[str, Any]:
         return {
             name: value if value == ANY else self._blind.hashed(tenant, KINDS[name], value)
             for name, value in given.items()

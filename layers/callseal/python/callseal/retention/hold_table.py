@@ -186,5 +186,5 @@ def _item(hold: Hold) -> dict[str, Any]:
 
 
 def _hold(found: Mapping[str, Any]) -> Hold:
-    members = {field.name: found.get(field.name) for field in fields(Hold)}
-    return Hold(**{**members, "scope": stored_scope(json.loads(found["scope"]))})
+    members: dict[str, Any] = {field.name: found.get(field.name) for field in fields(Hold)}
+    return Hold(**members | {"scope": stored_scope(json.loads(found["scope"]))})

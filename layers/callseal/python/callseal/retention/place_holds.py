@@ -3,9 +3,9 @@
     hold stored -> message -> walk over the cards of its scope, batch by batch -> `held`
     file delivered -> card written -> holds read -> call put under those of its scope
 
-A call is never missed. Its card is written before the holds are read, and a hold is stored before the cards are walked:
-of two that come at once, at least one sees the other. S3 gets what the card says, and the card is read again afterwards,
-so the last writer of a card leaves both equal. Everything may be repeated.
+A call is never missed. Its card is written before the holds are read, and a hold is stored before the cards are
+walked: of two that come at once, at least one sees the other. S3 gets what the card says, and the card is read again
+afterwards, so the last writer of a card leaves both equal. Everything may be repeated.
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ class HoldPlacing:
         for tenant in {call.tenant for call in calls}:
             of_tenant = {call.id: call for call in calls if call.tenant == tenant}
             try:
-                if again or self._holds.active(tenant):
-                    self._settle(tenant, of_tenant, again=again)
+                self._settle(tenant, of_tenant, again=again)
             except CallsealError as exc:
                 errors |= dict.fromkeys(of_tenant.values(), exc)
         return errors
@@ -113,18 +112,21 @@ class HoldPlacing:
         A hold whose release began meanwhile may have passed a call that joined it after that: the call leaves it.
         """
         for _ in range(TRIES):
-            holds = {hold.name: hold for hold in self._holds.active(tenant) if hold.is_taking}
+            active = self._holds.active(tenant)
+            if not active and not again:
+                return []
+            holds = {hold.name: hold for hold in active if hold.is_taking}
             cards = self._read(tenant, calls)
             joining = self._joined(tenant, holds, cards)
             leaving = {call: self._left(tenant, holds, card) for call, card in cards.items()}
-            self._write(
-                {call: partial(_under, leaving=leaving[call], joining=joining[call]) for call in cards}
-            )
+            self._write({call: partial(_under, leaving=leaving[call], joining=joining[call]) for call in cards})
             held = [call for call, card in cards.items() if again or card.holds or joining[call]]
             gone = self._set_bits(tenant, [call.id for call in held])
-            self._forget(tenant, holds, {call: {*cards[call].holds, *joining[call]} for call in held if call.id in gone})
+            ends = {call: {*cards[call].holds, *joining[call]} for call in held if call.id in gone}
+            self._forget(tenant, holds, ends)
             if all(self._is_taking(tenant, name) for name in set[str]().union(*joining.values())):
                 return [call.id for call, card in cards.items() if card.gone]
+            again = True
         raise TransientError("Putting calls under holds failed: the holds have changed each time.")
 
     def _joined(
@@ -134,16 +136,14 @@ class HoldPlacing:
         hashed = partial(self._hashed, tenant)
         joining: dict[CallName, set[str]] = {call: set() for call in cards}
         for name, hold in holds.items():
-            new = [
-                call for call, card in cards.items() if name not in card.holds and matches(hold.scope, card, hashed)
-            ]
+            new = [call for call, card in cards.items() if name not in card.holds and matches(hold.scope, card, hashed)]
             if new and self._holds.add_calls(hold, [call.id for call in new]):
                 for call in new:
                     joining[call].add(name)
         return {call: frozenset(names) for call, names in joining.items()}
 
     def _left(self, tenant: str, holds: Mapping[str, Hold], card: Card) -> frozenset[str]:
-        """Return the holds of a card that do not take calls any more. Others may be newer than the ones that we read."""
+        """Return the holds of a card that do not take calls any more. Others may be newer than those in `holds`."""
         return frozenset(name for name in card.holds if name not in holds and not self._is_taking(tenant, name))
 
     def _is_taking(self, tenant: str, name: str) -> bool:

@@ -13,9 +13,7 @@ from callseal.retention.scope import KINDS, Scope
 Batch = tuple[Sequence[str], str]
 
 
-def scope_batches(
-    cards: CardTable, tenant: str, scope: Scope, hashed: Hashed, cursor: str | None
-) -> Iterator[Batch]:
+def scope_batches(cards: CardTable, tenant: str, scope: Scope, hashed: Hashed, cursor: str | None) -> Iterator[Batch]:
     """Yield the ids of calls that may be in a scope from a cursor on, 100 or fewer at once.
 
     A card that moves within the index during the walk is named twice, or not at all. The function that moved it, or

@@ -9,6 +9,7 @@ from callseal.wiring.container import Container
 
 if TYPE_CHECKING:
     from callseal.retention.hold_table import HoldTable
+    from callseal.retention.place_holds import HoldPlacing
 
 
 class RetentionContainer(Container):
@@ -20,3 +21,15 @@ class RetentionContainer(Container):
         from callseal.retention.hold_table import HoldTable
 
         return HoldTable(self._client("dynamodb"), self._env.retention_table)
+
+    @cached_property
+    def hold_placing(self) -> HoldPlacing:
+        """The work on holds."""
+        from callseal.retention.hold_messages import HoldQueue
+        from callseal.retention.legal_holds import LegalHolds
+        from callseal.retention.place_holds import HoldPlacing
+
+        return HoldPlacing(
+            self.holds, self.cards, self.blind_index, LegalHolds(self._client("s3")),
+            HoldQueue(self._client("sqs"), self._env.lock_queue_url), self.bus, self.clock,
+        )  # fmt: skip

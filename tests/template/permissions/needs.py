@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.support.stack import AUDIT
+from tests.support.stack import ARCHIVE, AUDIT
 from tests.template.permissions.calls import Call
 
 # Lambda itself uses a function's role, too: it receives messages for an event source mapping, and writes the log.
@@ -105,11 +105,13 @@ def _locking(call: Call, _: Place) -> Iterator[Need]:
 
 
 def _retention_shown(call: Call) -> Iterator[Need]:
-    """Yield the permission without which S3 omits a version's lock from the answer. Only one bucket needs it.
+    """Yield the permission without which S3 omits a version's lock from the answer.
+
+    Who asks for a version in the archive wants to know its lock.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
-    if call["bucket"] == AUDIT:
+    if call["bucket"] == AUDIT or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
 
 

@@ -17,6 +17,7 @@ Resource = dict[str, Any]
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
     "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild", "ArchiveUrl", "ArchiveWebBucketName",
+    "MaximumComplianceYears",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -739,6 +740,37 @@ def audit_is_locked_by_parameter(template: Template) -> None:
         assert variables["AUDIT_BUCKET"] == {"Ref": "AuditBucket"}, function
         lock = variables["AUDIT_LOCK_MODE"], variables["AUDIT_RETENTION_DAYS"]
         assert lock == ({"Ref": "AuditLockMode"}, {"Ref": "AuditRetentionDays"}), function
+
+
+def archive_is_locked_without_a_default_retention(template: Template) -> None:
+    """Each output has the retention of its own class. Versions that are hidden by a marker do not stay without one."""
+    archive = properties(template, "ArchiveBucket")
+    assert archive["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert archive["ObjectLockEnabled"] is True
+    assert archive["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+    (backstop,) = (
+        rule for rule in lifecycle_rules(template, "ArchiveBucket") if rule["Id"] == "ExpireNoncurrentVersions"
+    )
+    assert backstop["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert backstop["ExpiredObjectDeleteMarker"] is True
+    assert not {"ExpirationInDays", "Prefix", "TagFilters"} & set(backstop), "nothing that is current expires"
+
+
+def compliance_is_bounded_in_days(template: Template) -> None:
+    """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
+    years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
+    assert years == list(range(1, 31))
+    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    first = range(2001, 2029)
+    assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
+    (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")
+    assert denial["Action"] == "s3:PutObjectRetention"
+    assert denial["Resource"] == {"Fn::Sub": "${ArchiveBucket.Arn}/*"}
+    of_parameter = {"Fn::FindInMap": ["ComplianceYears", {"Ref": "MaximumComplianceYears"}, "Days"]}
+    assert denial["Condition"] == {
+        "StringEquals": {"s3:object-lock-mode": "COMPLIANCE"},
+        "NumericGreaterThan": {"s3:object-lock-remaining-retention-days": of_parameter},
+    }
 
 
 def every_object_of_the_audit_bucket_is_announced(template: Template) -> None:

@@ -18,7 +18,7 @@ from callseal.calls.call_name import call_of
 from callseal.calls.classes import Class, Duration, keep_until
 from callseal.calls.decisions import Outcome
 from callseal.calls.index_mode import IndexMode, index_mode
-from callseal.calls.outcome_member import lock_of, object_lock, outcome_of
+from callseal.calls.outcome_member import lock_of, object_lock, outcome_of, stored_outcome
 from callseal.core.clock import Clock
 from callseal.core.errors import HeldError, MetadataNotYetError, NotIndexedError, OutdatedOutcomeError, Reason
 from callseal.core.landing import LandedFile, LandedObject
@@ -101,6 +101,14 @@ class TenantPolicy:
         outcome = default_outcome(self.policy)
         class_ = self.policy.classes[outcome.class_]
         return Ruling(self.policy.version, outcome, object_lock(class_.lock, keep_until(class_, landed)))
+
+    def default_outcome(self, landed: datetime) -> dict[str, Any] | None:
+        """Return the outcome that a card without metadata stores, or None if the tenant has no policy."""
+        ruling, policy = self.default(landed), self.policy
+        if policy is None or ruling is None:
+            return None
+        class_ = policy.classes[ruling.outcome.class_]
+        return stored_outcome(ruling.outcome, policy.version, str(self.judged_by), class_, landed)
 
 
 def tenant_policy(tenants: Tenants, tenant: str, compliance_years: int) -> TenantPolicy:

@@ -17,7 +17,7 @@ from callseal.core.audit import timestamp
 from callseal.core.clock import Clock
 from callseal.core.errors import TransientError
 from callseal.core.log import Log
-from callseal.retention.archive_versions import REFUSED, ArchiveVersions, Version
+from callseal.retention.version_store import REFUSED, VersionStore, Version
 from callseal.retention.disposal_record import DisposedCall, DisposedFile, hashed_name
 from callseal.retention.judge_again import ended
 from callseal.retention.verdict import ARCHIVE, SFTP, Covers, Rules, files_at, verdict
@@ -37,7 +37,7 @@ class CallDisposal:
 
     def __init__(
         self,
-        versions: ArchiveVersions,
+        versions: VersionStore,
         waveforms: WaveformItems,
         holds: Callable[[str], Covers],
         salt: Callable[[str], str],

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from callseal.aws.bus import AuditBus
     from callseal.calls.card_table import CardTable
     from callseal.core.clock import Clock
-    from callseal.retention.archive_versions import ArchiveVersions
+    from callseal.retention.version_store import VersionStore
     from callseal.retention.reconcile_findings import Findings
     from callseal.retention.reconcile_progress import ReconcilePasses
 
@@ -52,7 +52,7 @@ class ArchiveReconcile:
 
     def __init__(
         self,
-        versions: ArchiveVersions,
+        versions: VersionStore,
         cards: CardTable,
         findings: Findings,
         rules: Callable[[str], Rules],

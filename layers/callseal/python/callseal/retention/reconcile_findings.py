@@ -16,7 +16,7 @@ from callseal.calls.call_name import call_of
 from callseal.calls.card import Card
 from callseal.core.clock import Clock
 from callseal.core.log import Log
-from callseal.retention.archive_versions import ArchiveVersions, Lock, Version
+from callseal.retention.version_store import VersionStore, Lock, Version
 from callseal.retention.verdict import ARCHIVE, Rules, deliveries, files_at, verdict
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Findings:
     """Compares batches of files and of cards."""
 
     def __init__(
-        self, versions: ArchiveVersions, cards: CardTable, clock: Clock, log: Log, sleep: Callable[[float], None]
+        self, versions: VersionStore, cards: CardTable, clock: Clock, log: Log, sleep: Callable[[float], None]
     ) -> None:
         """Take the collaborators."""
         self._versions, self._cards, self._clock, self._log, self._sleep = versions, cards, clock, log, sleep

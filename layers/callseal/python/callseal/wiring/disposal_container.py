@@ -14,7 +14,7 @@ from callseal.wiring.trail_container import TrailContainer
 if TYPE_CHECKING:
     from callseal.calls.due_cards import DueCards
     from callseal.retention.active_holds import ActiveHolds
-    from callseal.retention.archive_versions import ArchiveVersions
+    from callseal.retention.version_store import VersionStore
     from callseal.retention.disposal_table import DisposalTable
     from callseal.retention.dispose_recordings import Disposal
     from callseal.retention.follow_policy import PolicyFollowing
@@ -40,11 +40,11 @@ class DisposalContainer(RetentionContainer, TrailContainer):
         return DisposalTable(self._client("dynamodb"), self._env.retention_table)
 
     @cached_property
-    def archive_versions(self) -> ArchiveVersions:
+    def version_store(self) -> VersionStore:
         """The versions in the archive."""
-        from callseal.retention.archive_versions import ArchiveVersions
+        from callseal.retention.version_store import VersionStore
 
-        return ArchiveVersions(self._client("s3"), self._env.archive_bucket, self._env.sftp_bucket)
+        return VersionStore(self._client("s3"), self._env.archive_bucket, self._env.sftp_bucket)
 
     @cached_property
     def active_holds(self) -> ActiveHolds:
@@ -64,7 +64,7 @@ class DisposalContainer(RetentionContainer, TrailContainer):
         """Return the tenants that have settings, or files in the archive."""
         from callseal.tenants.parameter_names import tenants_with_settings
 
-        return tenants_with_settings(self._client("ssm"), self._env.tenants_prefix) | self.archive_versions.tenants()
+        return tenants_with_settings(self._client("ssm"), self._env.tenants_prefix) | self.version_store.tenants()
 
     def disposal(self, log: Log) -> Disposal:
         """Return the disposal of calls."""
@@ -78,7 +78,7 @@ class DisposalContainer(RetentionContainer, TrailContainer):
         waveforms = WaveformItems(self._client("dynamodb"), self._env.archive_waveforms)
         return Disposal(
             DueCalls(self.cards, self.due_cards, table, self._rules),
-            CallDisposal(self.archive_versions, waveforms, covers, self.blind_index.salt, self.clock, log),
+            CallDisposal(self.version_store, waveforms, covers, self.blind_index.salt, self.clock, log),
             DisposalRecords(table, self.audit_bucket, self.bus, self.cards, self.clock),
             table, self.present_policy, self._following(), self.clock, log,
         )  # fmt: skip
@@ -90,9 +90,9 @@ class DisposalContainer(RetentionContainer, TrailContainer):
         from callseal.retention.reconcile_progress import ReconcilePasses
 
         passes = ReconcilePasses(self._client("dynamodb"), self._env.retention_table)
-        findings = Findings(self.archive_versions, self.cards, self.clock, log, sleep)
+        findings = Findings(self.version_store, self.cards, self.clock, log, sleep)
         return ArchiveReconcile(
-            self.archive_versions, self.cards, findings, self._rules, self.present_policy.has_index, passes, self.bus,
+            self.version_store, self.cards, findings, self._rules, self.present_policy.has_index, passes, self.bus,
             self.clock,
         )  # fmt: skip
 

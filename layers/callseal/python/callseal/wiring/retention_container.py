@@ -1,4 +1,4 @@
-"""The container of the functions that keep recordings as long as they must, and delete them when they may."""
+"""The container of the functions that keep, hold and end recordings by law."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from typing import TYPE_CHECKING
 from callseal.wiring.container import Container
 
 if TYPE_CHECKING:
-    from callseal.retention.hold_table import HoldTable
-    from callseal.retention.place_holds import HoldPlacing
+    from callseal.core.log import Log
+    from callseal.retention.archive_versions import ArchiveVersions
+    from callseal.retention.lock_recordings import RecordingLocks
 
 
 class RetentionContainer(Container):
-    """A container that also makes what holds, disposal and erasure work with."""
+    """A container that also makes what the law needs."""
 
     @cached_property
-    def holds(self) -> HoldTable:
-        """The holds of tenants."""
-        from callseal.retention.hold_table import HoldTable
+    def archive_versions(self) -> ArchiveVersions:
+        """The versions in the archive bucket."""
+        from callseal.retention.archive_versions import ArchiveVersions
 
-        return HoldTable(self._client("dynamodb"), self._env.retention_table)
+        return ArchiveVersions(self._client("s3"), self._env.archive_bucket)
 
-    @cached_property
-    def hold_placing(self) -> HoldPlacing:
-        """The work on holds."""
-        from callseal.retention.hold_messages import HoldQueue
-        from callseal.retention.legal_holds import LegalHolds
-        from callseal.retention.place_holds import HoldPlacing
+    def recording_locks(self, log: Log) -> RecordingLocks:
+        """Return the handler of the lock queue."""
+        from callseal.retention.lock_recordings import RecordingLocks
 
-        return HoldPlacing(
-            self.holds, self.cards, self.blind_index, LegalHolds(self._client("s3")),
-            HoldQueue(self._client("sqs"), self._env.lock_queue_url), self.bus, self.clock,
-        )  # fmt: skip
+        years = self._env.maximum_compliance_years
+        return RecordingLocks(self.cards, self.tenants, self.archive_versions, years, self.clock, log)

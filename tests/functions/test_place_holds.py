@@ -196,9 +196,10 @@ def test_the_event_of_a_release_comes_before_a_call_is_free(holds: HoldScene, mo
     def refuse(_: Any) -> None:
         raise TransientError("The audit bus is not there.")
 
-    with monkeypatch.context() as patch, pytest.raises(TransientError):
+    with monkeypatch.context() as patch:
         patch.setattr(holds.placing._bus, "put", refuse)
-        holds.placing.work(HoldMessage("acme", "case-1"))
+        with pytest.raises(TransientError):
+            holds.do(HoldMessage("acme", "case-1"))
     assert holds.held([call]) == [("case-1",)]
     holds.work()
     assert holds.held([call]) == [()]
@@ -229,9 +230,7 @@ def test_a_hold_whose_message_was_lost_can_be_asked_for_again(holds: HoldScene) 
 
 
 @pytest.mark.parametrize("work", ["place", "release"])
-def test_long_work_continues_with_another_message(
-    holds: HoldScene, work: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_work_continues_with_another_message(holds: HoldScene, work: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = [holds.deliver(str(number), caller=CALLER) for number in range(5)]
     if work == "release":
         holds.hold("case-1", party=CALLER)
@@ -265,9 +264,10 @@ def test_work_that_stopped_half_way_is_repeated(
         whole(placing, *arguments, **options)
         raise TransientError("The function was stopped.")
 
-    with monkeypatch.context() as patch, pytest.raises(TransientError):
+    with monkeypatch.context() as patch:
         patch.setattr(place_holds.HoldPlacing, step, stopping)
-        holds.placing.work(HoldMessage("acme", "case-1"))
+        with pytest.raises(TransientError):
+            holds.do(HoldMessage("acme", "case-1"))
     holds.work()
     assert holds.held(calls) == [("case-1",) if work == "place" else ()] * 3
     assert holds.find("case-1").state == ("held" if work == "place" else "released")
@@ -341,9 +341,7 @@ def test_an_event_that_comes_again_frees_a_call_of_a_released_hold(holds: HoldSc
     assert holds.held([call]) == [()]
 
 
-def test_a_release_that_clears_a_bit_late_meets_another_hold(
-    holds: HoldScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_release_that_clears_a_bit_late_meets_another_hold(holds: HoldScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has read the card without holds. Before it clears the bit, another hold sets it."""
     call = holds.deliver("1", caller=CALLER)
     holds.hold("case-1", party=CALLER)
@@ -448,9 +446,9 @@ def test_a_held_call_gets_its_first_facts(holds: HoldScene) -> None:
 
 
 def test_messages_of_holds_that_are_not_there_or_done_do_nothing(holds: HoldScene) -> None:
-    holds.placing.work(HoldMessage("acme", "no-such-hold"))
+    holds.do(HoldMessage("acme", "no-such-hold"))
     holds.hold("case-1", party=CALLER)
-    holds.placing.work(HoldMessage("acme", "case-1", "0/2026"))
+    holds.do(HoldMessage("acme", "case-1", "0/2026"))
     assert holds.find("case-1").state == "held"
     assert len(holds.cloud.audit_details("HoldPlaced")) == 1
 

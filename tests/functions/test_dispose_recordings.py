@@ -104,9 +104,7 @@ def test_a_delivered_call_goes_at_the_end_of_its_class_and_not_before(
     assert run(dispose_recordings) == {}
 
 
-def test_all_versions_of_a_key_go_and_no_longer_key(
-    cloud: Stack, dispose_recordings: ModuleType, clock: Clock
-) -> None:
+def test_all_versions_of_a_key_go_and_no_longer_key(cloud: Stack, dispose_recordings: ModuleType, clock: Clock) -> None:
     put_call(cloud, "1", ".wav", is_version_known=False)
     put_object(cloud, "acme/1.wav", b"written again")
     cloud.s3.delete_object(Bucket=ARCHIVE, Key="acme/1.wav")
@@ -166,7 +164,9 @@ def test_a_call_that_must_stay_stays_wholly(
     assert line["id"] == card_of(cloud, "2").call.id
 
 
-def test_a_lock_that_the_card_knows_is_not_tried(cloud: Stack, dispose_recordings: ModuleType, network: Network) -> None:
+def test_a_lock_that_the_card_knows_is_not_tried(
+    cloud: Stack, dispose_recordings: ModuleType, network: Network
+) -> None:
     card = put_call(cloud, "1", ".wav")
     delivery = Delivery("2", DUE, 4, None, "none", version="v", until="2099-01-01T00:00:00Z")
     put_cards(cloud, card.with_delivery(card.files[0].place, delivery))
@@ -207,9 +207,7 @@ def test_a_call_that_lands_again_meanwhile_keeps_its_new_card(
 ) -> None:
     card = put_call(cloud, "1", ".wav")
     new = Delivery("new", timestamp(datetime.now(UTC) + timedelta(minutes=1)), 4, None, "none", version="v2")
-    network.before(
-        "PutEvents", lambda _: put_cards(cloud, card_of(cloud, "1").with_delivery(card.files[0].place, new))
-    )
+    network.before("PutEvents", lambda _: put_cards(cloud, card_of(cloud, "1").with_delivery(card.files[0].place, new)))
     run(dispose_recordings)
     assert card_of(cloud, "1").files[0].current == new
 
@@ -265,7 +263,7 @@ def test_a_request_that_fails_is_repeated_by_the_next_run(
     network.fail(operation, 500, "InternalError")
     try:
         run(dispose_recordings)
-    except Exception as exc:  # noqa: BLE001
+    except Exception as exc:
         assert type(exc).__name__ in ("DisposalIncompleteError", "TransientError")
     network.mend()
     run(dispose_recordings)

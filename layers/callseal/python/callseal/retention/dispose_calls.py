@@ -17,10 +17,10 @@ from callseal.core.audit import timestamp
 from callseal.core.clock import Clock
 from callseal.core.errors import TransientError
 from callseal.core.log import Log
-from callseal.retention.version_store import REFUSED, VersionStore, Version
 from callseal.retention.disposal_record import DisposedCall, DisposedFile, hashed_name
 from callseal.retention.judge_again import ended
 from callseal.retention.verdict import ARCHIVE, SFTP, Covers, Rules, files_at, verdict
+from callseal.retention.version_store import REFUSED, Version, VersionStore
 from callseal.retention.waveform_items import WaveformItems
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from callseal.aws.bus import AuditBus
     from callseal.calls.card_table import CardTable
     from callseal.core.clock import Clock
-    from callseal.retention.version_store import VersionStore
     from callseal.retention.reconcile_findings import Findings
     from callseal.retention.reconcile_progress import ReconcilePasses
+    from callseal.retention.version_store import VersionStore
 
 # Below the function's timeout in template.yaml, by more than a batch takes.
 RUN_TIME = timedelta(minutes=12)

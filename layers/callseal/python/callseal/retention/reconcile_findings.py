@@ -16,8 +16,8 @@ from callseal.calls.call_name import call_of
 from callseal.calls.card import Card
 from callseal.core.clock import Clock
 from callseal.core.log import Log
-from callseal.retention.version_store import VersionStore, Lock, Version
 from callseal.retention.verdict import ARCHIVE, Rules, deliveries, files_at, verdict
+from callseal.retention.version_store import Lock, Version, VersionStore
 
 if TYPE_CHECKING:
     from callseal.calls.card_table import CardTable

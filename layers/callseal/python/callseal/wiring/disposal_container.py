@@ -14,12 +14,12 @@ from callseal.wiring.trail_container import TrailContainer
 if TYPE_CHECKING:
     from callseal.calls.due_cards import DueCards
     from callseal.retention.active_holds import ActiveHolds
-    from callseal.retention.version_store import VersionStore
     from callseal.retention.disposal_table import DisposalTable
     from callseal.retention.dispose_recordings import Disposal
     from callseal.retention.follow_policy import PolicyFollowing
     from callseal.retention.present_policy import PresentPolicy
     from callseal.retention.reconcile_archive import ArchiveReconcile
+    from callseal.retention.version_store import VersionStore
 
 
 class DisposalContainer(RetentionContainer, TrailContainer):
@@ -108,4 +108,5 @@ class DisposalContainer(RetentionContainer, TrailContainer):
         return Rules(self.active_holds.covers(tenant), self.present_policy.keeps(tenant))
 
     def _hash_of(self, tenant: str, kind: Any, text: str) -> str:
-        return self.blind_index.hashed(tenant, kind, text)
+        """Return the hash of a tenant's value. Without a salt no card has hashes that could be compared."""
+        return self.blind_index.find(tenant, {kind: text}).get(kind, "")

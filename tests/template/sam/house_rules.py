@@ -230,8 +230,12 @@ def landing_never_expires(template: Template) -> None:
 
 
 def sftp_expires_by_parameter(template: Template) -> None:
-    days = [rule["ExpirationInDays"] for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
-    assert days == [{"Ref": "SftpRetentionDays"}]
+    expiring = [rule for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
+    days = {(tag["Key"], tag["Value"]): rule["ExpirationInDays"] for rule in expiring for tag in rule["TagFilters"]}
+    assert days == {
+        ("callseal-expires", "files"): {"Ref": "SftpRetentionDays"},
+        ("callseal-expires", "requests"): 7,
+    }
 
 
 def outputs_refuse_unconditional_writes(template: Template) -> None:
@@ -667,7 +671,8 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     challenges, answers = (
         json.dumps({"Fn::Sub": f"${{SftpBucket.Arn}}/*/key-check/{what}"}) for what in ("*.txt.*", "*.answer")
     )
-    assert on_sftp["CheckKeysRole"] == {("s3:PutObject", challenges), ("s3:DeleteObject", challenges)}
+    writing = ("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject")
+    assert on_sftp["CheckKeysRole"] == {(action, challenges) for action in writing}
     reading = {("s3:GetObject", answers), ("s3:DeleteObject", answers)}
     assert {one for one in on_sftp["ProveKeysRole"] if one[0] != "s3:ListBucket"} == reading
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {

@@ -100,6 +100,8 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
      ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles", "ExpirationInDays"], 7),
     (rules.sftp_expires_by_parameter,
      ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles", "Status"], "Disabled"),
+    (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles",
+     "TagFilters"], [{"Key": "callseal-expires", "Value": "proof"}]),
     (rules.outputs_refuse_unconditional_writes,
      [*SFTP_POLICY, "NeverOverwrite", "Condition", "Null"], {"s3:if-none-match": "false"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, "NeverOverwrite", "Principal"], {"AWS": "nobody"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 from threading import Condition, Thread, current_thread
@@ -11,12 +12,19 @@ import pytest
 
 from callseal.retention.dispose_recordings import DisposalIncompleteError
 from tests.support.clock import Clock
-from tests.support.disposal import ARCHIVE, card_of, put_call, records, versions
+from tests.support.disposal import ARCHIVE, AUDIT, card_of, put_call, records, versions
 from tests.support.holds import HoldScene
 from tests.support.network import Network
 from tests.support.stack import Stack, failures, sqs_event
 
-RACES = 20
+# Each race is about so many calls, each with a hold of its own.
+RACES, CALLS = 40, 5
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue of holds delays nothing."""
+    monkeypatch.setattr("callseal.retention.hold_messages.SETTLE_SECONDS", 0)
 
 
 class Turns:
@@ -24,19 +32,23 @@ class Turns:
 
     def __init__(self, seed: int) -> None:
         self._random, self._changed = Random(seed), Condition()
-        self._waiting, self._working = set[str](), {"disposal", "hold"}
-        self._next: str | None = None
-        # A thread may run on for some requests, so that it gets far ahead in some races.
+        self._working = {"disposal", "hold"}
+        # A name may wait more than once: holds are set by several threads.
+        self._waiting = dict[object, str]()
+        self._next: object = None
+        # One of the two may run on for some requests, so that it gets far ahead in some races.
         self._share = self._random.choice([0.1, 0.3, 0.5, 0.7, 0.9])
 
     def take(self, name: str) -> None:
         """Wait until it is the thread's turn."""
+        mine = object()
         with self._changed:
-            self._waiting.add(name)
+            self._waiting[mine] = name
             self._choose()
-            self._changed.wait_for(lambda: self._next == name)
-            self._waiting.discard(name)
+            assert self._changed.wait_for(lambda: self._next is mine, timeout=60)
+            del self._waiting[mine]
             self._next = None
+            self._choose()
 
     def end(self, name: str) -> None:
         """Take no further turn."""
@@ -45,9 +57,10 @@ class Turns:
             self._choose()
 
     def _choose(self) -> None:
-        if self._next is None and self._waiting == self._working and self._waiting:
+        if self._next is None and self._waiting and set(self._waiting.values()) == self._working:
             first = "disposal" if self._random.random() < self._share else "hold"
-            self._next = first if first in self._waiting else next(iter(self._waiting))
+            by_name = {name: each for each, name in reversed(self._waiting.items())}
+            self._next = by_name.get(first, next(iter(by_name.values())))
             self._changed.notify_all()
 
 
@@ -66,7 +79,7 @@ def race(network: Network, turns: Turns, disposal: Callable[[], None], hold: Cal
             turns.end(name)
 
     def take_turn(request: object, event_name: str) -> object:
-        turns.take(current_thread().name)
+        turns.take("disposal" if current_thread().name == "disposal" else "hold")
         return carry(network, request, event_name)  # type: ignore[arg-type]
 
     network._carry = take_turn  # type: ignore[method-assign, assignment]
@@ -83,27 +96,34 @@ def test_a_call_is_kept_or_gone_whatever_request_comes_first(
     cloud: Stack, dispose_recordings: ModuleType, lock_recordings: ModuleType, network: Network, clock: Clock
 ) -> None:
     cloud.tenant("acme", settings={"deliver_to_archive": True, "encrypt": False})
-    scene, outcomes = HoldScene(cloud, clock), list[str]()
+    scene, outcomes = HoldScene(cloud, clock), Counter[str]()
     for seed in range(RACES):
-        card = put_call(cloud, str(seed))
+        names, turns, random = [f"{seed}-{number}" for number in range(CALLS)], Turns(seed), Random(seed)
+        calls = {name: put_call(cloud, name).call.id for name in names}
 
-        def place(seed: int = seed, call: str = card.call.id) -> None:
-            scene.create(f"h{seed}", calls=(call,))
+        def place(
+            names: list[str] = names, calls: dict[str, str] = calls, turns: Turns = turns, random: Random = random
+        ) -> None:
+            for name in names:
+                for _ in range(random.choice([0, 0, 1, 5, 15])):
+                    turns.take("hold")
+                scene.create(f"h{name}", calls=(calls[name],))
             while bodies := cloud.take(cloud.environment["LOCK_QUEUE_URL"]):
                 assert failures(lock_recordings.lambda_handler(sqs_event(*bodies), None)) == []
 
-        race(network, Turns(seed), lambda: dispose_recordings.lambda_handler({}, None), place)
+        race(network, turns, lambda: dispose_recordings.lambda_handler({}, None), place)
 
-        outcomes.append(_outcome(scene, seed, cloud))
-        _clear(cloud, scene, seed)
-    assert {"kept", "gone"} <= set(outcomes), "the races have both ends"
-    assert outcomes.count("in part") <= RACES // 10
+        outcomes.update(_outcome(scene, name, cloud) for name in names)
+        _clear(cloud, scene, names)
+    assert outcomes["kept"] and outcomes["gone"], "the races have both ends"
+    assert outcomes["in part"] <= RACES * CALLS // 10, outcomes
 
 
-def _outcome(scene: HoldScene, seed: int, cloud: Stack) -> str:
-    """Check the end of a race, and return it."""
-    card, hold = card_of(cloud, str(seed)), scene.find(f"h{seed}")
-    left, count = versions(cloud), scene.table.count(hold)
+def _outcome(scene: HoldScene, name: str, cloud: Stack) -> str:
+    """Check the end of a race about a call, and return it."""
+    card, hold = card_of(cloud, name), scene.find(f"h{name}")
+    left = [each for each in versions(cloud) if each[0].startswith(f"acme/{name}.")]
+    count = scene.table.count(hold)
     assert hold.state == "held"
     if card.gone:
         assert (left, count.calls) == ([], 0)
@@ -116,19 +136,20 @@ def _outcome(scene: HoldScene, seed: int, cloud: Stack) -> str:
     return "kept" if len(left) == 2 else "in part"
 
 
-def _clear(cloud: Stack, scene: HoldScene, seed: int) -> None:
+def _clear(cloud: Stack, scene: HoldScene, names: list[str]) -> None:
     """End what a race has left, and check that each deleted call has one line in the records."""
     for key, version in versions(cloud):
         cloud.s3.put_object_legal_hold(Bucket=ARCHIVE, Key=key, VersionId=version, LegalHold={"Status": "OFF"})
         cloud.s3.delete_object(Bucket=ARCHIVE, Key=key, VersionId=version)
-    card = card_of(cloud, str(seed))
-    lines = [line for each in records(cloud).values() for line in each if line["id"] == card.call.id]
-    assert len(lines) == (1 if card.gone else 0)
-    if not card.gone:
-        scene.write(card.call, lambda each: each.ended_by("erased", "2099-01-01T00:00:00.000Z"))
+    lines = Counter(line["id"] for each in records(cloud).values() for line in each)
+    for name in names:
+        card = card_of(cloud, name)
+        assert lines[card.call.id] == (1 if card.gone else 0)
+        if not card.gone:
+            scene.write(card.call, lambda each: each.ended_by("erased", "2099-01-01T00:00:00.000Z"))
     for key in records(cloud):
-        version = cloud.s3.head_object(Bucket="audit", Key=key)["VersionId"]
-        cloud.s3.delete_object(Bucket="audit", Key=key, VersionId=version, BypassGovernanceRetention=True)
+        version = cloud.s3.head_object(Bucket=AUDIT, Key=key)["VersionId"]
+        cloud.s3.delete_object(Bucket=AUDIT, Key=key, VersionId=version, BypassGovernanceRetention=True)
 
 
 def test_the_scope_of_a_hold_stops_a_disposal_from_the_first_moment(

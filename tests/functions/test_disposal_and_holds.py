@@ -18,7 +18,7 @@ from tests.support.network import Network
 from tests.support.stack import Stack, failures, sqs_event
 
 # Each race is about so many calls, each with a hold of its own.
-RACES, CALLS = 40, 5
+RACES, CALLS = 12, 5
 
 
 @pytest.fixture(autouse=True)

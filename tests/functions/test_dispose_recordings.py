@@ -323,7 +323,7 @@ def test_metrics(cloud: Stack, dispose_recordings: ModuleType, capsys: pytest.Ca
     for count in (1.0, 0.0):
         run(dispose_recordings)
         (metrics,) = emitted(capsys)
-        assert (metrics["RecordingsDisposed"], metrics["DisposalsStopped"]) == ([count], [0.0])
+        assert (metrics["CallsDisposed"], metrics["DisposalsStopped"]) == ([count], [0.0])
 
 
 def test_no_name_is_in_a_record(cloud: Stack, dispose_recordings: ModuleType) -> None:

@@ -12,7 +12,7 @@ UNITS = {
     "RecordingsHeld": "Count",
     "RecordingsDenied": "Count",
     "RecordingsErased": "Count",
-    "RecordingsDisposed": "Count",
+    "CallsDisposed": "Count",
     "DisposalsStopped": "Count",
     "RetentionFindings": "Count",
     "RetentionReconcileAge": "Seconds",

@@ -1,7 +1,7 @@
 """The record of a disposal: which calls were deleted, one line each, in the audit bucket under its lock.
 
 A run writes one record for each tenant and class. A record names no caller: a call's name is hashed with the tenant's
-salt, and whoever deletes the salt makes the hashes useless.
+salt. Without the salt, the hashes are useless.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class Disposal:
         state = self._table.state(tenant)
         if state[RUN]:
             self._complete(tenant, state[POSITION].get("due"))
-        is_due = next(self._due.batches(tenant, run.started, None), None) is not None
+        is_due = self._due.has_any(tenant, run.started)
         brake = brake_of(state)
         is_freed = brake is not None and brake.confirmed is not None
         if self._is_stopped(tenant, run, is_due, brake) or not (is_due or is_freed):
@@ -174,5 +174,5 @@ class Disposal:
 
 def metrics_of(counts: Mapping[str, int]) -> Iterator[Metric]:
     """Return the metrics of a run. They are 0 if nothing was deleted, or no disposal is stopped."""
-    yield Metric("RecordingsDisposed", counts.get("disposed", 0))
+    yield Metric("CallsDisposed", counts.get("disposed", 0))
     yield Metric("DisposalsStopped", counts.get("braked", 0))

@@ -26,6 +26,10 @@ class DueCalls:
         """Take the collaborators. `rules` returns what stops a tenant's disposal now."""
         self._cards, self._due, self._table, self._rules = cards, due, table, rules
 
+    def has_any(self, tenant: str, until: datetime) -> bool:
+        """Return whether a call is due."""
+        return bool(self._due.places(tenant, until, None, 1))
+
     def batches(self, tenant: str, until: datetime, place: str | None) -> Iterator[tuple[str, list[Card]]]:
         """Yield the cards of calls that are due, the longest due first, each time with the place of the last one."""
         while places := self._due.places(tenant, until, place, BATCH):

@@ -57,7 +57,7 @@ def disposal_requests_per_call() -> list[Row]:
 
 
 def _run(calls: int, batch: int) -> tuple[Counter[str], float]:
-    """Dispose of calls in batches. Return how often each operation was requested, and the seconds of CPU without moto's."""
+    """Dispose of calls in batches. Return the count of each request, and the seconds of CPU without moto's."""
     with (
         stack() as cloud,
         redirect_stdout(StringIO()),

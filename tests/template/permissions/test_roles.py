@@ -20,7 +20,7 @@ SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE = PEOPLE = (
     "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share",
 )  # fmt: skip
 # All functions: MOVERS process recordings, KEYS keys, READ metadata, ERASE erases recordings, FRONT serves the SFTP
-# front, FILES tracks delivered files, TRAIL the audit trail, LAW keeps and ends recordings by law, and PEOPLE serves the
+# front, FILES tracks delivered files, TRAIL the audit trail, LAW keeps and ends recordings by law, PEOPLE serves the
 # archive to people.
 ALL = tuple(FUNCTIONS)
 FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE, *LAW, *PEOPLE))

@@ -83,6 +83,9 @@ class Disposal:
         run = Run(self._clock, FOLLOW_TIME)
         names = run.shuffled(tenants)
         for tenant in names:
+            if not run.has_time:
+                self._counts["cut_short"] = 1
+                break
             with self._counted(tenant):
                 self._counts["judged"] += self._following.follow(tenant, run)
         run = Run(self._clock, RUN_TIME)

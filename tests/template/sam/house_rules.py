@@ -818,6 +818,20 @@ def a_comparison_ends_before_the_next_begins(template: Template) -> None:
     assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60
 
 
+def a_disposal_has_ended_when_the_next_one_takes_over(template: Template) -> None:
+    from callseal.retention.disposal_table import LEASE
+    from callseal.retention.dispose_recordings import FOLLOW_TIME, RUN_TIME
+
+    timeout = properties(template, "DisposeRecordingsFunction")["Timeout"]
+    assert (FOLLOW_TIME + RUN_TIME).total_seconds() + 240 <= timeout == LEASE.total_seconds()
+
+
+def a_comparison_of_the_archive_ends_in_time(template: Template) -> None:
+    from callseal.retention.reconcile_archive import RUN_TIME
+
+    assert RUN_TIME.total_seconds() + 180 <= properties(template, "ReconcileArchiveFunction")["Timeout"]
+
+
 def the_front_caches_nothing_of_the_api(template: Template) -> None:
     """The cache key has no cookie, so a cached answer would be given to other users."""
     config = properties(template, "ArchiveDistribution")["DistributionConfig"]

@@ -11,6 +11,7 @@ of the real services under concurrency:
   - a version that received AWSCURRENT again loses it to the next one (otherwise two versions keep it)
   - a cancelled DynamoDB transaction restores its own items (otherwise moto copies and restores whole tables)
   - a presigned URL that has expired or was changed is refused (otherwise moto serves it)
+  - KMS signs a digest as it is (otherwise moto hashes it once more, and no other program verifies the signature)
 Mails that are sent become files, and the audit bus can be closed.
 """
 
@@ -49,6 +50,7 @@ from localcloud.moto_app import (
 )
 from localcloud.moto_mail import write_mails
 from localcloud.moto_presigned import check_presigned
+from localcloud.moto_signing import sign_digests
 from localcloud.moto_transactions import copy_little_for_transactions
 
 # The credentials of the functions and of `make local`'s usage, environment.DUMMY_CREDENTIAL.
@@ -84,6 +86,7 @@ def bind(port: int, add_front: Callable[[WsgiApp], WsgiApp] = one_at_a_time) -> 
     _remember_moved_labels()
     copy_little_for_transactions()
     _announce_versions()
+    sign_digests()
     _save_time()
     app = add_front(count_messages(DomainDispatcherApplication(create_backend_app)))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import archive_page, calls_requests, calls_search, envelopes, function, registers, sftp
+from benchmarks import archive_page, calls_requests, calls_search, envelopes, function, opener, registers, sftp
 from benchmarks.measure import Row
 from benchmarks.plot import svg
 from tests.support.keys import clean_up
@@ -43,6 +43,7 @@ MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
     "requests_to_first_sound": archive_page.requests_to_first_sound,
     "audio_kb_to_first_sound": archive_page.audio_kb_to_first_sound,
     "page_kb": archive_page.page_kb,
+    "opener_vs_stock_tools": opener.opener_vs_stock_tools,
     "cold_start_vs_boto3": function.cold_start_vs_boto3,
 }
 

@@ -182,7 +182,8 @@ def test_unknown_user_gets_the_same_answer_as_a_tenant(stocked: Front) -> None:
         for user in ("acme", "nobody", "no such name")
     ]
     assert said[0] == said[1] == said[2]
-    assert refusals(stocked) == [("acme", "KeyRefused"), (None, "TenantUnknown")]
+    # An event counts the logins of an address and minute. A minute may end between two of them.
+    assert set(refusals(stocked)) == {("acme", "KeyRefused"), (None, "TenantUnknown")}
 
 
 def test_key_from_another_address_opens_no_session(stocked: Front) -> None:

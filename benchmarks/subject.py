@@ -61,6 +61,7 @@ def environment(endpoint: str, trusted: Path) -> dict[str, str]:
         "LANDING_BUCKET": "landing",
         "SFTP_BUCKET": "sftp",
         "ARCHIVE_BUCKET": "archive",
+        "MAXIMUM_COMPLIANCE_YEARS": "10",
         "ENCRYPT_QUEUE_URL": f"{endpoint}/queue",
         "RECHECK_QUEUE_URL": f"{endpoint}/rechecks",
         "METADATA_QUEUE_URL": f"{endpoint}/metadata",

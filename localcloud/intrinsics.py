@@ -29,6 +29,7 @@ class Resolver:
         self._refs: dict[str, Any] = {**resolve_parameters(template.get("Parameters", {}), overrides), **pseudo}
         self._refs["AWS::NoValue"] = _NO_VALUE
         self._attributes: dict[str, Mapping[str, str]] = {}
+        self._mappings: Mapping[str, Any] = template.get("Mappings", {})
         self._conditions: Mapping[str, Any] = template.get("Conditions", {})
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
@@ -38,6 +39,7 @@ class Resolver:
             "Fn::Join": self._join,
             "Fn::Select": self._select,
             "Fn::Split": self._split,
+            "Fn::FindInMap": self._find_in_map,
             "Fn::Equals": self._equals,
             "Fn::Not": self._not,
             "Fn::And": lambda operands: all(self._truths("Fn::And", operands)),
@@ -128,6 +130,13 @@ class Resolver:
     def _split(self, argument: Any) -> list[str]:
         delimiter, text = argument
         return str(self._resolve(text)).split(delimiter)
+
+    def _find_in_map(self, argument: Any) -> Any:
+        name, first, second = (str(self._resolve(part)) for part in argument)
+        try:
+            return self._mappings[name][first][second]
+        except KeyError:
+            raise TemplateError(f"Fn::FindInMap finds no {first}, {second} in the mapping {name}.") from None
 
     def _equals(self, operands: Any) -> bool:
         left, right = (self._resolve(operand) for operand in operands)

@@ -10,6 +10,7 @@ of the real services under concurrency:
   - a notification of a versioned bucket has the version's id (otherwise that version cannot be addressed)
   - a version that received AWSCURRENT again loses it to the next one (otherwise two versions keep it)
   - a cancelled DynamoDB transaction restores its own items (otherwise moto copies and restores whole tables)
+  - the rules of Object Lock hold, also for copies and multipart uploads (otherwise a lock could be lost or shortened)
   - a presigned URL that has expired or was changed is refused (otherwise moto serves it)
   - KMS signs a digest as it is (otherwise moto hashes it once more, and no other program verifies the signature)
 Mails that are sent become files, and the audit bus can be closed.
@@ -48,6 +49,7 @@ from localcloud.moto_app import (
     one_at_a_time,
     refuse_events,
 )
+from localcloud.moto_lock import repair_object_lock
 from localcloud.moto_mail import write_mails
 from localcloud.moto_presigned import check_presigned
 from localcloud.moto_signing import sign_digests
@@ -83,6 +85,7 @@ def bind(port: int, add_front: Callable[[WsgiApp], WsgiApp] = one_at_a_time) -> 
     """Return moto's server with all repairs, bound to its port but not serving yet. `add_front` adds the lock."""
     _lock_queues()
     heed_etags_of_batch_deletes()
+    repair_object_lock()
     _remember_moved_labels()
     copy_little_for_transactions()
     _announce_versions()

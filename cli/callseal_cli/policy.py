@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from callseal.calls.classes import COMPLIANCE_YEARS
 from callseal.calls.policy import parse_policy
 from callseal.calls.policy_csv import decode_csv, export_csv, import_csv
 from callseal.calls.policy_text import policy_members, policy_text
@@ -106,12 +107,12 @@ def try_policy(
         text = read_text(policy) if policy else store.read_policy(found, targets[0])
         if text is None:
             raise CannotError(f"{targets[0]} has no policy. Name one with --policy FILE.")
-        trial = policy_try.Trial(checked(text, values), values, now())
+        trial = policy_try.Trial(checked(text, values, found.compliance_years), values, now())
     else:
         if not policy or not (profile or paths):
             raise CannotError("Without TENANT, name --policy FILE, and --profile NAME or --paths FILE.")
         values = _settings_given(profile, paths, members or [])
-        trial = policy_try.Trial(checked(read_text(policy)), values, now())
+        trial = policy_try.Trial(checked(read_text(policy), years=COMPLIANCE_YEARS), values, now())
     decided = [trial.decide(file) for file in files]
     screen.show({"files": decided}, Table(policy_try.COLUMNS, [policy_try.row(each) for each in decided]))
     return Exit.NO if any("message" in each for each in decided) else Exit.DONE
@@ -127,7 +128,7 @@ def diff(
 ) -> int:
     """Count what a new policy changes for the tenant's calls of the last days. Nothing is stored."""
     text, screen, found = read_text(policy), Screen(as_json), find_stack(tenant_name(tenant) and stack)
-    new = checked(text, settings.of_tenant(found, tenant))
+    new = checked(text, settings.of_tenant(found, tenant), found.compliance_years)
     stored = store.read_policy(found, tenant)
     old = checked(stored) if stored is not None else None
     changes = policy_changes.count_changes(found, screen, tenant, old, new, days)
@@ -185,7 +186,7 @@ def show_presets(
 
 def _store(tenant: str, text: str, yes: bool, stack: str | None, as_json: bool) -> int:
     policy, screen, found = checked(text), Screen(as_json), find_stack(tenant_name(tenant) and stack)
-    checked(text, settings.of_tenant(found, tenant))
+    checked(text, settings.of_tenant(found, tenant), found.compliance_years)
     stored = store.read_policy(found, tenant)
     document = {"tenant": tenant, "stored": False, "version": policy.version}
     if stored == text:

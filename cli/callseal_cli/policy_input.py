@@ -45,12 +45,17 @@ def read_text(
         return convert(decode(data))
 
 
-def checked(text: str, settings: TenantSettings | None = None) -> Policy:
-    """Return the policy as the functions parse it. Raise CannotError if they refuse it, or refuse it with settings."""
+def checked(text: str, settings: TenantSettings | None = None, years: int | None = None) -> Policy:
+    """Return the policy as the functions parse it.
+
+    Raise CannotError if they refuse it, with a tenant's settings, or in a stack with a maximum of `years`.
+    """
     with _as_own_error():
         policy = parse_policy(text)
         if settings:
             policy.check_against(settings)
+        if years is not None:
+            policy.check_locks(years)
         return policy
 
 

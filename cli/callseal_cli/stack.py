@@ -17,6 +17,7 @@ from boto3.session import Session
 from botocore.exceptions import ClientError
 
 from callseal.aws.calls import client
+from callseal.calls.classes import COMPLIANCE_YEARS
 from callseal.tenants.names import tenants_prefix
 from callseal_cli.errors import SIGN_IN, CannotError
 
@@ -92,6 +93,11 @@ class Stack:
         if name not in self.outputs:
             raise CannotError(f"The stack {self.name} has no output {name}: it is not Callseal's, or is older.")
         return self.outputs[name]
+
+    @property
+    def compliance_years(self) -> int:
+        """The longest lock `compliance` that a policy's class may ask for."""
+        return int(self.outputs.get("MaximumComplianceYears", COMPLIANCE_YEARS))
 
 
 def find_stack(name: str | None) -> Stack:

@@ -13,7 +13,7 @@ from aws_lambda_powertools.logging import Logger
 from callseal.delivery.erase_recordings import Erasure, ErasureIncompleteError, metrics_of
 from callseal.inbound.notification import queue_messages
 from callseal.wiring.env import read_env
-from callseal.wiring.retention_container import RetentionContainer
+from callseal.wiring.erasure_container import ErasureContainer
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Env:
     gpg_binary: str
     key_register: str
     landing_bucket: str
+    maximum_compliance_years: int
     proof_key: str
     retention_table: str
     sftp_bucket: str
@@ -45,7 +46,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
     """
     # A new container for each invocation: it has no cached value from an earlier one.
     env, log = read_env(Env, os.environ), Logger()
-    container = RetentionContainer(env)
+    container = ErasureContainer(env)
     if queue_messages(event):
         return container.erasure_messages(log).handle(event)
     erasure = Erasure(

@@ -26,6 +26,7 @@ class Env:
     encrypt_queue_url: str
     gpg_binary: str
     landing_bucket: str
+    maximum_compliance_years: int
     metadata_queue_url: str
     stack_name: str
     tenants_prefix: str
@@ -34,7 +35,8 @@ class Env:
 @cache
 def batch() -> Batch:
     """Make the handler, once per execution environment."""
-    container = Container(read_env(Env, os.environ))
+    env = read_env(Env, os.environ)
+    container = Container(env)
     reading = MetadataReading(
         container.landing,
         container.tenants,
@@ -42,6 +44,7 @@ def batch() -> Batch:
         container.blind_index,
         container.queue,
         container.bus,
+        env.maximum_compliance_years,
         container.clock,
     )
     return Batch(

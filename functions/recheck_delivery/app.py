@@ -27,6 +27,7 @@ class Env:
     gpg_binary: str
     key_register: str
     landing_bucket: str
+    maximum_compliance_years: int
     metadata_queue_url: str
     recheck_queue_url: str
     sftp_bucket: str

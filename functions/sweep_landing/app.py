@@ -32,6 +32,7 @@ class Env:
     key_events: str
     key_register: str
     landing_bucket: str
+    maximum_compliance_years: int
     sftp_bucket: str
     stack_name: str
     sweep_memory: str

@@ -114,9 +114,11 @@ def _lifecycle(s3: Any, bucket: str, properties: Properties) -> None:
 def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
     api = rule.renamed({"Id": "ID", "Status": "Status"})
     api["Filter"] = {"Prefix": rule.take("Prefix", "")}
-    days = rule.take("ExpirationInDays")
+    days, markers = rule.take("ExpirationInDays"), rule.take("ExpiredObjectDeleteMarker")
     if days is not None:
         api["Expiration"] = {"Days": int(days)}
+    if markers is not None:
+        api["Expiration"] = {"ExpiredObjectDeleteMarker": bool(markers)}
     aborted = rule.nested("AbortIncompleteMultipartUpload")
     if aborted:
         api["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": int(aborted.require("DaysAfterInitiation"))}

@@ -22,6 +22,7 @@ from tests.support.stack import (
     ARCHIVE_URL,
     AUDIT,
     LANDING,
+    LOCKED,
     MAIL_FROM,
     REGION,
     SFTP,
@@ -84,10 +85,12 @@ class Cloud:
         make_login_settings(self._dynamodb, f"{STACK}-login-settings")
         make_archive_tables(self._dynamodb, STACK)
         self._ssm.put_parameter(Name=f"/{STACK}/archive/url", Value=ARCHIVE_URL, Type="String")
-        for bucket in BUCKETS:
-            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        region: Any = {"LocationConstraint": REGION}
-        self._s3.create_bucket(Bucket=AUDIT, CreateBucketConfiguration=region, ObjectLockEnabledForBucket=True)
+        for bucket in (*BUCKETS, AUDIT):
+            self._s3.create_bucket(
+                Bucket=bucket,
+                CreateBucketConfiguration={"LocationConstraint": REGION},
+                ObjectLockEnabledForBucket=bucket in LOCKED,
+            )
         self.queue_url, queue_arn = self._queue(f"{STACK}-encrypt")
         self.recheck_url, _ = self._queue(f"{STACK}-recheck")
         self.metadata_url, _ = self._queue(f"{STACK}-metadata")
@@ -110,6 +113,7 @@ class Cloud:
             "LANDING_BUCKET": LANDING,
             "SFTP_BUCKET": SFTP,
             "ARCHIVE_BUCKET": ARCHIVE,
+            "MAXIMUM_COMPLIANCE_YEARS": "10",
             "ENCRYPT_QUEUE_URL": self.queue_url,
             "RECHECK_QUEUE_URL": self.recheck_url,
             "METADATA_QUEUE_URL": self.metadata_url,
@@ -156,9 +160,19 @@ class Cloud:
     def remove(self, places: Iterable[tuple[str, str]], uploads: Iterable[tuple[str, str, str]]) -> None:
         """Delete the objects and uploads that an attempt has left."""
         for bucket, key in places:
-            self._s3.delete_object(Bucket=bucket, Key=key)
+            if bucket in LOCKED:
+                self._remove_versions(bucket, key)
+            else:
+                self._s3.delete_object(Bucket=bucket, Key=key)
         for bucket, key, identifier in uploads:
             self._s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=identifier)
+
+    def _remove_versions(self, bucket: str, key: str) -> None:
+        for version in self._s3.list_object_versions(Bucket=bucket, Prefix=key).get("Versions", []):
+            if version["Key"] == key:
+                self._s3.delete_object(
+                    Bucket=bucket, Key=key, VersionId=version["VersionId"], BypassGovernanceRetention=True
+                )
 
     def forget_sweeps(self) -> None:
         """Delete the sweep's saved state: the clock of the next trial starts earlier."""

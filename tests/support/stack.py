@@ -19,6 +19,7 @@ from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
 from localcloud.moto_signing import sign_digests
+from localcloud.moto_lock import repair_object_lock
 from localcloud.moto_transactions import copy_little_for_transactions
 from tests.security.privacy.watch import WATCH
 from tests.support.events import check_event
@@ -26,11 +27,14 @@ from tests.support.events import check_event
 REGION = "eu-north-1"
 STACK = "callseal-test"
 LANDING, SFTP, ARCHIVE, AUDIT = "landing", "sftp", "archive", "audit"
+# The buckets with Object Lock.
+LOCKED = (ARCHIVE, AUDIT)
 AUDIT_LOG = f"/{STACK}/audit"
 ARCHIVE_URL = "https://archive.example"
 MAIL_FROM = "recordings@callseal.example"
 
 heed_etags_of_batch_deletes()
+repair_object_lock()
 copy_little_for_transactions()
 sign_digests()
 # The SDK reads each service's model, and makes its client's class from it, once for all tests. Both take most of the
@@ -205,11 +209,12 @@ def stack() -> Iterator[Stack]:
 
 def _make() -> Stack:
     s3, sqs, events = _client("s3"), _client("sqs"), _client("events")
-    for bucket in (LANDING, SFTP, ARCHIVE):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.create_bucket(
-        Bucket=AUDIT, CreateBucketConfiguration={"LocationConstraint": REGION}, ObjectLockEnabledForBucket=True
-    )
+    for bucket in (LANDING, SFTP, ARCHIVE, AUDIT):
+        s3.create_bucket(
+            Bucket=bucket,
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+            ObjectLockEnabledForBucket=bucket in LOCKED,
+        )
     logs = _client("logs")
     logs.create_log_group(logGroupName=AUDIT_LOG)
     logs.create_log_stream(logGroupName=AUDIT_LOG, logStreamName="events")
@@ -247,6 +252,7 @@ def _make() -> Stack:
         "LANDING_BUCKET": LANDING,
         "SFTP_BUCKET": SFTP,
         "ARCHIVE_BUCKET": ARCHIVE,
+        "MAXIMUM_COMPLIANCE_YEARS": "10",
         "ENCRYPT_QUEUE_URL": queue_url,
         "RECHECK_QUEUE_URL": recheck_url,
         "METADATA_QUEUE_URL": metadata_url,

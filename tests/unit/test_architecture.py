@@ -27,6 +27,7 @@ FLOORS = {
     "trail": 5,
     "archive": 6,
     "delivery": 6,
+    "retention": 6,
     "wiring": 7,
 }
 CORE = ("core", "crypto")

@@ -108,6 +108,7 @@ class Cloud:
             "LANDING_BUCKET": BUCKETS["landing"],
             "SFTP_BUCKET": BUCKETS["sftp"],
             "ARCHIVE_BUCKET": BUCKETS["archive"],
+            "MAXIMUM_COMPLIANCE_YEARS": "10",
             "ENCRYPT_QUEUE_URL": self.encrypt_queue,
             "RECHECK_QUEUE_URL": self.recheck_queue,
             "METADATA_QUEUE_URL": self.metadata_queue,
@@ -174,7 +175,11 @@ def moto_cloud() -> Iterator[Cloud]:
 def created(endpoint: str) -> Cloud:
     s3, sqs = client("s3", endpoint), client("sqs", endpoint)
     for bucket in BUCKETS.values():
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.create_bucket(
+            Bucket=bucket,
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+            ObjectLockEnabledForBucket=bucket == BUCKETS["archive"],
+        )
     encrypt_queue, recheck_queue, metadata_queue, audit_queue = (
         sqs.create_queue(QueueName=f"{STACK}-{name}")["QueueUrl"]
         for name in ("encrypt", "recheck", "metadata", "audit-copy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -105,14 +106,17 @@ def test_duration_beyond_the_calendar_ends_on_its_last_day(text: str) -> None:
     assert keep_until(Class(keep=parse_duration("0d")), datetime(9999, 12, 31, 12, tzinfo=UTC)) == LAST_DAY
 
 
-@pytest.mark.parametrize("text", ["10y", "120m", "3652d", "9999h", "0d"])
-def test_ten_years_may_be_locked_for_compliance(text: str) -> None:
-    assert parse_duration(text).may_be_compliance
+@pytest.mark.parametrize(("text", "years"), [("10y", 10), ("120m", 10), ("3652d", 10), ("9999h", 10), ("0d", 1)])
+def test_compliance_may_last_for_the_maximum(text: str, years: int) -> None:
+    class_ = Class(keep=parse_duration(text), lock="compliance")
+    assert class_.may_be_locked(years)
 
 
-@pytest.mark.parametrize("text", ["11y", "121m", "3653d", "9999y"])
-def test_more_than_ten_years_may_not_be_locked_for_compliance(text: str) -> None:
-    assert not parse_duration(text).may_be_compliance
+@pytest.mark.parametrize(("text", "years"), [("11y", 10), ("121m", 10), ("3653d", 10), ("9999y", 30), ("13m", 1)])
+def test_compliance_may_not_last_for_longer(text: str, years: int) -> None:
+    class_ = Class(keep=parse_duration(text), lock="compliance")
+    assert not class_.may_be_locked(years)
+    assert replace(class_, lock="governance").may_be_locked(years)
 
 
 @given(durations, durations, moments)

@@ -265,6 +265,15 @@ def test_class_that_keeps_needs_an_archive() -> None:
     assert held.value.reason is Reason.POLICY_INVALID
 
 
+def test_class_is_not_locked_for_longer_than_the_stack_takes() -> None:
+    orders = policy(orders={"keep": "5y", "lock": "compliance"})
+    orders.check_locks(5)
+    with pytest.raises(HeldError, match="class orders: keep is over 4 years") as held:
+        orders.check_locks(4)
+    assert held.value.reason is Reason.POLICY_INVALID
+    policy(orders={"keep": "5y", "lock": "governance"}).check_locks(4)
+
+
 @given(example.policies, example.rules, example.facts)
 def test_rule_at_the_end_changes_nothing_above_it(found: Policy, added: dict[str, Any], facts: Facts) -> None:
     extra = policy(added, **{name: {} for name in example.CLASS_NAMES}).rules[0]

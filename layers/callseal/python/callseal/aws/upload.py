@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from callseal.aws.calls import calling
 from callseal.aws.unreadable import REFUSED
 from callseal.core.errors import OutputExistsError
+from callseal.core.stored import Written, written
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,7 +67,7 @@ class MultipartUpload:
     """A multipart upload. Its parts may be sent in any order and from several threads."""
 
     def __init__(self, s3: S3Client, target: dict[str, Any]) -> None:
-        """Create the upload. `target` has Bucket, Key, ContentType and Metadata."""
+        """Create the upload. `target` has Bucket, Key, ContentType, Metadata, and the members of a lock."""
         self._s3 = s3
         with calling("Creating the upload"):
             answer = s3.create_multipart_upload(**target, **FULL_CRC32)
@@ -94,8 +95,8 @@ class MultipartUpload:
         copied = {name: value for name, value in answer["CopyPartResult"].items() if name in ("ETag", "ChecksumCRC32")}
         self._parts[number] = {"PartNumber": number, **copied}
 
-    def complete(self, checksum: str | None = None) -> str:
-        """Create the object from its parts and return its etag.
+    def complete(self, checksum: str | None = None) -> Written:
+        """Create the object from its parts, and return what was written.
 
         Raises OutputExistsError if the key is taken, and TransientError if `checksum` (CRC-32, base64) is wrong.
         """
@@ -106,7 +107,7 @@ class MultipartUpload:
             answer = self._s3.complete_multipart_upload(
                 **self._address, **whole, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
-        return answer["ETag"]
+        return written(answer["ETag"], answer)
 
     def abort(self) -> None:
         """Abort the upload. If that fails, the bucket's lifecycle rule aborts it later."""
@@ -177,8 +178,8 @@ class Upload:
             self._filled += count
             view = view[count:]
 
-    def commit(self) -> str:
-        """Make the object visible and return its etag. Raises OutputExistsError if the key is taken."""
+    def commit(self) -> Written:
+        """Make the object visible, and return what was written. Raises OutputExistsError if the key is taken."""
         if self._multipart is None:
             return self._put()
         self._send()
@@ -186,18 +187,20 @@ class Upload:
             future.result()
         if self._hashing:
             self._hashing.shutdown()
-        etag = self._multipart.complete(self._digest.crc32)
+        completed = self._multipart.complete(self._digest.crc32)
         self._multipart = None
-        return etag
+        return completed
 
-    def _put(self) -> str:
+    def _put(self) -> Written:
         del self._part[self._filled :]
         body: Any = self._part  # the SDK accepts a bytearray, but its types do not
         self._digest.sha256.update(body)
         checksum = b64encode(self._digest.sha256.digest()).decode()
+        # S3 demands the algorithm's name as well for an object with a lock.
+        sent: Any = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum}
         with calling("Uploading the output", on_412=OutputExistsError):
-            answer = self._s3.put_object(**self._target, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*")
-        return answer["ETag"]
+            answer = self._s3.put_object(**self._target, **sent, Body=body, IfNoneMatch="*")
+        return written(answer["ETag"], answer)
 
     def _buffer(self, size: int | None = None) -> bytearray:
         if self._buffers <= PARTS_UNDER_WAY:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from callseal.calls.call_name import call_of
+from callseal.calls.classes import Class, Duration, keep_until
 from callseal.calls.decisions import Outcome
 from callseal.calls.index_mode import IndexMode, index_mode
-from callseal.calls.outcome_member import outcome_of
+from callseal.calls.outcome_member import lock_of, object_lock, outcome_of, stored_outcome
 from callseal.core.clock import Clock
 from callseal.core.errors import HeldError, MetadataNotYetError, NotIndexedError, OutdatedOutcomeError, Reason
 from callseal.core.landing import LandedFile, LandedObject
+from callseal.core.stored import ObjectLock
 from callseal.tenants.directory import Tenants
 from callseal.tenants.settings import TenantSettings
 
@@ -39,10 +41,18 @@ MAX_PARSED = 256
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A policy's outcome for a landed file, and the version of the policy that decided it."""
+    """A policy's outcome for a landed file, and the version of the policy that decided it.
+
+    `kept` is the retention of the call's class, None if the class has no lock.
+    """
 
     version: str
     outcome: Outcome
+    kept: ObjectLock | None = None
+
+    def lock(self, now: datetime) -> ObjectLock | None:
+        """Return the retention of an object that is written now. S3 takes only an end in the future."""
+        return self.kept if self.kept and self.kept.until > now else None
 
     def member(self) -> dict[str, Any]:
         """Return the ruling as the member `policy` of an audit event."""
@@ -82,23 +92,36 @@ class TenantPolicy:
         settings = {name: getattr(self.settings, name) for name in FACT_SETTINGS}
         return sha256(json.dumps([self.policy.version, settings]).encode()).hexdigest()
 
-    @property
-    def default(self) -> Ruling | None:
-        """The ruling for a call without metadata."""
+    def default(self, landed: datetime) -> Ruling | None:
+        """Return the ruling for a call without metadata. Its retention begins when the file landed."""
         if self.policy is None:
             return None
         from callseal.calls.policy import default_outcome
 
-        return Ruling(self.policy.version, default_outcome(self.policy))
+        outcome = default_outcome(self.policy)
+        class_ = self.policy.classes[outcome.class_]
+        return Ruling(self.policy.version, outcome, object_lock(class_.lock, keep_until(class_, landed)))
+
+    def default_outcome(self, landed: datetime) -> dict[str, Any] | None:
+        """Return the outcome that a card without metadata stores, or None if the tenant has no policy."""
+        ruling, policy = self.default(landed), self.policy
+        if policy is None or ruling is None:
+            return None
+        class_ = policy.classes[ruling.outcome.class_]
+        return stored_outcome(ruling.outcome, policy.version, str(self.judged_by), class_, landed)
 
 
-def tenant_policy(tenants: Tenants, tenant: str) -> TenantPolicy:
-    """Return a tenant's policy with its settings. Raise HeldError `Settings*` or `PolicyInvalid`."""
+def tenant_policy(tenants: Tenants, tenant: str, compliance_years: int) -> TenantPolicy:
+    """Return a tenant's policy with its settings. Raise HeldError `Settings*` or `PolicyInvalid`.
+
+    `compliance_years` is the stack's maximum of the lock `compliance`.
+    """
     settings, text = tenants.settings(tenant), tenants.policy_text(tenant)
     policy = _parsed(text) if text is not None else None
     found = TenantPolicy(settings, policy)
     if policy:
         policy.check_against(settings)
+        policy.check_locks(compliance_years)
     if found.waits and found.mode == "off":
         from callseal.calls.policy import invalid
 
@@ -118,9 +141,13 @@ def _parsed(text: str) -> Policy:
 class CallPolicies:
     """Applies tenants' policies to landed files. Safe to use from several threads."""
 
-    def __init__(self, tenants: Tenants, cards: Callable[[], CardTable], clock: Clock) -> None:
-        """Take the tenants, a function that returns the cards (most tenants need none), and the clock."""
+    def __init__(self, tenants: Tenants, cards: Callable[[], CardTable], compliance_years: int, clock: Clock) -> None:
+        """Take the tenants, a function that returns the cards (most tenants need none), and the clock.
+
+        `compliance_years` is the stack's maximum of the lock `compliance`.
+        """
         self._tenants, self._cards, self._clock = tenants, cards, clock
+        self._years = compliance_years
 
     def ruling(self, landed: LandedObject, file: LandedFile) -> Ruling | None:
         """Return the ruling for a file that may be delivered, or None if the tenant has no policy.
@@ -131,15 +158,25 @@ class CallPolicies:
         settings = self._tenants.settings(file.tenant)
         if settings.refuse_numbers_in_names:
             _refuse_number(landed.key, settings)
-        tenant = tenant_policy(self._tenants, file.tenant)
+        tenant = tenant_policy(self._tenants, file.tenant, self._years)
         # A tenant without an index has no cards, and no request is made for one.
         card = self._card(landed) if tenant.mode != "off" else None
         if file.is_metadata and tenant.mode != "off" and not landed.was_indexed:
             raise NotIndexedError("The metadata has not been read yet.")
-        ruling = self._ruling_of_call(landed, file, tenant, card) if tenant.waits else tenant.default
+        ruling = self._ruling_of_call(landed, file, tenant, card) if tenant.waits else self._default(landed, tenant)
         if ruling and ruling.outcome.held:
             raise _held(ruling)
+        if ruling and ruling.kept:
+            self._check_lock(ruling.kept)
         return ruling
+
+    def _check_lock(self, lock: ObjectLock) -> None:
+        """Raise HeldError for a lock that the archive bucket's policy denies, because a call ended in the future."""
+        latest = keep_until(Class(keep=Duration(self._years, "y")), self._clock())
+        if lock.mode == "COMPLIANCE" and latest and lock.until > latest:
+            from callseal.calls.policy import invalid
+
+            raise invalid("the metadata gives the call an end in the future, and lock compliance would last too long")
 
     def _card(self, landed: LandedObject) -> Card | None:
         """Return the card of a file's call. Raise HeldError `Erased` if the call was erased or waits for its erasure.
@@ -166,7 +203,10 @@ class CallPolicies:
         stored = card.outcome or {}
         if stored.get("judged_by") != tenant.judged_by:
             raise OutdatedOutcomeError("The call was judged by another policy or other settings.")
-        return Ruling(stored["version"], outcome_of(stored))
+        return Ruling(stored["version"], outcome_of(stored), lock_of(stored, tenant.policy.classes))
+
+    def _default(self, landed: LandedObject, tenant: TenantPolicy) -> Ruling | None:
+        return tenant.default(landed.landed_at or self._clock())
 
     def _ruling_without_metadata(
         self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy, card: Card | None
@@ -176,11 +216,11 @@ class CallPolicies:
         if file.is_metadata and not is_unreadable:
             raise NotIndexedError("The metadata is not on its call's card.")
         if file.is_metadata:
-            return tenant.default
+            return self._default(landed, tenant)
         wait = timedelta(minutes=tenant.settings.metadata_wait_minutes)
         is_late = landed.landed_at is not None and self._clock() - landed.landed_at >= wait
         if tenant.settings.metadata_missing == "deliver" and (is_unreadable or is_late):
-            return tenant.default
+            return self._default(landed, tenant)
         if not is_unreadable and landed.receives < LAST_TRY:
             raise MetadataNotYetError("The recording's metadata has not landed yet.")
         why = "cannot be read" if is_unreadable else "has not landed"

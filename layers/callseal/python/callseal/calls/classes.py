@@ -15,12 +15,13 @@ Lock = Literal["none", "governance", "compliance"]
 LOCKS: tuple[Lock, ...] = ("none", "governance", "compliance")
 DEFAULT = "default"
 DURATION = r"(0|[1-9][0-9]{0,3})[hdmy]"
-# Nothing unlocks S3's mode COMPLIANCE before its end, so a wrong class must not lock recordings for decades.
-MAX_COMPLIANCE_YEARS = 10
+# Nothing unlocks S3's mode COMPLIANCE before its end, so a wrong class must not lock recordings for decades. A stack's
+# parameter MaximumComplianceYears is at most MAX_COMPLIANCE_YEARS, by default COMPLIANCE_YEARS.
+MAX_COMPLIANCE_YEARS, COMPLIANCE_YEARS = 30, 10
 # The last midnight that Python has. A duration that would end later ends here.
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 _DAY = timedelta(days=1)
-# Ten years from here have the fewest leap days, so a duration in days is never judged too short.
+# Any years from here have the fewest leap days, so a duration in days is never judged too short.
 _ANY_MARCH = datetime(2001, 3, 1, tzinfo=UTC)
 
 
@@ -41,10 +42,9 @@ class Duration:
         except (OverflowError, ValueError):
             return LAST_DAY
 
-    @property
-    def may_be_compliance(self) -> bool:
-        """Whether it is at most MAX_COMPLIANCE_YEARS."""
-        return self.after(_ANY_MARCH) <= Duration(MAX_COMPLIANCE_YEARS, "y").after(_ANY_MARCH)
+    def is_within(self, years: int) -> bool:
+        """Return whether it is at most so many years."""
+        return self.after(_ANY_MARCH) <= Duration(years, "y").after(_ANY_MARCH)
 
     def __str__(self) -> str:
         """Return the text that `parse_duration` reads."""
@@ -70,6 +70,10 @@ class Class:
     delete_after: Duration | None = None
     lock: Lock = "none"
     basis: str = ""
+
+    def may_be_locked(self, years: int) -> bool:
+        """Return whether the lock is within the maximum of a stack, which is in years and for `compliance`."""
+        return self.lock != "compliance" or self.keep is None or self.keep.is_within(years)
 
 
 def keep_until(class_: Class, ended: datetime) -> datetime | None:

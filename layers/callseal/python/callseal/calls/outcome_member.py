@@ -7,10 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from callseal.calls.classes import Class, dispose_on, keep_until
+from callseal.calls.classes import Class, Lock, dispose_on, keep_until
 from callseal.calls.decisions import Outcome
 from callseal.core.audit import timestamp
 from callseal.core.errors import Reason
+from callseal.core.stored import LockMode, ObjectLock
+
+# S3's mode of each lock of a class. The lock `none` asks S3 for nothing.
+MODES: Mapping[Lock, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
 
 
 def stored_outcome(outcome: Outcome, version: str, judged_by: str, class_: Class, ended: datetime) -> dict[str, Any]:
@@ -25,9 +29,24 @@ def stored_outcome(outcome: Outcome, version: str, judged_by: str, class_: Class
         "held": outcome.held.value if outcome.held else None,
         "version": version,
         "judged_by": judged_by,
+        "lock": class_.lock,
         "keep_until": timestamp(keep) if keep else None,
         "dispose_on": timestamp(dispose) if dispose else None,
     }
+
+
+def lock_of(stored: Mapping[str, Any], classes: Mapping[str, Class]) -> ObjectLock | None:
+    """Return the retention that a stored outcome asks for, or None for none.
+
+    `classes` are the present policy's, for outcomes that were stored without a lock.
+    """
+    lock = stored.get("lock") or classes.get(stored["class"], Class()).lock
+    return object_lock(lock, datetime.fromisoformat(stored["keep_until"])) if stored["keep_until"] else None
+
+
+def object_lock(lock: Lock, until: datetime | None) -> ObjectLock | None:
+    """Return the retention of a class's `lock` until its `keep_until`, or None if it has none."""
+    return ObjectLock(MODES[lock], until) if lock in MODES and until else None
 
 
 def outcome_of(stored: Mapping[str, Any]) -> Outcome:

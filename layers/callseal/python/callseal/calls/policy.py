@@ -48,6 +48,11 @@ class Policy:
         if keeping and not settings.deliver_to_archive:
             raise invalid(f"class {keeping[0]}: keep needs an archive, and the setting deliver_to_archive is false")
 
+    def check_locks(self, years: int) -> None:
+        """Raise HeldError `PolicyInvalid` if a class has the lock `compliance` for over the maximum of a stack."""
+        for name, each in self.classes.items():
+            _check_lock(f"class {name}", each, years)
+
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in a JSON text. Raise HeldError `PolicyInvalid` if the text is no policy."""
@@ -115,9 +120,13 @@ def _class(where: str, value: Any) -> Class:
     found = Class(**read)
     if found.lock != "none" and found.keep is None:
         raise invalid(f"{where}: lock needs keep, which says until when")
-    if found.lock == "compliance" and found.keep and not found.keep.may_be_compliance:
-        raise invalid(f"{where}: keep is over {MAX_COMPLIANCE_YEARS} years, which lock compliance does not take")
+    _check_lock(where, found, MAX_COMPLIANCE_YEARS)
     return found
+
+
+def _check_lock(where: str, class_: Class, years: int) -> None:
+    if not class_.may_be_locked(years):
+        raise invalid(f"{where}: keep is over {years} years, which lock compliance does not take in this stack")
 
 
 def _rules(value: Any, classes: Mapping[str, Class]) -> tuple[Rule, ...]:

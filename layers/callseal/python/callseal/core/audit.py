@@ -59,8 +59,9 @@ def delivered(
     key_version: str | None,
     now: datetime,
     policy: Mapping[str, object] | None = None,
+    law: Mapping[str, object] | None = None,
 ) -> AuditEvent:
-    """Return the event of a file whose outputs are all committed."""
+    """Return the event of a file whose outputs are all committed. `law.until` is when their first lock ends."""
     return _event(
         EventType.RECORDING_DELIVERED,
         landed,
@@ -70,6 +71,7 @@ def delivered(
             "recipients": [recipient_member(recipient) for recipient in recipients] or None,
             "key_version": key_version,
             "policy": policy,
+            "law": law,
         },
     )
 

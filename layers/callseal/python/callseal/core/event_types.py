@@ -34,8 +34,8 @@ class EventType(StrEnum):
         "RecordingDelivered",
         "encrypt_recording recheck_delivery",
         "source outputs",
-        "tenant recipients key_version policy",
-        "Every output of a landed file is committed.",
+        "tenant recipients key_version policy law",
+        "Every output of a landed file is committed; `law.until` is when the lock of the archive's output ends.",
     )
     RECORDING_HELD = (
         "RecordingHeld",

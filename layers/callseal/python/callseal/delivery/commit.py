@@ -14,7 +14,7 @@ from callseal.aws.upload import PART_BYTES
 from callseal.core.errors import HeldError, OutputExistsError, Reason, SourceGoneError, TransientError
 from callseal.core.landing import LandedObject
 from callseal.core.recipient import CmsRecipients
-from callseal.core.stored import Address, StoredObject
+from callseal.core.stored import Address, ObjectLock, StoredObject
 from callseal.crypto.envelopes import Sink, Source, cms
 from callseal.crypto.recipients import GpgFactory
 from callseal.delivery.landing_bucket import LandingBucket
@@ -165,7 +165,7 @@ class Committer:
         if not route.sealed:
             return self._copy_plain(plan, route, address)
         if progress.sealed and plan.may_copy(progress.sealed):
-            return self._copy_sealed(progress.sealed, address, progress)
+            return self._copy_sealed(progress.sealed, address, plan.lock_of(route), progress)
         return self._seal(plan, route, address, progress)
 
     def _seal(self, plan: Plan, route: Route, address: Address, progress: Progress) -> StoredObject:
@@ -173,9 +173,9 @@ class Committer:
         with self._large_gate if large else nullcontext(), self._landing.open(plan.landed) as body:
             with self._outputs.upload(address, plan.headers(route), body.size) as upload:
                 self._write_envelope(plan, body, body.size, upload.write)
-                etag = upload.commit()
+                made = upload.commit()
             progress.hashes[address] = upload.sha256
-        return StoredObject(address, etag.strip('"'), upload.size, plan.headers(route).metadata)
+        return StoredObject(address, made.etag, upload.size, plan.headers(route).metadata, version=made.version)
 
     def _write_envelope(self, plan: Plan, source: Source, size: int, sink: Sink) -> None:
         if plan.key is None:
@@ -197,11 +197,13 @@ class Committer:
         with self._landing.reading(landed):
             return self._outputs.copy(source, address, plan.headers(route))
 
-    def _copy_sealed(self, first: StoredObject, address: Address, progress: Progress) -> StoredObject:
+    def _copy_sealed(
+        self, first: StoredObject, address: Address, lock: ObjectLock | None, progress: Progress
+    ) -> StoredObject:
         """Copy an existing sealed output with its recipients, which may be those of before a rotation."""
         self._refuse_occupied(address)
         try:
-            stored = self._outputs.copy(first, address, first.headers)
+            stored = self._outputs.copy(first, address, first.headers_of_copy(lock))
         except SourceGoneError as exc:  # not about the landed file, which is still pending
             raise TransientError(
                 "A sealed output was deleted before it was copied to the second bucket. The file is tried again."

@@ -32,7 +32,9 @@ def delivered_event(
     """Return the event of a file with all its outputs. `key` and `ruling` are what it was delivered by, if known."""
     recipients, key_version = _sealed_to(progress, key)
     policy = ruling.member() if ruling else None
-    return audit.delivered(landed, outputs_of(progress, sha256), recipients, key_version, now, policy)
+    untils = [stored.locked_until for _, stored in progress.outputs if stored.locked_until]
+    law = audit.law_member(until=max(untils)) if untils else None
+    return audit.delivered(landed, outputs_of(progress, sha256), recipients, key_version, now, policy, law)
 
 
 def outputs_of(progress: Progress, sha256: Hash) -> list[Output]:
@@ -45,6 +47,7 @@ def outputs_of(progress: Progress, sha256: Hash) -> list[Output]:
             stored.size,
             sha256(stored, progress) if stored.is_sealed else None,
             stored.sealed,
+            stored.version,
         )
         for destination, stored in progress.outputs
     ]

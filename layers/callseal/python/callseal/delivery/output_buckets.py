@@ -9,7 +9,7 @@ from callseal.aws.calls import calling
 from callseal.aws.unreadable import REFUSED
 from callseal.aws.upload import MultipartUpload, Upload
 from callseal.core.errors import OutputExistsError, SourceGoneError
-from callseal.core.stored import Address, OutputHeaders, StoredObject
+from callseal.core.stored import Address, OutputHeaders, StoredObject, Written, written
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -38,7 +38,7 @@ class OutputBuckets:
         except SourceGoneError:
             return None
         etag, size = head["ETag"].strip('"'), head["ContentLength"]
-        return StoredObject(address, etag, size, head["Metadata"], head["LastModified"])
+        return StoredObject(address, etag, size, head["Metadata"], head["LastModified"], head.get("VersionId"))
 
     def keys(self, bucket: str, prefix: str) -> set[str]:
         """Return the keys of a bucket's objects under a prefix."""
@@ -58,8 +58,8 @@ class OutputBuckets:
         the output.
         """
         copy = self._copy_parts if source.size > MAX_COPY_BYTES else self._copy_whole
-        etag = copy(source, self._target(address, headers))
-        return StoredObject(address, etag.strip('"'), source.size, headers.metadata)
+        made = copy(source, self._target(address, headers))
+        return StoredObject(address, made.etag, source.size, headers.metadata, version=made.version)
 
     def sha256(self, stored: StoredObject) -> str:
         """Return the SHA-256 of an object's stored bytes, in lower-case hex."""
@@ -72,7 +72,7 @@ class OutputBuckets:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _copy_whole(self, source: StoredObject, target: dict[str, Any]) -> str:
+    def _copy_whole(self, source: StoredObject, target: dict[str, Any]) -> Written:
         with calling("Copying to the output", **REFUSED, on_404=SourceGoneError, on_412=OutputExistsError):
             answer = self._s3.copy_object(
                 **target,
@@ -82,9 +82,9 @@ class OutputBuckets:
                 TaggingDirective="REPLACE",
                 IfNoneMatch="*",
             )
-        return answer["CopyObjectResult"]["ETag"]
+        return written(answer["CopyObjectResult"]["ETag"], answer)
 
-    def _copy_parts(self, source: StoredObject, target: dict[str, Any]) -> str:
+    def _copy_parts(self, source: StoredObject, target: dict[str, Any]) -> Written:
         upload = MultipartUpload(self._s3, target)
         try:
             for first in range(0, source.size, COPY_PART_BYTES):
@@ -97,11 +97,13 @@ class OutputBuckets:
 
     @staticmethod
     def _target(address: Address, headers: OutputHeaders) -> dict[str, Any]:
+        lock = headers.lock
         return {
             "Bucket": address.bucket,
             "Key": address.key,
             "ContentType": headers.content_type,
             "Metadata": headers.metadata,
+            **({"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": lock.until} if lock else {}),
         }
 
     @staticmethod

@@ -15,7 +15,7 @@ from callseal.core.errors import HeldError, OutdatedOutcomeError
 from callseal.core.formats import ENVELOPES
 from callseal.core.landing import LandedFile, LandedObject, parse_landing_key, tenant_of
 from callseal.core.recipient import OpenPgpRecipients
-from callseal.core.stored import PLAIN, Address, OutputHeaders, StoredObject, sealed_headers
+from callseal.core.stored import PLAIN, Address, ObjectLock, OutputHeaders, StoredObject, sealed_headers
 from callseal.delivery.routing import Destination, Route, find_routes, output_key
 from callseal.tenants.directory import KeyVersion, Tenants
 from callseal.tenants.settings import TenantSettings
@@ -32,7 +32,8 @@ class Plan:
 
     `config_changed` is true if the tenant's key or settings changed at about the time the file landed, or later. Then
     an earlier attempt may have left outputs that they no longer ask for. `revoked` returns the fingerprints of the
-    subkeys that the tenant's earlier key texts revoked. Few files need it, so it is read on demand.
+    subkeys that the tenant's earlier key texts revoked. Few files need it, so it is read on demand. `lock` is the
+    retention of the archive's output.
     """
 
     landed: LandedObject
@@ -44,6 +45,7 @@ class Plan:
     ruling: Ruling | None = None
     config_changed: bool = False
     revoked: Callable[[], frozenset[str]] = frozenset
+    lock: ObjectLock | None = None
 
     @property
     def is_one_put(self) -> bool:
@@ -65,12 +67,16 @@ class Plan:
         asked = {self.address(route) for route in self.routes}
         return [place for place in _every_place(self.buckets, self.landed) if place[1] not in asked]
 
+    def lock_of(self, route: Route) -> ObjectLock | None:
+        """Return the retention of a route's output. Only the archive bucket has Object Lock."""
+        return self.lock if route.destination == "archive" else None
+
     def headers(self, route: Route) -> OutputHeaders:
         """Return the headers of a route's output."""
-        etag = self.landed.etag or ""
+        etag, lock = self.landed.etag or "", self.lock_of(route)
         if not route.sealed or not self.key:
-            return OutputHeaders(self.file.content_type, etag, PLAIN)
-        return sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members)
+            return OutputHeaders(self.file.content_type, etag, PLAIN, lock=lock)
+        return sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members, lock)
 
     def may_copy(self, sealed: StoredObject) -> bool:
         """Return whether a sealed output may be copied to a second destination, although the key changed meanwhile.
@@ -153,7 +159,8 @@ class Planner:
             file.tenant, settings, key, landed.landed_at
         )
         revoked = partial(self._revoked, file.tenant)
-        return Plan(landed, file, settings, routes, key, self._buckets, ruling, config_changed, revoked)
+        lock = ruling.lock(self._clock()) if ruling else None
+        return Plan(landed, file, settings, routes, key, self._buckets, ruling, config_changed, revoked, lock)
 
     def _find_routes(self, landed: LandedObject, file: LandedFile) -> tuple[Ruling | None, tuple[Route, ...]]:
         ruling = self._policies.ruling(landed, file)

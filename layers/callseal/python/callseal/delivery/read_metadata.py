@@ -64,11 +64,12 @@ class MetadataReading:
         blind: BlindIndex,
         queue: LandedQueue,
         bus: AuditBus,
+        compliance_years: int,
         clock: Clock,
     ) -> None:
-        """Take what it works with; `queue` is the encrypt queue."""
+        """Take what it works with; `queue` is the encrypt queue, `compliance_years` the maximum of that lock."""
         self._landing, self._tenants, self._cards, self._blind = landing, tenants, cards, blind
-        self._queue, self._bus, self._clock = queue, bus, clock
+        self._queue, self._bus, self._years, self._clock = queue, bus, compliance_years, clock
 
     def process(self, landed: LandedObject) -> Outcome:
         """Process a metadata file, or a recording whose call another version of the policy has judged.
@@ -106,13 +107,13 @@ class MetadataReading:
         if landed.was_indexed or not file.is_metadata:
             self._tenants.forget(file.tenant, before=started - FRESH)
         try:
-            tenant = tenant_policy(self._tenants, file.tenant)
+            tenant = tenant_policy(self._tenants, file.tenant, self._years)
         except HeldError:
             if not self._tenants.forget(file.tenant, before=started):
                 raise
-            return tenant_policy(self._tenants, file.tenant)
+            return tenant_policy(self._tenants, file.tenant, self._years)
         if tenant.mode == "off" and self._tenants.forget(file.tenant, before=started):
-            return tenant_policy(self._tenants, file.tenant)
+            return tenant_policy(self._tenants, file.tenant, self._years)
         return tenant
 
     def _write_card(self, landed: LandedObject, file: LandedFile, call: CallName, tenant: TenantPolicy) -> None:

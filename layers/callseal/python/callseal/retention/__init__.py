@@ -1,1 +1,1 @@
-"""How long recordings are kept, and how they go: holds, disposal, erasure on request."""
+"""The law: how long recordings must and may be kept, and what ends them. It works on the cards of calls."""

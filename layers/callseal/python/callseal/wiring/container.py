@@ -114,7 +114,7 @@ class Container:
     @cached_property
     def call_policies(self) -> CallPolicies:
         """What tenants' policies decide about landed files."""
-        return CallPolicies(self.tenants, lambda: self.cards, now)
+        return CallPolicies(self.tenants, lambda: self.cards, self._env.maximum_compliance_years, now)
 
     @cached_property
     def planner(self) -> Planner:

@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html
 import functools
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from moto.kms import utils
-from moto.kms.responses import KmsResponse, ValidationException
+from moto.kms.exceptions import ValidationException
+from moto.kms.responses import KmsResponse
 
 
 class _Digest(bytes):
@@ -38,7 +40,7 @@ def sign_digests() -> None:
             return verify(self, message, signature, signing_algorithm)
         try:
             self.private_key.public_key().verify(signature, message, ec.ECDSA(Prehashed(_hash(message))))
-        except utils.InvalidSignature:
+        except InvalidSignature:
             return False
         return True
 
@@ -65,7 +67,9 @@ def _with_type(serve: Any) -> Any:
 
 def _hash(digest: bytes) -> hashes.HashAlgorithm:
     """Return the algorithm of a digest by its length."""
-    found = next((each for each in (hashes.SHA256, hashes.SHA384, hashes.SHA512) if each.digest_size == len(digest)), None)
+    found = next(
+        (each for each in (hashes.SHA256, hashes.SHA384, hashes.SHA512) if each.digest_size == len(digest)), None
+    )
     if found is None:
         raise ValidationException("Digest is invalid length for algorithm.")
     return found()

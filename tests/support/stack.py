@@ -18,8 +18,8 @@ from moto import mock_aws
 from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
-from localcloud.moto_signing import sign_digests
 from localcloud.moto_lock import repair_object_lock
+from localcloud.moto_signing import sign_digests
 from localcloud.moto_transactions import copy_little_for_transactions
 from tests.security.privacy.watch import WATCH
 from tests.support.events import check_event
@@ -240,6 +240,7 @@ def _make() -> Stack:
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
     metadata_url = sqs.create_queue(QueueName=f"{STACK}-metadata")["QueueUrl"]
+    lock_url = sqs.create_queue(QueueName=f"{STACK}-lock")["QueueUrl"]
     notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
     erasure_url = sqs.create_queue(QueueName=f"{STACK}-erasure")["QueueUrl"]
     make_retention_table(dynamodb, f"{STACK}-retention")
@@ -256,6 +257,7 @@ def _make() -> Stack:
         "ENCRYPT_QUEUE_URL": queue_url,
         "RECHECK_QUEUE_URL": recheck_url,
         "METADATA_QUEUE_URL": metadata_url,
+        "LOCK_QUEUE_URL": lock_url,
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",
@@ -382,6 +384,16 @@ def make_calls_table(dynamodb: Any, table: str) -> None:
     )
 
 
+def make_retention_table(dynamodb: Any, table: str) -> None:
+    """Make the table of holds, erasures and disposals, as template.yaml has it."""
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "id")],
+        KeySchema=_keys("tenant", "id"),
+    )
+
+
 def make_waveform_table(dynamodb: Any, table: str) -> None:
     """Make the table of waveforms, as template.yaml has it."""
     names = ("tenant", "place")
@@ -407,16 +419,6 @@ def make_proof_key(kms: Any, stack: str) -> None:
     """Make the key that signs certificates, as template.yaml has it."""
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=f"alias/{stack}-proof", TargetKeyId=key)
-
-
-def make_retention_table(dynamodb: Any, table: str) -> None:
-    """Make the table of holds and erasures, as template.yaml has it."""
-    dynamodb.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "id")],
-        KeySchema=_keys("tenant", "id"),
-    )
 
 
 def make_file_register(dynamodb: Any, table: str) -> None:

@@ -72,12 +72,13 @@ class Card:
         """Return the card after its metadata was read, or could not be.
 
         `source` is the metadata's landing key. If a call has two metadata files, the first one that was read stays. The
-        same file may be read again, for example after a change of the tenant's profile.
+        same file may be read again, for example after a change of the tenant's profile. The facts of a call under a
+        hold do not change.
         """
         if self._is_of_before(landed):
             return self
         card = replace(self._again, landed=min(landed, self.landed or landed))
-        if self.metadata == "read" and (state == "unreadable" or self.source != source):
+        if self.metadata == "read" and (self.holds or state == "unreadable" or self.source != source):
             return card
         return replace(card, source=source, metadata=state, known=known)
 

@@ -185,6 +185,27 @@ class EventType(StrEnum):
         "",
         "The recipient has answered the notice of an erasure.",
     )
+    HOLD_PLACED = (
+        "HoldPlaced",
+        "lock_recordings",
+        "tenant message law",
+        "",
+        "All calls of a hold's scope are under it; `law.counts` has how many, and how many were gone before.",
+    )
+    HOLD_RELEASE_ASKED = (
+        "HoldReleaseAsked",
+        "",
+        "tenant message law",
+        "",
+        "A person asked for the release of a hold, with the command. Another person must approve it.",
+    )
+    HOLD_RELEASED = (
+        "HoldReleased",
+        "lock_recordings",
+        "tenant message law",
+        "",
+        "A second person approved the release of a hold, and its calls are set free.",
+    )
     ARCHIVE_SIGNED_IN = ("ArchiveSignedIn", "sign_in", "tenant archive", "", "A user signed in to the archive.")
     TERMS_ACCEPTED = (
         "TermsAccepted",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from callseal.core.log import Log
 from callseal.wiring.retention_container import RetentionContainer
 
 if TYPE_CHECKING:
+    from callseal.calls.card import Card
+    from callseal.calls.card_facts import Kind
     from callseal.retention.carry_out_erasures import Erasures
     from callseal.retention.erasure_calls import ErasureCalls
     from callseal.retention.erasure_files import CallFiles, HoldsOf
@@ -54,7 +56,17 @@ class ErasureContainer(RetentionContainer):
     @property
     def holds_of(self) -> HoldsOf:
         """The holds that a call is under."""
-        return lambda card: card.holds
+        return self._holds_of
+
+    def _holds_of(self, card: Card) -> list[str]:
+        """Return the holds that a call is under, or will be: a scope protects its calls before its bits are set."""
+        from callseal.retention.scope import matches
+
+        def hashed(kind: str, text: str) -> str:
+            return self.blind_index.hashed(card.call.tenant, cast("Kind", kind), text)
+
+        active = self.holds.active(card.call.tenant)
+        return sorted({*card.holds, *(hold.name for hold in active if matches(hold.scope, card, hashed))})
 
     def erasure_notices(self, log: Log) -> Notices:
         """Return the notices to recipients."""
@@ -82,8 +94,8 @@ class ErasureContainer(RetentionContainer):
             lambda tenant: put_public_key(s3, env.sftp_bucket, tenant, key), self.clock,
         )  # fmt: skip
         return Erasures(
-            table, self.erasure_calls, erasure, self.erasure_notices(log), certificates, self.cards, self.bus, self.window,
-            self.clock, log,
+            table, self.erasure_calls, erasure, self.erasure_notices(log), certificates, self.cards, self.bus,
+            self.window, self.clock, log,
         )  # fmt: skip
 
     def erasure_messages(self, log: Log) -> ErasureMessages:

@@ -10,7 +10,9 @@ from callseal.wiring.container import Container
 if TYPE_CHECKING:
     from callseal.core.log import Log
     from callseal.retention.archive_versions import ArchiveVersions
+    from callseal.retention.hold_table import HoldTable
     from callseal.retention.lock_recordings import RecordingLocks
+    from callseal.retention.place_holds import HoldPlacing
 
 
 class RetentionContainer(Container):
@@ -29,3 +31,22 @@ class RetentionContainer(Container):
 
         years = self._env.maximum_compliance_years
         return RecordingLocks(self.cards, self.tenants, self.archive_versions, years, self.clock, log)
+
+    @cached_property
+    def holds(self) -> HoldTable:
+        """The holds of tenants."""
+        from callseal.retention.hold_table import HoldTable
+
+        return HoldTable(self._client("dynamodb"), self._env.retention_table)
+
+    @cached_property
+    def hold_placing(self) -> HoldPlacing:
+        """The work on holds."""
+        from callseal.retention.hold_messages import HoldQueue
+        from callseal.retention.legal_holds import LegalHolds
+        from callseal.retention.place_holds import HoldPlacing
+
+        return HoldPlacing(
+            self.holds, self.cards, self.blind_index, LegalHolds(self._client("s3")),
+            HoldQueue(self._client("sqs"), self._env.lock_queue_url), self.bus, self.clock,
+        )  # fmt: skip

@@ -12,8 +12,10 @@ from callseal.calls import reports
 from callseal.calls.call_query import parse_span
 from callseal.calls.card import Card
 from callseal.core.audit import timestamp
+from callseal.retention.anonymous_calls import COLUMNS
+from callseal.retention.erasure_table import ErasureTable
 from callseal_cli import settings
-from callseal_cli.cards import cards_between
+from callseal_cli.cards import cards_between, existing_table
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.screen import Facts, Part, Screen, Table, csv_text
@@ -56,6 +58,19 @@ def classes(
 ) -> int:  # fmt: skip
     """Count calls by class, with the first and last dates until which they must and may be kept."""
     return _report(lambda cards, _: reports.classes_report(cards), tenant, (since, until), stack, as_csv, as_json)
+
+
+@app.command("anonymised")
+def anonymised(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
+    """List what stays of calls that were erased and anonymised: no person, no name and no id."""
+    if as_csv and as_json:
+        raise CannotError("Choose --csv or --json.")
+    screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    with existing_table(found, "retention", "ledger of erasures") as table:
+        report = reports.Report(COLUMNS, ErasureTable(found.dynamodb, table).anonymised(tenant))
+    document = {"tenant": tenant, "rows": report.rows}
+    screen.show(document, *([_csv(report)] if as_csv else _parts(report)))
+    return Exit.DONE
 
 
 def _report(

@@ -22,7 +22,7 @@ from callseal.retention.erasure import ErasureRefusedError, NothingFoundError, S
 from tests.functions.test_call_policy import BOTH, WAV, XML, metadata
 from tests.support import calls
 from tests.support.clock import Clock
-from tests.support.erasures import KARI, RETENTION, Desk
+from tests.support.erasures import BASIS, KARI, RETENTION, Desk
 from tests.support.flow import Flow
 from tests.support.keys import x509_tenant
 from tests.support.metrics import emitted

@@ -111,16 +111,15 @@ def _locking(call: Call, _: Place) -> Iterator[Need]:
 
 
 def _retention_shown(call: Call) -> Iterator[Need]:
-    """Yield the permissions without which S3 omits a version's lock from the answer.
+    """Yield the permission without which S3 omits a version's lock from the answer.
 
-    In the archive only those who look at a version ask for its lock.
+    Who asks for a version in the archive wants to know its lock. An erasure wants to know of legal holds, too.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
-    if call["bucket"] == AUDIT:
+    if call["bucket"] == AUDIT or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
-    if call["bucket"] == ARCHIVE and call["version"]:
-        yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
+    if (call.function, call["bucket"]) == ("erase_recordings", ARCHIVE) and call["version"]:
         yield _on(call["bucket"], call["key"], "s3:GetObjectLegalHold")
 
 

@@ -17,6 +17,7 @@ Resource = dict[str, Any]
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
     "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild", "ArchiveUrl", "ArchiveWebBucketName",
+    "MaximumComplianceYears",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -235,8 +236,12 @@ def landing_never_expires(template: Template) -> None:
 
 
 def sftp_expires_by_parameter(template: Template) -> None:
-    days = [rule["ExpirationInDays"] for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
-    assert days == [{"Ref": "SftpRetentionDays"}]
+    expiring = [rule for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
+    days = {(tag["Key"], tag["Value"]): rule["ExpirationInDays"] for rule in expiring for tag in rule["TagFilters"]}
+    assert days == {
+        ("callseal-expires", "files"): {"Ref": "SftpRetentionDays"},
+        ("callseal-expires", "requests"): 7,
+    }
 
 
 def outputs_refuse_unconditional_writes(template: Template) -> None:
@@ -687,7 +692,8 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     challenges, answers = (
         json.dumps({"Fn::Sub": f"${{SftpBucket.Arn}}/*/key-check/{what}"}) for what in ("*.txt.*", "*.answer")
     )
-    assert on_sftp["CheckKeysRole"] == {("s3:PutObject", challenges), ("s3:DeleteObject", challenges)}
+    writing = ("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject")
+    assert on_sftp["CheckKeysRole"] == {(action, challenges) for action in writing}
     reading = {("s3:GetObject", answers), ("s3:DeleteObject", answers)}
     assert {one for one in on_sftp["ProveKeysRole"] if one[0] != "s3:ListBucket"} == reading
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
@@ -762,6 +768,37 @@ def audit_is_locked_by_parameter(template: Template) -> None:
         assert variables["AUDIT_BUCKET"] == {"Ref": "AuditBucket"}, function
         lock = variables["AUDIT_LOCK_MODE"], variables["AUDIT_RETENTION_DAYS"]
         assert lock == ({"Ref": "AuditLockMode"}, {"Ref": "AuditRetentionDays"}), function
+
+
+def archive_is_locked_without_a_default_retention(template: Template) -> None:
+    """Each output has the retention of its own class. Versions that are hidden by a marker do not stay without one."""
+    archive = properties(template, "ArchiveBucket")
+    assert archive["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert archive["ObjectLockEnabled"] is True
+    assert archive["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+    (backstop,) = (
+        rule for rule in lifecycle_rules(template, "ArchiveBucket") if rule["Id"] == "ExpireNoncurrentVersions"
+    )
+    assert backstop["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert backstop["ExpiredObjectDeleteMarker"] is True
+    assert not {"ExpirationInDays", "Prefix", "TagFilters"} & set(backstop), "nothing that is current expires"
+
+
+def compliance_is_bounded_in_days(template: Template) -> None:
+    """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
+    years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
+    assert years == list(range(1, 31))
+    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    first = range(2001, 2029)
+    assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
+    (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")
+    assert denial["Action"] == "s3:PutObjectRetention"
+    assert denial["Resource"] == {"Fn::Sub": "${ArchiveBucket.Arn}/*"}
+    of_parameter = {"Fn::FindInMap": ["ComplianceYears", {"Ref": "MaximumComplianceYears"}, "Days"]}
+    assert denial["Condition"] == {
+        "StringEquals": {"s3:object-lock-mode": "COMPLIANCE"},
+        "NumericGreaterThan": {"s3:object-lock-remaining-retention-days": of_parameter},
+    }
 
 
 def every_object_of_the_audit_bucket_is_announced(template: Template) -> None:

@@ -36,6 +36,7 @@ def statements(role: str) -> list[Any]:
 BUCKET = ["Resources", "LandingBucket", "Properties"]
 LANDING_RULES = [*BUCKET, "LifecycleConfiguration", "Rules"]
 SFTP_POLICY = ["Resources", "SftpBucketPolicy", "Properties", "PolicyDocument", "Statement"]
+ARCHIVE_POLICY = ["Resources", "ArchiveBucketPolicy", *SFTP_POLICY[2:]]
 ENCRYPT = ["Resources", "EncryptRecordingFunction", "Properties"]
 ENCRYPT_ROLE = statements("EncryptRecordingRole")
 RECHECKS = ["Resources", "RecheckQueue", "Properties"]
@@ -99,11 +100,24 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
      ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles", "ExpirationInDays"], 7),
     (rules.sftp_expires_by_parameter,
      ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles", "Status"], "Disabled"),
+    (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles",
+     "TagFilters"], [{"Key": "callseal-expires", "Value": "proof"}]),
     (rules.outputs_refuse_unconditional_writes,
      [*SFTP_POLICY, "NeverOverwrite", "Condition", "Null"], {"s3:if-none-match": "false"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, "NeverOverwrite", "Principal"], {"AWS": "nobody"}),
     (rules.outputs_refuse_unconditional_writes,
      [*SFTP_POLICY, "NeverOverwrite", "NotResource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.archive_is_locked_without_a_default_retention,
+     ["Resources", "ArchiveBucket", "Properties", "VersioningConfiguration", "Status"], "Suspended"),
+    (rules.archive_is_locked_without_a_default_retention,
+     ["Resources", "ArchiveBucket", "Properties", "ObjectLockConfiguration", "Rule"],
+     {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
+    (rules.archive_is_locked_without_a_default_retention,
+     ["Resources", "ArchiveBucket", *LANDING_RULES[2:], "ExpireNoncurrentVersions", "ExpirationInDays"], 365),
+    (rules.compliance_is_bounded_in_days, ["Mappings", "ComplianceYears", "5", "Days"], 1827),
+    (rules.compliance_is_bounded_in_days, ["Parameters", "MaximumComplianceYears", "AllowedValues"], [10]),
+    (rules.compliance_is_bounded_in_days,
+     [*ARCHIVE_POLICY, "ComplianceIsBounded", "Condition", "StringEquals"], {}),
     (rules.keys_are_proven_in_their_own_folder_alone,
      [*CHECK_ROLE, "Challenge", "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.keys_are_proven_in_their_own_folder_alone, [*ENCRYPT_ROLE, "DeliverAndLook", "Action"], ["s3:DeleteObject"]),

@@ -644,7 +644,12 @@ def erasure_deletes_and_reads_no_recording(template: Template) -> None:
     """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts recordings."""
     role = "EraseRecordingsRole"
     assert actions_on(template, role, "LandingBucket") == ERASE_ON_LANDING
-    assert actions_on(template, role, "SftpBucket") == {"s3:ListBucket", "s3:DeleteObject", "s3:PutObject"}
+    assert actions_on(template, role, "SftpBucket") == {
+        "s3:ListBucket",
+        "s3:DeleteObject",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+    }
     assert actions_on(template, role, "ArchiveBucket") == ERASE_IN_ARCHIVE
     of_s3 = [one for one in _opening(template, role) if one["Condition"] == VIA_S3]
     assert [one["Action"] for one in of_s3] == ["kms:GenerateDataKey"]

@@ -11,6 +11,7 @@ import typer
 
 from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
+from callseal.calls.card import Card
 from callseal.calls.card_table import CardTable
 from callseal.calls.index_mode import index_mode
 from callseal.retention.hold import PLACING, RELEASED, RELEASING, Hold, HoldRefusedError
@@ -115,12 +116,23 @@ def hold_table(stack: Stack) -> Iterator[HoldTable]:
         yield HoldTable(stack.dynamodb, table)
 
 
+def held_cards(stack: Stack, screen: Screen, tenant: str) -> dict[Hold, list[Card]]:
+    """Return the cards under each hold that is not released. Raise CannotError."""
+    with hold_table(stack) as holds, calls_table(stack) as calls, screen.progress("Calls read") as tick:
+        cards, found = CardTable(stack.dynamodb, calls, now), dict[Hold, list[Card]]()
+        for hold in holds.active(tenant):
+            under = cards.cards(tenant, holds.calls(hold))
+            found[hold] = sorted((stored.card for stored in under.values()), key=lambda card: card.started or "")
+            tick(len(under))
+    return found
+
+
 def _step(
     stack: Stack, screen: Screen, tenant: str, name: str, step: Callable[[Holds], Hold], unlike: str | None = None
 ) -> int:
     """Take a step of a hold, and show the hold or why the step is refused. Wait while it is in the state `unlike`."""
     with hold_table(stack) as table:
-        queue = HoldQueue(stack.sqs, stack.output("LockQueueUrl"))
+        queue = HoldQueue(stack.sqs, stack.sqs.get_queue_url(QueueName=f"{stack.name}-lock")["QueueUrl"])
         bus = AuditBus(stack.client("events"), stack.output("AuditBusName"), BatchWindow())
         try:
             hold = step(Holds(table, queue, bus, now))

@@ -14,9 +14,11 @@ from callseal.calls.card import Card
 from callseal.core.audit import timestamp
 from callseal.retention.anonymous_calls import COLUMNS
 from callseal.retention.erasure_table import ErasureTable
+from callseal.retention.hold_report import holds_report
 from callseal_cli import settings
 from callseal_cli.cards import cards_between, existing_table
 from callseal_cli.errors import CannotError
+from callseal_cli.holds import held_cards
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.screen import Facts, Part, Screen, Table, csv_text
 from callseal_cli.stack import find_stack
@@ -63,34 +65,47 @@ def classes(
 @app.command("anonymised")
 def anonymised(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
     """List what stays of calls that were erased and anonymised: no person, no name and no id."""
-    if as_csv and as_json:
-        raise CannotError("Choose --csv or --json.")
-    screen, found = Screen(as_json), find_stack(tenant_name(tenant) and stack)
+    screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
     with existing_table(found, "retention", "ledger of erasures") as table:
         report = reports.Report(COLUMNS, ErasureTable(found.dynamodb, table).anonymised(tenant))
-    document = {"tenant": tenant, "rows": report.rows}
-    screen.show(document, *([_csv(report)] if as_csv else _parts(report)))
+    screen.show({"tenant": tenant, "rows": report.rows}, *_shown(report, as_csv))
+    return Exit.DONE
+
+
+@app.command("holds")
+def holds(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
+    """List each call under a hold that is not released, and count the calls of each hold."""
+    screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
+    report = holds_report(held_cards(found, screen, tenant), settings.of_tenant(found, tenant).default_region)
+    screen.show({"tenant": tenant, "rows": report.rows, "counts": report.counts}, *_shown(report, as_csv))
     return Exit.DONE
 
 
 def _report(
     make: Make, tenant: str, span: tuple[str | None, str | None], stack: str | None, as_csv: bool, as_json: bool
 ) -> int:
-    if as_csv and as_json:
-        raise CannotError("Choose --csv or --json.")
+    screen = _screen(as_csv, as_json)
     since, until = _span(*span)
-    screen, found = Screen(as_json, quiet=as_json), find_stack(tenant_name(tenant) and stack)
+    found = find_stack(tenant_name(tenant) and stack)
     region = settings.of_tenant(found, tenant).default_region
     report = make(cards_between(found, screen, tenant, since, until), region)
     document: dict[str, Any] = {
         "tenant": tenant, "from": timestamp(since), "to": timestamp(until), "rows": report.rows,
         **({"counts": report.counts} if report.counts is not None else {}),
     }  # fmt: skip
-    screen.show(document, *([_csv(report)] if as_csv else _parts(report)))
+    screen.show(document, *_shown(report, as_csv))
     return Exit.DONE
 
 
-def _parts(report: reports.Report) -> list[Part]:
+def _screen(as_csv: bool, as_json: bool) -> Screen:
+    if as_csv and as_json:
+        raise CannotError("Choose --csv or --json.")
+    return Screen(as_json, quiet=as_json)
+
+
+def _shown(report: reports.Report, as_csv: bool) -> list[Part]:
+    if as_csv:
+        return [_csv(report)]
     table = Table(report.columns, [[row[name] for name in report.columns] for row in report.rows], EMPTY)
     return [Facts(report.counts), table] if report.counts is not None else [table]
 

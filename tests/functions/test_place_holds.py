@@ -196,9 +196,10 @@ def test_the_event_of_a_release_comes_before_a_call_is_free(holds: HoldScene, mo
     def refuse(_: Any) -> None:
         raise TransientError("The audit bus is not there.")
 
-    with monkeypatch.context() as patch, pytest.raises(TransientError):
+    with monkeypatch.context() as patch:
         patch.setattr(holds.placing._bus, "put", refuse)
-        holds.placing.work(HoldMessage("acme", "case-1"))
+        with pytest.raises(TransientError):
+            holds.do(HoldMessage("acme", "case-1"))
     assert holds.held([call]) == [("case-1",)]
     holds.work()
     assert holds.held([call]) == [()]
@@ -263,9 +264,10 @@ def test_work_that_stopped_half_way_is_repeated(
         whole(placing, *arguments, **options)
         raise TransientError("The function was stopped.")
 
-    with monkeypatch.context() as patch, pytest.raises(TransientError):
+    with monkeypatch.context() as patch:
         patch.setattr(place_holds.HoldPlacing, step, stopping)
-        holds.placing.work(HoldMessage("acme", "case-1"))
+        with pytest.raises(TransientError):
+            holds.do(HoldMessage("acme", "case-1"))
     holds.work()
     assert holds.held(calls) == [("case-1",) if work == "place" else ()] * 3
     assert holds.find("case-1").state == ("held" if work == "place" else "released")
@@ -444,9 +446,9 @@ def test_a_held_call_gets_its_first_facts(holds: HoldScene) -> None:
 
 
 def test_messages_of_holds_that_are_not_there_or_done_do_nothing(holds: HoldScene) -> None:
-    holds.placing.work(HoldMessage("acme", "no-such-hold"))
+    holds.do(HoldMessage("acme", "no-such-hold"))
     holds.hold("case-1", party=CALLER)
-    holds.placing.work(HoldMessage("acme", "case-1", "0/2026"))
+    holds.do(HoldMessage("acme", "case-1", "0/2026"))
     assert holds.find("case-1").state == "held"
     assert len(holds.cloud.audit_details("HoldPlaced")) == 1
 

@@ -14,8 +14,10 @@ from callseal.calls.card import Card
 from callseal.calls.card_facts import blind_facts, plain_facts
 from callseal.calls.facts import Facts
 from callseal.core.audit import timestamp
+from callseal.inbound.run import Run
+from callseal.retention import place_holds
 from callseal.retention.hold import Hold
-from callseal.retention.hold_messages import HoldQueue, hold_message
+from callseal.retention.hold_messages import HoldMessage, HoldQueue, hold_message
 from callseal.retention.hold_table import HoldTable
 from callseal.retention.legal_holds import LegalHolds
 from callseal.retention.manage_holds import Holds
@@ -33,8 +35,8 @@ ASKS, APPROVES = "kari@acme.example", "ola@acme.example"
 class HoldScene:
     """A stack with calls and holds, and the steps of people and of lock_recordings."""
 
-    def __init__(self, cloud: Stack, clock: Clock) -> None:
-        self.cloud, self.clock = cloud, clock
+    def __init__(self, cloud: Stack, clock: Clock, tenant: str = "acme") -> None:
+        self.cloud, self.clock, self.tenant = cloud, clock, tenant
         self.cards, self.blind = table(cloud, clock), blind_index(cloud, clock)
         self.table = HoldTable(cloud.dynamodb, TABLE)
         queue = HoldQueue(cloud.sqs, cloud.environment["LOCK_QUEUE_URL"])
@@ -43,7 +45,7 @@ class HoldScene:
         self.placing = HoldPlacing(self.table, self.cards, self.blind, LegalHolds(cloud.s3), queue, bus, clock)
 
     def deliver(
-        self, name: str, *, tenant: str = "acme", settle: bool = True, blind: bool = False, extension: str = "wav",
+        self, name: str, *, tenant: str | None = None, settle: bool = True, blind: bool = False, extension: str = "wav",
         started: datetime | None = None, **facts: Any,
     ) -> str:  # fmt: skip
         """Deliver a call's recording to the archive. Return the call's id."""
@@ -54,9 +56,16 @@ class HoldScene:
         return call.id
 
     def read(
-        self, name: str, *, tenant: str = "acme", blind: bool = False, started: datetime | None = None, **facts: Any
+        self,
+        name: str,
+        *,
+        tenant: str | None = None,
+        blind: bool = False,
+        started: datetime | None = None,
+        **facts: Any,
     ) -> CallName:
         """Write a call's facts to its card, as read_metadata does."""
+        tenant = tenant or self.tenant
         call, known = CallName(tenant, name), Facts(started=started or self.clock(), **facts)
         stored = plain_facts(known, lambda _: False)
         if blind:
@@ -65,8 +74,9 @@ class HoldScene:
         self.write(call, lambda card: card.with_metadata(f"{tenant}/{name}.xml", "read", stored, now))
         return call
 
-    def record(self, name: str, *, tenant: str = "acme", extension: str = "wav") -> CallName:
+    def record(self, name: str, *, tenant: str | None = None, extension: str = "wav") -> CallName:
         """Put a version of a call's recording into the archive bucket and on its card."""
+        tenant = tenant or self.tenant
         call, key = CallName(tenant, name), f"{tenant}/{name}.{extension}"
         version = self.cloud.s3.put_object(Bucket=ARCHIVE, Key=key, Body=b"said")["VersionId"]
         delivery = Delivery(version.replace("-", ""), timestamp(self.clock()), 4, None, "none", version=version)
@@ -88,13 +98,17 @@ class HoldScene:
             for body in bodies:
                 message = hold_message(body)
                 assert message
-                self.placing.work(message)
+                self.do(message)
                 number += 1
         return number
 
+    def do(self, message: HoldMessage) -> None:
+        """Do the work of a message."""
+        self.placing.work(message, Run(self.clock, place_holds.RUN_TIME))
+
     def create(self, name: str, **scope: Any) -> Hold:
         """Ask for a hold, without the work on it."""
-        return self.people.create("acme", name, f"Case {name}", Scope(**scope), ASKS)
+        return self.people.create(self.tenant, name, f"Case {name}", Scope(**scope), ASKS)
 
     def hold(self, name: str, **scope: Any) -> Hold:
         """Place a hold."""
@@ -104,20 +118,20 @@ class HoldScene:
 
     def release(self, name: str) -> Hold:
         """Release a hold, as two people do."""
-        self.people.ask_release("acme", name, ASKS)
-        self.people.approve_release("acme", name, APPROVES)
+        self.people.ask_release(self.tenant, name, ASKS)
+        self.people.approve_release(self.tenant, name, APPROVES)
         self.work()
         return self.find(name)
 
     def find(self, name: str) -> Hold:
         """Return a hold."""
-        hold = self.table.find("acme", name)
+        hold = self.table.find(self.tenant, name)
         assert hold
         return hold
 
     def card(self, call: str) -> Card:
         """Return a call's card."""
-        return self.cards.cards("acme", [call])[call].card
+        return self.cards.cards(self.tenant, [call])[call].card
 
     def bits(self, call: str) -> set[bool]:
         """Return the legal-hold bits of all versions of a call's archived files."""

@@ -110,6 +110,10 @@ def _locking(call: Call, _: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
 
 
+def _holding(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObjectLegalHold")
+
+
 def _retention_shown(call: Call) -> Iterator[Need]:
     """Yield the permission without which S3 omits a version's lock from the answer.
 
@@ -244,6 +248,7 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "ListObjectVersions": _listing_versions,
     "ListObjectsV2": _listing_bucket,
     "PutObject": _writing,
+    "PutObjectLegalHold": _holding,
     "PutObjectRetention": _locking,
     "PutObjectTagging": _tagging,
     "UploadPart": _going_on_with_upload,

@@ -121,7 +121,8 @@ def _check_tenant(tenant: str, settings: TenantSettings, mode: IndexMode) -> Non
 def _number(caller: str | None, numbering: Numbering) -> str | None:
     if caller is None:
         return None
-    number = numbering.normalise(caller)
+    # The pattern of a number would be read as a number with fewer digits.
+    number = None if "*" in caller else numbering.normalise(caller)
     if number is None or numbering.is_own(number):
         raise HoldInvalidError("The caller is withheld, no number, or the tenant's own, so no call is indexed by it.")
     return number

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from callseal.aws.calls import calling
 from callseal.calls.card import Card
-from callseal.core.errors import CallsealError
+from callseal.core.errors import SourceGoneError
+from callseal.retention.archive_versions import FIRST_VERSION
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,30 +20,26 @@ ARCHIVE = "archive"
 AT_ONCE = 16
 
 
-class _GoneError(CallsealError):
-    """The version does not exist any more."""
-
-
 # What S3 answers for a version that is deleted, for a key without versions, and for a delete marker.
 GONE = dict.fromkeys(
     ("on_NoSuchVersion", "on_NoSuchKey", f"on_{HTTPStatus.NOT_FOUND}", f"on_{HTTPStatus.METHOD_NOT_ALLOWED}"),
-    _GoneError,
+    SourceGoneError,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of an archived object. `version` is None if it was written before the bucket had versions."""
+    """A version of an archived object."""
 
     bucket: str
     key: str
-    version: str | None
+    version: str
 
 
 def archived(card: Card) -> set[Version]:
     """Return the versions of a call's files in the archive."""
     return {
-        Version(file.bucket, file.key, delivery.version)
+        Version(file.bucket, file.key, delivery.version or FIRST_VERSION)
         for file in card.files
         if file.destination == ARCHIVE
         for delivery in file.deliveries
@@ -64,15 +61,14 @@ class LegalHolds:
 
     def _set(self, wanted: tuple[Version, bool]) -> bool:
         version, is_held = wanted
-        which: dict[str, Any] = {"VersionId": version.version} if version.version else {}
         try:
             with calling("Setting a legal hold", **GONE):
                 self._client.put_object_legal_hold(
                     Bucket=version.bucket,
                     Key=version.key,
+                    VersionId=version.version,
                     LegalHold={"Status": "ON" if is_held else "OFF"},
-                    **which,
                 )
-        except _GoneError:
+        except SourceGoneError:
             return False
         return True

@@ -33,8 +33,9 @@ from callseal.retention.legal_holds import LegalHolds, Version, archived
 from callseal.retention.scope import matches
 from callseal.retention.scope_walk import scope_batches
 
-# Below the timeout of lock_recordings in template.yaml, by more than a batch of calls takes.
-RUN_TIME = timedelta(seconds=20)
+# Below the timeout of lock_recordings in template.yaml, by more than a batch of calls takes. The messages of a batch
+# share it.
+RUN_TIME = timedelta(seconds=45)
 BATCH = 100
 TRIES = 5
 
@@ -56,10 +57,9 @@ class HoldPlacing:
         self._holds, self._cards, self._blind, self._legal_holds = holds, cards, blind, legal_holds
         self._queue, self._bus, self._clock = queue, bus, clock
 
-    def work(self, message: HoldMessage) -> None:
-        """Do a part of the work on a hold. A hold with more work gets another message."""
+    def work(self, message: HoldMessage, run: Run) -> None:
+        """Do a part of the work on a hold, as long as the run has time. A hold with more work gets another message."""
         hold = self._holds.find(message.tenant, message.hold)
-        run = Run(self._clock, RUN_TIME)
         if hold and hold.state == PLACING:
             self._place(hold, message.cursor, run)
         elif hold and hold.state == RELEASING:

@@ -25,13 +25,6 @@ class RetentionContainer(Container):
 
         return ArchiveVersions(self._client("s3"), self._env.archive_bucket)
 
-    def recording_locks(self, log: Log) -> RecordingLocks:
-        """Return the handler of the lock queue."""
-        from callseal.retention.lock_recordings import RecordingLocks
-
-        years = self._env.maximum_compliance_years
-        return RecordingLocks(self.cards, self.tenants, self.archive_versions, years, self.clock, log)
-
     @cached_property
     def holds(self) -> HoldTable:
         """The holds of tenants."""
@@ -46,7 +39,15 @@ class RetentionContainer(Container):
         from callseal.retention.legal_holds import LegalHolds
         from callseal.retention.place_holds import HoldPlacing
 
-        return HoldPlacing(
-            self.holds, self.cards, self.blind_index, LegalHolds(self._client("s3")),
-            HoldQueue(self._client("sqs"), self._env.lock_queue_url), self.bus, self.clock,
-        )  # fmt: skip
+        queue = HoldQueue(self._client("sqs"), self._env.lock_queue_url)
+        legal_holds = LegalHolds(self._client("s3"))
+        return HoldPlacing(self.holds, self.cards, self.blind_index, legal_holds, queue, self.bus, self.clock)
+
+    def recording_locks(self, log: Log) -> RecordingLocks:
+        """Return the handler of the lock queue."""
+        from callseal.retention.lock_recordings import RecordingLocks
+
+        years = self._env.maximum_compliance_years
+        return RecordingLocks(
+            self.cards, self.tenants, self.archive_versions, years, self.hold_placing, self.clock, log
+        )

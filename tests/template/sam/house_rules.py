@@ -641,7 +641,7 @@ def sweep_reads_no_recording(template: Template) -> None:
 
 
 def erasure_deletes_and_reads_no_recording(template: Template) -> None:
-    """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts recordings."""
+    """A delete under a condition needs s3:GetObject. The role may not use the key that decrypts recordings."""
     role = "EraseRecordingsRole"
     assert actions_on(template, role, "LandingBucket") == ERASE_ON_LANDING
     assert actions_on(template, role, "SftpBucket") == {

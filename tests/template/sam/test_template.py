@@ -158,7 +158,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.only_the_erasure_passes_a_lock_and_signs,
      [*ENCRYPT_ROLE, "DeliverAndLook", "Action"], ["s3:BypassGovernanceRetention"]),
     (rules.only_the_erasure_passes_a_lock_and_signs,
-     [*statements("EraseRecordingsRole"), "SignCertificates", "Condition"], {"StringEquals": {"kms:MessageType": "RAW"}}),
+     [*statements("EraseRecordingsRole"), "SignCertificates", "Condition", "StringEquals"], {"kms:MessageType": "RAW"}),
     (rules.functions_have_a_role_and_a_log_group, [*ENCRYPT, "Role"], {"Ref": "AuditBus"}),
     (rules.functions_have_a_role_and_a_log_group, [*LOG_GROUP, "KmsKeyId"], "other"),
     (rules.metrics_pass_every_log_level, [*ENCRYPT, "LoggingConfig", "LogFormat"], "JSON"),

@@ -24,6 +24,8 @@ ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
+# The kinds of events that the command puts.
+OF_THE_COMMAND = ["CallsSearched", "ErasureRequested", "HoldReleaseAsked"]
 ANSWERS = ("key-check/*.answer", "notices/*.done")
 ERASE_IN_ARCHIVE = {
     "s3:ListBucket", "s3:ListBucketVersions", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention",
@@ -360,6 +362,8 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("FilesExpired", "Sum", 0),
         ("RecordingsDenied", "Sum", 0),
         ("RecordingsErased", "SampleCount", 1),
+        ("ErasuresLate", "Maximum", 0),
+        ("ErasuresOverdue", "Maximum", 0),
         ("MetadataOverdue", "Maximum", 0),
         ("AuditGapBucket", "Maximum", 0),
         ("AuditGapLog", "Maximum", 0),
@@ -624,7 +628,7 @@ def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> Non
     assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
     assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
     assert set(denial["Condition"]) == {"ArnNotEquals", "StringNotEquals"}
-    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": ["CallsSearched"]}, "the command's"
+    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": OF_THE_COMMAND}
     assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
 
 

@@ -234,7 +234,7 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.sftp_sessions_reach_one_bucket,
      [*SESSION_ROLE, "ReadAndDelete", "Resource"], {"Fn::Sub": "${ArchiveBucket.Arn}/*"}),
     (rules.sftp_sessions_reach_one_bucket,
-     [*SESSION_ROLE, "AnswerKeyChecks", "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+     [*SESSION_ROLE, "AnswerKeyChecksAndNotices", "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.what_the_sftp_server_logs_reaches_the_audit,
      ["Resources", "AuditSftpSubscription", "Properties", "FilterPattern"], '{ ($.activity-type = "CONNECTED") }'),
     (rules.the_sftp_server_accepts_a_change_of_times, [*SERVER, "ProtocolDetails"], {"SetStatOption": "DEFAULT"}),

@@ -159,9 +159,11 @@ class CallPolicies:
         if settings.refuse_numbers_in_names:
             _refuse_number(landed.key, settings)
         tenant = tenant_policy(self._tenants, file.tenant, self._years)
+        # A tenant without an index has no cards, and no request is made for one.
+        card = self._card(landed) if tenant.mode != "off" else None
         if file.is_metadata and tenant.mode != "off" and not landed.was_indexed:
             raise NotIndexedError("The metadata has not been read yet.")
-        ruling = self._ruling_of_call(landed, file, tenant) if tenant.waits else self._default(landed, tenant)
+        ruling = self._ruling_of_call(landed, file, tenant, card) if tenant.waits else self._default(landed, tenant)
         if ruling and ruling.outcome.held:
             raise _held(ruling)
         if ruling and ruling.kept:
@@ -176,9 +178,24 @@ class CallPolicies:
 
             raise invalid("the metadata gives the call an end in the future, and lock compliance would last too long")
 
-    def _ruling_of_call(self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy) -> Ruling | None:
+    def _card(self, landed: LandedObject) -> Card | None:
+        """Return the card of a file's call. Raise HeldError `Erased` if the call was erased or waits for its erasure.
+
+        The read is consistent and never cached: what a person had erased must not come back for a minute either.
+        """
         call = call_of(landed.key)
         card = self._cards().get(call) if call else None
+        if card and (card.gone == "erased" or card.erasure_pending):
+            raise HeldError(
+                Reason.ERASED,
+                "The call of this file was erased on request, or is about to be, so no file of it is delivered. Delete "
+                "the file. If it belongs to another call, land it under another name.",
+            )
+        return card
+
+    def _ruling_of_call(
+        self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy, card: Card | None
+    ) -> Ruling | None:
         if card is None or card.metadata != "read":
             return self._ruling_without_metadata(landed, file, tenant, card)
         if tenant.policy is None:

@@ -153,9 +153,37 @@ class EventType(StrEnum):
     RECORDING_ERASED = (
         "RecordingErased",
         "erase_recordings",
-        "tenant source reason message",
-        "policy",
-        "A held file is erased, because the tenant's policy says that it must not be kept.",
+        "tenant reason message",
+        "source policy law",
+        "A file is erased: a held one that the tenant's policy says must not be kept, or one of a request for erasure.",
+    )
+    ERASURE_REQUESTED = (
+        "ErasureRequested",
+        "",
+        "tenant message law",
+        "",
+        "A person started a request for erasure, or a second person approved it; `law.request` is its id.",
+    )
+    ERASURE_REFUSED = (
+        "ErasureRefused",
+        "erase_recordings",
+        "tenant message law",
+        "",
+        "A hold or a duty to keep recordings protects files of a request, and `law.until` says until when.",
+    )
+    ERASURE_COMPLETED = (
+        "ErasureCompleted",
+        "erase_recordings",
+        "tenant message law",
+        "",
+        "A request for erasure is done; `law.object` is its certificate in the audit bucket.",
+    )
+    RECIPIENT_NOTIFIED = (
+        "RecipientNotified",
+        "erase_recordings",
+        "tenant message law",
+        "",
+        "The recipient has answered the notice of an erasure.",
     )
     HOLD_PLACED = (
         "HoldPlaced",

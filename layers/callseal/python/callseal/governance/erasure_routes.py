@@ -76,7 +76,8 @@ class ErasureRoutes:
 
     def all(self, request: Request) -> Answer:
         """Return the tenant's requests, newest first, or the user's own if the user's grants are limited."""
-        visit = self._governors.visit(request, ERASE)
+        visit = self._governors.visit(request)
+        self._governors.check_action(visit, ERASE)
         listed = self._requests.listed(visit.tenant)
         return Answer(
             body={"erasures": [_summary(each) for each in listed if self._governors.sees(visit, ERASE, each.by)]}
@@ -84,13 +85,12 @@ class ErasureRoutes:
 
     def start(self, request: Request) -> Answer:
         """Start a request about a call or a caller, or return the open one about the same."""
-        visit, asked = self._governors.visit(request, ERASE), read_body(request, NEW_ERASURE)
+        visit, asked = self._governors.visit(request), read_body(request, NEW_ERASURE)
         if (asked["call"] is None) == (asked["caller"] is None):
             raise invalid("Name either call or caller.")
         settings, _ = self._governors.settings(visit)
         caller = _number(asked["caller"], Numbering(settings.default_region, settings.own_numbers))
-        cards = self._cards(visit.tenant, asked["call"], caller)
-        self._governors.check_cards(visit, ERASE, cards)
+        cards = self._found(visit, asked["call"], caller)
         if len(cards) > MAX_CALLS:
             raise invalid(
                 f"These are {len(cards)} calls, and a request here takes {MAX_CALLS} at most. Use the command."
@@ -107,11 +107,11 @@ class ErasureRoutes:
 
     def show(self, request: Request) -> Answer:
         """Return a request with the states of its files."""
-        return Answer(body=self._seen(self._governors.visit(request, ERASE), request).public())
+        return Answer(body=self._seen(self._governors.visit(request), request).public())
 
     def approve(self, request: Request) -> Answer:
         """Approve a request that another person started, and have it carried out."""
-        visit = self._governors.visit(request, ERASE)
+        visit = self._governors.visit(request)
         read_body(request, {})
         found = self._seen(visit, request).request
         self._governors.check_cards(visit, ERASE, self._calls.by_ids(visit.tenant, found.calls).values())
@@ -122,7 +122,7 @@ class ErasureRoutes:
 
     def certificate(self, request: Request) -> Answer:
         """Return a request's last certificate as its exact bytes. A header has the signature over them."""
-        report = self._seen(self._governors.visit(request, ERASE), request)
+        report = self._seen(self._governors.visit(request), request)
         found = self._certificate(report.request)
         if found is None:
             raise not_found()
@@ -138,12 +138,20 @@ class ErasureRoutes:
             raise not_found()
         with self._refusing(visit):
             report = self._requests.status(visit.tenant, identifier)
-        if not self._governors.sees(visit, ERASE, report.request.by):
-            raise not_found()
+        self._governors.check_maker(visit, ERASE, report.request.by)
         return report
 
-    def _cards(self, tenant: str, call: str | None, caller: str | None) -> Sequence[Card]:
-        return self._calls.of_call(tenant, call or "") if caller is None else self._calls.of_caller(tenant, caller)
+    def _found(self, visit: Visit, call: str | None, caller: str | None) -> Sequence[Card]:
+        """Return the calls that a request would be about, all of which the user may erase."""
+        if caller is not None:
+            self._governors.check_action(visit, ERASE)
+            cards = self._calls.of_caller(visit.tenant, caller)
+        else:
+            cards = self._calls.of_call(visit.tenant, call or "")
+            if not cards and ERASE not in visit.actions:
+                raise not_found()
+        self._governors.check_cards(visit, ERASE, cards)
+        return cards
 
     @contextmanager
     def _refusing(self, visit: Visit) -> Iterator[None]:

@@ -10,6 +10,7 @@ from callseal.archive.events import archive_event
 from callseal.archive.may import Refused
 from callseal.archive.visit import CallAccess, Visit, Visits, refusal
 from callseal.aws.bus import AuditBus
+from callseal.calls.call_name import CALL_ID
 from callseal.calls.index_mode import IndexMode, index_mode
 from callseal.core.audit import AuditEvent
 from callseal.core.errors import HeldError, TransientError
@@ -35,12 +36,21 @@ class Governors:
         """Take the collaborators."""
         self._visits, self._calls, self._find, self._tenants, self._trail = visits, calls, find, tenants, trail
 
-    def visit(self, request: Request, action: str) -> Visit:
-        """Return the visit of a user of whom some grant has the action. Otherwise record and raise `NotAllowed`."""
-        visit = self._visits.visit(request)
+    def visit(self, request: Request) -> Visit:
+        """Return the visit of a user. Raise `NotSignedIn` or `TermsNotAccepted`."""
+        return self._visits.visit(request)
+
+    def check_action(self, visit: Visit, action: str) -> None:
+        """Refuse a user of whom no grant has the action."""
         if action not in visit.actions:
-            raise self.refused(visit, action, "NotAllowed", f"You may not {_DOES[action]}.")
-        return visit
+            sentence = f"You may not {_DOES[action]}. Ask your administrator for a grant."
+            raise self.refused(visit, action, "NotAllowed", sentence)
+
+    def check_maker(self, visit: Visit, action: str, maker: str) -> None:
+        """Refuse a hold or a request that the user does not see. A user with a limited grant finds none of others."""
+        self.check_action(visit, action)
+        if not self.sees(visit, action, maker):
+            raise not_found()
 
     def sees(self, visit: Visit, action: str, maker: str) -> bool:
         """Return whether a user sees a hold or a request: everyone's if no grant limits the calls, else the own."""
@@ -67,13 +77,14 @@ class Governors:
 
     def check_ids(self, visit: Visit, action: str, calls: Iterable[str], *, future: bool = False) -> None:
         """Refuse calls as `check_cards`, by their ids. `future` allows calls that have not landed yet."""
-        wanted = [*calls]
-        found = {call: card for call, card in self._find(visit.tenant, wanted).items() if card.is_listed}
+        wanted = {*calls}
+        found = self._find(visit.tenant, [call for call in wanted if CALL_ID.fullmatch(call)])
+        listed = [card for card in found.values() if card.is_listed]
         if future:
             self.check_all(visit, action)
-        elif len(found) < len({*wanted}):
+        elif len(listed) < len(wanted):
             raise not_found()
-        self.check_cards(visit, action, found.values())
+        self.check_cards(visit, action, listed)
 
     def settings(self, visit: Visit) -> tuple[TenantSettings, IndexMode]:
         """Return the settings of a user's tenant, and how its calls are indexed. Raise `InvalidRequest`."""

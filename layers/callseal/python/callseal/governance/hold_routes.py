@@ -13,9 +13,8 @@ from urllib.parse import unquote
 
 from callseal.archive.body import line, optional, read_body, text_of
 from callseal.archive.visit import Visit
-from callseal.calls.call_name import CALL_ID
 from callseal.calls.call_query import FilterError
-from callseal.calls.members import Member, flag, schema_of
+from callseal.calls.members import Member, flag
 from callseal.governance.govern_calls import Governors
 from callseal.inbound.http import Answer, Request, Route, invalid, not_found
 from callseal.retention.hold import MAX_REASON, NAME, Hold, HoldInvalidError, HoldRefusedError, Refusal
@@ -27,18 +26,20 @@ if TYPE_CHECKING:
     from callseal.retention.hold_table import HoldTable
 
 HOLD = "hold"
+_CALL = line(200)
 FILTERS = ("caller", "queue", "agent", "from", "to")
 
 
 def _calls(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > MAX_CALLS or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or len(value) > MAX_CALLS:
         raise ValueError(list)
-    if len({*value}) < len(value) or not all(CALL_ID.fullmatch(each) for each in value):
-        raise ValueError(value)
-    return tuple(value)
+    calls = tuple(_CALL.read(each) for each in value)
+    if len({*calls}) < len(calls):
+        raise ValueError(list)
+    return calls
 
 
-_IDS = {"type": "array", "items": schema_of(CALL_ID.pattern), "maxItems": MAX_CALLS, "uniqueItems": True}
+_IDS = {"type": "array", "items": _CALL.schema, "maxItems": MAX_CALLS, "uniqueItems": True}
 _WANTED = "1 to 64 letters (A to Z), digits, spaces, dots, hyphens and underscores, at both ends a letter or a digit"
 HOLD_OF_CALL: Mapping[str, Member] = {"name": text_of(NAME.pattern, _WANTED, 1, 64), "reason": line(MAX_REASON)}
 NEW_HOLD: Mapping[str, Member] = {
@@ -69,14 +70,15 @@ class HoldRoutes:
 
     def all(self, request: Request) -> Answer:
         """Return the tenant's holds by their names, or the user's own if the user's grants are limited."""
-        visit = self._governors.visit(request, HOLD)
+        visit = self._governors.visit(request)
+        self._governors.check_action(visit, HOLD)
         holds, counts = self._table.all(visit.tenant), self._table.counts(visit.tenant)
         seen = [hold for hold in holds if self._governors.sees(visit, HOLD, hold.placed_by)]
         return Answer(body={"holds": [_public(hold, counts.get(hold.name, HeldCalls())) for hold in seen]})
 
     def create(self, request: Request) -> Answer:
         """Place a hold on calls that are named, or on those that meet all filters."""
-        visit, asked = self._governors.visit(request, HOLD), read_body(request, NEW_HOLD)
+        visit, asked = self._governors.visit(request), read_body(request, NEW_HOLD)
         since, until = asked.pop("from"), asked.pop("to")
         name, reason = asked.pop("name"), asked.pop("reason")
         scope = AskedScope(since=since, until=until, **asked)
@@ -88,7 +90,7 @@ class HoldRoutes:
 
     def create_for_call(self, request: Request) -> Answer:
         """Place a hold on one call."""
-        visit, asked = self._governors.visit(request, HOLD), read_body(request, HOLD_OF_CALL)
+        visit, asked = self._governors.visit(request), read_body(request, HOLD_OF_CALL)
         call = request.path["id"]
         self._governors.check_call(visit, HOLD, call)
         return self._place(visit, asked["name"], asked["reason"], AskedScope(calls=(call,)))
@@ -110,11 +112,12 @@ class HoldRoutes:
 
     def _step(self, request: Request, step: Callable[[str, str, str], Hold], status: HTTPStatus) -> Answer:
         """Take a step of a hold that the user sees."""
-        visit, name = self._governors.visit(request, HOLD), unquote(request.path["name"])
+        visit, name = self._governors.visit(request), unquote(request.path["name"])
         read_body(request, {})
         hold = self._table.find(visit.tenant, name) if NAME.fullmatch(name) else None
-        if hold is None or not self._governors.sees(visit, HOLD, hold.placed_by):
+        if hold is None:
             raise not_found()
+        self._governors.check_maker(visit, HOLD, hold.placed_by)
         with self._refusing(visit):
             return Answer(status, _state(step(visit.tenant, name, visit.user.email)))
 

@@ -12,6 +12,7 @@ from callseal_cli import delivered
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, tenant_name
 from callseal_cli.screen import Screen, Table, csv_text
 from callseal_cli.stack import find_stack
+from callseal_cli.tagging import tag_earlier
 
 app = typer.Typer(help="The files that were delivered by SFTP.", no_args_is_help=True)
 
@@ -24,6 +25,16 @@ class State(StrEnum):
     DELIVERED = DELIVERED
     FETCHED = FETCHED
     EXPIRED = EXPIRED
+
+
+@app.command("tag")
+def tag_files(stack: StackName = None, as_json: AsJson = False) -> int:
+    """Tag what was delivered by SFTP before files had a tag, so that it expires. It can be repeated."""
+    screen = Screen(as_json)
+    counts = tag_earlier(find_stack(stack), screen)
+    text = f"{counts['tagged']} of {counts['files']} files had no tag, and have one now."
+    screen.show(counts, text)
+    return Exit.DONE
 
 
 @app.command("list")

@@ -12,9 +12,11 @@ from callseal.calls import reports
 from callseal.calls.call_query import parse_span
 from callseal.calls.card import Card
 from callseal.core.audit import timestamp
+from callseal.retention.anonymous_calls import COLUMNS
+from callseal.retention.erasure_table import ErasureTable
 from callseal.retention.hold_report import holds_report
 from callseal_cli import settings
-from callseal_cli.cards import cards_between
+from callseal_cli.cards import cards_between, existing_table
 from callseal_cli.errors import CannotError
 from callseal_cli.holds import held_cards
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
@@ -66,6 +68,17 @@ def holds(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as
     screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
     report = holds_report(held_cards(found, screen, tenant), settings.of_tenant(found, tenant).default_region)
     screen.show({"tenant": tenant, "rows": report.rows, "counts": report.counts}, *_shown(report, as_csv))
+    return Exit.DONE
+
+
+@app.command("anonymised")
+def anonymised(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
+    """List what stays of calls that were erased and anonymised: no person, no name and no id."""
+    screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
+    with existing_table(found, "retention", "ledger of erasures") as table:
+        report = reports.Report(COLUMNS, ErasureTable(found.dynamodb, table).anonymised(tenant))
+    document = {"tenant": tenant, "rows": report.rows}
+    screen.show(document, *_shown(report, as_csv))
     return Exit.DONE
 
 

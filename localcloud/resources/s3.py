@@ -113,7 +113,7 @@ def _lifecycle(s3: Any, bucket: str, properties: Properties) -> None:
 
 def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
     api = rule.renamed({"Id": "ID", "Status": "Status"})
-    api["Filter"] = {"Prefix": rule.take("Prefix", "")}
+    api["Filter"] = _lifecycle_filter(rule)
     days, markers = rule.take("ExpirationInDays"), rule.take("ExpiredObjectDeleteMarker")
     if days is not None:
         api["Expiration"] = {"Days": int(days)}
@@ -126,6 +126,13 @@ def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
     if noncurrent:
         api["NoncurrentVersionExpiration"] = {"NoncurrentDays": int(noncurrent.require("NoncurrentDays"))}
     return api
+
+
+def _lifecycle_filter(rule: Properties) -> dict[str, Any]:
+    prefix, tags = rule.take("Prefix", ""), [dict(tag) for tag in rule.take("TagFilters", [])]
+    if not tags:
+        return {"Prefix": prefix}
+    return {"Tag": tags[0]} if len(tags) == 1 and not prefix else {"And": {"Prefix": prefix, "Tags": tags}}
 
 
 def _notifications(s3: Any, bucket: str, properties: Properties) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from callseal.aws.upload import PART_BYTES
 from callseal.calls.card_changes import card_changes
+from tests.functions.scene import Scene
 from tests.functions.test_call_policy import PUZZEL, metadata
 from tests.support.calls import cards
 from tests.support.clock import Clock
@@ -50,6 +51,11 @@ def lock_of(cloud: Stack, key: str, bucket: str = ARCHIVE) -> tuple[Any, Any]:
     return head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")
 
 
+def tags(cloud: Stack, key: str, bucket: str = SFTP) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = cloud.s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+    return found
+
+
 def delivered(cloud: Stack, key: str) -> dict[str, Any]:
     return next(each for each in cloud.audit_details("RecordingDelivered") if each["source"]["key"] == key)
 
@@ -78,8 +84,10 @@ def test_output_is_locked_by_its_write(
     assert flow.failed == []
     for key in (WAV, XML):
         assert lock_of(cloud, key + suffix) == (mode.upper(), UNTIL)
+        assert tags(cloud, key + suffix, ARCHIVE) == []
         if settings.get("deliver_to_sftp", True):
             assert lock_of(cloud, key + suffix, SFTP) == (None, None)
+            assert tags(cloud, key + suffix) == [{"Key": "callseal-expires", "Value": "files"}]
             assert "callseal-locked-until" not in cloud.metadata(SFTP, key + suffix)
         event = delivered(cloud, key)
         assert event["law"]["until"] == "2031-11-24T00:00:00.000Z"
@@ -123,6 +131,12 @@ def test_output_without_a_present_duty_is_not_locked(
     flow.land(WAV)
     assert lock_of(cloud, WAV + ".p7m") == (None, None)
     assert delivered(cloud, WAV)["law"] is None
+
+
+def test_challenge_expires_like_a_file(cloud: Stack, scene: Scene) -> None:
+    scene.paste(x509_tenant())
+    (key,) = (key for key in cloud.objects(SFTP) if "/key-check/" in key)
+    assert tags(cloud, key) == [{"Key": "callseal-expires", "Value": "files"}]
 
 
 def test_recording_that_does_not_wait_is_kept_from_its_landing(cloud: Stack, flow: Flow, clock: Clock) -> None:

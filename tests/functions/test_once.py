@@ -570,6 +570,7 @@ def test_unrelated_object_at_sftp_after_the_archive_commit(
             "size": len(data),
             "sha256": None if sealed == "none" else sha256(data).hexdigest(),
             "sealed": sealed,
+            "version": cloud.s3.head_object(Bucket=ARCHIVE, Key=archive_key)["VersionId"],
         }
     ]
 

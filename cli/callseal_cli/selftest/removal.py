@@ -24,6 +24,8 @@ from callseal_cli.stack import Stack
 
 # Events reach the registers within seconds, and a function that works on a removed file commits within seconds, too.
 SETTLE_SECONDS, ROUNDS_SECONDS, QUIET_SECONDS = 20.0, 20.0, 3.0
+# The bucket that keeps versions. The canaries have no policy, so none of theirs is locked.
+VERSIONED = "ArchiveBucketName"
 # Tables in which a tenant has a partition, with the table's sort key.
 FILES, KEYS = (delivered.TABLE, "key"), (register.TABLE, "fingerprint")
 TABLES: tuple[tuple[str, str | None], ...] = (FILES, KEYS, ("login-settings", None), ("calls", "id"))
@@ -106,8 +108,19 @@ def _has_key(stack: Stack, tenant: str) -> bool:
 def _objects(stack: Stack, tenants: Sequence[str], buckets: Sequence[str]) -> int:
     found = [(name, key) for name in buckets for tenant in tenants for key in observe.keys(stack, name, f"{tenant}/")]
     for name, key in found:
-        stack.s3.delete_object(Bucket=stack.output(name), Key=key)
+        if name == VERSIONED:
+            _delete_versions(stack, stack.output(name), key)
+        else:
+            stack.s3.delete_object(Bucket=stack.output(name), Key=key)
     return len(found)
+
+
+def _delete_versions(stack: Stack, bucket: str, key: str) -> None:
+    """Delete all versions of a key. A delete of the key alone would hide the current version for a day."""
+    for page in stack.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            if version["Key"] == key:
+                stack.s3.delete_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])
 
 
 def _secrets(stack: Stack, tenants: Sequence[str]) -> int:

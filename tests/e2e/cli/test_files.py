@@ -14,6 +14,7 @@ from callseal.sftp.file_state import DeliveredFile
 from callseal.sftp.file_table import FileRegister
 from tests.e2e.cli.conftest import Operator
 from tests.support.files import TABLE
+from tests.support.stack import SFTP
 
 NOW = datetime.now(UTC)
 
@@ -120,3 +121,19 @@ def test_status_works_on_a_stack_without_the_file_register(operator: Operator) -
     operator.stack.dynamodb.delete_table(TableName=TABLE)
     assert operator.json("status")["unfetched"] is None
     assert "not fetched, 3 days or less left: no register of delivered files yet\n" in operator("status").out
+
+
+def test_files_of_before_the_tags_are_tagged_once(operator: Operator) -> None:
+    """A file with an expiry keeps it, and other tags stay."""
+    s3, expiry = operator.stack.s3, {"Key": "callseal-expires", "Value": "files"}
+    for number in range(3):
+        s3.put_object(Bucket=SFTP, Key=f"acme/{number}.wav.p7m", Body=b"x", Tagging="theirs=1")
+    s3.put_object(Bucket=SFTP, Key="beta/proof/1", Body=b"x", Tagging="callseal-expires=proof")
+
+    assert operator.json("files", "tag") == {"files": 4, "tagged": 3}
+    assert operator.json("files", "tag") == {"files": 4, "tagged": 0}
+    assert "0 of 4 files had no tag" in operator("files", "tag").out
+
+    tags = {key: s3.get_object_tagging(Bucket=SFTP, Key=key)["TagSet"] for key in operator.stack.objects(SFTP)}
+    assert tags.pop("beta/proof/1") == [expiry | {"Value": "proof"}]
+    assert list(tags.values()) == [[{"Key": "theirs", "Value": "1"}, expiry]] * 3

@@ -181,6 +181,12 @@ def everything(cloud: LocalCloud) -> dict[str, Any]:
         for bucket in buckets
         for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
     }
+    versions = s3.list_object_versions(Bucket=cloud.outputs["ArchiveBucketName"])
+    found |= {
+        f"{one['Key']} {one['VersionId']}": 1
+        for kind in ("Versions", "DeleteMarkers")
+        for one in versions.get(kind, [])
+    }
     found |= {one["Name"]: one["SecretVersionsToStages"] for one in secrets.list_secrets()["SecretList"]}
     found |= {one["Name"]: one["Version"] for one in ssm.describe_parameters()["Parameters"]}
     for table in dynamodb.list_tables()["TableNames"]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from callseal.calls.call_name import CallName
 from callseal.calls.card_table import CardTable
 from callseal.core.clock import now
@@ -55,6 +58,25 @@ def test_a_denied_call_is_held_and_a_changed_policy_releases_it_within_a_minute(
     assert {file["sealed"] for file in card["files"]} == {"cms"}
     items = console.cloud.client("dynamodb").scan(TableName=f"{console.cloud.stack_name}-calls")["Items"]
     assert NUMBER[1:] not in str(items)
+
+
+def test_a_call_is_locked_with_its_delivery_and_nothing_deletes_it(console: Console) -> None:
+    console.take_on("locks", x509_tenant(), **SETTINGS)
+    classes = {"orders": {"keep": "5y", "lock": "compliance"}}
+    rule = {"rule": "orders", "when": {"queue": ["trading"]}, "class": "orders", "record": "must"}
+    console.policy("locks", {"schema": 1, "classes": classes, "rules": [rule], "default": {"class": "default"}})
+    console.land("locks/1.xml", METADATA)
+    console.land("locks/1.wav")
+    delivered = eventually(lambda: len(found := console.delivered("locks")) == 2 and found, timeout=60)
+
+    s3, bucket = console.cloud.client("s3"), console.cloud.outputs["ArchiveBucketName"]
+    for event in delivered.values():
+        assert event["law"]["until"] == "2031-11-24T00:00:00.000Z"
+        (output,) = (each for each in event["outputs"] if each["destination"] == "archive")
+        version = {"Bucket": bucket, "Key": output["key"], "VersionId": output["version"]}
+        assert s3.head_object(**version)["ObjectLockMode"] == "COMPLIANCE"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.delete_object(**version, BypassGovernanceRetention=True)
 
 
 def _held(console: Console) -> dict[str, dict[str, Any]]:

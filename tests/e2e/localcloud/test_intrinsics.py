@@ -7,7 +7,8 @@ import pytest
 from localcloud import TemplateError
 from localcloud.intrinsics import Resolver, creation_order
 
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
+    "Mappings": {"Spans": {"7": {"Hours": 168}}},
     "Parameters": {
         "Days": {"Type": "Number", "Default": 7, "MinValue": 1, "MaxValue": 365},
         "Level": {"Type": "String", "Default": "INFO", "AllowedValues": ["INFO", "DEBUG"]},
@@ -45,6 +46,7 @@ def resolver(template: dict[str, Any] = TEMPLATE, **overrides: Any) -> Resolver:
         ({"Fn::Join": ["-", ["a", {"Ref": "Days"}, "b"]]}, "a-7-b"),
         ({"Fn::Select": ["1", {"Ref": "Zones"}]}, "b"),
         ({"Fn::Split": [":", {"Fn::GetAtt": ["Bucket", "Arn"]}]}, ["arn", "aws", "s3", "", "", "my-bucket"]),
+        ({"Fn::FindInMap": ["Spans", {"Ref": "Days"}, "Hours"]}, 168),
         ({"Fn::If": ["HasTopic", {"Ref": "Nothing"}, "without"]}, "without"),
         ({"Ref": "AWS::NoValue"}, None),
         ({"a": {"Ref": "AWS::NoValue"}, "b": [1, {"Fn::If": ["HasTopic", 2, {"Ref": "AWS::NoValue"}]}]}, {"b": [1]}),
@@ -71,6 +73,7 @@ def test_condition_holds(name: str, without_topic: bool, with_topic: bool) -> No
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
+        ({"Fn::FindInMap": ["Spans", "8", "Hours"]}, "Fn::FindInMap finds no 8, Hours in the mapping Spans"),
         ({"Fn::ImportValue": "x"}, "does not know the intrinsic function Fn::ImportValue"),
         ({"Ref": "Nothing"}, "Ref names Nothing"),
         ({"Fn::GetAtt": ["Nothing", "Arn"]}, "Fn::GetAtt names Nothing"),

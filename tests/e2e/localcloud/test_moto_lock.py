@@ -138,7 +138,7 @@ def test_copy_from_a_locked_object_is_not_locked(s3: Any, bucket: str) -> None:
 
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
 def test_retention_can_be_made_longer(s3: Any, bucket: str, mode: str) -> None:
-    """UG object-lock: whoever may place a retention may extend it. s3-tests: ...put_obj_retention_increase_period."""
+    """UG object-lock: a principal that may place a retention may extend it. s3-tests: ..._increase_period."""
     version = put(s3, bucket, ObjectLockMode=mode, ObjectLockRetainUntilDate=SOON)
     retain(s3, bucket, version, mode, LATER)
     assert lock_of(s3, bucket, version)[:2] == (mode, LATER)

@@ -15,7 +15,7 @@ from tests.security.privacy.watch import WATCH
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
     "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "SftpHost", "SftpPort", "GnupgBuild", "ArchiveUrl",
-    "ArchiveWebBucketName",
+    "ArchiveWebBucketName", "MaximumComplianceYears",
 }  # fmt: skip
 
 
@@ -95,6 +95,25 @@ def test_buckets_are_as_declared(cloud: LocalCloud) -> None:
     (owner,) = s3.get_bucket_ownership_controls(Bucket=landing)["OwnershipControls"]["Rules"]
     assert owner == {"ObjectOwnership": "BucketOwnerEnforced"}
     assert s3.get_bucket_location(Bucket=landing)["LocationConstraint"] == "eu-north-1"
+
+
+def test_archive_bucket_takes_locks_and_puts_none(cloud: LocalCloud) -> None:
+    s3, bucket = cloud.client("s3"), cloud.outputs["ArchiveBucketName"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    lock = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    assert lock["ObjectLockEnabled"] == "Enabled"
+    assert not (lock.get("Rule") or {}).get("DefaultRetention", {}).get("Mode")
+    rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
+    backstop = rules["ExpireNoncurrentVersions"]
+    assert backstop["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert backstop["Expiration"] == {"ExpiredObjectDeleteMarker": True}
+
+
+def test_sftp_bucket_expires_by_tag(cloud: LocalCloud) -> None:
+    s3, bucket = cloud.client("s3"), cloud.outputs["SftpBucketName"]
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    tags = {rule["Filter"]["Tag"]["Value"]: rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule}
+    assert tags == {"files": 3, "requests": 7}
 
 
 def test_audit_bucket_is_locked(cloud: LocalCloud) -> None:

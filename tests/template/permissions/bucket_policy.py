@@ -46,5 +46,7 @@ _OPERATORS: dict[str, Callable[[str | None, list[str]], bool]] = {
     # An absent key fails each operator, except Null and the negated ones.
     "Bool": lambda value, wanted: value is not None and value.lower() in wanted,
     "Null": lambda value, wanted: str(value is None).lower() in wanted,
+    "StringEquals": lambda value, wanted: value in wanted,
     "StringNotEquals": lambda value, wanted: value not in wanted,
+    "NumericGreaterThan": lambda value, wanted: value is not None and float(value) > float(wanted[0]),
 }

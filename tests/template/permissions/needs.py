@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.support.stack import AUDIT
+from tests.support.stack import ARCHIVE, AUDIT
 from tests.template.permissions.calls import Call
 
 # Lambda itself uses a function's role, too: it receives messages for an event source mapping, and writes the log.
@@ -70,6 +70,12 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.
             return [Need("kms:GenerateMac", place.arn("kms", "key/CallIndexKey"))]
+        case "kms", "Sign":
+            # The stack has one key for signatures.
+            of_message = frozenset({("kms:messagetype", call["message_type"])})
+            return [Need("kms:Sign", place.arn("kms", "key/ProofKey"), of_message)]
+        case "kms", "GetPublicKey":
+            return [Need("kms:GetPublicKey", place.arn("kms", "key/ProofKey"))]
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
@@ -105,12 +111,16 @@ def _locking(call: Call, _: Place) -> Iterator[Need]:
 
 
 def _retention_shown(call: Call) -> Iterator[Need]:
-    """Yield the permission without which S3 omits a version's lock from the answer. Only one bucket needs it.
+    """Yield the permission without which S3 omits a version's lock from the answer.
+
+    Who asks for a version in the archive wants to know its lock. An erasure wants to know of legal holds, too.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
-    if call["bucket"] == AUDIT:
+    if call["bucket"] == AUDIT or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
+    if (call.function, call["bucket"]) == ("erase_recordings", ARCHIVE) and call["version"]:
+        yield _on(call["bucket"], call["key"], "s3:GetObjectLegalHold")
 
 
 def _looking(call: Call, place: Place) -> Iterator[Need]:
@@ -144,6 +154,8 @@ def _aborting_upload(call: Call, _: Place) -> Iterator[Need]:
 
 def _deleting(call: Call, _: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:DeleteObjectVersion" if call["version"] else "s3:DeleteObject")
+    if call["bypass"]:
+        yield _on(call["bucket"], call["key"], "s3:BypassGovernanceRetention")
     if call["if_match"] not in ("", "*"):
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
         yield _on(call["bucket"], call["key"], "s3:GetObject")

@@ -80,6 +80,24 @@ def test_answer_of_a_tenant_by_sftp_is_accepted(stack: Deployed) -> None:
     }
 
 
+LOCKS = {
+    "10 years": ("COMPLIANCE", 3653, set()),
+    "10 years, rounded up": ("COMPLIANCE", 3654, set()),
+    "longer": ("COMPLIANCE", 3655, {"ComplianceIsBounded"}),
+    "governance": ("GOVERNANCE", 36500, set()),
+}
+
+
+@pytest.mark.parametrize(("mode", "days", "expected"), LOCKS.values(), ids=LOCKS)
+def test_compliance_lasts_for_the_parameters_years_at_most(
+    stack: Deployed, mode: str, days: int, expected: set[str]
+) -> None:
+    headers = {"object_lock_mode": mode, "object_lock_remaining_retention_days": str(days)}
+    statements = stack.resources[POLICIES[ARCHIVE]]["Properties"]["PolicyDocument"]["Statement"]
+    denied = denied_by(statements, "s3:PutObjectRetention", f"arn:aws:s3:::{ARCHIVE}/acme/1.wav", **headers)
+    assert denied == expected
+
+
 def test_the_key_of_the_policies_is_the_buckets_own_default(stack: Deployed) -> None:
     assert {stack.place.keys[bucket] for bucket in POLICIES} == {KEY}
 

@@ -16,6 +16,7 @@ READ_BY = {
     "KeyRegisterRule": {*register_keys.KEY_EVENTS, register_keys.DELIVERED},
     "FileRegisterRule": {*file_changes.CHANGES},
     "CallIndexRule": {*card_changes.CHANGES},
+    "LockRule": {EventType.RECORDING_DELIVERED},
 }
 
 

@@ -14,14 +14,17 @@ CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
 LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
 INDEX, READ, ERASE = "index_calls", "read_metadata", "erase_recordings"
+KEEP = "lock_recordings"
+LAW = (KEEP,)
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
 SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE = PEOPLE = (
     "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share",
 )  # fmt: skip
 # All functions: MOVERS process recordings, KEYS keys, READ metadata, ERASE erases recordings, FRONT serves the SFTP
-# front, FILES tracks delivered files, TRAIL the audit trail, and PEOPLE serves the archive to people.
+# front, FILES tracks delivered files, TRAIL the audit trail, LAW keeps recordings by law, and PEOPLE serves the archive
+# to people.
 ALL = tuple(FUNCTIONS)
-FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE, *PEOPLE))
+FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE, *LAW, *PEOPLE))
 OTHERS = tuple(one for one in ALL if one not in TRAIL)
 EVENTS_OF_AN_HOUR, VERSION = f"audit/2026/11/29/12/{STACK}-audit-1-2026-11-29-12-00-00-x.gz", "v1"
 WAV = "acme/2026/1_1.wav"
@@ -98,7 +101,8 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
     "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
-    "a delivered file's tags": (ALL, s3("PutObjectTagging", SFTP)),
+    "a delivered file's tags": (tuple({*ALL} - {ENCRYPT}), s3("PutObjectTagging", SFTP)),
+    "an archived file's tags": (ALL, s3("PutObjectTagging", ARCHIVE)),
     "writing to SFTP": ((RECHECK, SWEEP, *KEYS, *FRONT, READ, ERASE), s3("PutObject", SFTP)),
     "copying to the archive": (
         (RECHECK, SWEEP, *KEYS, *FRONT, READ, ERASE),
@@ -143,8 +147,8 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
     # The cards of calls: one writes what was delivered, one what metadata says. Neither searches.
-    "a call's card": (tuple({*ALL} - {INDEX, READ}), table("UpdateItem", "calls")),
-    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH}), table("BatchGetItem", "calls")),
+    "a call's card": (tuple({*ALL} - {INDEX, READ, KEEP}), table("UpdateItem", "calls")),
+    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH, KEEP}), table("BatchGetItem", "calls")),
     "replacing a card, or a tenant's salt": (tuple({*ALL} - {READ, SEARCH}), table("PutItem", "calls")),
     "searching calls": (tuple({*ALL} - {SEARCH}), table("Query", "calls", index="party")),
     "listing a tenant's calls": (tuple({*ALL} - {SEARCH}), table("Query", "calls", index="started")),
@@ -210,6 +214,16 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "how far the comparison has come": ((*OTHERS, LOCK), parameter(f"/{STACK}/reconcile/progress", "PutParameter")),
     "an audit event by those who look after the trail": (TRAIL, audit("RecordingDelivered")),
     "the queue of objects to lock": (ALL, send("audit-lock")),
+    # The law: a lock is made longer, and nothing else is done to a recording.
+    "what landed, by those who keep by law": (LAW, s3("GetObject", LANDING)),
+    "what tenants fetch, by those who keep by law": (LAW, s3("GetObject", SFTP)),
+    "writing into the archive by those who keep by law": (LAW, s3("PutObject", ARCHIVE)),
+    "a tenant's key by those who keep by law": (LAW, secret(f"{STACK}/tenants/acme/public-key")),
+    "an audit event by those who lock recordings": ((KEEP,), audit("RecordingDelivered")),
+    "a version in the archive": (ALL, s3("DeleteObject", ARCHIVE, version=VERSION)),
+    "a lock of a recording": (tuple({*ALL} - {ENCRYPT, KEEP}), s3("PutObjectRetention", ARCHIVE, version=VERSION)),
+    "a lock in another bucket": (tuple({*ALL} - {*TRAIL}), s3("PutObjectRetention", AUDIT, version=VERSION)),
+    "the queue of recordings to lock": (ALL, send("lock")),
     # Foreign buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
@@ -260,7 +274,8 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "a look at an output": (SWEEP, s3("HeadObject", SFTP)),
     "an output's bytes": (ENCRYPT, s3("GetObject", SFTP)),
     "what the register says": (ENCRYPT, table("Query", "key-register")),
-    "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE)),
+    "a challenge": (CHECK, s3("PutObject", SFTP, key=CHALLENGE, tagging="callseal-expires=files")),
+    "an output with its tag": (ENCRYPT, s3("PutObject", SFTP, tagging="callseal-expires=files")),
     "an answer": (PROVE, s3("GetObject", SFTP, key=ANSWER)),
     "a key's uses": (REGISTER, table("UpdateItem", "key-register")),
     "where the sweep continues": (SWEEP, table("PutItem", "sweep")),
@@ -281,6 +296,10 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "an audit object's lock": (LOCK, audit_object("PutObjectRetention")),
     "an audit object": (RECONCILE, audit_object("GetObject")),
     "a restored audit object": (RECONCILE, audit_object("PutObject", lock="GOVERNANCE")),
+    "a recording's lock": (KEEP, s3("PutObjectRetention", ARCHIVE, version=VERSION)),
+    "how long a recording is locked": (KEEP, s3("HeadObject", ARCHIVE, version=VERSION)),
+    "a recording with its lock": (ENCRYPT, s3("PutObject", ARCHIVE, lock="GOVERNANCE")),
+    "a card without an outcome": (KEEP, table("UpdateItem", "calls")),
     "the audit log group": (RECONCILE, ("cloudwatch-logs", "FilterLogEvents", {"name": AUDIT_LOG})),
 }  # fmt: skip
 
@@ -321,6 +340,17 @@ def test_no_role_uses_the_stacks_key_except_through_s3(stack: Deployed, function
     key = stack.place.keys[LANDING]
     elsewhere = frozenset({("kms:viaservice", f"secretsmanager.{REGION}.amazonaws.com")})
     assert not any(stack.role(function).allows(Need(action, key, context)) for context in (frozenset(), elsewhere))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("bucket", [ARCHIVE, AUDIT])
+def test_no_role_passes_a_lock(stack: Deployed, function: str, bucket: str) -> None:
+    assert not stack.role(function).allows(Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{bucket}/{WAV}"))
+
+
+def test_recordings_that_are_locked_cannot_be_read_by_the_locker(stack: Deployed) -> None:
+    read = call(KEEP, "s3", "GetObject", bucket=ARCHIVE, key=WAV, version=VERSION)
+    assert not allowed(stack, read)
 
 
 @pytest.mark.parametrize("bucket", [SFTP, ARCHIVE])
@@ -436,7 +466,7 @@ def test_a_role_with_too_wide_a_policy_is_not_denied_by_the_bus(stack: Deployed)
 
 def test_landing_sends_no_version_ids(stack: Deployed) -> None:
     """The reason why calls with a version id need no permission: `Deployed.needs_of`."""
-    assert not any(stack.is_versioned(bucket) for bucket in (LANDING, SFTP, ARCHIVE))
+    assert not any(stack.is_versioned(bucket) for bucket in (LANDING, SFTP))
     versioned = call(ENCRYPT, *s3("GetObject", LANDING, version="v")[:2], bucket=LANDING, key=WAV, version="v")
     assert stack.needs_of(versioned) == []
 

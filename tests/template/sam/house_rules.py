@@ -17,12 +17,19 @@ Resource = dict[str, Any]
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
     "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild", "ArchiveUrl", "ArchiveWebBucketName",
+    "MaximumComplianceYears",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
+ANSWERS = ("key-check/*.answer", "notices/*.done")
+ERASE_IN_ARCHIVE = {
+    "s3:ListBucket", "s3:ListBucketVersions", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention",
+    "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+}  # fmt: skip
+VIA_S3 = {"StringEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"}}}
 ERASE_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:DeleteObject", "s3:GetObject"}
 OF_THE_CARDS = {
     "StringEquals": {
@@ -229,16 +236,20 @@ def landing_never_expires(template: Template) -> None:
 
 
 def sftp_expires_by_parameter(template: Template) -> None:
-    days = [rule["ExpirationInDays"] for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
-    assert days == [{"Ref": "SftpRetentionDays"}]
+    expiring = [rule for rule in lifecycle_rules(template, "SftpBucket") if "ExpirationInDays" in rule]
+    days = {(tag["Key"], tag["Value"]): rule["ExpirationInDays"] for rule in expiring for tag in rule["TagFilters"]}
+    assert days == {
+        ("callseal-expires", "files"): {"Ref": "SftpRetentionDays"},
+        ("callseal-expires", "requests"): 7,
+    }
 
 
 def outputs_refuse_unconditional_writes(template: Template) -> None:
     for name in ("SftpBucket", "ArchiveBucket"):
         (denial,) = (each for each in bucket_denials(template, name) if each["Condition"] == UNCONDITIONAL)
         covered = (denial["Action"], denial.get("Resource"), denial.get("NotResource"))
-        # SFTP has no conditional writes. Only tenants' answers to challenges, which are read once, are exempt.
-        answers = {"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}
+        # SFTP has no conditional writes. Only tenants' answers to challenges and notices are exempt.
+        answers = [{"Fn::Sub": f"${{SftpBucket.Arn}}/*/{what}"} for what in ANSWERS]
         everything = {"Fn::Sub": f"${{{name}.Arn}}/*"}
         expected = (None, answers) if name == "SftpBucket" else (everything, None)
         assert covered == ("s3:PutObject", *expected), name
@@ -534,7 +545,7 @@ def sftp_sessions_reach_one_bucket(template: Template) -> None:
     statements = role_statements(template, "SftpSessionRole")
     assert set().union(*(referred(each["Resource"]) for each in statements)) == {"SftpBucket", "StackKey"}
     writing = [each["Resource"] for each in statements if "s3:PutObject" in as_list(each["Action"])]
-    assert writing == [{"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}]
+    assert writing == [[{"Fn::Sub": f"${{SftpBucket.Arn}}/*/{what}"} for what in ANSWERS]]
     (trust,) = properties(template, "SftpSessionRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "transfer.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
@@ -629,12 +640,32 @@ def sweep_reads_no_recording(template: Template) -> None:
     assert _opening(template, "SweepLandingRole") == []
 
 
-def erasure_deletes_in_landing_alone_and_reads_no_recording(template: Template) -> None:
-    """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts landing."""
-    assert actions_on(template, "EraseRecordingsRole", "LandingBucket") == ERASE_ON_LANDING
-    for output in ("SftpBucket", "ArchiveBucket"):
-        assert not actions_on(template, "EraseRecordingsRole", output), output
-    assert _opening(template, "EraseRecordingsRole") == []
+def erasure_deletes_and_reads_no_recording(template: Template) -> None:
+    """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts recordings."""
+    role = "EraseRecordingsRole"
+    assert actions_on(template, role, "LandingBucket") == ERASE_ON_LANDING
+    assert actions_on(template, role, "SftpBucket") == {
+        "s3:ListBucket",
+        "s3:DeleteObject",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+    }
+    assert actions_on(template, role, "ArchiveBucket") == ERASE_IN_ARCHIVE
+    of_s3 = [one for one in _opening(template, role) if one["Condition"] == VIA_S3]
+    assert [one["Action"] for one in of_s3] == ["kms:GenerateDataKey"]
+    of_tables = [one["Condition"]["StringEquals"] for one in _opening(template, role) if one not in of_s3]
+    assert all("kms:EncryptionContext:aws:dynamodb:tableName" in condition for condition in of_tables)
+
+
+def only_the_erasure_passes_a_lock_and_signs(template: Template) -> None:
+    """A lock in mode GOVERNANCE is worth as much as the roles that may pass it."""
+    may: dict[str, set[str]] = {"s3:BypassGovernanceRetention": set(), "kms:Sign": set()}
+    for role in of_type(template, "AWS::IAM::Role"):
+        for statement in role_statements(template, role):
+            for action in {*may} & {*as_list(statement["Action"])}:
+                may[action].add(role)
+                assert action != "kms:Sign" or statement["Condition"] == {"StringEquals": {"kms:MessageType": "DIGEST"}}
+    assert set(map(frozenset, may.values())) == {frozenset({"EraseRecordingsRole"})}
 
 
 def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
@@ -666,12 +697,15 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     challenges, answers = (
         json.dumps({"Fn::Sub": f"${{SftpBucket.Arn}}/*/key-check/{what}"}) for what in ("*.txt.*", "*.answer")
     )
-    assert on_sftp["CheckKeysRole"] == {("s3:PutObject", challenges), ("s3:DeleteObject", challenges)}
+    writing = ("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject")
+    assert on_sftp["CheckKeysRole"] == {(action, challenges) for action in writing}
     reading = {("s3:GetObject", answers), ("s3:DeleteObject", answers)}
     assert {one for one in on_sftp["ProveKeysRole"] if one[0] != "s3:ListBucket"} == reading
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
         "CheckKeysRole",
         "ProveKeysRole",
+        # On request, by two people.
+        "EraseRecordingsRole",
         # A tenant's own session, if its settings allow it.
         "SftpSessionRole",
     }
@@ -739,6 +773,37 @@ def audit_is_locked_by_parameter(template: Template) -> None:
         assert variables["AUDIT_BUCKET"] == {"Ref": "AuditBucket"}, function
         lock = variables["AUDIT_LOCK_MODE"], variables["AUDIT_RETENTION_DAYS"]
         assert lock == ({"Ref": "AuditLockMode"}, {"Ref": "AuditRetentionDays"}), function
+
+
+def archive_is_locked_without_a_default_retention(template: Template) -> None:
+    """Each output has the retention of its own class. Versions that are hidden by a marker do not stay without one."""
+    archive = properties(template, "ArchiveBucket")
+    assert archive["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert archive["ObjectLockEnabled"] is True
+    assert archive["ObjectLockConfiguration"] == {"ObjectLockEnabled": "Enabled"}
+    (backstop,) = (
+        rule for rule in lifecycle_rules(template, "ArchiveBucket") if rule["Id"] == "ExpireNoncurrentVersions"
+    )
+    assert backstop["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert backstop["ExpiredObjectDeleteMarker"] is True
+    assert not {"ExpirationInDays", "Prefix", "TagFilters"} & set(backstop), "nothing that is current expires"
+
+
+def compliance_is_bounded_in_days(template: Template) -> None:
+    """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
+    years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
+    assert years == list(range(1, 31))
+    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    first = range(2001, 2029)
+    assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
+    (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")
+    assert denial["Action"] == "s3:PutObjectRetention"
+    assert denial["Resource"] == {"Fn::Sub": "${ArchiveBucket.Arn}/*"}
+    of_parameter = {"Fn::FindInMap": ["ComplianceYears", {"Ref": "MaximumComplianceYears"}, "Days"]}
+    assert denial["Condition"] == {
+        "StringEquals": {"s3:object-lock-mode": "COMPLIANCE"},
+        "NumericGreaterThan": {"s3:object-lock-remaining-retention-days": of_parameter},
+    }
 
 
 def every_object_of_the_audit_bucket_is_announced(template: Template) -> None:

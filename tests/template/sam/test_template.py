@@ -36,6 +36,7 @@ def statements(role: str) -> list[Any]:
 BUCKET = ["Resources", "LandingBucket", "Properties"]
 LANDING_RULES = [*BUCKET, "LifecycleConfiguration", "Rules"]
 SFTP_POLICY = ["Resources", "SftpBucketPolicy", "Properties", "PolicyDocument", "Statement"]
+ARCHIVE_POLICY = ["Resources", "ArchiveBucketPolicy", *SFTP_POLICY[2:]]
 ENCRYPT = ["Resources", "EncryptRecordingFunction", "Properties"]
 ENCRYPT_ROLE = statements("EncryptRecordingRole")
 RECHECKS = ["Resources", "RecheckQueue", "Properties"]
@@ -99,11 +100,24 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
      ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles", "ExpirationInDays"], 7),
     (rules.sftp_expires_by_parameter,
      ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles", "Status"], "Disabled"),
+    (rules.sftp_expires_by_parameter, ["Resources", "SftpBucket", *LANDING_RULES[2:], "ExpireDeliveredFiles",
+     "TagFilters"], [{"Key": "callseal-expires", "Value": "proof"}]),
     (rules.outputs_refuse_unconditional_writes,
      [*SFTP_POLICY, "NeverOverwrite", "Condition", "Null"], {"s3:if-none-match": "false"}),
     (rules.outputs_refuse_unconditional_writes, [*SFTP_POLICY, "NeverOverwrite", "Principal"], {"AWS": "nobody"}),
     (rules.outputs_refuse_unconditional_writes,
      [*SFTP_POLICY, "NeverOverwrite", "NotResource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.archive_is_locked_without_a_default_retention,
+     ["Resources", "ArchiveBucket", "Properties", "VersioningConfiguration", "Status"], "Suspended"),
+    (rules.archive_is_locked_without_a_default_retention,
+     ["Resources", "ArchiveBucket", "Properties", "ObjectLockConfiguration", "Rule"],
+     {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}),
+    (rules.archive_is_locked_without_a_default_retention,
+     ["Resources", "ArchiveBucket", *LANDING_RULES[2:], "ExpireNoncurrentVersions", "ExpirationInDays"], 365),
+    (rules.compliance_is_bounded_in_days, ["Mappings", "ComplianceYears", "5", "Days"], 1827),
+    (rules.compliance_is_bounded_in_days, ["Parameters", "MaximumComplianceYears", "AllowedValues"], [10]),
+    (rules.compliance_is_bounded_in_days,
+     [*ARCHIVE_POLICY, "ComplianceIsBounded", "Condition", "StringEquals"], {}),
     (rules.keys_are_proven_in_their_own_folder_alone,
      [*CHECK_ROLE, "Challenge", "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
     (rules.keys_are_proven_in_their_own_folder_alone, [*ENCRYPT_ROLE, "DeliverAndLook", "Action"], ["s3:DeleteObject"]),
@@ -135,10 +149,16 @@ BROKEN: list[tuple[Rule, list[Any], Any]] = [
     (rules.what_the_functions_measure_raises_an_alarm, [*alarm("MetadataOverdue"), "Statistic"], "Sum"),
     (rules.what_the_functions_measure_raises_an_alarm, [*alarm("EraseRecordingsSilent"), "EvaluationPeriods"], 4),
     (rules.what_the_functions_measure_raises_an_alarm, [*alarm("PrivateKeyRefused"), "Dimensions"], [STACK_DIMENSION]),
-    (rules.erasure_deletes_in_landing_alone_and_reads_no_recording,
+    (rules.erasure_deletes_and_reads_no_recording,
      [*statements("EraseRecordingsRole"), "CardsAtRest", "Condition"], {}),
-    (rules.erasure_deletes_in_landing_alone_and_reads_no_recording,
+    (rules.erasure_deletes_and_reads_no_recording,
      [*statements("EraseRecordingsRole"), "EraseLanded", "Resource"], {"Fn::Sub": "${SftpBucket.Arn}/*"}),
+    (rules.erasure_deletes_and_reads_no_recording,
+     [*statements("EraseRecordingsRole"), "WrittenAtRest", "Action"], ["kms:GenerateDataKey", "kms:Decrypt"]),
+    (rules.only_the_erasure_passes_a_lock_and_signs,
+     [*ENCRYPT_ROLE, "DeliverAndLook", "Action"], ["s3:BypassGovernanceRetention"]),
+    (rules.only_the_erasure_passes_a_lock_and_signs,
+     [*statements("EraseRecordingsRole"), "SignCertificates", "Condition"], {"StringEquals": {"kms:MessageType": "RAW"}}),
     (rules.functions_have_a_role_and_a_log_group, [*ENCRYPT, "Role"], {"Ref": "AuditBus"}),
     (rules.functions_have_a_role_and_a_log_group, [*LOG_GROUP, "KmsKeyId"], "other"),
     (rules.metrics_pass_every_log_level, [*ENCRYPT, "LoggingConfig", "LogFormat"], "JSON"),

@@ -12,6 +12,8 @@ UNITS = {
     "RecordingsHeld": "Count",
     "RecordingsDenied": "Count",
     "RecordingsErased": "Count",
+    "ErasuresLate": "Count",
+    "ErasuresOverdue": "Count",
     "MetadataOverdue": "Count",
     "BytesSealed": "Bytes",
     "SecondsToDelivery": "Seconds",

@@ -17,6 +17,9 @@ RECIPIENTS, SUBKEYS = "callseal-recipients", "callseal-subkeys"
 LOCKED_UNTIL = "callseal-locked-until"
 PLAIN = "none"
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
+# The tag by which the lifecycle rules of the SFTP bucket decide how long an object stays. template.yaml has the rules.
+EXPIRES = "callseal-expires"
+Expiry = Literal["files", "proof", "requests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class OutputHeaders:
     """The headers of an output: its media type, and metadata that name its source and the recipients who can open it.
 
     `sealed` is the envelope, `cms` or `openpgp`, or `none` for a plaintext output. `lock` is None if the output is
-    written without a retention.
+    written without a retention, and `expires` if it is not for the SFTP bucket.
     """
 
     content_type: str
@@ -48,6 +51,12 @@ class OutputHeaders:
     sealed: str
     recipients: tuple[Recipient, ...] = ()
     lock: ObjectLock | None = None
+    expires: Expiry | None = None
+
+    @property
+    def tagging(self) -> str | None:
+        """The tags in the form of S3's header, or None for none."""
+        return tagging(self.expires) if self.expires else None
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -64,11 +73,14 @@ class OutputHeaders:
         return {SOURCE_ETAG: self.source_etag, SEALED: self.sealed} | locked | lists
 
 
-def sealed_headers(
-    envelope: Envelope, source_etag: str, recipients: tuple[Recipient, ...], lock: ObjectLock | None = None
-) -> OutputHeaders:
+def tagging(expires: Expiry) -> str:
+    """Return the tag of an object in the SFTP bucket, in the form of S3's header."""
+    return f"{EXPIRES}={expires}"
+
+
+def sealed_headers(envelope: Envelope, source_etag: str, recipients: tuple[Recipient, ...]) -> OutputHeaders:
     """Return the headers of a sealed output."""
-    return OutputHeaders(ENVELOPES[envelope].media_type, source_etag, envelope, recipients, lock)
+    return OutputHeaders(ENVELOPES[envelope].media_type, source_etag, envelope, recipients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +128,10 @@ class StoredObject:
         names, subkeys = (filter(None, self.metadata.get(header, "").split(",")) for header in (RECIPIENTS, SUBKEYS))
         return tuple(Recipient(name, kind, None, subkey=subkey) for name, subkey in zip_longest(names, subkeys))
 
-    def headers_of_copy(self, lock: ObjectLock | None) -> OutputHeaders:
-        """Return the headers of a copy of this sealed object. The recipients may be those from before a rotation."""
-        return sealed_headers(cast("Envelope", self.sealed), self.source_etag or "", self.recipients, lock)
+    @property
+    def headers(self) -> OutputHeaders:
+        """The headers of a copy of this sealed object. The recipients may be those from before a rotation."""
+        return sealed_headers(cast("Envelope", self.sealed), self.source_etag or "", self.recipients)
 
 
 @dataclass(frozen=True, slots=True)

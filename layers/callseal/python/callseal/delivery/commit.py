@@ -14,7 +14,7 @@ from callseal.aws.upload import PART_BYTES
 from callseal.core.errors import HeldError, OutputExistsError, Reason, SourceGoneError, TransientError
 from callseal.core.landing import LandedObject
 from callseal.core.recipient import CmsRecipients
-from callseal.core.stored import Address, ObjectLock, StoredObject
+from callseal.core.stored import Address, OutputHeaders, StoredObject
 from callseal.crypto.envelopes import Sink, Source, cms
 from callseal.crypto.recipients import GpgFactory
 from callseal.delivery.landing_bucket import LandingBucket
@@ -165,7 +165,8 @@ class Committer:
         if not route.sealed:
             return self._copy_plain(plan, route, address)
         if progress.sealed and plan.may_copy(progress.sealed):
-            return self._copy_sealed(progress.sealed, address, plan.lock_of(route), progress)
+            headers = plan.placed(progress.sealed.headers, route)
+            return self._copy_sealed(progress.sealed, address, headers, progress)
         return self._seal(plan, route, address, progress)
 
     def _seal(self, plan: Plan, route: Route, address: Address, progress: Progress) -> StoredObject:
@@ -198,12 +199,12 @@ class Committer:
             return self._outputs.copy(source, address, plan.headers(route))
 
     def _copy_sealed(
-        self, first: StoredObject, address: Address, lock: ObjectLock | None, progress: Progress
+        self, first: StoredObject, address: Address, headers: OutputHeaders, progress: Progress
     ) -> StoredObject:
         """Copy an existing sealed output with its recipients, which may be those of before a rotation."""
         self._refuse_occupied(address)
         try:
-            stored = self._outputs.copy(first, address, first.headers_of_copy(lock))
+            stored = self._outputs.copy(first, address, headers)
         except SourceGoneError as exc:  # not about the landed file, which is still pending
             raise TransientError(
                 "A sealed output was deleted before it was copied to the second bucket. The file is tried again."

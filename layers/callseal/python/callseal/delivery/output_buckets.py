@@ -78,7 +78,7 @@ class OutputBuckets:
                 **target,
                 **self._source(source),
                 MetadataDirective="REPLACE",
-                # Tags are not copied: a landed file's `held` does not apply to its output.
+                # Tags are not copied: a landed file's `held` does not apply to its output. It has tags of its own.
                 TaggingDirective="REPLACE",
                 IfNoneMatch="*",
             )
@@ -104,6 +104,7 @@ class OutputBuckets:
             "ContentType": headers.content_type,
             "Metadata": headers.metadata,
             **({"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": lock.until} if lock else {}),
+            **({"Tagging": headers.tagging} if headers.tagging else {}),
         }
 
     @staticmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -67,16 +67,18 @@ class Plan:
         asked = {self.address(route) for route in self.routes}
         return [place for place in _every_place(self.buckets, self.landed) if place[1] not in asked]
 
-    def lock_of(self, route: Route) -> ObjectLock | None:
-        """Return the retention of a route's output. Only the archive bucket has Object Lock."""
-        return self.lock if route.destination == "archive" else None
-
     def headers(self, route: Route) -> OutputHeaders:
         """Return the headers of a route's output."""
-        etag, lock = self.landed.etag or "", self.lock_of(route)
+        etag = self.landed.etag or ""
         if not route.sealed or not self.key:
-            return OutputHeaders(self.file.content_type, etag, PLAIN, lock=lock)
-        return sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members, lock)
+            return self.placed(OutputHeaders(self.file.content_type, etag, PLAIN), route)
+        return self.placed(sealed_headers(self.key.recipients.envelope, etag, self.key.recipients.members), route)
+
+    def placed(self, headers: OutputHeaders, route: Route) -> OutputHeaders:
+        """Return headers with what ends an output: a lock in the archive, or a tag for the lifecycle by SFTP."""
+        if route.destination == "archive":
+            return replace(headers, lock=self.lock)
+        return replace(headers, expires="files")
 
     def may_copy(self, sealed: StoredObject) -> bool:
         """Return whether a sealed output may be copied to a second destination, although the key changed meanwhile.

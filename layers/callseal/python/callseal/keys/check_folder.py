@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from callseal.aws.calls import calling
 from callseal.core.errors import OutputExistsError, SourceGoneError
 from callseal.core.landing import TENANT
+from callseal.core.stored import tagging
 from callseal.keys.challenge import MAX_ANSWER_BYTES
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class CheckFolder:
                 Body=sealed,
                 ContentType=headers.content_type,
                 Metadata=headers.metadata,
+                Tagging=tagging("files"),
                 IfNoneMatch="*",
             )
 

@@ -33,7 +33,7 @@ class ErasureCalls:
         return [card] if card else self._by("session", tenant, [text])
 
     def subject(self, tenant: str, *, caller: str | None, call: str | None) -> str:
-        """Return what a request is about in a form that names nobody: the keyed hash of a number or of an id."""
+        """Return what a request is about in a form that names no person: the keyed hash of a number or of an id."""
         if caller is not None:
             return f"caller {self._blind.hashed(tenant, 'number', caller)}"
         return f"call {self._blind.hashed(tenant, 'number', f'call {call}')}"

@@ -19,7 +19,7 @@ from callseal.core.errors import HeldError, OutputExistsError
 from callseal.core.formats import ENVELOPES
 from callseal.core.landing import TENANT
 from callseal.core.log import Log
-from callseal.core.stored import PLAIN, OutputHeaders, sealed_headers
+from callseal.core.stored import PLAIN, OutputHeaders, sealed_headers, tagging
 from callseal.crypto.recipients import GpgFactory
 from callseal.crypto.seal_bytes import seal_bytes
 from callseal.retention.erasure import LedgerFile, Request, file_id
@@ -74,7 +74,7 @@ class Notices:
             with calling("Writing a notice", on_412=OutputExistsError):
                 self._s3.put_object(
                     Bucket=self.bucket, Key=key, Body=data, ContentType=headers.content_type,
-                    Metadata=headers.metadata, IfNoneMatch="*",
+                    Metadata=headers.metadata, IfNoneMatch="*", Tagging=tagging("files"),
                 )  # fmt: skip
         except OutputExistsError:
             return  # an earlier run has written it

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from callseal.aws.calls import calling
 from callseal.core.errors import OutputExistsError
+from callseal.core.stored import tagging
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,4 +31,5 @@ def put_public_key(s3: S3Client, bucket: str, tenant: str, key: SignKey) -> None
             Body=pem.encode(),
             ContentType=PEM_TYPE,
             IfNoneMatch="*",
+            Tagging=tagging("proof"),
         )

@@ -143,6 +143,10 @@ class ErasureRequests:
         """Return a tenant's requests, newest first."""
         return sorted(self._table.requests(tenant), key=lambda request: request.created, reverse=True)
 
+    def coverage_from(self, tenant: str) -> str | None:
+        """Return when the oldest indexed call of a tenant began, or None if no call is indexed."""
+        return self._calls.coverage_from(tenant)
+
     def _find(self, tenant: str, identifier: str) -> Request:
         request = self._table.find(tenant, identifier)
         if request is None:

@@ -16,8 +16,8 @@ TRACK, WATCH = FILES = ("track_files", "watch_files")
 INDEX, READ, ERASE = "index_calls", "read_metadata", "erase_recordings"
 KEEP, DISPOSE, COMPARE = LAW = ("lock_recordings", "dispose_recordings", "reconcile_archive")
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
-SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE = PEOPLE = (
-    "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share",
+SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE, GOVERN = PEOPLE = (
+    "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share", "govern_calls",
 )  # fmt: skip
 # All functions: MOVERS process recordings, KEYS keys, READ metadata, ERASE erases recordings, FRONT serves the SFTP
 # front, FILES tracks delivered files, TRAIL the audit trail, LAW keeps and ends recordings by law, PEOPLE serves the
@@ -146,13 +146,16 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
     # The cards of calls: one writes what was delivered, one what metadata says. Neither searches.
-    "a call's card": (tuple({*ALL} - {INDEX, READ, KEEP, DISPOSE, ERASE}), table("UpdateItem", "calls")),
-    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH, ERASE, *LAW}), table("BatchGetItem", "calls")),
-    "replacing a card, or a tenant's salt": (tuple({*ALL} - {READ, SEARCH, DISPOSE}), table("PutItem", "calls")),
-    "searching calls": (tuple({*ALL} - {SEARCH, KEEP}), table("Query", "calls", index="party")),
-    "listing a tenant's calls": (tuple({*ALL} - {SEARCH, *LAW}), table("Query", "calls", index="started")),
+    "a call's card": (tuple({*ALL} - {INDEX, READ, KEEP, DISPOSE, ERASE, GOVERN}), table("UpdateItem", "calls")),
+    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH, ERASE, GOVERN, *LAW}), table("BatchGetItem", "calls")),
+    "replacing a card, or a tenant's salt": (
+        tuple({*ALL} - {READ, SEARCH, DISPOSE, GOVERN}),
+        table("PutItem", "calls"),
+    ),
+    "searching calls": (tuple({*ALL} - {SEARCH, KEEP, GOVERN}), table("Query", "calls", index="party")),
+    "listing a tenant's calls": (tuple({*ALL} - {SEARCH, GOVERN, *LAW}), table("Query", "calls", index="started")),
     "the key of the blind index": (
-        tuple({*ALL} - {READ, SEARCH, OPEN, DRAW, SHARE, *LAW}),
+        tuple({*ALL} - {READ, SEARCH, OPEN, DRAW, SHARE, ERASE, GOVERN, *LAW}),
         ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"}),
     ),
     # People: each function does its part, and none of them reaches landing, SFTP, keys or queues.
@@ -161,7 +164,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
         parameter(f"/{STACK}/tenants/acme/access"),
     ),
     "the archive's secret at its issuer": (tuple({*ALL} - {SIGN}), secret(f"{STACK}/oidc-client-secret")),
-    "a session": (tuple({*ALL} - {SIGN, SEARCH, OPEN, DRAW, SHARE}), table("GetItem", "archive-sessions")),
+    "a session": (tuple({*ALL} - {SIGN, SEARCH, OPEN, DRAW, SHARE, GOVERN}), table("GetItem", "archive-sessions")),
     "ending a session": (tuple({*ALL} - {SIGN}), table("DeleteItem", "archive-sessions")),
     "accepting terms": (tuple({*ALL} - {SIGN}), table("UpdateItem", "archive-users")),
     "reading what people did": (tuple({*ALL} - {SEARCH}), table("Query", "archive-trail", index="call")),
@@ -188,6 +191,18 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's key by those who serve people": (PEOPLE, secret(f"{STACK}/tenants/acme/public-key")),
     "mail": (tuple({*ALL} - {SHARE, SERVE}), ("sesv2", "SendEmail", {"name": "recordings@callseal.example"})),
     "mail in another's name": (ALL, ("sesv2", "SendEmail", {"name": "ceo@callseal.example"})),
+    "a certificate of an erasure": (
+        tuple({*ALL} - {*TRAIL, GOVERN}),
+        s3("GetObject", AUDIT, key="erasures/acme/0123456789abcdef/0001-x.json"),
+    ),
+    "deleting a version by those who govern": ((GOVERN,), s3("DeleteObject", ARCHIVE, version=VERSION)),
+    "a lock or a legal hold by those who govern": ((GOVERN,), s3("PutObjectRetention", ARCHIVE, version=VERSION)),
+    "the ledger and the holds by those who do not govern": (
+        tuple({*PEOPLE} - {GOVERN}),
+        table("GetItem", "retention"),
+    ),
+    "a forged erasure request": (tuple({*ALL} - {GOVERN}), audit("ErasureRequested")),
+    "a forged request to release a hold": (tuple({*ALL} - {GOVERN}), audit("HoldReleaseAsked")),
     "a forged sign-in": (tuple({*ALL} - {SIGN}), audit("ArchiveSignedIn")),
     "a forged play": (tuple({*ALL} - {OPEN}), audit("RecordingPlayed")),
     "a forged search": (tuple({*ALL} - {SEARCH}), audit("RecordingsSearched")),
@@ -233,7 +248,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a forged answer of a recipient": (tuple({*ALL} - {ERASE}), audit("RecipientNotified")),
     "a lock of a recording": (tuple({*ALL} - {ENCRYPT, KEEP}), s3("PutObjectRetention", ARCHIVE, version=VERSION)),
     "a lock in another bucket": (tuple({*ALL} - {*TRAIL}), s3("PutObjectRetention", AUDIT, version=VERSION)),
-    "the queue of recordings to lock": (tuple({*ALL} - {KEEP, DISPOSE}), send("lock")),
+    "the queue of recordings to lock": (tuple({*ALL} - {KEEP, DISPOSE, GOVERN}), send("lock")),
     # Foreign buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),

@@ -661,6 +661,23 @@ def erasure_deletes_and_reads_no_recording(template: Template) -> None:
     assert all("kms:EncryptionContext:aws:dynamodb:tableName" in condition for condition in of_tables)
 
 
+def who_governs_reads_no_recording(template: Template) -> None:
+    """The role may see versions and locks in the archive. The key opens it tables, and certificates of erasures."""
+    role = "GovernCallsRole"
+    assert actions_on(template, role, "LandingBucket") == actions_on(template, role, "SftpBucket") == {"s3:ListBucket"}
+    assert actions_on(template, role, "ArchiveBucket") == {
+        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+    }  # fmt: skip
+    assert actions_on(template, role, "AuditBucket") == {"s3:GetObject"}
+    of_s3 = [
+        one["Condition"]
+        for one in _opening(template, role)
+        if VIA_S3["StringEquals"] == one["Condition"]["StringEquals"]
+    ]
+    (certificates,) = of_s3
+    assert referred(certificates["StringLike"]) == {"AuditBucket"}
+
+
 def only_the_erasure_passes_a_lock_and_signs(template: Template) -> None:
     """A lock in mode GOVERNANCE is worth as much as the roles that may pass it."""
     may: dict[str, set[str]] = {"s3:BypassGovernanceRetention": set(), "kms:Sign": set()}

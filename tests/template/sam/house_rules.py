@@ -666,7 +666,8 @@ def who_governs_reads_no_recording(template: Template) -> None:
     role = "GovernCallsRole"
     assert actions_on(template, role, "LandingBucket") == actions_on(template, role, "SftpBucket") == {"s3:ListBucket"}
     assert actions_on(template, role, "ArchiveBucket") == {
-        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion",
+        "s3:GetObjectRetention", "s3:GetObjectLegalHold",
     }  # fmt: skip
     assert actions_on(template, role, "AuditBucket") == {"s3:GetObject"}
     of_s3 = [

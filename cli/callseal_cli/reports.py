@@ -12,10 +12,12 @@ from callseal.calls import reports
 from callseal.calls.call_query import parse_span
 from callseal.calls.card import Card
 from callseal.core.audit import timestamp
+from callseal.retention.anonymous_calls import COLUMNS
 from callseal.retention.disposal_reports import disposed_call_report, disposed_report, due_report
+from callseal.retention.erasure_table import ErasureTable
 from callseal.retention.hold_report import holds_report
 from callseal_cli import settings
-from callseal_cli.cards import cards_between
+from callseal_cli.cards import cards_between, existing_table
 from callseal_cli.disposals import due_within, records_between
 from callseal_cli.errors import CannotError
 from callseal_cli.holds import held_cards
@@ -60,6 +62,16 @@ def classes(
 ) -> int:  # fmt: skip
     """Count calls by class, with the first and last dates until which they must and may be kept."""
     return _report(lambda cards, _: reports.classes_report(cards), tenant, (since, until), stack, as_csv, as_json)
+
+
+@app.command("anonymised")
+def anonymised(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
+    """List what stays of calls that were erased and anonymised: no person, no name and no id."""
+    screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
+    with existing_table(found, "retention", "ledger of erasures") as table:
+        report = reports.Report(COLUMNS, ErasureTable(found.dynamodb, table).anonymised(tenant))
+    screen.show({"tenant": tenant, "rows": report.rows}, *_shown(report, as_csv))
+    return Exit.DONE
 
 
 @app.command("holds")

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from threading import RLock
 from typing import Any, Protocol
 
+from simulation.faults.call_metadata import PARTY
 from simulation.faults.cloud import Stored
 from simulation.faults.model import schema
 from simulation.storm.roles import Identity, KnownCall
@@ -103,6 +104,8 @@ class AccessJudge:
         for entry in entries:
             detail = json.loads(entry["Detail"])
             if archive := detail.get("archive"):
+                if PARTY in entry["Detail"]:
+                    self.complain("T", f"{archive['user']}: {entry['DetailType']}", "an event has a caller's number")
                 event = Accepted(time.monotonic(), detail["id"], entry["DetailType"], detail["time"], archive)
                 with self._lock:
                     self._accepted[archive["user"]].append(event)

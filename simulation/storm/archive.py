@@ -22,9 +22,10 @@ from localcloud.runtime import Result
 from localcloud.template import load_template
 from simulation.faults.cloud import STACK
 from simulation.storm.access_judge import OK, AccessJudge
+from simulation.storm.calls import DAY
 from simulation.storm.cloud import StormCloud
-from simulation.storm.people import Person, accept_terms
-from simulation.storm.roles import Identity
+from simulation.storm.people import Person
+from simulation.storm.roles import TERMS, Identity
 from simulation.storm.shares import AHEAD
 from simulation.storm.workers import Workers
 from tests.support.stack import REGION
@@ -108,7 +109,27 @@ def sign_in(person: Person, browser: Client) -> bool:
     person.recorded("a session began", "ArchiveSignedIn", callback.sent)
     person.forget_session()
     judge.count("sign-ins")
-    return accept_terms(person)
+    return _accept_terms(person)
+
+
+def _accept_terms(person: Person) -> bool:
+    """Read the terms, and accept them. Return whether they are accepted."""
+    if not person.identity.needs_terms:
+        return True
+    known = bool(person.judge.accepted(person.name, "TermsAccepted"))
+    if not known:
+        search = {"from": DAY, "to": DAY}
+        person.ask("a search before the terms", lambda: person.browser.get("/api/calls", **search),
+                   {"TermsNotAccepted"})  # fmt: skip
+    me = person.persist("me", lambda: person.browser.get("/api/me"), {OK})
+    if me.is_ok and me.reply.json["terms"]["accepted"]:
+        person.recorded("the terms count as accepted", "TermsAccepted", text=TERMS["version"])
+        return True
+    body = {"version": TERMS["version"]}
+    answer = person.persist("the terms", lambda: person.browser.post("/api/me/terms", body), {OK})
+    if answer.is_ok:
+        person.recorded("the terms were accepted", "TermsAccepted", text=TERMS["version"])
+    return answer.is_ok
 
 
 class Member:

@@ -114,8 +114,7 @@ class Audience:
             seen = [calls[call] for call in person.cards if call in calls]
             of_any: dict[str, Callable[[], object]] = {
                 "cancel": lambda: self._cancel(random, person),
-                # A call of the plan, of whichever tenant. It may have landed or not.
-                "trespass": lambda: person.trespass(random.choice(list(calls.values()))),
+                "trespass": lambda: person.trespass(self._any_call(random, person)),
             }
             of_seen: dict[str, Callable[[KnownCall], object]] = {
                 "show": person.show,
@@ -129,6 +128,11 @@ class Audience:
                 of_seen[act](random.choice(seen))
             else:
                 of_any.get(act, person.search_somehow)()
+
+    def _any_call(self, random: Random, person: Person) -> KnownCall:
+        """Return a call of the plan, often of the person's tenant. It may have landed or not."""
+        tenants = {person.identity.tenant, random.choice([call.tenant for call in self._judge.calls.values()])}
+        return random.choice([call for call in self._judge.calls.values() if call.tenant in tenants])
 
     def _share(self, random: Random, person: Person, call: KnownCall) -> None:
         card = person.show(call)

@@ -7,100 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from http.client import HTTPException
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from simulation.faults.call_metadata import PARTY
-from simulation.storm.access_judge import FAILED, NOT_FOUND, OK, AccessJudge, Reply
+from simulation.storm.access_judge import NOT_FOUND, OK, AccessJudge, Reply
+from simulation.storm.asking import TRIES, Answer, Asking, Browser
 from simulation.storm.calls import DAY
-from simulation.storm.roles import NOT_ALLOWED, TERMS, Action, Identity, KnownCall, decide
+from simulation.storm.roles import NOT_ALLOWED, Action, Identity, KnownCall, decide
 from simulation.storm.witness import landing_key
 
-# How often people try again what failed.
-TRIES = 3
 # Of a call that is refused.
 ASKED_OF_A_CALL = 3
 REASON = "a complaint"
 Card = Mapping[str, Any]
 File = Mapping[str, Any]
-
-
-class Browser(Protocol):
-    """What people send requests with."""
-
-    def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> Any:
-        """Send a GET."""
-
-    def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-        """Send a POST as the page does."""
-
-    def delete(self, path: str) -> Any:
-        """Send a DELETE as the page does."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The outcome of a request, its answer, and when it was sent."""
-
-    code: str
-    reply: Reply
-    sent: float
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether the request was answered with what it asked for."""
-        return self.code == OK
-
-
-@dataclass(frozen=True)
-class NoReply:
-    """What a client sees of a connection that broke."""
-
-    status: int = 599
-    data: bytes = b"{}"
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """No headers."""
-        return {}
-
-    @property
-    def json(self) -> Any:
-        """No members."""
-        return {}
-
-
-class Asking:
-    """Sends someone's requests and has the answers judged."""
-
-    def __init__(self, name: str, judge: AccessJudge) -> None:
-        """Take the e-mail by which events name the person."""
-        self.name, self.judge = name, judge
-
-    def ask(self, what: str, send: Callable[[], Reply], expected: set[str] | Callable[[float], set[str]]) -> Answer:
-        """Send a request. `expected` are the codes that it may have, or returns them by when it was sent."""
-        sent = time.monotonic()
-        try:
-            reply = send()
-        except (OSError, HTTPException) as exc:
-            self.judge.complain("X", f"{self.name}: {what}", f"no answer: {type(exc).__name__}")
-            reply = NoReply()
-        codes = expected(sent) if callable(expected) else expected
-        return Answer(self.judge.outcome(what, self.name, reply, codes), reply, sent)
-
-    def persist(self, what: str, send: Callable[[], Reply], expected: set[str]) -> Answer:
-        """Send a request until it is answered, as people do."""
-        for _ in range(TRIES):
-            answer = self.ask(what, send, expected)
-            if answer.code != FAILED:
-                break
-        return answer
-
-    def recorded(self, what: str, kind: str, since: float = 0.0, **members: Any) -> None:
-        """Complain unless the audit has accepted an event of the person until now."""
-        self.judge.must_be_recorded(what, self.name, kind, since, **members)
 
 
 class Person(Asking):
@@ -130,7 +51,7 @@ class Person(Asking):
             "search", lambda: self.browser.get("/api/calls", **filters), {OK} if may else {NOT_ALLOWED}
         )
         if not answer.is_ok:
-            self._look_at_refusal("a search was refused", answer)
+            self.look_at_refusal("a search was refused", answer)
             return []
         self.judge.count("searches")
         self.recorded("a search was answered", "RecordingsSearched", answer.sent, action="search")
@@ -152,7 +73,7 @@ class Person(Asking):
             "a card", lambda: self.browser.get(f"/api/calls/{call.id}"), self._expected(call, "search")
         )
         if not answer.is_ok:
-            self._look_at_refusal("a card was refused", answer, call=call.id)
+            self.look_at_refusal("a card was refused", answer, call=call.id)
             return None
         self.judge.count("cards")
         self.recorded("a card was shown", "RecordingViewed", answer.sent, call=call.id)
@@ -164,7 +85,7 @@ class Person(Asking):
         path, expected = f"/api/calls/{call.id}/audit", self._expected(call, "audit")
         answer = self.persist("the audit of a call", lambda: self.browser.get(path), expected)
         if not answer.is_ok:
-            self._look_at_refusal("the audit of a call was refused", answer, call=call.id)
+            self.look_at_refusal("the audit of a call was refused", answer, call=call.id)
             return
         self.judge.count("audits")
         known = {(each.kind, each.time, each.archive["user"]) for each in self.judge.events_of(call.id)}
@@ -215,7 +136,7 @@ class Person(Asking):
         is_sealed = file["sealed"] != "none"
         path = f"/api/calls/{call.id}/files/{file['n']}/{'sealed' if is_sealed else 'audio'}"
         answer = self.ask("bytes without an access", lambda: self.browser.get(path), {"ReasonRequired"})
-        self._look_at_refusal("bytes were refused", answer, call=call.id)
+        self.look_at_refusal("bytes were refused", answer, call=call.id)
 
     def trespass(self, call: KnownCall) -> None:
         """Ask for some of what there is of a call that the person may not open, or that is another tenant's."""
@@ -236,7 +157,7 @@ class Person(Asking):
             expected = self._expected(call, action)
             if OK not in expected:
                 answer = self.ask(f"a call that is refused, {action}", send, expected)
-                self._look_at_refusal("a call was refused", answer, call=call.id)
+                self.look_at_refusal("a call was refused", answer, call=call.id)
 
     def _ask_access(self, call: KnownCall, file: File, action: Action) -> bool:
         expected, body = self._expected(call, action), {"action": action, "file": file["n"], "reason": REASON}
@@ -250,7 +171,7 @@ class Person(Asking):
         if answer.is_ok:
             self.recorded("an access was granted", kind, answer.sent, access=answer.reply.json["access"], **facts)
         else:
-            self._look_at_refusal("an access was refused", answer, call=call.id)
+            self.look_at_refusal("an access was refused", answer, call=call.id)
         return answer.is_ok
 
     def _listen(self, call: KnownCall, file: File, *, as_it_is: bool = True) -> bool:
@@ -289,7 +210,7 @@ class Person(Asking):
         if (call.id, file["n"], action) not in self._granted:
             self.judge.complain("N", f"{self.name}: {what}", f"no event of an access to {file['key']} was accepted")
 
-    def _look_at_refusal(self, what: str, answer: Answer, **members: Any) -> None:
+    def look_at_refusal(self, what: str, answer: Answer, **members: Any) -> None:
         """Check that a refusal of a user's action is recorded, which that of a request is not."""
         if answer.reply.status == 403 and answer.code != "TermsNotAccepted":
             self.recorded(what, "AccessRefused", answer.sent, code=answer.code, **members)
@@ -321,26 +242,6 @@ def is_archived_recording(file: File) -> bool:
     """Return whether a file of a card is a recording in the archive."""
     extension = landing_key(file["key"])[0].rpartition(".")[2].lower()
     return bool(file["destination"] == "archive") and extension not in ("xml", "json")
-
-
-def accept_terms(person: Person) -> bool:
-    """Read the terms, and accept them. Return whether they are accepted."""
-    if not person.identity.needs_terms:
-        return True
-    known = bool(person.judge.accepted(person.name, "TermsAccepted"))
-    if not known:
-        search = {"from": DAY, "to": DAY}
-        person.ask("a search before the terms", lambda: person.browser.get("/api/calls", **search),
-                   {"TermsNotAccepted"})  # fmt: skip
-    me = person.persist("me", lambda: person.browser.get("/api/me"), {OK})
-    if me.is_ok and me.reply.json["terms"]["accepted"]:
-        person.recorded("the terms count as accepted", "TermsAccepted", text=TERMS["version"])
-        return True
-    body = {"version": TERMS["version"]}
-    answer = person.persist("the terms", lambda: person.browser.post("/api/me/terms", body), {OK})
-    if answer.is_ok:
-        person.recorded("the terms were accepted", "TermsAccepted", text=TERMS["version"])
-    return answer.is_ok
 
 
 def _kind(file: File, action: Action) -> str:

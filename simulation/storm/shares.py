@@ -12,7 +12,8 @@ from threading import RLock
 from typing import Any
 
 from simulation.storm.access_judge import FAILED, NOT_FOUND, OK, AccessJudge
-from simulation.storm.people import REASON, TRIES, Answer, Asking, Browser, File, Person, a_range
+from simulation.storm.asking import TRIES, Answer, Asking, Browser
+from simulation.storm.people import REASON, File, Person, a_range
 from simulation.storm.roles import KnownCall, decide
 from tests.support import shares as texts
 
@@ -81,6 +82,7 @@ class Desk:
             answer = person.ask("a share", lambda body=body: person.browser.post("/api/shares", body), expected)  # type: ignore[misc]
             shared = self._look_at_mails(person, call, file, str(body["to"]), answer)
             if answer.code != FAILED:
+                person.look_at_refusal("a share was refused", answer, call=call.id)
                 return shared if answer.is_ok else None
         return None
 
@@ -115,14 +117,15 @@ class Desk:
         self, person: Person, call: KnownCall, file: File, to: str, answer: Answer
     ) -> Shared | None:  # fmt: skip
         """Record the share whose link was mailed, even if the answer about it was lost."""
-        links = [texts.link(text) for text in self._mailbox.of(to)]
+        # A mail may be sent twice.
+        links = dict(texts.link(text) for text in self._mailbox.of(to))
         if answer.is_ok:
             person.recorded("a share was created", "ShareCreated", answer.sent, share=answer.reply.json["share"]["id"])
             person.judge.count("shares")
             if not links:
                 person.judge.complain("X", f"{person.name}: {to}", "a share was created, and its link was not sent")
         shared = None
-        for share, secret in links:
+        for share, secret in links.items():
             person.recorded("a link was mailed", "ShareCreated", answer.sent, share=share)
             shared = Shared(to, share, secret, call, file, person.name, answer.sent, is_uncertain=not answer.is_ok)
             with self._lock:
@@ -138,7 +141,7 @@ class Recipient(Asking):
         super().__init__(shared.to, judge)
         self.shared, self._browser, self._mailbox, self._random = shared, browser, mailbox, random
         self._asked = 0
-        # Since when the share is open in this browser, and whether it surely is.
+        # Since when the share may be open in this browser, and whether it surely is.
         self._opened, self._is_open = 0.0, False
 
     def visit(self) -> bool:
@@ -190,7 +193,8 @@ class Recipient(Asking):
         """Ask for a code. Return the newest one that was sent."""
         for _ in range(TRIES):
             self._asked += 1
-            may_be_too_many = {"TooMany"} if self._asked > CODES_AN_HOUR else set()
+            # Of a request that was made twice, two codes count.
+            may_be_too_many = {"TooMany"} if self._asked > CODES_AN_HOUR or not self.judge.calm else set()
             answer = self.ask("a code", lambda: self._post("code", ahead), self._wanted({OK, *may_be_too_many}))
             if answer.is_ok:
                 self.recorded("a code was sent", "ShareCodeSent", answer.sent, share=self.shared.id)
@@ -200,8 +204,8 @@ class Recipient(Asking):
         return None
 
     def _open(self, code: str, *, is_right: bool = True, ahead: int = 0) -> bool:
-        # A code whose answer was lost may have been used. In the calm no answer is lost.
-        lost = set() if self.judge.calm else {"CodeRefused"}
+        # A request whose answer was lost, and which the function repeated, finds the code used or the share opened.
+        lost = set() if self.judge.calm else {"CodeRefused", NOT_FOUND}
         wanted = {OK, *lost} if is_right else {"CodeRefused"}
         answer = self.ask("a code's use", lambda: self._post("open", ahead, code=code), self._wanted(wanted))
         if answer.code == "CodeRefused":
@@ -210,7 +214,7 @@ class Recipient(Asking):
             self.recorded("a share was opened", "ShareOpened", answer.sent, share=self.shared.id)
             self.judge.count("openings")
             self._is_open = True
-        if answer.code in (OK, FAILED) and is_right:
+        if answer.is_ok or (is_right and answer.code != "CodeRefused" and not self._opened):
             self._opened = answer.sent
         return answer.is_ok
 

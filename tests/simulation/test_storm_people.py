@@ -17,8 +17,9 @@ import pytest
 
 from simulation.faults.cloud import Stored
 from simulation.storm.access_judge import AccessJudge
+from simulation.storm.asking import Asking
 from simulation.storm.broken import OF_PEOPLE
-from simulation.storm.people import Asking, Person
+from simulation.storm.people import Person
 from simulation.storm.roles import Identity, KnownCall, access_of
 from simulation.storm.shares import AHEAD, Desk, Mailbox, Recipient
 from tests.support import functions, shares

@@ -71,9 +71,8 @@ def _register(made: Stack, dead_letters: str) -> None:
     """Register the stack with CloudFormation, and send the audit events to a log group."""
     outputs = {
         "LandingBucketName": LANDING, "SftpBucketName": SFTP, "ArchiveBucketName": ARCHIVE,
-        "AuditBusName": f"{STACK}-audit", "AuditBucketName": AUDIT, "AuditLogGroupName": LOG_GROUP,
-        "EncryptQueueUrl": made.queue_url,
-        "EncryptDeadLetterQueueUrl": dead_letters,
+        "AuditBusName": f"{STACK}-audit", "AuditBucketName": AUDIT,
+        "AuditLogGroupName": LOG_GROUP, "EncryptQueueUrl": made.queue_url, "EncryptDeadLetterQueueUrl": dead_letters,
     }  # fmt: skip
     template = {"Resources": {}, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
     boto3.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))

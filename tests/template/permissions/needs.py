@@ -92,6 +92,12 @@ def _sending_mail(call: Call, place: Place) -> Iterator[Need]:
         yield Need("ses:SendEmail", place.arn("ses", f"identity/{identity}"), sender)
 
 
+def _signing(call: Call, place: Place) -> Iterator[Need]:
+    """Yield the permission for the stack's one key for signatures."""
+    of_message = {("kms:messagetype", call["message_type"])} if call.operation == "Sign" else set()
+    yield Need(f"kms:{call.operation}", place.arn("kms", "key/ProofKey"), frozenset(of_message))
+
+
 def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
     yield _listing(call["bucket"])
 
@@ -111,12 +117,14 @@ def _holding(call: Call, _: Place) -> Iterator[Need]:
 def _retention_shown(call: Call) -> Iterator[Need]:
     """Yield the permission without which S3 omits a version's lock from the answer.
 
-    Who asks for a version in the archive wants to know its lock.
+    Who asks for a version in the archive wants to know its lock. An erasure wants to know of legal holds, too.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
     if call["bucket"] == AUDIT or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
+    if (call.function, call["bucket"]) == ("erase_recordings", ARCHIVE) and call["version"]:
+        yield _on(call["bucket"], call["key"], "s3:GetObjectLegalHold")
 
 
 def _looking(call: Call, place: Place) -> Iterator[Need]:
@@ -150,6 +158,8 @@ def _aborting_upload(call: Call, _: Place) -> Iterator[Need]:
 
 def _deleting(call: Call, _: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:DeleteObjectVersion" if call["version"] else "s3:DeleteObject")
+    if call["bypass"]:
+        yield _on(call["bucket"], call["key"], "s3:BypassGovernanceRetention")
     if call["if_match"] not in ("", "*"):
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
         yield _on(call["bucket"], call["key"], "s3:GetObject")
@@ -249,4 +259,6 @@ _OF_DATA = {
     **{("s3", name): needs for name, needs in _OF_S3.items()},
     **{("dynamodb", name): _using_table for name in _OF_TABLES},
     ("sesv2", "SendEmail"): _sending_mail,
+    ("kms", "Sign"): _signing,
+    ("kms", "GetPublicKey"): _signing,
 }

@@ -16,6 +16,8 @@ UNITS = {
     "DisposalsStopped": "Count",
     "RetentionFindings": "Count",
     "RetentionReconcileAge": "Seconds",
+    "ErasuresLate": "Count",
+    "ErasuresOverdue": "Count",
     "MetadataOverdue": "Count",
     "BytesSealed": "Bytes",
     "SecondsToDelivery": "Seconds",

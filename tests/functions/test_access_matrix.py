@@ -116,8 +116,8 @@ def people(cloud: Stack, clock: Clock, request: pytest.FixtureRequest) -> People
 
 
 def ask(visitor: Visitor, route: Route, call: str) -> Reply:
-    body = route.body
-    if "{}" not in route.path:
+    body = {**route.body} if route.body else None
+    if body is not None and "{}" not in route.path:
         body |= {"calls": [call]} if route.action == "hold" else {"call": call}
     if body and body.get("name") == CASE:
         body |= {"name": f"case {token_hex(8)}"}

@@ -38,6 +38,7 @@ from callseal.keys import announcements, check_keys, usage_table
 from callseal.sftp import authenticate_sftp
 from callseal.tenants import directory
 from callseal.wiring import container
+from localcloud.environment import dummy_credentials
 from simulation.fault_proxy import in_time
 from tests.security.privacy.hooks import as_lambda_logs
 from tests.support import functions
@@ -45,7 +46,8 @@ from tests.support import functions
 ATTEMPTS = 2
 PART_BYTES = 64 * 1024
 # The functions by their verb: `encrypt` is functions/encrypt_recording.
-HANDLERS = {folder.partition("_")[0]: folder for folder in functions.NAMES}
+# By the first word of its name, or by its whole name if that word is not its own.
+HANDLERS = {folder.partition("_")[0]: folder for folder in functions.NAMES} | {each: each for each in functions.NAMES}
 # For a function that hangs, on a busy machine.
 INVOCATION_SECONDS = 300.0
 IMPORTED_FOR_THE_CHILDREN = (gpg, openpgp, openpgp_keys, x509)
@@ -89,7 +91,8 @@ def _shorten() -> None:
 
 if "AWS_ENDPOINT_URL" in os.environ:
     _shorten()
-    APPS: Mapping[str, Any] = {name: functions.load(folder) for name, folder in HANDLERS.items()}
+    _LOADED = {folder: functions.load(folder) for folder in functions.NAMES}
+    APPS: Mapping[str, Any] = {name: _LOADED[folder] for name, folder in HANDLERS.items()}
 
 
 class DiedError(Exception):
@@ -163,7 +166,7 @@ class Environment:
 
 def start_server(endpoint_url: str) -> None:
     """Start the process that the children are forked from. It inherits the current environment variables."""
-    settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-north-1"}
+    settings = {**dummy_credentials(), "AWS_DEFAULT_REGION": "eu-north-1"}
     context = get_context("forkserver")
     context.set_forkserver_preload(["simulation.faults.environment"])
     settings |= {"AWS_ENDPOINT_URL": endpoint_url, "PYTHONPATH": os.pathsep.join(sys.path)}

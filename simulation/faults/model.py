@@ -415,6 +415,7 @@ class Model:
                 "size": len(stored.data),
                 "sha256": sha256(stored.data).hexdigest() if sealed else None,
                 "sealed": self._owner.envelope if sealed else "none",
+                "version": stored.version,
             }
             if output != truth:
                 self._complain(SILENT, f"a {kind} event says {output} of what is {truth}")

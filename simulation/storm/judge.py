@@ -19,7 +19,7 @@ from simulation.faults.tenants import Tenant
 from simulation.storm import history
 from simulation.storm.calls import AWAITED
 from simulation.storm.history import NO_KEY, History, routes_asked, span
-from simulation.storm.people import reader
+from simulation.storm.tenant_keys import reader
 from simulation.storm.witness import DESTINATIONS, Complaint, Letter, Recording, Witness, landing_key
 from tests.support.stack import ARCHIVE, LANDING, SFTP
 
@@ -294,7 +294,7 @@ class Judge:
         stored, envelope = self._there[place], landing_key(place[1])[1]
         digest = None if envelope == "none" else sha256(stored.data).hexdigest()
         return {"destination": DESTINATIONS[place[0]], "bucket": place[0], "key": place[1], "size": len(stored.data),
-                "sha256": digest, "sealed": envelope}  # fmt: skip
+                "sha256": digest, "sealed": envelope, "version": stored.version}  # fmt: skip
 
     def _asked(self, one: Recording) -> list[dict[str, bool]]:
         settings = self._past.settings(one.landing.tenant, *span(one.landed, one.purged or FOREVER))

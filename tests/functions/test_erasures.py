@@ -19,6 +19,9 @@ from callseal.calls.card import Card
 from callseal.calls.classes import parse_duration
 from callseal.core.audit import timestamp
 from callseal.retention.erasure import ErasureRefusedError, NothingFoundError, SecondPersonNeededError
+from callseal.retention.hold import PLACING, Hold
+from callseal.retention.hold_table import HoldTable
+from callseal.retention.scope import Scope
 from tests.functions.test_call_policy import BOTH, WAV, XML, metadata
 from tests.support import calls
 from tests.support.clock import Clock
@@ -258,6 +261,22 @@ def test_a_hold_refuses_until_it_is_released(cloud: Stack, desk: Desk, deliver: 
     calls.table(cloud, clock).apply({CALL: [lambda card: card.with_holds([])]})
     desk.run()
     assert (desk.status(held["request"])["state"], versions(cloud)) == ("done", [])
+
+
+def test_a_hold_that_is_being_placed_protects_its_scope(
+    cloud: Stack, desk: Desk, deliver: Any, clock: Clock, flow: Flow
+) -> None:
+    """The scope of the hold has a hash, and the card has the number."""
+    cloud.tenant("acme", x509_tenant().public_text, BOTH | {"call_index": "plain"})
+    deliver()
+    number = calls.blind_index(cloud, clock).hashed("acme", "number", NUMBER)
+    hold = Hold("acme", "case-7", "Claim 7", Scope(party=number, is_blind=True), PLACING, KARI, timestamp(clock()))
+    request = desk.start()["request"]
+    desk.approve(request)
+    HoldTable(cloud.dynamodb, RETENTION).create(hold)
+    desk.run()
+    assert desk.status(request)["counts"] == {"erased": 2, "held": 2}
+    assert len(versions(cloud)) == 2
 
 
 def test_a_legal_hold_that_no_table_knows_is_found(cloud: Stack, desk: Desk, deliver: Any) -> None:

@@ -70,12 +70,6 @@ def needs_of(call: Call, place: Place) -> list[Need]:
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.
             return [Need("kms:GenerateMac", place.arn("kms", "key/CallIndexKey"))]
-        case "kms", "Sign":
-            # The stack has one key for signatures.
-            of_message = frozenset({("kms:messagetype", call["message_type"])})
-            return [Need("kms:Sign", place.arn("kms", "key/ProofKey"), of_message)]
-        case "kms", "GetPublicKey":
-            return [Need("kms:GetPublicKey", place.arn("kms", "key/ProofKey"))]
         case "lambda", "Invoke":
             # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
             return [Need("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
@@ -98,6 +92,12 @@ def _sending_mail(call: Call, place: Place) -> Iterator[Need]:
         yield Need("ses:SendEmail", place.arn("ses", f"identity/{identity}"), sender)
 
 
+def _signing(call: Call, place: Place) -> Iterator[Need]:
+    """Yield the permission for the stack's one key for signatures."""
+    of_message = {("kms:messagetype", call["message_type"])} if call.operation == "Sign" else set()
+    yield Need(f"kms:{call.operation}", place.arn("kms", "key/ProofKey"), frozenset(of_message))
+
+
 def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
     yield _listing(call["bucket"])
 
@@ -108,6 +108,10 @@ def _listing_versions(call: Call, _: Place) -> Iterator[Need]:
 
 def _locking(call: Call, _: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
+
+
+def _holding(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObjectLegalHold")
 
 
 def _retention_shown(call: Call) -> Iterator[Need]:
@@ -244,6 +248,7 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "ListObjectVersions": _listing_versions,
     "ListObjectsV2": _listing_bucket,
     "PutObject": _writing,
+    "PutObjectLegalHold": _holding,
     "PutObjectRetention": _locking,
     "PutObjectTagging": _tagging,
     "UploadPart": _going_on_with_upload,
@@ -254,4 +259,6 @@ _OF_DATA = {
     **{("s3", name): needs for name, needs in _OF_S3.items()},
     **{("dynamodb", name): _using_table for name in _OF_TABLES},
     ("sesv2", "SendEmail"): _sending_mail,
+    ("kms", "Sign"): _signing,
+    ("kms", "GetPublicKey"): _signing,
 }

@@ -24,6 +24,8 @@ ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
+# The kinds of events that the command puts.
+OF_THE_COMMAND = ["CallsSearched", "ErasureRequested", "HoldReleaseAsked"]
 ANSWERS = ("key-check/*.answer", "notices/*.done")
 ERASE_IN_ARCHIVE = {
     "s3:ListBucket", "s3:ListBucketVersions", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention",
@@ -360,6 +362,8 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("FilesExpired", "Sum", 0),
         ("RecordingsDenied", "Sum", 0),
         ("RecordingsErased", "SampleCount", 1),
+        ("ErasuresLate", "Maximum", 0),
+        ("ErasuresOverdue", "Maximum", 0),
         ("MetadataOverdue", "Maximum", 0),
         ("AuditGapBucket", "Maximum", 0),
         ("AuditGapLog", "Maximum", 0),
@@ -624,8 +628,7 @@ def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> Non
     assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
     assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
     assert set(denial["Condition"]) == {"ArnNotEquals", "StringNotEquals"}
-    commands = ["CallsSearched", "HoldReleaseAsked", "ErasureRequested"]
-    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": commands}, "the command's"
+    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": OF_THE_COMMAND}
     assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
 
 
@@ -642,7 +645,7 @@ def sweep_reads_no_recording(template: Template) -> None:
 
 
 def erasure_deletes_and_reads_no_recording(template: Template) -> None:
-    """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts recordings."""
+    """A delete under a condition needs s3:GetObject. The role may not use the key that decrypts recordings."""
     role = "EraseRecordingsRole"
     assert actions_on(template, role, "LandingBucket") == ERASE_ON_LANDING
     assert actions_on(template, role, "SftpBucket") == {
@@ -663,7 +666,8 @@ def who_governs_reads_no_recording(template: Template) -> None:
     role = "GovernCallsRole"
     assert actions_on(template, role, "LandingBucket") == actions_on(template, role, "SftpBucket") == {"s3:ListBucket"}
     assert actions_on(template, role, "ArchiveBucket") == {
-        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion",
+        "s3:GetObjectRetention", "s3:GetObjectLegalHold",
     }  # fmt: skip
     assert actions_on(template, role, "AuditBucket") == {"s3:GetObject"}
     of_s3 = [
@@ -811,7 +815,7 @@ def compliance_is_bounded_in_days(template: Template) -> None:
     """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
     years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
     assert years == list(range(1, 31))
-    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    days = {int(count): int(row["Days"]) for count, row in template["Mappings"]["ComplianceYears"].items()}
     first = range(2001, 2029)
     assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
     (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")
@@ -862,6 +866,20 @@ def a_comparison_ends_before_the_next_begins(template: Template) -> None:
 
     timeout = properties(template, "ReconcileAuditFunction")["Timeout"]
     assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60
+
+
+def a_disposal_has_ended_when_the_next_one_takes_over(template: Template) -> None:
+    from callseal.retention.disposal_table import LEASE
+    from callseal.retention.dispose_recordings import FOLLOW_TIME, RUN_TIME
+
+    timeout = properties(template, "DisposeRecordingsFunction")["Timeout"]
+    assert (FOLLOW_TIME + RUN_TIME).total_seconds() + 240 <= timeout == LEASE.total_seconds()
+
+
+def a_comparison_of_the_archive_ends_in_time(template: Template) -> None:
+    from callseal.retention.reconcile_archive import RUN_TIME
+
+    assert RUN_TIME.total_seconds() + 180 <= properties(template, "ReconcileArchiveFunction")["Timeout"]
 
 
 def the_front_caches_nothing_of_the_api(template: Template) -> None:

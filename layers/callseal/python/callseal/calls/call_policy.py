@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from callseal.calls.call_name import call_of
 from callseal.calls.classes import Class, Duration, keep_until
 from callseal.calls.decisions import Outcome
+from callseal.calls.held_calls import erased_call, held_by_policy, refuse_number
 from callseal.calls.index_mode import IndexMode, index_mode
 from callseal.calls.outcome_member import lock_of, object_lock, outcome_of, stored_outcome
 from callseal.core.clock import Clock
@@ -157,7 +158,7 @@ class CallPolicies:
         """
         settings = self._tenants.settings(file.tenant)
         if settings.refuse_numbers_in_names:
-            _refuse_number(landed.key, settings)
+            refuse_number(landed.key, settings)
         tenant = tenant_policy(self._tenants, file.tenant, self._years)
         # A tenant without an index has no cards, and no request is made for one.
         card = self._card(landed) if tenant.mode != "off" else None
@@ -165,7 +166,7 @@ class CallPolicies:
             raise NotIndexedError("The metadata has not been read yet.")
         ruling = self._ruling_of_call(landed, file, tenant, card) if tenant.waits else self._default(landed, tenant)
         if ruling and ruling.outcome.held:
-            raise _held(ruling)
+            raise held_by_policy(ruling.outcome, ruling.version, ruling.member())
         if ruling and ruling.kept:
             self._check_lock(ruling.kept)
         return ruling
@@ -186,11 +187,7 @@ class CallPolicies:
         call = call_of(landed.key)
         card = self._cards().get(call) if call else None
         if card and (card.gone == "erased" or card.erasure_pending):
-            raise HeldError(
-                Reason.ERASED,
-                "The call of this file was erased on request, or is about to be, so no file of it is delivered. Delete "
-                "the file. If it belongs to another call, land it under another name.",
-            )
+            raise erased_call()
         return card
 
     def _ruling_of_call(
@@ -232,31 +229,3 @@ class CallPolicies:
         awaited.cause = "unreadable" if is_unreadable else None
         awaited.is_overdue = is_late
         raise awaited
-
-
-def _refuse_number(key: str, settings: TenantSettings) -> None:
-    from callseal.calls.numbers import holds_number
-
-    if holds_number(key.partition("/")[2], settings.default_region):
-        raise HeldError(
-            Reason.NAME_HOLDS_NUMBER,
-            "The landing key holds a telephone number, and the tenant's setting refuse_numbers_in_names is on. Land "
-            "the file again under a name without a number, and delete this object from the landing bucket.",
-        )
-
-
-def _held(ruling: Ruling) -> HeldError:
-    reason = ruling.outcome.held
-    if reason is None:
-        raise ValueError("the ruling holds nothing")
-    why = {
-        Reason.RECORDING_DENIED: "says that the call must not be recorded",
-        Reason.CONSENT_MISSING: "requires consent, and the metadata does not say that it was given",
-    }[reason]
-    error = HeldError(
-        reason,
-        f"The rule {ruling.outcome.rule} of the tenant's policy {why}. The file is erased after the setting "
-        "denied_erase_after, unless the policy is changed before.",
-    )
-    error.policy, error.cause = ruling.member(), ruling.version
-    return error

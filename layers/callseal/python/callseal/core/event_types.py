@@ -209,6 +209,20 @@ class EventType(StrEnum):
         "",
         "A second person approved the release of a hold, and its calls are set free.",
     )
+    RECORDINGS_DISPOSED = (
+        "RecordingsDisposed",
+        "dispose_recordings",
+        "tenant message law",
+        "",
+        "Calls of a class were deleted at its end; `law.object` is their record in the audit bucket.",
+    )
+    RETENTION_VERIFIED = (
+        "RetentionVerified",
+        "reconcile_archive",
+        "tenant message law",
+        "",
+        "A tenant's archive and its cards were compared, and nothing was found.",
+    )
     ARCHIVE_SIGNED_IN = ("ArchiveSignedIn", "sign_in", "tenant archive", "", "A user signed in to the archive.")
     TERMS_ACCEPTED = (
         "TermsAccepted",

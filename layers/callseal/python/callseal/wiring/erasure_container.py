@@ -63,7 +63,8 @@ class ErasureContainer(RetentionContainer):
         from callseal.retention.scope import matches
 
         def hashed(kind: str, text: str) -> str:
-            return self.blind_index.hashed(card.call.tenant, cast("Kind", kind), text)
+            of_kind = cast("Kind", kind)
+            return self.blind_index.find(card.call.tenant, {of_kind: text}).get(of_kind, "")
 
         active = self.holds.active(card.call.tenant)
         return sorted({*card.holds, *(hold.name for hold in active if matches(hold.scope, card, hashed))})

@@ -1,4 +1,4 @@
-"""`callseal reports`: consent, denials and classes of a tenant's calls, for a compliance officer."""
+"""`callseal reports`: consent, denials, classes, holds and disposals of a tenant's calls, for a compliance officer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from callseal.calls.call_query import parse_span
 from callseal.calls.card import Card
 from callseal.core.audit import timestamp
 from callseal.retention.anonymous_calls import COLUMNS
+from callseal.retention.disposal_reports import disposed_call_report, disposed_report, due_report
 from callseal.retention.erasure_table import ErasureTable
 from callseal.retention.hold_report import holds_report
 from callseal_cli import settings
 from callseal_cli.cards import cards_between, existing_table
+from callseal_cli.disposals import due_within, records_between
 from callseal_cli.errors import CannotError
 from callseal_cli.holds import held_cards
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
@@ -78,6 +80,36 @@ def holds(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as
     screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
     report = holds_report(held_cards(found, screen, tenant), settings.of_tenant(found, tenant).default_region)
     screen.show({"tenant": tenant, "rows": report.rows, "counts": report.counts}, *_shown(report, as_csv))
+    return Exit.DONE
+
+
+@app.command("disposal")
+def disposal(
+    tenant: TenantName,
+    since: Since = None,
+    until: Until = None,
+    call: Annotated[str | None, typer.Option("--call", metavar="ID", help="List when this call was deleted.")] = None,
+    due: Annotated[
+        int | None,
+        typer.Option("--due", metavar="DAYS", min=0, max=3650, help="Count what is due within these days."),
+    ] = None,
+    stack: StackName = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> int:
+    """List what was deleted at the end of its class, by day and class, from the records in the audit bucket."""
+    if due is not None and (since or until or call):
+        raise CannotError("Choose --due, or --from, --to and --call.")
+    screen, (begin, end) = _screen(as_csv, as_json), _span(since, until)
+    found = find_stack(tenant_name(tenant) and stack)
+    if due is not None:
+        report = due_report(due_within(found, screen, tenant, due))
+        screen.show({"tenant": tenant, "due": due, "rows": report.rows}, *_shown(report, as_csv))
+        return Exit.DONE
+    records = records_between(found, screen, tenant, begin, end)
+    report = disposed_call_report(records, call) if call else disposed_report(records)
+    document = {"tenant": tenant, "from": timestamp(begin), "to": timestamp(end), "rows": report.rows}
+    screen.show(document, *_shown(report, as_csv))
     return Exit.DONE
 
 

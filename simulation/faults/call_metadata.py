@@ -31,11 +31,11 @@ class Metadata:
         return whole[: len(whole) // 2] if self.unreadable else whole
 
 
-def metadata_xml(note: str, **variables: bool | str) -> bytes:
+def metadata_xml(note: str, *, queue: str = "invoice_no", agent: str = "1042", **variables: bool | str) -> bytes:
     """Return metadata in Puzzel's layout, with these variables."""
     values = "".join(f'<variable name="{name}">{str(value).lower()}</variable>' for name, value in variables.items())
     return (
         f'<recording><session id="4711" start="2026-11-23T09:12:44+01:00" end="2026-11-23T09:12:58+01:00"/>'
-        f'<note>{note}</note><request remoteAddress="+{PARTY}" queueKey="invoice_no"/><agent id="1042"/>'
+        f'<note>{note}</note><request remoteAddress="+{PARTY}" queueKey="{queue}"/><agent id="{agent}"/>'
         f"<variables>{values}</variables></recording>"
     ).encode()

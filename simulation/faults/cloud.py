@@ -56,7 +56,7 @@ SMALLEST_PART = {"S3_UPLOAD_PART_MIN_SIZE": "1", "MOTO_S3_DEFAULT_KEY_BUFFER_SIZ
 
 @dataclass(frozen=True)
 class Stored:
-    """An object as it is stored in a bucket."""
+    """An object as it is stored in a bucket. `version` is None if the bucket has no versions."""
 
     data: bytes
     etag: str

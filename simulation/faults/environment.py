@@ -38,6 +38,7 @@ from callseal.keys import announcements, check_keys, usage_table
 from callseal.sftp import authenticate_sftp
 from callseal.tenants import directory
 from callseal.wiring import container
+from localcloud.environment import dummy_credentials
 from simulation.fault_proxy import in_time
 from tests.security.privacy.hooks import as_lambda_logs
 from tests.support import functions
@@ -165,7 +166,7 @@ class Environment:
 
 def start_server(endpoint_url: str) -> None:
     """Start the process that the children are forked from. It inherits the current environment variables."""
-    settings = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-north-1"}
+    settings = {**dummy_credentials(), "AWS_DEFAULT_REGION": "eu-north-1"}
     context = get_context("forkserver")
     context.set_forkserver_preload(["simulation.faults.environment"])
     settings |= {"AWS_ENDPOINT_URL": endpoint_url, "PYTHONPATH": os.pathsep.join(sys.path)}

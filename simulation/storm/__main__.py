@@ -24,6 +24,9 @@ from simulation.storm.storm import MIB, Figures, Storm
 from tests.support import keys
 
 MOST_TOLD = 40
+# What people did, in the line of figures about them.
+PEOPLE = ("sign-ins", "searches", "cards", "plays", "sealed plays", "downloads", "shares", "openings",
+          "plays of shares", "cancellations", "expiries", "refusals")  # fmt: skip
 
 
 def main() -> int:
@@ -111,6 +114,8 @@ def _report(verdict: Verdict, figures: Figures) -> None:
     for line in verdict.notes:
         _say(f"IN TWO FORMS {line}")
     _show(list(_rows(verdict, figures)))
+    _say(f"people: {', '.join(f'{figures.people[what]} {what}' for what in PEOPLE)}, "
+         f"{verdict.count('G')} leaked, {verdict.count('N')} unaudited")  # fmt: skip
     lost, leaked, swapped, doubled = (verdict.count(letter) for letter in ("L", "P", "W", "U"))
     _say(f"storm: {verdict.recordings} recordings, {verdict.delivered} delivered, {verdict.held} held, {lost} lost, "
          f"{leaked} leaked, {swapped} swapped, {doubled} doubled")  # fmt: skip

@@ -21,6 +21,9 @@ POLICIES: Mapping[PolicyName, Mapping[str, Any]] = {
     "law": policy({"rule": "law", "when": {"denied": True}, "record": "must"}),
 }  # fmt: skip
 AWAITED = "MetadataAwaited"
+QUEUES, AGENTS = ("invoice_no", "support_no"), ("1042", "2077")
+# When a call with metadata took place, as call_metadata.py has it.
+DAY = "2026-11-23"
 # A metadata file's texts may have 4,096 bytes.
 MOST_NOTE = 3_000
 
@@ -33,11 +36,13 @@ class CallFacts:
     restricted: bool
     consent: str
     unreadable: bool
+    queue: str
+    agent: str
 
     def data(self, note: bytes) -> bytes:
         """Return the metadata file, with a note that is part of it."""
         flags = {"deny_recording": self.denied, "SET_RESTRICTED": self.restricted, "consent": self.consent}
-        whole = metadata_xml(note[:MOST_NOTE].decode(), **flags)
+        whole = metadata_xml(note[:MOST_NOTE].decode(), queue=self.queue, agent=self.agent, **flags)
         return whole[:-10] if self.unreadable else whole
 
 
@@ -59,7 +64,8 @@ def policy_of(number: int) -> tuple[PolicyName, Mapping[str, Any]]:
 def draw_facts(random: Random) -> CallFacts:
     """Draw what a call's metadata says."""
     consent = random.choice(("given", "given", "denied", "not_asked", "unknown"))
-    return CallFacts(random.random() < 0.3, random.random() < 0.3, consent, random.random() < 0.08)
+    denied, restricted, unreadable = (random.random() < share for share in (0.3, 0.3, 0.08))
+    return CallFacts(denied, restricted, consent, unreadable, random.choice(QUEUES), random.choice(AGENTS))
 
 
 def rule(name: PolicyName, facts: CallFacts, *, is_metadata: bool, has_metadata: bool) -> Ruling:
@@ -71,4 +77,9 @@ def rule(name: PolicyName, facts: CallFacts, *, is_metadata: bool, has_metadata:
         return Ruling("RecordingDenied")
     if name == "consent" and facts.consent != "given":
         return Ruling("ConsentMissing")
-    return Ruling(seals_archive=facts.restricted or (name == "law" and facts.denied))
+    return Ruling(seals_archive=is_restricted(name, facts))
+
+
+def is_restricted(name: PolicyName, facts: CallFacts) -> bool:
+    """Return whether a call whose metadata can be read is restricted, by its flag or by a policy."""
+    return facts.restricted or (name == "law" and facts.denied)

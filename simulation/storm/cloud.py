@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from math import ceil
 from typing import Any
 from urllib.parse import unquote_plus
 
 from localcloud.event_source_mappings import QueuePump
 from localcloud.stack import QueueMapping
-from simulation.faults.cloud import Cloud
+from simulation.faults.cloud import BUS, STACK, Cloud
 from simulation.storm.history import CLOCK_SKEW_SECONDS, REMEMBERED_SECONDS
 from simulation.storm.workers import INVOCATION_SECONDS
 from tests.support.stack import LANDING
@@ -39,6 +40,9 @@ class StormCloud(Cloud):
         # Recheck messages are delayed until no worker can still process the file, as in template.yaml.
         later = {"DelaySeconds": str(RECHECK_SECONDS), "VisibilityTimeout": str(RECHECK_SECONDS)}
         self._sqs.set_queue_attributes(QueueUrl=self.recheck_url, Attributes=later)
+        self.index_url, self._index_arn = self._queue("index")
+        visible = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        self._sqs.set_queue_attributes(QueueUrl=self.index_url, Attributes=visible)
         self._take(self.queue_url)  # S3's test events
         self._take(self._announced_url)
 
@@ -69,6 +73,26 @@ class StormCloud(Cloud):
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration={})
         yield
         self._s3.put_bucket_notification_configuration(Bucket=LANDING, NotificationConfiguration=before)
+
+    def index(self, tenants: Sequence[str]) -> None:
+        """Bring the deliveries of these tenants to the queue of index_calls. Only their cards are read."""
+        pattern: dict[str, Any] = {"source": ["callseal"], "detail-type": ["RecordingDelivered"]}
+        text = json.dumps({**pattern, "detail": {"tenant": [*tenants]}})
+        self._events.put_rule(Name="index", EventBusName=BUS, EventPattern=text)
+        target: Any = {"Id": "queue", "Arn": self._index_arn}
+        self._events.put_targets(Rule="index", EventBusName=BUS, Targets=[target])
+
+    def put_archive(self, url: str, secret_name: str, secret: str) -> None:
+        """Put the archive's URL, and its secret as the issuer's client."""
+        self._ssm.put_parameter(Name=f"/{STACK}/archive/url", Value=url, Type="String", Overwrite=True)
+        self._secrets.create_secret(Name=secret_name, SecretString=secret)
+
+    def letters(self) -> Iterator[tuple[str, str]]:
+        """Take the mails that were sent: each one's address and text, the oldest first."""
+        for path in sorted(self._mails.glob("*.eml")):
+            mail = message_from_bytes(path.read_bytes(), policy=policy.SMTP)
+            path.unlink()
+            yield str(mail["To"]), mail.get_content()
 
     def announce(self, body: str, delay: int) -> None:
         """Send an announcement to the encrypt queue, to arrive after this many seconds."""

@@ -19,7 +19,7 @@ from simulation.faults.tenants import Tenant
 from simulation.storm import history
 from simulation.storm.calls import AWAITED
 from simulation.storm.history import NO_KEY, History, routes_asked, span
-from simulation.storm.people import reader
+from simulation.storm.tenant_keys import reader
 from simulation.storm.witness import DESTINATIONS, Complaint, Letter, Recording, Witness, landing_key
 from tests.support.stack import ARCHIVE, LANDING, SFTP
 

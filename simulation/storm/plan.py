@@ -29,6 +29,10 @@ PLAIN: tuple[Settings, ...] = ({"encrypt": False}, {**BOTH, "encrypt": False})
 MISSPELT: Settings = {"encrpyt": True}
 # Of every ten tenants, those whose settings never change have a policy.
 WITH_POLICY = (0, 1, 3, 4)
+# By their numbers, the tenants whose archive has people: plain but for restricted calls, or sealed.
+ARCHIVED: Mapping[int, Settings] = {
+    0: {**BOTH, "only_encrypt_sftp": True}, 1: {**BOTH, "only_encrypt_sftp": True}, 3: BOTH
+}  # fmt: skip
 # Names without a tenant, without an accepted format, and with characters that no key may have.
 UNSUPPORTED = ("{tenant}/{name}.flac", "{tenant}/a//{name}.wav", "{tenant}/{name}", "No Tenant/{name}.wav")
 
@@ -89,11 +93,15 @@ class Landing:
 
 @dataclass(frozen=True)
 class Kill:
-    """After this many landings, the next worker that makes such a request is killed before or after its execution."""
+    """After this many landings, the next process that makes such a request is killed before or after its execution.
+
+    `of` is the kind of process: one that delivers, or one that answers people.
+    """
 
     after: int
     operation: str
     when: Literal["before", "after"]
+    of: Literal["worker", "archive"] = "worker"
 
 
 @dataclass
@@ -126,7 +134,7 @@ def draw(seed: int, recordings: int, tenants: int) -> Plan:
 def _draw_tenant(plan: Plan, random: Random, number: int, recordings: int) -> None:
     """Draw a tenant's story. Every ten tenants cover all stories."""
     tenant, envelope = plan.tenants[number], random.choice(("cms", "openpgp"))
-    settings = SETTINGS[random.randrange(len(SETTINGS))]
+    settings = ARCHIVED.get(number, SETTINGS[random.randrange(len(SETTINGS))])
     other = "openpgp" if envelope == "cms" else "cms"
     good, successor, third = (Key("good", envelope, generation) for generation in range(3))
     bad, worse = (Key(kind) for kind in random.sample(BAD, 2))
@@ -247,8 +255,10 @@ def _again(random: Random, landing: Landing) -> Landing:
 def _draw_kills(plan: Plan, random: Random, recordings: int) -> None:
     operations = ("PutObject", "TransactWriteItems", "CopyObject", "UploadPart", "SendMessage",
                   "CompleteMultipartUpload", "PutEvents", "DeleteObject")  # fmt: skip
+    of_people = ("PutEvents", "UpdateItem", "GetObject", "SendEmail", "PutItem", "DeleteItem")
     for number in range(max(2, recordings // 300)):
-        when: Literal["before", "after"] = random.choice(("before", "after"))
-        after = random.randrange(recordings // 20, recordings * 9 // 10)
-        plan.kills.append(Kill(after, operations[number % len(operations)], when))
+        for of, some in (("worker", operations), ("archive", of_people)):
+            when: Literal["before", "after"] = random.choice(("before", "after"))
+            after = random.randrange(recordings // 20, recordings * 9 // 10)
+            plan.kills.append(Kill(after, some[number % len(some)], when, of))
     plan.kills.sort(key=lambda kill: kill.after)

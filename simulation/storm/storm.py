@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import md5
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -21,17 +22,22 @@ from simulation.faults.call_metadata import PARTY
 from simulation.faults.ground import Ground
 from simulation.faults.model import CALLER, FOREIGN_WORDS, SPOKEN
 from simulation.faults.trial import event_of
-from simulation.storm import people
+from simulation.storm import tenant_keys
+from simulation.storm.access_judge import AccessJudge
+from simulation.storm.archive import Archive
+from simulation.storm.audience import Audience
 from simulation.storm.calls import POLICIES
 from simulation.storm.cloud import StormCloud
 from simulation.storm.courier import Courier
 from simulation.storm.history import History
 from simulation.storm.judge import Judge, Verdict
 from simulation.storm.plan import Change, Key, Landing, Plan
+from simulation.storm.roles import access_of, archived, known_calls
+from simulation.storm.shares import Mailbox
 from simulation.storm.weather import Weather
 from simulation.storm.witness import Complaint, Witness, content_of
-from simulation.storm.workers import Runtime, Workers
-from tests.support.stack import LANDING
+from simulation.storm.workers import ARCHIVE_COUNT, Runtime, Workers
+from tests.support.stack import ARCHIVE, LANDING
 
 # The next file lands when at most this many files in landing are undecided.
 WINDOW = 60
@@ -57,6 +63,7 @@ class Figures:
     befallen: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     memory: list[int] = field(default_factory=list)
+    people: Counter[str] = field(default_factory=Counter)
 
 
 class Storm:
@@ -73,14 +80,18 @@ class Storm:
         self._ground = Ground(StormCloud, self._decide, before=self._witness.asked, after=self._after)
         self._cloud = self._ground.cloud
         # The key of another tenant of the storm, for a function that is broken on purpose.
-        others = people.reader(plan.tenants[0], Key("good", "cms")).public_text
-        self._workers = Workers(self._cloud.environment | {OTHER_KEY: others}, break_it, seed)
+        others = tenant_keys.reader(plan.tenants[0], Key("good", "cms")).public_text
+        self._archive, self._access = Archive(self._cloud), AccessJudge(known_calls(plan))
+        variables = self._cloud.environment | self._archive.environment | {OTHER_KEY: others}
+        self._workers = Workers(variables, break_it, seed, archive=ARCHIVE_COUNT)
+        self._audience = Audience(plan, seed, self._access, self._archive, Mailbox(self._cloud.letters))
         self._courier = Courier(self._cloud, seed)
         self._gate, self._sweeps = Gate(), SimpleQueue[Any]()
         self._log: list[str] = []
         cloud = self._cloud
-        urls = {"encrypt": cloud.queue_url, "read": cloud.metadata_url, "recheck": cloud.recheck_url}
-        self._pump, self._metadata, self._rechecks = (
+        urls = {"encrypt": cloud.queue_url, "read": cloud.metadata_url, "recheck": cloud.recheck_url,
+                "index": cloud.index_url}  # fmt: skip
+        self._pump, self._metadata, self._rechecks, self._index = (
             cloud.pump(url, Runtime(self._workers, function), self._gate, self._log.append)
             for function, url in urls.items()
         )
@@ -94,24 +105,36 @@ class Storm:
         self._began = self._told = time.monotonic()
         for tenant, name in self._plan.policies.items():
             self._cloud.put_policy(tenant, POLICIES[name])
+        self._cloud.index([*archived(self._plan).values()])
+        for number, tenant in archived(self._plan).items():
+            self._cloud.put_access(tenant, access_of(number))
+        self._archive.serve(self._workers)
         self._change(0)
         threads = [
             *self._pump.start(PUMPS),
             *self._metadata.start(1),
             *self._rechecks.start(1),
+            *self._index.start(1),
             Thread(target=self._sweep_on_schedule, daemon=True),
         ]
         threads[-1].start()
+        self._audience.start()
         for number, landing in enumerate(self._plan.landings, 1):
             self._land(landing)
             self._weather.landed(number)
+            self._audience.landed(number)
             self._change(number)
             self._look_at_memory(number)
             if number % 20 == 0:
                 self._audit += self._cloud.audit()  # moto is slow with long queues
             self._wait_for_room(number)
+        self._audience.end()
         self._tell(f"  all have landed after {self._seconds():.0f} s; faults end, keys and settings are mended")
         self._calm_down()
+        began = time.monotonic()
+        self._audience.act_in_calm(self._cloud.listing(ARCHIVE))
+        self._tell(f"  people in the calm: {time.monotonic() - began:.0f} s")
+        self._audit += self._cloud.audit()
         self._gate.close()
         self._workers.close()
         self._courier.end()
@@ -121,6 +144,7 @@ class Storm:
     def close(self) -> None:
         """Stop everything that was started."""
         self._gate.close()
+        self._archive.close()
         self._ground.close()
 
     # ---- the proxy --------------------------------------------------------------------------------------------------
@@ -129,6 +153,8 @@ class Storm:
         return self._weather.decide(seen)
 
     def _after(self, seen: Seen, status: int) -> None:
+        if seen.operation == "PutEvents" and status == HTTPStatus.OK:
+            self._access.accept(seen.members["Entries"])
         self._witness.changed(seen, status)
         self._weather.carried_out(seen)
 
@@ -138,7 +164,7 @@ class Storm:
         self._tell(f"making the keys of {len(self._plan.tenants)} tenants")
         for change in self._plan.changes:
             if change.key:
-                people.text(change.tenant, change.key)
+                tenant_keys.text(change.tenant, change.key)
 
     def _land(self, landing: Landing) -> None:
         data = content_of(landing)
@@ -157,7 +183,7 @@ class Storm:
     def _put(self, change: Change) -> None:
         began, tenant = time.time(), change.tenant
         if change.key:
-            version = self._cloud.put_key(tenant, people.text(tenant, change.key))
+            version = self._cloud.put_key(tenant, tenant_keys.text(tenant, change.key))
             self._history.versions[version] = change.key
         else:
             self._cloud.put_settings(tenant, change.settings or {})
@@ -205,9 +231,8 @@ class Storm:
             self._tell(f"  a sweep of the calm: {dict(swept) if swept is not None else 'failed'}")
             if swept is not None and not set(swept) - {"held", "denied", "overdue"}:
                 break
-        self._pump_dry(self._rechecks)
+        self._pump_dry(self._rechecks, self._index)
         self.figures.memory.append(self._workers.memory())
-        self._audit += self._cloud.audit()
 
     def _pump_dry(self, *more: QueuePump) -> None:
         time.sleep(0.5)  # for the courier
@@ -219,14 +244,19 @@ class Storm:
             time.sleep(0.1)
 
     def _judge(self) -> Verdict:
-        verdict = Judge(self._cloud, self._history, self._witness, self._audit).judge()
+        of_people = [event for event in self._audit if event["detail"]["archive"]]
+        of_files = [event for event in self._audit if not event["detail"]["archive"]]
+        verdict = Judge(self._cloud, self._history, self._witness, of_files).judge()
+        self._access.judge(lambda key: self._cloud.read(ARCHIVE, key), of_people)
+        verdict.complaints += self._access.complaints
+        self.figures.people = self._access.counts
         counts = self.figures.counts
         counts.update(self._workers.counts)
         counts.update({f"events {fate}": count for fate, count in self._courier.counts.items()})
         counts["dead letters, all of them made up for"] = self._cloud.dead_letters()
         self.figures.befallen = self._weather.befallen
         verdict.complaints += self._told_to_nobody()
-        if waiting := sum(pump.outstanding() for pump in (self._pump, self._metadata, self._rechecks)):
+        if waiting := sum(pump.outstanding() for pump in (self._pump, self._metadata, self._rechecks, self._index)):
             verdict.complaints.append(Complaint("X", "the queues", f"{waiting} messages are left"))
         if errors := [line for line in self._log if " batch of " not in line]:
             verdict.complaints.append(Complaint("X", "the event pump", f"it failed: {errors[0]}"))

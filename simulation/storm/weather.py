@@ -61,8 +61,8 @@ class Weather:
     def _doomed(self, seen: Seen) -> str | None:
         """Return the worker to kill before its request. A worker to be killed after the request is recorded."""
         worker = seen.headers.get("user-agent", "").partition(" ")[0]
-        due = next((kill for kill in self._due if kill.operation == seen.operation), None)
-        if due is None or not worker.startswith("worker-") or worker == STEADY or not self.share:
+        due = next((kill for kill in self._due if _is_of(kill, seen, worker)), None)
+        if due is None or worker == STEADY or not self.share:
             return None
         self._due.remove(due)
         self.befallen[f"killed {due.when} {due.operation}"] += 1
@@ -78,6 +78,10 @@ class Weather:
         if random.random() >= self.share:
             return None
         return random.choices(list(FAULTS), list(FAULTS.values()))[0]
+
+
+def _is_of(kill: Kill, seen: Seen, worker: str) -> bool:
+    return kill.operation == seen.operation and worker.startswith(f"{kill.of}-")
 
 
 def _named(seen: Seen) -> str:

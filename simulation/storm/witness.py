@@ -16,9 +16,9 @@ from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 DESTINATIONS = {SFTP: "sftp", ARCHIVE: "archive"}
 SUFFIXES = {".p7m": "cms", ".pgp": "openpgp"}
-# Lost, leaked (P), swapped (W), doubled (U), silent, against the policy, T for private data in a log, and X for any
-# other fault.
-Letter = Literal["L", "P", "W", "U", "S", "A", "T", "X"]
+# Lost, leaked (P), swapped (W), doubled (U), silent, against the policy, T for private data in a log. Of what people
+# get: given to a person who may not have it, not recorded, and different from the archive. X is any other fault.
+Letter = Literal["L", "P", "W", "U", "S", "A", "T", "G", "N", "D", "X"]
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,13 @@ READ_TIMEOUT = 2.0
 OVERDUE = timedelta(seconds=20)
 TWINS = 0.2
 COUNT = 3
+# Those that answer people.
+ARCHIVE_COUNT = 2
 INVOCATION_SECONDS = 12.0
 # In the calm no request hangs, and a sweep over all held files may take long on a busy machine.
 CALM_SECONDS = 600.0
+# The timeout of the functions that answer people, in template.yaml.
+ANSWER_SECONDS = 29.0
 INVOCATIONS = 3  # of an asynchronous invocation that fails
 # This worker is never killed, so that its memory can be observed from the beginning to the end.
 STEADY = "worker-0"
@@ -69,14 +73,19 @@ class Workers:
         break_it: Callable[[], None] | None,
         seed: int,
         sweep_seconds: float = INVOCATION_SECONDS,
+        archive: int = 0,
     ) -> None:
+        """`archive` is the number of processes that answer people."""
         self._sweep_seconds = sweep_seconds
         self._variables, self._break_it, self._random = variables, break_it, Random(f"{seed} twins")
         self._lock = Lock()
-        self._all = {name: self._start(name) for name in [*(f"worker-{n}" for n in range(COUNT)), "sweeper"]}
-        self._idle: SimpleQueue[str] = SimpleQueue()
+        self._idle, self._waiting = SimpleQueue[str](), SimpleQueue[str]()
         for number in range(COUNT):
             self._idle.put(f"worker-{number}")
+        for number in range(archive):
+            self._waiting.put(f"archive-{number}")
+        names = [*(f"worker-{n}" for n in range(COUNT)), *(f"archive-{n}" for n in range(archive)), "sweeper"]
+        self._all = {name: self._start(name) for name in names}
         self.counts: Counter[str] = Counter()
         self.logs: list[str] = []
         self.calm = False
@@ -88,6 +97,15 @@ class Workers:
             self.counts["batches for two workers at once"] += 1
             Thread(target=self._work, args=(twin, function, event), daemon=True).start()
         return self._work(name, function, event)
+
+    def answer(self, function: str, event: Any, ahead: timedelta) -> Result:
+        """Answer a request of the archive's API, with the clock this far ahead."""
+        name = self._waiting.get()
+        self.counts["requests of people"] += 1
+        try:
+            return self._run(name, function, event, ahead, ANSWER_SECONDS)
+        finally:
+            self._waiting.put(name)
 
     def sweep(self, event: Any, ahead: timedelta = timedelta()) -> Mapping[str, int] | None:
         """Run the sweeper, retried as Lambda retries failures. Return its counts, or None if all attempts failed."""
@@ -128,9 +146,11 @@ class Workers:
         finally:
             self._idle.put(name)
 
-    def _run(self, name: str, function: str, event: Any, ahead: timedelta = timedelta()) -> Result:
-        longest = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
-        seconds = CALM_SECONDS if self.calm else longest
+    def _run(
+        self, name: str, function: str, event: Any, ahead: timedelta = timedelta(), longest: float | None = None
+    ) -> Result:
+        usual = self._sweep_seconds if function == "sweep" else INVOCATION_SECONDS
+        seconds = CALM_SECONDS if self.calm else longest or usual
         try:
             answer = self._all[name].invoke(function, event, ahead, seconds)
         except DiedError as exc:

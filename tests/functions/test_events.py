@@ -269,6 +269,7 @@ def test_readme_names_every_file() -> None:
         ("http-audio", "open_recording", (401, "NotSignedIn")),
         ("http-waveform", "draw_waveform", (401, "NotSignedIn")),
         ("http-shares", "share_recording", (401, "NotSignedIn")),
+        ("http-holds", "govern_calls", (401, "NotSignedIn")),
         ("http-share-code", "serve_share", (404, "NotFound")),
     ],
 )

@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
-from simulation.storm.calls import POLICIES
+from simulation.storm.calls import AGENTS, POLICIES, QUEUES
 from simulation.storm.plan import draw
+from simulation.storm.roles import ROLES, known_calls, people_of
 
 ROOT = Path(__file__).resolve().parents[2]
+PEOPLE_LINE = re.compile(r"people: (.*), (?P<leaked>\d+) leaked, (?P<unaudited>\d+) unaudited")
 LAST_LINE = re.compile(
     r"storm: (?P<recordings>\d+) recordings, (?P<delivered>\d+) delivered, (?P<held>\d+) held, (?P<lost>\d+) lost, "
     r"(?P<leaked>\d+) leaked, (?P<swapped>\d+) swapped, (?P<doubled>\d+) doubled"
@@ -33,6 +36,14 @@ def figure(lines: list[str], name: str) -> str:
     return next(line.removeprefix(f"{name}: ") for line in lines if line.startswith(f"{name}: "))
 
 
+def people(lines: list[str]) -> tuple[set[str], tuple[str, str]]:
+    """Return what people did at least once, and how often they got what is not theirs, or what was not recorded."""
+    matched = PEOPLE_LINE.fullmatch(lines[-2])
+    assert matched, lines[-2]
+    counted = (each.partition(" ") for each in matched[1].split(", "))
+    return {what for number, _, what in counted if int(number)}, (matched["leaked"], matched["unaudited"])
+
+
 def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None:
     code, lines, numbers = storm("--recordings", "120", "--tenants", "10")
 
@@ -52,6 +63,13 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
     assert int(figure(lines, "held for MetadataAwaited")) > 0
     assert int(figure(lines, "held for ConsentMissing")) > 0
     assert int(figure(lines, "batches to read")) > 0
+    # People did everything that they can do in the archive at least once, and got nothing else.
+    acts, refused = people(lines)
+    assert acts == {
+        "sign-ins", "searches", "cards", "plays", "sealed plays", "downloads", "shares", "openings",
+        "plays of shares", "cancellations", "expiries", "refusals"
+    }  # fmt: skip
+    assert refused == ("0", "0")
 
 
 # `make storm STORM=--self-check` breaks each of the promises.
@@ -119,5 +137,19 @@ def test_full_storm_has_every_kind_of_event() -> None:
         None, "MetadataAwaited", "RecordingDenied", "ConsentMissing"
     }  # fmt: skip
     assert any(landing.ruling.seals_archive for landing in plan.landings if landing.ruling)
+    assert {kill.of for kill in plan.kills} == {"worker", "archive"}
     first = {landing.call: landing.is_metadata for landing in reversed(plan.landings) if landing.ruling}
     assert set(first.values()) == {True, False}
+
+
+def test_archive_of_a_storm_has_every_kind_of_call_and_person() -> None:
+    plan = draw(1, 5000, 50)
+    calls, identities = known_calls(plan).values(), people_of(plan)
+
+    assert {group for each in identities for group in each.groups} > set(ROLES)
+    for tenant in {each.tenant for each in identities}:
+        of_tenant = [call for call in calls if call.tenant == tenant]
+        assert {call.has_card for call in of_tenant} == {True, False}
+        assert {(call.queue, call.agent, call.restricted) for call in of_tenant} == {
+            (None, None, False), *product(QUEUES, AGENTS, (False, True))
+        }  # fmt: skip

@@ -59,6 +59,7 @@ WILDCARDS = {
     "oidc-client-secret-??????": "the archive's secret; Secrets Manager chooses the last six characters",
     "tenants/*/access": "any tenant's access",
     "audit/*": "the files of one bucket",
+    "audit/disposals/*": "the records of disposals",
     "audit/audit/*": "the files of one bucket that hold events",
     "tenants/*/public-key-??????": "any tenant's public key; Secrets Manager chooses the last six characters",
     "sftp/*/key-check/*.txt.*": "any tenant's challenges",

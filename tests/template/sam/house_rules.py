@@ -370,6 +370,10 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("AuditObjectsUnlocked", "Sum", 0),
         ("AuditReconcileAge", "Maximum", 3 * 3600),
         ("AccessUnusable", "Sum", 0),
+        ("DisposalsStopped", "Sum", 0),
+        ("CallsDisposed", "SampleCount", 1),
+        ("RetentionFindings", "Sum", 0),
+        ("RetentionReconcileAge", "Maximum", 9 * 24 * 3600),
     }
     (unwatched,) = (
         one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
@@ -661,6 +665,24 @@ def erasure_deletes_and_reads_no_recording(template: Template) -> None:
     assert all("kms:EncryptionContext:aws:dynamodb:tableName" in condition for condition in of_tables)
 
 
+def who_governs_reads_no_recording(template: Template) -> None:
+    """The role may see versions and locks in the archive. The key opens it tables, and certificates of erasures."""
+    role = "GovernCallsRole"
+    assert actions_on(template, role, "LandingBucket") == actions_on(template, role, "SftpBucket") == {"s3:ListBucket"}
+    assert actions_on(template, role, "ArchiveBucket") == {
+        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion",
+        "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+    }  # fmt: skip
+    assert actions_on(template, role, "AuditBucket") == {"s3:GetObject"}
+    of_s3 = [
+        one["Condition"]
+        for one in _opening(template, role)
+        if VIA_S3["StringEquals"] == one["Condition"]["StringEquals"]
+    ]
+    (certificates,) = of_s3
+    assert referred(certificates["StringLike"]) == {"AuditBucket"}
+
+
 def only_the_erasure_passes_a_lock_and_signs(template: Template) -> None:
     """A lock in mode GOVERNANCE is worth as much as the roles that may pass it."""
     may: dict[str, set[str]] = {"s3:BypassGovernanceRetention": set(), "kms:Sign": set()}
@@ -708,6 +730,8 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
         "CheckKeysRole",
         "ProveKeysRole",
+        # Copies of calls that are due.
+        "DisposeRecordingsRole",
         # On request, by two people.
         "EraseRecordingsRole",
         # A tenant's own session, if its settings allow it.
@@ -797,7 +821,7 @@ def compliance_is_bounded_in_days(template: Template) -> None:
     """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
     years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
     assert years == list(range(1, 31))
-    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    days = {int(count): int(row["Days"]) for count, row in template["Mappings"]["ComplianceYears"].items()}
     first = range(2001, 2029)
     assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
     (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")
@@ -848,6 +872,20 @@ def a_comparison_ends_before_the_next_begins(template: Template) -> None:
 
     timeout = properties(template, "ReconcileAuditFunction")["Timeout"]
     assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60
+
+
+def a_disposal_has_ended_when_the_next_one_takes_over(template: Template) -> None:
+    from callseal.retention.disposal_table import LEASE
+    from callseal.retention.dispose_recordings import FOLLOW_TIME, RUN_TIME
+
+    timeout = properties(template, "DisposeRecordingsFunction")["Timeout"]
+    assert (FOLLOW_TIME + RUN_TIME).total_seconds() + 240 <= timeout == LEASE.total_seconds()
+
+
+def a_comparison_of_the_archive_ends_in_time(template: Template) -> None:
+    from callseal.retention.reconcile_archive import RUN_TIME
+
+    assert RUN_TIME.total_seconds() + 180 <= properties(template, "ReconcileArchiveFunction")["Timeout"]
 
 
 def the_front_caches_nothing_of_the_api(template: Template) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# The operator's command among the emitters.
+COMMAND = "callseal"
+
 
 class EventType(StrEnum):
     """A detail-type of source `callseal`.
 
-    `emitters` are names of function folders; the `callseal` command puts an event without emitters. The members
+    `emitters` are names of function folders, or COMMAND. The members
     `schema`, `id` and `time` are in every event. The members in `always` are never null, those in `sometimes` are null
     in some events, and all others are null.
     """
@@ -145,7 +148,7 @@ class EventType(StrEnum):
     )
     CALLS_SEARCHED = (
         "CallsSearched",
-        "",
+        COMMAND,
         "tenant message",
         "",
         "An operator searched a tenant's calls with the command; `message` names the kinds of filters.",
@@ -159,7 +162,7 @@ class EventType(StrEnum):
     )
     ERASURE_REQUESTED = (
         "ErasureRequested",
-        "",
+        f"{COMMAND} govern_calls",
         "tenant message law",
         "",
         "A person started a request for erasure, or a second person approved it; `law.request` is its id.",
@@ -194,10 +197,10 @@ class EventType(StrEnum):
     )
     HOLD_RELEASE_ASKED = (
         "HoldReleaseAsked",
-        "",
+        f"{COMMAND} govern_calls",
         "tenant message law",
         "",
-        "A person asked for the release of a hold, with the command. Another person must approve it.",
+        "A person asked for the release of a hold. Another person must approve it.",
     )
     HOLD_RELEASED = (
         "HoldReleased",
@@ -205,6 +208,20 @@ class EventType(StrEnum):
         "tenant message law",
         "",
         "A second person approved the release of a hold, and its calls are set free.",
+    )
+    RECORDINGS_DISPOSED = (
+        "RecordingsDisposed",
+        "dispose_recordings",
+        "tenant message law",
+        "",
+        "Calls of a class were deleted at its end; `law.object` is their record in the audit bucket.",
+    )
+    RETENTION_VERIFIED = (
+        "RetentionVerified",
+        "reconcile_archive",
+        "tenant message law",
+        "",
+        "A tenant's archive and its cards were compared, and nothing was found.",
     )
     ARCHIVE_SIGNED_IN = ("ArchiveSignedIn", "sign_in", "tenant archive", "", "A user signed in to the archive.")
     TERMS_ACCEPTED = (
@@ -245,7 +262,7 @@ class EventType(StrEnum):
     )
     ACCESS_REFUSED = (
         "AccessRefused",
-        "search_calls open_recording draw_waveform share_recording",
+        "search_calls open_recording draw_waveform share_recording govern_calls",
         "tenant archive",
         "",
         "A user was refused something; `archive.code` says why.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 from callseal.aws.bus import AuditBus
@@ -26,10 +27,14 @@ from callseal.retention.erasure import (
 )
 from callseal.retention.erasure_calls import ErasureCalls
 from callseal.retention.erasure_files import CallFiles
+from callseal.retention.erasure_places import Stored
 from callseal.retention.erasure_table import ErasureTable
+from callseal.retention.hold import is_same_person
 
 MAX_BASIS = 500
 MAX_CALLS = 5_000
+# The API waits for the answer, and each call takes several requests.
+CALLS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +123,15 @@ class ErasureRequests:
         Raise NoSuchRequestError, or SecondPersonNeededError if the person is the one who made it.
         """
         request = self._find(tenant, identifier)
-        if person == request.by:
+        if is_same_person(person, request.by):
             raise SecondPersonNeededError("Another person than the one who started the erasure must approve it.")
         if not request.is_approved:
             now = self._clock()
-            approved = {"state": "running", "approved_by": person, "approved": timestamp(now)}
+            approved: dict[str, Any] = {"state": "running", "approved_by": person, "approved": timestamp(now)}
+            # The event comes first: no request is carried out of which the audit has no approval.
+            counts = counts_of(self._table.files(request))
+            self._bus.put(events.requested(replace(request, **approved), person, counts, now))
             request = self._table.save(request, **approved)
-            self._bus.put(events.requested(request, person, counts_of(self._table.files(request)), now))
         hide(self._cards, list(self._calls.by_ids(tenant, request.calls).values()))
         return self._report(request)
 
@@ -147,12 +154,12 @@ class ErasureRequests:
         return request
 
     def _examined(self, request: Request, cards: Sequence[Card]) -> list[LedgerFile]:
-        files = [
-            file
-            for card in cards
-            for stored, file in self._files.examine(request, card, self._clock())
-            if not (stored and stored.is_marker)
-        ]
+        def examine(card: Card) -> list[tuple[Stored | None, LedgerFile]]:
+            return self._files.examine(request, card, self._clock())
+
+        with ThreadPoolExecutor(CALLS_AT_ONCE, "call") as executor:
+            examined = [each for of_call in executor.map(examine, cards) for each in of_call]
+        files = [file for stored, file in examined if not (stored and stored.is_marker)]
         return sorted(files, key=lambda file: (file.call, file.place, file.id))
 
     def _report(self, request: Request) -> Report:

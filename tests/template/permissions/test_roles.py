@@ -212,7 +212,10 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "having metadata read": (tuple({*ALL} - {ENCRYPT}), send("metadata")),
     "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
     # Disposal: one function deletes and records, and cannot read a recording. Another compares, and changes nothing.
-    "what is due to be deleted": (tuple({*ALL} - {DISPOSE, KEEP, SEARCH, GOVERN}), table("Query", "calls", index="due")),
+    "what is due to be deleted": (
+        tuple({*ALL} - {DISPOSE, KEEP, SEARCH, GOVERN}),
+        table("Query", "calls", index="due"),
+    ),
     "the state of a disposal": (tuple({*ALL} - {DISPOSE}), table("UpdateItem", "retention")),
     "a recording, by those who dispose and compare": ((DISPOSE, COMPARE), s3("GetObject", ARCHIVE)),
     "deleting a record of a disposal": (ALL, s3("DeleteObject", AUDIT, key="disposals/acme/x", version=VERSION)),

@@ -24,6 +24,10 @@ EXPLAINED = {
         KEY_POLICY,
         "MISMATCHED_TYPE",
     ): "The encryption context is a text that holds an ARN: ArnLike, as that guide has it.",
+    (
+        "EraseRecordingsRole.Policies[0].PolicyDocument",
+        "PERMISSIONS_MANAGEMENT_ACTIONS",
+    ): "s3:BypassGovernanceRetention, which an erasure on request needs, and which only this role has.",
 } | {
     (
         f"{bucket}BucketPolicy.PolicyDocument",

@@ -16,7 +16,7 @@ from simulation.storm.shares import Desk, Mailbox, Recipient, Shared
 
 THREADS = 2
 # Acts for each landing, and how many there are at least and at most in a storm.
-ACTS, LEAST_ACTS, MOST_ACTS = 0.1, 24, 300
+ACTS, LEAST_ACTS, MOST_ACTS = 0.2, 30, 500
 WEIGHTS = {"search": 3, "show": 2, "play": 5, "download": 2, "share": 3, "cancel": 2, "sneak": 1, "trespass": 3,
            "audit": 1, "leave": 1, "receive": 5}  # fmt: skip
 END_SECONDS = 120.0

@@ -54,6 +54,7 @@ def lambda_handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]
         container.tenants,
         container.call_policies,
         container.cards,
+        container.holds_of,
         container.bus,
         container.window,
         container.clock,

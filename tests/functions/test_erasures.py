@@ -481,6 +481,16 @@ def test_each_change_of_a_state_has_a_certificate_in_a_chain(
     assert cloud.objects(AUDIT)[law["object"]] == two
 
 
+def test_a_notice_is_sealed_to_the_key_that_the_rotation_selects(
+    cloud: Stack, desk: Desk, deliver: Any, network: Network
+) -> None:
+    deliver()
+    cloud.tenant("acme", settings=BOTH | {"call_index": "blind", "rotation_overlap_days": 7})
+    done = desk.erase()
+    assert [request for request in network.asked("Query") if b"key-register" in request.body]
+    assert len(notice(cloud, done["request"])["files"]) == 2
+
+
 def test_a_message_has_a_request_carried_out_at_once(cloud: Stack, desk: Desk, deliver: Any) -> None:
     deliver()
     request = desk.start()["request"]

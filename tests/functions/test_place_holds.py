@@ -70,13 +70,15 @@ def test_a_hold_is_reported_when_every_bit_is_set(holds: HoldScene) -> None:
 def test_the_scope_stops_disposal_before_any_call_is_held(holds: HoldScene) -> None:
     call = holds.deliver("1", caller=CALLER)
     other = holds.deliver("2", caller=OTHER)
-    holds.create("case-1", party=CALLER)
+    holds.create("case-1", party=CALLER, future=True)
     over = {each: holds_over(holds.table.active("acme"), holds.card(each)) for each in (call, other)}
     assert over == {call: ["case-1"], other: []}
     holds.work()
     holds.people.ask_release("acme", "case-1", ASKS)
     holds.people.approve_release("acme", "case-1", APPROVES)
-    assert holds_over(holds.table.active("acme"), holds.card(call)) == ["case-1"], "until it is released"
+    late = holds.deliver("3", caller=CALLER, settle=False)
+    for each in (call, late):
+        assert holds_over(holds.table.active("acme"), holds.card(each)) == ["case-1"], "until it is released"
     holds.work()
     assert holds_over(holds.table.active("acme"), holds.card(call)) == []
 
@@ -328,6 +330,28 @@ def test_a_release_meets_an_event_that_put_its_call_under_the_hold(
     assert holds.table.count(holds.find("case-1")).calls == 0
 
 
+def test_a_hold_that_is_being_released_takes_no_call(holds: HoldScene) -> None:
+    hold = holds.hold("case-1", party=CALLER, future=True)
+    assert holds.table.add_calls(hold, ["0" * 32])
+    holds.people.ask_release("acme", "case-1", ASKS)
+    assert holds.table.add_calls(hold, ["1" * 32])
+    holds.people.approve_release("acme", "case-1", APPROVES)
+    assert not holds.table.add_calls(hold, ["2" * 32])
+    assert {*holds.table.calls(hold)} == {"0" * 32, "1" * 32}
+
+
+def test_an_event_that_read_the_holds_early_leaves_newer_ones(
+    holds: HoldScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = holds.deliver("1", caller=CALLER)
+    holds.hold("case-1", party=CALLER)
+    early = holds.table.active("acme")
+    holds.hold("case-2", party=CALLER)
+    monkeypatch.setattr(holds.table, "active", lambda _: early)
+    holds.settle(CallName("acme", "1"))
+    assert holds.held([call]) == [("case-1", "case-2")]
+
+
 def test_an_event_that_comes_again_frees_a_call_of_a_released_hold(holds: HoldScene) -> None:
     """The run before it stopped after it had written the card, and the release had passed the call."""
     holds.hold("case-1", party=CALLER)
@@ -402,6 +426,7 @@ def test_blind_and_plain_cards_of_one_tenant(holds: HoldScene) -> None:
     others = [holds.deliver("3", caller=OTHER), holds.deliver("4", caller=OTHER, blind=True)]
     hashed = holds.blind.hashed("acme", "number", CALLER)
     holds.hold("plain", party=CALLER, future=True)
+    assert holds.held([plain, blind, *others]) == [("plain",)] * 2 + [()] * 2
     holds.hold("blind", party=hashed, is_blind=True, is_mixed=True, future=True)
     assert holds.held([plain, blind, *others]) == [("blind", "plain")] * 2 + [()] * 2
     later = [holds.deliver("5", caller=CALLER), holds.deliver("6", caller=CALLER, blind=True)]

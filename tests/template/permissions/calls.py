@@ -106,7 +106,8 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
     elif "Names" in members:
         yield from ({"name": name} for name in members["Names"])
     else:
-        yield {"name": members.get("SecretId" if service == "secrets-manager" else "Name", "")}
+        named = "SecretId" if service == "secrets-manager" else "Path" if "Path" in members else "Name"
+        yield {"name": members.get(named, "")}
 
 
 def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:

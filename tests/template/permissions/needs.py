@@ -65,7 +65,7 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             names = (f"{name}-AbC12x", name)
             action = f"secretsmanager:{call.operation}"
             return [Need(action, place.arn("secretsmanager", f"secret:{each}")) for each in names]
-        case "ssm", "GetParameter" | "GetParameters" | "PutParameter":
+        case "ssm", "GetParameter" | "GetParameters" | "GetParametersByPath" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.
@@ -121,9 +121,11 @@ def _retention_shown(call: Call) -> Iterator[Need]:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
-    if call["bucket"] == AUDIT or (call["bucket"] == ARCHIVE and call["version"]):
+    # dispose_recordings reads its own records back, and not their locks.
+    in_audit = call["bucket"] == AUDIT and call.function != "dispose_recordings"
+    if in_audit or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
-    if (call.function, call["bucket"]) == ("erase_recordings", ARCHIVE) and call["version"]:
+    if call.function in ("erase_recordings", "reconcile_archive") and call["bucket"] == ARCHIVE and call["version"]:
         yield _on(call["bucket"], call["key"], "s3:GetObjectLegalHold")
 
 

@@ -370,6 +370,10 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("AuditObjectsUnlocked", "Sum", 0),
         ("AuditReconcileAge", "Maximum", 3 * 3600),
         ("AccessUnusable", "Sum", 0),
+        ("DisposalsStopped", "Sum", 0),
+        ("CallsDisposed", "SampleCount", 1),
+        ("RetentionFindings", "Sum", 0),
+        ("RetentionReconcileAge", "Maximum", 9 * 24 * 3600),
     }
     (unwatched,) = (
         one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
@@ -726,6 +730,8 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
         "CheckKeysRole",
         "ProveKeysRole",
+        # Copies of calls that are due.
+        "DisposeRecordingsRole",
         # On request, by two people.
         "EraseRecordingsRole",
         # A tenant's own session, if its settings allow it.

@@ -60,14 +60,13 @@ class ErasureContainer(RetentionContainer):
 
     def _holds_of(self, card: Card) -> list[str]:
         """Return the holds that a call is under, or will be: a scope protects its calls before its bits are set."""
-        from callseal.retention.scope import matches
+        from callseal.retention.hold import holds_over
 
         def hashed(kind: str, text: str) -> str:
             of_kind = cast("Kind", kind)
             return self.blind_index.find(card.call.tenant, {of_kind: text}).get(of_kind, "")
 
-        active = self.holds.active(card.call.tenant)
-        return sorted({*card.holds, *(hold.name for hold in active if matches(hold.scope, card, hashed))})
+        return holds_over(self.holds.active(card.call.tenant), card, hashed)
 
     def erasure_notices(self, log: Log) -> Notices:
         """Return the notices to recipients."""

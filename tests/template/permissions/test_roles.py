@@ -213,7 +213,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
     # Disposal: one function deletes and records, and cannot read a recording. Another compares, and changes nothing.
     "what is due to be deleted": (
-        tuple({*ALL} - {DISPOSE, KEEP, SEARCH, GOVERN}),
+        tuple({*ALL} - {DISPOSE, KEEP, SEARCH}),
         table("Query", "calls", index="due"),
     ),
     "the state of a disposal": (tuple({*ALL} - {DISPOSE}), table("UpdateItem", "retention")),
@@ -415,10 +415,8 @@ def test_sweep_may_head_outputs_and_not_read_them(stack: Deployed, bucket: str) 
 def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -> None:
     """Only roles that seal recordings, read answers, hash outputs or write records may use the key that decrypts.
 
-    The role that hashes outputs decrypts no landed file. Of the audit bucket, the role that serves holds and erasures
-    opens certificates alone.
+    The role that hashes outputs decrypts no landed file.
     """
-    who = who - {GOVERN} if of else who
     context = {
         ("kms:viaservice", f"s3.{REGION}.amazonaws.com"),
         ("kms:encryptioncontext:aws:s3:arn", f"arn:aws:s3:::{bucket}{of}"),

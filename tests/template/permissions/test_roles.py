@@ -213,7 +213,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
     # Disposal: one function deletes and records, and cannot read a recording. Another compares, and changes nothing.
     "what is due to be deleted": (
-        tuple({*ALL} - {DISPOSE, KEEP, SEARCH, GOVERN}),
+        tuple({*ALL} - {DISPOSE, KEEP, SEARCH}),
         table("Query", "calls", index="due"),
     ),
     "the state of a disposal": (tuple({*ALL} - {DISPOSE}), table("UpdateItem", "retention")),

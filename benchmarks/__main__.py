@@ -13,7 +13,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import archive_page, calls_requests, calls_search, envelopes, function, opener, registers, sftp
+from benchmarks import (
+    archive_page,
+    calls_requests,
+    calls_search,
+    disposal,
+    envelopes,
+    function,
+    opener,
+    registers,
+    sftp,
+)
 from benchmarks.measure import Row
 from benchmarks.plot import svg
 from tests.support.keys import clean_up
@@ -38,6 +48,7 @@ MEASUREMENTS: dict[str, Callable[[], Row | list[Row]]] = {
     "register_requests_per_event": registers.register_requests_per_event,
     "requests_per_recording": calls_requests.requests_per_recording,
     "requests_per_recording_with_policy": calls_requests.requests_per_recording_with_policy,
+    "disposal_requests_per_call": disposal.disposal_requests_per_call,
     "requests_per_search_page": calls_search.requests_per_search_page,
     "sftp_out_of_order_vs_sequential": sftp.sftp_out_of_order_vs_sequential,
     "requests_to_first_sound": archive_page.requests_to_first_sound,

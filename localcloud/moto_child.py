@@ -12,6 +12,7 @@ of the real services under concurrency:
   - a cancelled DynamoDB transaction restores its own items (otherwise moto copies and restores whole tables)
   - the rules of Object Lock hold, also for copies and multipart uploads (otherwise a lock could be lost or shortened)
   - a presigned URL that has expired or was changed is refused (otherwise moto serves it)
+  - KMS signs a digest as it is (otherwise moto hashes it once more, and no other program verifies the signature)
 Mails that are sent become files, and the audit bus can be closed.
 """
 
@@ -51,6 +52,7 @@ from localcloud.moto_app import (
 from localcloud.moto_lock import repair_object_lock
 from localcloud.moto_mail import write_mails
 from localcloud.moto_presigned import check_presigned
+from localcloud.moto_signing import sign_digests
 from localcloud.moto_transactions import copy_little_for_transactions
 
 # The credentials of the functions and of `make local`'s usage, environment.DUMMY_CREDENTIAL.
@@ -87,6 +89,7 @@ def bind(port: int, add_front: Callable[[WsgiApp], WsgiApp] = one_at_a_time) -> 
     _remember_moved_labels()
     copy_little_for_transactions()
     _announce_versions()
+    sign_digests()
     _save_time()
     app = add_front(count_messages(DomainDispatcherApplication(create_backend_app)))
     return make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)

@@ -6,12 +6,9 @@ tests/e2e/localcloud/test_moto_lock.py state each rule with its source.
 
 import functools
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-import xmltodict
 from moto.core.responses import ActionResult
-from moto.s3 import models
 from moto.s3.exceptions import (
     AccessDeniedByLock,
     InvalidBucketState,
@@ -20,15 +17,26 @@ from moto.s3.exceptions import (
     MethodNotAllowed,
     MissingKey,
     MissingVersion,
-    S3ClientError,
 )
 from moto.s3.models import FakeDeleteMarker, S3Backend
 from moto.s3.responses import S3Response
 from werkzeug.datastructures import Headers
 
-_MODE, _UNTIL = "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"
-_HOLD, _BYPASS = "x-amz-object-lock-legal-hold", "x-amz-bypass-governance-retention"
-_MODES, _HOLDS = ("GOVERNANCE", "COMPLIANCE"), ("ON", "OFF")
+from localcloud.moto_lock_rules import (
+    BYPASS,
+    HOLD,
+    HOLDS,
+    MODE,
+    UNTIL,
+    check_headers,
+    is_weaker,
+    moment,
+    no_lock,
+    now,
+    read_document,
+    read_retention,
+)
+
 # The attribute of a multipart upload that holds the lock it was created with.
 _LOCK = "callseal_lock"
 
@@ -54,17 +62,17 @@ def _repair_writes() -> None:
 
     @functools.wraps(put)
     def checked_put(self: Any, query: dict[str, Any], key_name: str) -> Any:
-        _check_headers(self.headers)
+        check_headers(self.headers)
         if "x-amz-copy-source" in self.headers:
             # A copy has no body, and so no checksum of one. moto asks for it.
             self.headers = Headers([*self.headers.items(), ("Content-Md5", "none")])
         return put(self, query, key_name)
 
     def lock_details(self: Any, bucket: Any, lock_enabled: bool) -> tuple[str | None, str | None, str | None]:
-        mode, until = self.headers.get(_MODE), self.headers.get(_UNTIL)
+        mode, until = self.headers.get(MODE), self.headers.get(UNTIL)
         if not mode and lock_enabled and bucket.has_default_lock:
             mode, until = bucket.default_lock_mode, bucket.default_retention()
-        return self.headers.get(_HOLD), mode, until
+        return self.headers.get(HOLD), mode, until
 
     S3Response._key_response_put = checked_put  # type: ignore[method-assign]
     S3Response._get_lock_details = lock_details  # type: ignore[method-assign]
@@ -78,7 +86,7 @@ def _repair_multiparts() -> None:
     def locking_post(self: Any, request: Any, body: bytes, bucket_name: str, query: Any, key_name: str) -> Any:
         if "uploads" not in query:
             return post(self, request, body, bucket_name, query, key_name)
-        _check_headers(self.headers)
+        check_headers(self.headers)
         bucket = self.backend.get_bucket(bucket_name)
         lock = self._get_lock_details(bucket, bucket.object_lock_enabled)
         if any(lock) and not bucket.object_lock_enabled:
@@ -110,21 +118,21 @@ def _repair_versions() -> None:
         if "retention" in query:
             return _get_retention(self)
         if "legal-hold" in query and _version(self).lock_legal_status is None:
-            raise _no_lock()
+            raise no_lock()
         return get(self, query, key_name)
 
     def put_retention(self: Any) -> Any:
-        key, (mode, until) = _version(self), _retention(self.body)
-        if _now() < _moment(key.lock_until) and _is_weaker(key, mode, until):
-            bypass = self.headers.get(_BYPASS, "").lower() == "true"
+        key, (mode, until) = _version(self), read_retention(self.body)
+        if now() < moment(key.lock_until) and is_weaker(key, mode, until):
+            bypass = self.headers.get(BYPASS, "").lower() == "true"
             if key.lock_mode == "COMPLIANCE" or not bypass:
                 raise AccessDeniedByLock
         key.lock_mode, key.lock_until = mode, until
         return 200, self._get_cors_headers_other(), ""
 
     def put_legal_hold(self: Any) -> Any:
-        key, status = _version(self), _document(self.body, "LegalHold").get("Status")
-        if status not in _HOLDS:
+        key, status = _version(self), read_document(self.body, "LegalHold").get("Status")
+        if status not in HOLDS:
             raise MalformedXML
         key.lock_legal_status = status
         return 200, self._get_cors_headers_other(), ""
@@ -197,24 +205,12 @@ def _repair_buckets() -> None:
     S3Backend.put_object_lock_configuration = configure  # type: ignore[method-assign]
 
 
-def _check_headers(headers: Any) -> None:
-    mode, until, hold = headers.get(_MODE), headers.get(_UNTIL), headers.get(_HOLD)
-    if bool(mode) != bool(until):
-        raise _argument(f"{_UNTIL} and {_MODE} must both be supplied")
-    if mode and mode not in _MODES:
-        raise _argument("Unknown wormMode directive.")
-    if until and _moment(until) <= _now():
-        raise _argument("The retain until date must be in the future!")
-    if hold and hold not in _HOLDS:
-        raise _argument("Legal Hold must be either of 'ON' or 'OFF'")
-
-
 def _get_retention(response: Any) -> Any:
     key = _version(response)
     if not key.lock_mode:
-        raise _no_lock()
+        raise no_lock()
     response.data["Action"] = "GetObjectRetention"
-    retention = {"Mode": key.lock_mode, "RetainUntilDate": _moment(key.lock_until).replace(tzinfo=None)}
+    retention = {"Mode": key.lock_mode, "RetainUntilDate": moment(key.lock_until).replace(tzinfo=None)}
     return response.serialized(ActionResult({"Retention": retention}))
 
 
@@ -232,37 +228,6 @@ def _version(response: Any) -> Any:
     return key
 
 
-def _retention(body: bytes) -> tuple[str | None, str | None]:
-    """Return the mode and the date of a request's body; both are None for an empty retention, which removes it."""
-    given = _document(body, "Retention")
-    mode, until = given.get("Mode"), given.get("RetainUntilDate")
-    if not mode and not until:
-        return None, None
-    if mode not in _MODES or not until:
-        raise MalformedXML
-    if _moment(until) <= _now():
-        raise _argument("The retain until date must be in the future!")
-    return mode, until
-
-
-def _is_weaker(key: Any, mode: str | None, until: str | None) -> bool:
-    return mode != key.lock_mode or _moment(until) < _moment(key.lock_until)
-
-
-def _document(body: bytes, name: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = xmltodict.parse(body)  # type: ignore[no-untyped-call]
-    return parsed.get(name) or {}
-
-
-def _moment(text: str | None) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else datetime.min.replace(tzinfo=UTC)
-
-
-def _now() -> datetime:
-    # Naive in UTC. localcloud/moto_child.py puts it ahead.
-    return models.utcnow().replace(tzinfo=UTC)  # type: ignore[attr-defined]
-
-
 def _with_versions(serialized: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def named(answer: Any) -> Any:
         for error in answer.result.get("Errors", []):
@@ -271,12 +236,3 @@ def _with_versions(serialized: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return serialized(answer)
 
     return named
-
-
-def _argument(message: str) -> S3ClientError:
-    return S3ClientError("InvalidArgument", message)
-
-
-def _no_lock() -> S3ClientError:
-    message = "The specified object does not have a ObjectLock configuration"
-    return S3ClientError("NoSuchObjectLockConfiguration", message)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from callseal_cli import access, calls, files, held, keys, policy, profile, reports, status, tenants
+from callseal_cli import (
+    access,
+    calls,
+    dispose,
+    erase,
+    files,
+    held,
+    holds,
+    keys,
+    policy,
+    profile,
+    reports,
+    status,
+    tenants,
+)
 from callseal_cli.selftest import command
 
 HELP = """\
@@ -32,6 +46,9 @@ app.add_typer(held.app, name="held")
 app.add_typer(files.app, name="files")
 app.add_typer(calls.app, name="calls")
 app.add_typer(access.app, name="access")
+app.add_typer(holds.app, name="holds")
+app.add_typer(dispose.app, name="dispose")
+app.add_typer(erase.app, name="erase")
 app.add_typer(reports.app, name="reports")
 app.add_typer(profile.app, name="profile")
 app.command("status")(status.status)

@@ -1,4 +1,4 @@
-"""`callseal reports`: consent, denials and classes of a tenant's calls, for a compliance officer."""
+"""`callseal reports`: consent, denials, classes, holds and disposals of a tenant's calls, for a compliance officer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from callseal.calls import reports
 from callseal.calls.call_query import parse_span
 from callseal.calls.card import Card
 from callseal.core.audit import timestamp
+from callseal.retention.anonymous_calls import COLUMNS
+from callseal.retention.disposal_reports import disposed_call_report, disposed_report, due_report
+from callseal.retention.erasure_table import ErasureTable
+from callseal.retention.hold_report import holds_report
 from callseal_cli import settings
-from callseal_cli.cards import cards_between
+from callseal_cli.cards import cards_between, existing_table
+from callseal_cli.disposals import due_within, records_between
 from callseal_cli.errors import CannotError
+from callseal_cli.holds import held_cards
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.screen import Facts, Part, Screen, Table, csv_text
 from callseal_cli.stack import find_stack
@@ -58,24 +64,80 @@ def classes(
     return _report(lambda cards, _: reports.classes_report(cards), tenant, (since, until), stack, as_csv, as_json)
 
 
+@app.command("anonymised")
+def anonymised(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
+    """List what stays of calls that were erased and anonymised: no person, no name and no id."""
+    screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
+    with existing_table(found, "retention", "ledger of erasures") as table:
+        report = reports.Report(COLUMNS, ErasureTable(found.dynamodb, table).anonymised(tenant))
+    screen.show({"tenant": tenant, "rows": report.rows}, *_shown(report, as_csv))
+    return Exit.DONE
+
+
+@app.command("holds")
+def holds(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as_json: AsJson = False) -> int:
+    """List each call under a hold that is not released, and count the calls of each hold."""
+    screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
+    report = holds_report(held_cards(found, screen, tenant), settings.of_tenant(found, tenant).default_region)
+    screen.show({"tenant": tenant, "rows": report.rows, "counts": report.counts}, *_shown(report, as_csv))
+    return Exit.DONE
+
+
+@app.command("disposal")
+def disposal(
+    tenant: TenantName,
+    since: Since = None,
+    until: Until = None,
+    call: Annotated[str | None, typer.Option("--call", metavar="ID", help="List when this call was deleted.")] = None,
+    due: Annotated[
+        int | None,
+        typer.Option("--due", metavar="DAYS", min=0, max=3650, help="Count what is due within these days."),
+    ] = None,
+    stack: StackName = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> int:
+    """List what was deleted at the end of its class, by day and class, from the records in the audit bucket."""
+    if due is not None and (since or until or call):
+        raise CannotError("Choose --due, or --from, --to and --call.")
+    screen, (begin, end) = _screen(as_csv, as_json), _span(since, until)
+    found = find_stack(tenant_name(tenant) and stack)
+    if due is not None:
+        report = due_report(due_within(found, screen, tenant, due))
+        screen.show({"tenant": tenant, "due": due, "rows": report.rows}, *_shown(report, as_csv))
+        return Exit.DONE
+    records = records_between(found, screen, tenant, begin, end)
+    report = disposed_call_report(records, call) if call else disposed_report(records)
+    document = {"tenant": tenant, "from": timestamp(begin), "to": timestamp(end), "rows": report.rows}
+    screen.show(document, *_shown(report, as_csv))
+    return Exit.DONE
+
+
 def _report(
     make: Make, tenant: str, span: tuple[str | None, str | None], stack: str | None, as_csv: bool, as_json: bool
 ) -> int:
-    if as_csv and as_json:
-        raise CannotError("Choose --csv or --json.")
+    screen = _screen(as_csv, as_json)
     since, until = _span(*span)
-    screen, found = Screen(as_json, quiet=as_json), find_stack(tenant_name(tenant) and stack)
+    found = find_stack(tenant_name(tenant) and stack)
     region = settings.of_tenant(found, tenant).default_region
     report = make(cards_between(found, screen, tenant, since, until), region)
     document: dict[str, Any] = {
         "tenant": tenant, "from": timestamp(since), "to": timestamp(until), "rows": report.rows,
         **({"counts": report.counts} if report.counts is not None else {}),
     }  # fmt: skip
-    screen.show(document, *([_csv(report)] if as_csv else _parts(report)))
+    screen.show(document, *_shown(report, as_csv))
     return Exit.DONE
 
 
-def _parts(report: reports.Report) -> list[Part]:
+def _screen(as_csv: bool, as_json: bool) -> Screen:
+    if as_csv and as_json:
+        raise CannotError("Choose --csv or --json.")
+    return Screen(as_json, quiet=as_json)
+
+
+def _shown(report: reports.Report, as_csv: bool) -> list[Part]:
+    if as_csv:
+        return [_csv(report)]
     table = Table(report.columns, [[row[name] for name in report.columns] for row in report.rows], EMPTY)
     return [Facts(report.counts), table] if report.counts is not None else [table]
 

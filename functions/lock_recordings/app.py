@@ -1,4 +1,4 @@
-"""lock_recordings: extend the locks of delivered recordings to the end of their class."""
+"""lock_recordings: extend the locks of delivered recordings to the end of their class, and place holds."""
 
 import os
 from collections.abc import Mapping
@@ -18,9 +18,13 @@ class Env:
     """The function's environment variables."""
 
     archive_bucket: str
+    audit_bus: str
+    call_index_key: str
     calls_table: str
     gpg_binary: str
+    lock_queue_url: str
     maximum_compliance_years: int
+    retention_table: str
     tenants_prefix: str
 
 

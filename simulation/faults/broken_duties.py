@@ -34,6 +34,7 @@ from callseal.keys import prove_keys
 from callseal.keys.announcements import AnnouncementLog
 from callseal.keys.register_table import KeyRegister
 from callseal.keys.usage_table import UsageTable
+from callseal.retention.lock_recordings import RecordingLocks
 from callseal.sftp.file_table import FileRegister
 from callseal.sftp.notice_queue import NoticeQueue
 from callseal.sftp.stored_keys import SftpKeys
@@ -208,6 +209,8 @@ BROKEN_DUTIES = (
                partial(_remember_first, "RecordingErased", LandingBucket, "purge"), (1, "DeleteObject", 1),
                "kill after", bucket=LANDING),
     BrokenDuty("erase", "the tag alone decides", _believe_the_tag),
+    BrokenDuty("lock recordings", "what failed is acknowledged",
+               partial(_acknowledge_everything, RecordingLocks), (1, "PutObjectRetention", 1), "step", BUSY, ARCHIVE),
     BrokenDuty("lock audit", "what failed is acknowledged", partial(_acknowledge_everything, AuditLocks),
                (1, "HeadObject", 1), "step", BUSY, AUDIT),
     BrokenDuty("open recording", "bytes are sent without an event", _record_if_possible, (1, "PutEvents", 1), "step",

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from tempfile import mkdtemp
@@ -281,6 +282,15 @@ class Cloud:
     def put_audit(self, key: str) -> str:
         """Put an object into the audit bucket, as Firehose does, and return its version."""
         return str(self._s3.put_object(Bucket=AUDIT, Key=key, Body=b"{}")["VersionId"])
+
+    def put_version(self, bucket: str, key: str) -> str:
+        """Put an object into a bucket with versions, and return its version."""
+        return str(self._s3.put_object(Bucket=bucket, Key=key, Body=b"said")["VersionId"])
+
+    def lock_end(self, bucket: str, key: str, version: str) -> tuple[str | None, datetime | None]:
+        """Return the mode and the end of a version's lock."""
+        found = self._s3.head_object(Bucket=bucket, Key=key, VersionId=version)
+        return found.get("ObjectLockMode"), found.get("ObjectLockRetainUntilDate")
 
     def lock(self, key: str, version: str) -> tuple[str | None, int | None]:
         """Return the mode of an audit object's lock, and its length in days from the time of writing."""

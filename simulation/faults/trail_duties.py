@@ -17,7 +17,7 @@ class Lock(Duty):
         self._written = {key: self._cloud.put_audit(key) for key in (f"{self._tenant}/1.gz", f"{self._tenant}/2.gz")}
         bodies = [notification_of(AUDIT, key, versionId=version) for key, version in self._written.items()]
         self.next_step()
-        self.hand_over_bodies("lock", bodies)
+        self.hand_over_bodies("lock_audit", bodies)
 
     def judge(self) -> None:
         """Expect a lock on both."""

@@ -71,7 +71,8 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 def raised_codes() -> set[str]:
     """Return the codes of refusals in the code of the archive."""
     found = {str(code) for code in Code}
-    for path in (*(PACKAGE / "archive").rglob("*.py"), PACKAGE / "inbound" / "http.py"):
+    rooms = (PACKAGE / name for name in ("archive", "governance"))
+    for path in (*(each for room in rooms for each in room.rglob("*.py")), PACKAGE / "inbound" / "http.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and _name(node.func) in REFUSING:
                 values = [each.value for each in node.args if isinstance(each, ast.Constant)]

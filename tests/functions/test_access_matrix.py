@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from types import ModuleType
 from typing import Any
 
@@ -28,9 +29,11 @@ ROLES: Mapping[str, tuple[set[str], set[str]]] = {
     "downloader": ({"download"}, set()),
     "sharer": ({"share"}, set()),
     "auditor": ({"audit"}, set()),
+    "holder": ({"hold"}, set()),
+    "eraser": ({"erase"}, set()),
     "lead": ({"search", "play", "download"}, set()),
     "trusted": ({"search", "play", "download", "share", "audit"}, {"restricted"}),
-    "officer": ({"search", "play", "download", "share", "audit"}, {"restricted", "sensitive"}),
+    "officer": ({"search", "play", "download", "share", "hold", "erase", "audit"}, {"restricted", "sensitive"}),
 }
 CALLS: Mapping[str, tuple[str, set[str]]] = {
     # How a call is sealed, and its flags.
@@ -40,6 +43,10 @@ CALLS: Mapping[str, tuple[str, set[str]]] = {
     "both": ("none", {"restricted", "sensitive"}),
     "sealed": ("cms", set()),
 }
+
+
+# In place of the name of a hold, which each hold has for itself.
+CASE = "a new hold"
 
 
 @dataclass(frozen=True)
@@ -69,14 +76,33 @@ ROUTES = (
     Route("POST", "/api/calls/{}/played", "play", 204, 204, {"file": 0, "seconds": [[0, 1]]}),
     Route("GET", "/api/calls/{}/audit", "audit", 200, 200),
     Route("POST", "/api/shares", "share", 201, 409, {"file": 0, "to": "ola@x.example", "days": 1, "language": "en"}),
+    Route("POST", "/api/calls/{}/holds", "hold", 202, 202, {"name": CASE, "reason": "Complaint"}),
+    Route("POST", "/api/holds", "hold", 202, 202, {"name": CASE, "reason": "Complaint"}),
+    Route("POST", "/api/erasures", "erase", 201, 201, {"basis": "GDPR, article 17"}),
 )
 # The routes that name no call, and the action that each needs.
-WIDE = {"/api/calls": "search", "/api/audit": "audit"}
+WIDE = {"/api/calls": "search", "/api/audit": "audit", "/api/holds": "hold", "/api/erasures": "erase"}
+# The routes of a hold and of a request for erasure, the action that each needs, and what it answers to whom may do it.
+GOVERNED = {
+    "POST /api/holds/{hold}/release": ("hold", (400, "InvalidRequest")),  # it is not placed yet
+    "POST /api/holds/{hold}/approve": ("hold", (400, "InvalidRequest")),
+    "GET /api/erasures/{erasure}": ("erase", 200),
+    "GET /api/erasures/{erasure}/certificate": ("erase", (404, "NotFound")),  # there is none yet
+    "POST /api/erasures/{erasure}/approve": ("erase", 202),
+}
 
 
 @pytest.fixture
 def people(cloud: Stack, clock: Clock, request: pytest.FixtureRequest) -> People:
-    names = ("sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share")
+    names = (
+        "sign_in",
+        "search_calls",
+        "open_recording",
+        "draw_waveform",
+        "share_recording",
+        "serve_share",
+        "govern_calls",
+    )
     people = People(cloud, clock, [request.getfixturevalue(name) for name in names])
     grants = [
         {"group": role, "may": sorted(may), **{flag: flag in flags for flag in ("restricted", "sensitive")}}
@@ -84,13 +110,17 @@ def people(cloud: Stack, clock: Clock, request: pytest.FixtureRequest) -> People
         if may
     ]
     for tenant in ("acme", "globex"):
-        cloud.tenant(tenant, settings={"call_index": "plain"})
+        cloud.tenant(tenant, settings={"call_index": "plain", "deliver_to_archive": True})
         people.access(*grants, tenant=tenant)
     return people
 
 
 def ask(visitor: Visitor, route: Route, call: str) -> Reply:
-    body = route.body if "{}" in route.path else {**route.body, "call": call}
+    body = {**route.body} if route.body else None
+    if body is not None and "{}" not in route.path:
+        body |= {"calls": [call]} if route.action == "hold" else {"call": call}
+    if body and body.get("name") == CASE:
+        body |= {"name": f"case {token_hex(8)}"}
     text = json.dumps(body) if body is not None else ""
     return visitor.send(route.method, route.path.format(call), text)
 
@@ -105,7 +135,17 @@ def wanted(route: Route, role: str, call: str) -> int | tuple[int, str]:
 
 
 def seen(reply: Reply) -> int | tuple[int, str]:
-    return reply.error if reply.status in (401, 403, 404) else reply.status
+    return reply.error if reply.status in (400, 401, 403, 404) else reply.status
+
+
+def governed(people: People, visitor: Visitor) -> dict[str, int | tuple[int, str]]:
+    """Return what a visitor is answered by the routes of a hold and of an erasure of acme's, which an officer made."""
+    maker = people.visitor("officer", email="ola@acme.example")
+    names = {"hold": f"case {token_hex(8)}"}
+    assert maker.post("/api/holds", {"name": names["hold"], "reason": "Complaint", "queue": "claims"}).status == 202
+    call = people.call(token_hex(8))
+    names["erasure"] = maker.post("/api/erasures", {"call": call, "basis": "GDPR"}).json["request"]
+    return {route: seen(visitor.send(*route.format(**names).split(" ", 1))) for route in GOVERNED}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -122,6 +162,11 @@ def test_role_may_do_its_part_and_nothing_else(people: People, role: str) -> Non
     if "search" in ROLES[role][0]:
         found = {call["name"] for call in visitor.get("/api/calls").json["calls"]}
         assert found == {name for name, (_, flags) in CALLS.items() if flags <= ROLES[role][1]}
+    got = governed(people, visitor)
+    assert got == {
+        route: answer if action in ROLES[role][0] else (403, "NotAllowed")
+        for route, (action, answer) in GOVERNED.items()
+    }
 
 
 @pytest.mark.parametrize("role", ["officer", "nothing"])
@@ -134,6 +179,9 @@ def test_calls_of_another_tenant_are_unknown_to_every_route(people: People, clou
         for asked in (call, call[::-1], "x", "0" * 32):
             assert {seen(ask(visitor, route, asked)) for route in ROUTES} == {(404, "NotFound")}, asked
     assert {detail["tenant"] for event in cloud.audit() for detail in [event["detail"]]} <= {"globex"}
+    assert {*governed(people, visitor).values()} == {(404, "NotFound")}
+    if role == "officer":
+        assert visitor.get("/api/holds").json == {"holds": []} and visitor.get("/api/erasures").json == {"erasures": []}
 
 
 @pytest.mark.parametrize("cookie", [None, "", "x", "%00", "a" * 5000])

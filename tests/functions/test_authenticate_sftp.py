@@ -92,8 +92,14 @@ def test_policy_allows_one_folder_and_no_deletion(cloud: Stack, authenticate_sft
         "Find": ("s3:GetBucketLocation", f"arn:aws:s3:::{SFTP}"),
         "List": ("s3:ListBucket", f"arn:aws:s3:::{SFTP}"),
         "Read": ("s3:GetObject", f"{own}/*"),
-        "AnswerKeyCheck": ("s3:PutObject", [f"{own}/key-check/{'?' * digits}.answer" for digits in (40, 64)]),
-        "NoFolderBelow": ("s3:PutObject", f"{own}/key-check/*/*"),
+        "Answer": (
+            "s3:PutObject",
+            [
+                *(f"{own}/key-check/{'?' * digits}.answer" for digits in (40, 64)),
+                f"{own}/notices/erasure-{'?' * 16}.done",
+            ],
+        ),
+        "NoFolderBelow": ("s3:PutObject", [f"{own}/key-check/*/*", f"{own}/notices/*/*"]),
         "AtRest": (["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{REGION}:123456789012:key/stack"),
     }  # fmt: skip
     denied = [one["Sid"] for one in json.loads(policy)["Statement"] if one["Effect"] != "Allow"]

@@ -13,6 +13,7 @@ from tests.functions.test_call_policy import BOTH, DENIED, PUZZEL, WAV, XML, met
 from tests.support.calls import TABLE
 from tests.support.clock import Clock
 from tests.support.flow import Flow
+from tests.support.holds import HoldScene
 from tests.support.keys import x509_tenant
 from tests.support.metrics import emitted
 from tests.support.network import Crash, Network, Request, refusal
@@ -162,6 +163,20 @@ def test_a_tag_alone_erases_nothing(cloud: Stack, flow: Flow, erase_recordings: 
     clock.pass_by(days=4)
     assert erase_recordings.lambda_handler({}, None) == {"kept": 1}
     assert landing(cloud) == {WAV}
+
+
+def test_a_call_in_the_scope_of_a_legal_hold_stays(
+    cloud: Stack, flow: Flow, erase_recordings: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was never delivered, so no event of its delivery puts it under the hold."""
+    monkeypatch.setattr("callseal.retention.hold_messages.SETTLE_SECONDS", 0)
+    scene = HoldScene(cloud, clock)
+    scene.hold("case-1", queue="*", future=True)
+    hold(flow)
+    clock.pass_by(days=4)
+    assert erase_recordings.lambda_handler({}, None) == {"kept": 2}
+    scene.release("case-1")
+    assert erase_recordings.lambda_handler({}, None) == {"erased": 2}
 
 
 def test_a_call_under_a_legal_hold_stays(cloud: Stack, flow: Flow, erase_recordings: ModuleType, clock: Clock) -> None:

@@ -171,6 +171,10 @@ def test_audit_events_of_files_are_tracked(cloud: Stack, track_files: ModuleType
     assert states(cloud.dynamodb) == {f"{WAV}.p7m": "fetched"}
 
 
+def test_recordings_of_audit_events_are_locked(cloud: Stack, lock_recordings: ModuleType) -> None:
+    assert failures(lock_recordings.lambda_handler(load("files-in-sqs"), None)) == []
+
+
 def test_calls_of_audit_events_are_indexed(cloud: Stack, index_calls: ModuleType) -> None:
     cloud.tenant("acme", settings={"call_index": "blind"})
     assert failures(index_calls.lambda_handler(load("files-in-sqs"), None)) == []
@@ -269,6 +273,7 @@ def test_readme_names_every_file() -> None:
         ("http-audio", "open_recording", (401, "NotSignedIn")),
         ("http-waveform", "draw_waveform", (401, "NotSignedIn")),
         ("http-shares", "share_recording", (401, "NotSignedIn")),
+        ("http-holds", "govern_calls", (401, "NotSignedIn")),
         ("http-share-code", "serve_share", (404, "NotFound")),
     ],
 )

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callseal.archive.waveform import Waveform
-from callseal.archive.waveform_table import WaveformTable, place_of
+from callseal.archive.waveform_table import WaveformTable
+from callseal.calls.waveform_place import place_of
 from callseal.core.errors import TransientError
 from tests.support.stack import Stack, make_waveform_table
 

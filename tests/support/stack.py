@@ -19,6 +19,7 @@ from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
 from localcloud.moto_lock import repair_object_lock
+from localcloud.moto_signing import sign_digests
 from localcloud.moto_transactions import copy_little_for_transactions
 from tests.security.privacy.watch import WATCH
 from tests.support.events import check_event
@@ -35,6 +36,7 @@ MAIL_FROM = "recordings@callseal.example"
 heed_etags_of_batch_deletes()
 repair_object_lock()
 copy_little_for_transactions()
+sign_digests()
 # The SDK reads each service's model, and makes its client's class from it, once for all tests. Both take most of the
 # time of making a client.
 _one_loader = cache(create_loader)
@@ -238,7 +240,11 @@ def _make() -> Stack:
     make_sweep_memory(dynamodb, f"{STACK}-sweep")
     make_login_settings(dynamodb, f"{STACK}-login-settings")
     metadata_url = sqs.create_queue(QueueName=f"{STACK}-metadata")["QueueUrl"]
+    lock_url = sqs.create_queue(QueueName=f"{STACK}-lock")["QueueUrl"]
     notices_url = sqs.create_queue(QueueName=f"{STACK}-login-notices")["QueueUrl"]
+    erasure_url = sqs.create_queue(QueueName=f"{STACK}-erasure")["QueueUrl"]
+    make_retention_table(dynamodb, f"{STACK}-retention")
+    make_proof_key(kms, STACK)
     environment = {
         "STACK_NAME": STACK,
         "TENANTS_PREFIX": f"{STACK}/tenants",
@@ -251,6 +257,7 @@ def _make() -> Stack:
         "ENCRYPT_QUEUE_URL": queue_url,
         "RECHECK_QUEUE_URL": recheck_url,
         "METADATA_QUEUE_URL": metadata_url,
+        "LOCK_QUEUE_URL": lock_url,
         "AUDIT_BUS": bus,
         "KEY_REGISTER": f"{STACK}-key-register",
         "KEY_EVENTS": f"{STACK}-key-events",
@@ -258,6 +265,9 @@ def _make() -> Stack:
         "SFTP_RETENTION_DAYS": "7",
         "CALLS_TABLE": f"{STACK}-calls",
         "CALL_INDEX_KEY": f"alias/{STACK}-calls",
+        "PROOF_KEY": f"alias/{STACK}-proof",
+        "RETENTION_TABLE": f"{STACK}-retention",
+        "ERASURE_QUEUE_URL": erasure_url,
         "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
         "ARCHIVE_USERS": f"{STACK}-archive-users",
         "ACCESS_TRAIL": f"{STACK}-archive-trail",
@@ -374,6 +384,16 @@ def make_calls_table(dynamodb: Any, table: str) -> None:
     )
 
 
+def make_retention_table(dynamodb: Any, table: str) -> None:
+    """Make the table of holds, erasures and disposals, as template.yaml has it."""
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("tenant", "id")],
+        KeySchema=_keys("tenant", "id"),
+    )
+
+
 def make_waveform_table(dynamodb: Any, table: str) -> None:
     """Make the table of waveforms, as template.yaml has it."""
     names = ("tenant", "place")
@@ -393,6 +413,12 @@ def make_call_index_key(kms: Any, stack: str) -> None:
     """Make the HMAC key of the blind index, as template.yaml has it."""
     key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=f"alias/{stack}-calls", TargetKeyId=key)
+
+
+def make_proof_key(kms: Any, stack: str) -> None:
+    """Make the key that signs certificates, as template.yaml has it."""
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=f"alias/{stack}-proof", TargetKeyId=key)
 
 
 def make_file_register(dynamodb: Any, table: str) -> None:

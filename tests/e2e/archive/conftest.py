@@ -28,6 +28,7 @@ ACCESS = {
             "restricted": True,
             "sensitive": True,
         },
+        {"group": "governors", "may": ["hold", "erase"], "restricted": True, "sensitive": True},
     ]
 }
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"

@@ -35,9 +35,12 @@ REFUSABLE = [
     for route, operation in OPERATIONS.items()
     if "{" in route or operation.get("requestBody") or route in ("GET /api/calls", "GET /api/audit")
 ]
-# What succeeds only after more than one request: a sign-in, a code from a mail, a sealed recording, terms. What needs a
-# body for a call that exists is left to the other tests.
-IN_STEPS = {"callback", "acceptTerms", "sealed", "openShare", "sharedAudio"}
+# What succeeds only after more than one request: a sign-in, a code from a mail, a sealed recording, terms, a second
+# person. What needs a body for a call that exists is left to the other tests.
+IN_STEPS = {
+    "callback", "acceptTerms", "sealed", "openShare", "sharedAudio", "releaseHold", "approveRelease", "approveErasure",
+    "certificateOfErasure",
+}  # fmt: skip
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CHECKS = [
     checks.status_code_conformance,
@@ -51,43 +54,74 @@ FEW = settings(max_examples=10, deadline=None, database=None, derandomize=True, 
 
 @dataclass(frozen=True)
 class Known:
-    """What exists: calls with a granted access, a share with its secret, one to cancel, and an officer's cookies."""
+    """What exists: calls with a granted access, a share with its secret, one to cancel, and an officer's cookies.
+
+    And a hold and a request for erasure, which wait for a second person.
+    """
 
     url: str
-    calls: list[str]
+    files: dict[str, int]
     share: str
     secret: str
     to_cancel: str
+    hold: str
+    erasure: str
     cookies: dict[str, str]
+
+    @property
+    def calls(self) -> list[str]:
+        """The calls' ids. `files` has the number of each one's recording."""
+        return [*self.files]
 
     def fill(self, case: Case, draw: Any) -> None:
         """Put what exists in place of most of the random ids and secrets."""
         if "id" in (case.path_parameters or {}) and draw(st.integers(0, 3)):
-            known = {"calls": self.calls, "shares": [self.to_cancel], "{id}": [self.share]}
+            known = {
+                "calls": self.calls,
+                "shares": [self.to_cancel],
+                "erasures": [self.erasure],
+                "{id}": [self.share],
+            }
             case.path_parameters["id"] = draw(st.sampled_from(known[case.path.split("/")[2]]))
             if "n" in case.path_parameters:
-                case.path_parameters["n"] = draw(st.sampled_from([0, 0, 1]))
+                number = self.files[case.path_parameters["id"]]
+                case.path_parameters["n"] = draw(st.sampled_from([number, number, number + 1]))
+        if "name" in (case.path_parameters or {}) and draw(st.integers(0, 3)):
+            case.path_parameters["name"] = self.hold
         if isinstance(case.body, dict):
-            some = {"secret": [self.secret], "file": [0, 1], "call": self.calls, "seconds": [[[0, 1.5]]]}
+            some: dict[str, list[Any]] = {
+                "secret": [self.secret], "file": [0, 1, 2], "call": self.calls, "seconds": [[[0, 1.5]]],
+                "calls": [self.calls[:1]],
+            }  # fmt: skip
             names = [name for name in some if name in case.body and draw(st.integers(0, 3))]
             case.body.update({name: draw(st.sampled_from(some[name])) for name in names})
+
+
+def recording_of(client: Client, call: str) -> int:
+    """Return the number of a call's recording in the archive."""
+    files = client.get(f"/api/calls/{call}").json["files"]
+    return next(file["n"] for file in files if file["destination"] == "archive" and not file["key"].endswith(".json"))
 
 
 @pytest.fixture(scope="module")
 def known(archive: Archive) -> Known:
     """Let an officer open all calls and share one, and return what there is."""
-    client = archive.client()
+    client = archive.client("officers,governors")
     calls = [call for name, call in archive.calls.items() if name.startswith("acme/")]
-    for call in calls:
+    files = {call: recording_of(client, call) for call in calls}
+    for call, number in files.items():
         for action in ("play", "download"):
-            access = {"action": action, "file": 0, "reason": "Quality review"}
+            access = {"action": action, "file": number, "reason": "Quality review"}
             assert client.post(f"/api/calls/{call}/access", access).status == 201
-    body = {"call": calls[0], "file": 0, "to": "ola@firma.example", "days": 3, "language": "en"}
+    body = {"call": calls[0], "file": files[calls[0]], "to": "ola@firma.example", "days": 3, "language": "en"}
     to_cancel, share = (client.post("/api/shares", body).json["share"]["id"] for _ in range(2))
     texts = [email.message_from_string(mail, policy=email.policy.default).get_content() for mail in archive.mails()]
     (secret,) = (found[1] for text in texts if (found := re.search(rf"/s/{share}#(\S+)", text)))
     cookies = client.cookies[urlsplit(archive.url).hostname or ""]
-    return Known(archive.url, calls, share, secret, to_cancel, dict(cookies))
+    hold = {"name": "case 1", "reason": "Complaint", "queue": "none"}
+    assert client.post("/api/holds", hold).status == 202
+    erasure = client.post("/api/erasures", {"call": calls[0], "basis": "GDPR"}).json["request"]
+    return Known(archive.url, files, share, secret, to_cancel, hold["name"], erasure, dict(cookies))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from callseal.core.audit import timestamp
 from tests.e2e.cli.command import Answer, call
 from tests.support import calls
 from tests.support.clock import Clock
-from tests.support.stack import ARCHIVE, LANDING, REGION, SFTP, STACK, Stack, stack
+from tests.support.stack import ARCHIVE, AUDIT, LANDING, REGION, SFTP, STACK, Stack, stack
 
 NOW = datetime.now(UTC)
 LOG_GROUP, REGISTER = f"/{STACK}/audit", f"{STACK}-key-register"
@@ -71,8 +71,8 @@ def _register(made: Stack, dead_letters: str) -> None:
     """Register the stack with CloudFormation, and send the audit events to a log group."""
     outputs = {
         "LandingBucketName": LANDING, "SftpBucketName": SFTP, "ArchiveBucketName": ARCHIVE,
-        "AuditBusName": f"{STACK}-audit", "AuditLogGroupName": LOG_GROUP, "EncryptQueueUrl": made.queue_url,
-        "EncryptDeadLetterQueueUrl": dead_letters,
+        "AuditBusName": f"{STACK}-audit", "AuditBucketName": AUDIT,
+        "AuditLogGroupName": LOG_GROUP, "EncryptQueueUrl": made.queue_url, "EncryptDeadLetterQueueUrl": dead_letters,
     }  # fmt: skip
     template = {"Resources": {}, "Outputs": {name: {"Value": value} for name, value in outputs.items()}}
     boto3.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))

@@ -137,6 +137,5 @@ def test_what_cannot_be_reported_is_refused(tenant: Operator) -> None:
     assert "neither a day" in tenant.refused("reports", "denied", "acme", "--from", "soon")
     assert "is not before" in tenant.refused("reports", "denied", "acme", "--from", "2026-02-01", "--to", "2026-01-01")
     assert "no settings" in tenant.refused("reports", "denied", "gamma")
-    tenant.refused("reports", "disposal", "acme")
     tenant.stack.dynamodb.delete_table(TableName=TABLE)
     assert "has no index of calls yet" in tenant.refused("reports", "denied", "acme")

@@ -144,7 +144,9 @@ def test_retention_can_be_made_longer(s3: Any, bucket: str, mode: str) -> None:
     assert lock_of(s3, bucket, version)[:2] == (mode, LATER)
 
 
-@pytest.mark.parametrize("change", [("GOVERNANCE", SOON), (None, None), ("COMPLIANCE", LATER)], ids=str)
+@pytest.mark.parametrize(
+    "change", [("GOVERNANCE", SOON), (None, None), ("COMPLIANCE", LATER)], ids=["shorter", "removed", "another mode"]
+)
 def test_governance_is_weakened_with_the_bypass_only(s3: Any, bucket: str, change: tuple[Any, Any]) -> None:
     """UG object-lock: shortening and removing need s3:BypassGovernanceRetention and the header.
 
@@ -160,7 +162,9 @@ def test_governance_is_weakened_with_the_bypass_only(s3: Any, bucket: str, chang
     assert lock_of(s3, bucket, version)[:2] == change
 
 
-@pytest.mark.parametrize("change", [("COMPLIANCE", SOON), (None, None), ("GOVERNANCE", LATER)], ids=str)
+@pytest.mark.parametrize(
+    "change", [("COMPLIANCE", SOON), (None, None), ("GOVERNANCE", LATER)], ids=["shorter", "removed", "another mode"]
+)
 def test_compliance_is_never_weakened(s3: Any, bucket: str, change: tuple[Any, Any]) -> None:
     """UG object-lock: its mode cannot be changed, and its period cannot be shortened, not even by the root user."""
     version = put(s3, bucket, **LOCKS["compliance"])

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 # The S3 headers that change which permissions a request needs.
 _S3_HEADERS = {"if-match": "if_match", "x-amz-checksum-mode": "checksum_mode", "x-amz-tagging": "tagging",
-               "x-amz-object-lock-mode": "lock"}  # fmt: skip
+               "x-amz-object-lock-mode": "lock", "x-amz-bypass-governance-retention": "bypass"}  # fmt: skip
 _S3_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -98,7 +98,7 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
     elif service == "sqs":
         yield {"name": members["QueueUrl"].rpartition("/")[2]}
     elif service == "kms":
-        yield {"name": members["KeyId"]}
+        yield {"name": members["KeyId"], "message_type": members.get("MessageType", "")}
     elif service == "sesv2":
         yield {"name": members["FromEmailAddress"]}
     elif service == "cloudwatch-logs":
@@ -106,7 +106,8 @@ def _of_json(service: str, members: dict[str, Any]) -> Iterator[dict[str, str]]:
     elif "Names" in members:
         yield from ({"name": name} for name in members["Names"])
     else:
-        yield {"name": members.get("SecretId" if service == "secrets-manager" else "Name", "")}
+        named = "SecretId" if service == "secrets-manager" else "Path" if "Path" in members else "Name"
+        yield {"name": members.get(named, "")}
 
 
 def _of_tables(members: dict[str, Any]) -> Iterator[dict[str, str]]:

@@ -65,7 +65,7 @@ def needs_of(call: Call, place: Place) -> list[Need]:
             names = (f"{name}-AbC12x", name)
             action = f"secretsmanager:{call.operation}"
             return [Need(action, place.arn("secretsmanager", f"secret:{each}")) for each in names]
-        case "ssm", "GetParameter" | "GetParameters" | "PutParameter":
+        case "ssm", "GetParameter" | "GetParameters" | "GetParametersByPath" | "PutParameter":
             return [Need(f"ssm:{call.operation}", place.arn("ssm", f"parameter/{name.lstrip('/')}"))]
         case "kms", "GenerateMac":
             # The stack has one key for MACs, and its functions name it by its alias or its id.
@@ -92,6 +92,12 @@ def _sending_mail(call: Call, place: Place) -> Iterator[Need]:
         yield Need("ses:SendEmail", place.arn("ses", f"identity/{identity}"), sender)
 
 
+def _signing(call: Call, place: Place) -> Iterator[Need]:
+    """Yield the permission for the stack's one key for signatures."""
+    of_message = {("kms:messagetype", call["message_type"])} if call.operation == "Sign" else set()
+    yield Need(f"kms:{call.operation}", place.arn("kms", "key/ProofKey"), frozenset(of_message))
+
+
 def _listing_bucket(call: Call, _: Place) -> Iterator[Need]:
     yield _listing(call["bucket"])
 
@@ -104,15 +110,23 @@ def _locking(call: Call, _: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:PutObjectRetention")
 
 
+def _holding(call: Call, _: Place) -> Iterator[Need]:
+    yield _on(call["bucket"], call["key"], "s3:PutObjectLegalHold")
+
+
 def _retention_shown(call: Call) -> Iterator[Need]:
     """Yield the permission without which S3 omits a version's lock from the answer.
 
-    Who asks for a version in the archive wants to know its lock.
+    Who asks for a version in the archive wants to know its lock. An erasure wants to know of legal holds, too.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
-    if call["bucket"] == AUDIT or (call["bucket"] == ARCHIVE and call["version"]):
+    # dispose_recordings reads its own records back, and not their locks.
+    in_audit = call["bucket"] == AUDIT and call.function != "dispose_recordings"
+    if in_audit or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
+    if call.function in ("erase_recordings", "reconcile_archive") and call["bucket"] == ARCHIVE and call["version"]:
+        yield _on(call["bucket"], call["key"], "s3:GetObjectLegalHold")
 
 
 def _looking(call: Call, place: Place) -> Iterator[Need]:
@@ -146,6 +160,8 @@ def _aborting_upload(call: Call, _: Place) -> Iterator[Need]:
 
 def _deleting(call: Call, _: Place) -> Iterator[Need]:
     yield _on(call["bucket"], call["key"], "s3:DeleteObjectVersion" if call["version"] else "s3:DeleteObject")
+    if call["bypass"]:
+        yield _on(call["bucket"], call["key"], "s3:BypassGovernanceRetention")
     if call["if_match"] not in ("", "*"):
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
         yield _on(call["bucket"], call["key"], "s3:GetObject")
@@ -234,6 +250,7 @@ _OF_S3: dict[str, Callable[[Call, Place], Iterator[Need]]] = {
     "ListObjectVersions": _listing_versions,
     "ListObjectsV2": _listing_bucket,
     "PutObject": _writing,
+    "PutObjectLegalHold": _holding,
     "PutObjectRetention": _locking,
     "PutObjectTagging": _tagging,
     "UploadPart": _going_on_with_upload,
@@ -244,4 +261,6 @@ _OF_DATA = {
     **{("s3", name): needs for name, needs in _OF_S3.items()},
     **{("dynamodb", name): _using_table for name in _OF_TABLES},
     ("sesv2", "SendEmail"): _sending_mail,
+    ("kms", "Sign"): _signing,
+    ("kms", "GetPublicKey"): _signing,
 }

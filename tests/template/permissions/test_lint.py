@@ -24,6 +24,10 @@ EXPLAINED = {
         KEY_POLICY,
         "MISMATCHED_TYPE",
     ): "The encryption context is a text that holds an ARN: ArnLike, as that guide has it.",
+    (
+        "EraseRecordingsRole.Policies[0].PolicyDocument",
+        "PERMISSIONS_MANAGEMENT_ACTIONS",
+    ): "s3:BypassGovernanceRetention, which an erasure on request needs, and which only this role has.",
 } | {
     (
         f"{bucket}BucketPolicy.PolicyDocument",
@@ -59,9 +63,14 @@ WILDCARDS = {
     "oidc-client-secret-??????": "the archive's secret; Secrets Manager chooses the last six characters",
     "tenants/*/access": "any tenant's access",
     "audit/*": "the files of one bucket",
+    "audit/disposals/*": "the records of disposals",
     "audit/audit/*": "the files of one bucket that hold events",
     "tenants/*/public-key-??????": "any tenant's public key; Secrets Manager chooses the last six characters",
     "sftp/*/key-check/*.txt.*": "any tenant's challenges",
+    "audit/erasures/*": "the files of one bucket that are certificates",
+    "sftp/*/notices/erasure-*.json*": "any tenant's notices of erasures",
+    "sftp/*/notices/*.done": "any tenant's answers to them; the session policy narrows it to one tenant's",
+    "sftp/*/proof/keys/*.pem": "the stack's public key in any tenant's area",
     "sftp/*/key-check/*.answer": "any tenant's answers to them; the session policy narrows it to one tenant's",
     "tenants/*/settings": "any tenant's settings",
     "tenants/*/policy": "any tenant's policy",

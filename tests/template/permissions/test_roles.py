@@ -14,15 +14,14 @@ CHECK, PROVE, REGISTER = KEYS = ("check_keys", "prove_keys", "register_keys")
 LOGIN, LOG = "authenticate_sftp", "audit_sftp"
 TRACK, WATCH = FILES = ("track_files", "watch_files")
 INDEX, READ, ERASE = "index_calls", "read_metadata", "erase_recordings"
-KEEP = "lock_recordings"
-LAW = (KEEP,)
+KEEP, DISPOSE, COMPARE = LAW = ("lock_recordings", "dispose_recordings", "reconcile_archive")
 LOCK, RECONCILE = TRAIL = ("lock_audit", "reconcile_audit")
-SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE = PEOPLE = (
-    "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share",
+SIGN, SEARCH, OPEN, DRAW, SHARE, SERVE, GOVERN = PEOPLE = (
+    "sign_in", "search_calls", "open_recording", "draw_waveform", "share_recording", "serve_share", "govern_calls",
 )  # fmt: skip
 # All functions: MOVERS process recordings, KEYS keys, READ metadata, ERASE erases recordings, FRONT serves the SFTP
-# front, FILES tracks delivered files, TRAIL the audit trail, LAW keeps recordings by law, and PEOPLE serves the archive
-# to people.
+# front, FILES tracks delivered files, TRAIL the audit trail, LAW keeps and ends recordings by law, PEOPLE serves the
+# archive to people.
 ALL = tuple(FUNCTIONS)
 FRONT = tuple(one for one in ALL if one not in (*MOVERS, *KEYS, READ, ERASE, *LAW, *PEOPLE))
 OTHERS = tuple(one for one in ALL if one not in TRAIL)
@@ -97,8 +96,8 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "looking at what landed": ((SWEEP, *KEYS, *FRONT, READ), s3("HeadObject", LANDING)),
     "holding what landed": ((RECHECK, *KEYS, *FRONT, READ, ERASE), s3("PutObjectTagging", LANDING)),
     "deleting what landed": ((RECHECK, SWEEP, *KEYS, *FRONT, READ), s3("DeleteObject", LANDING)),
-    # Outputs: written once by one function, deleted by none.
-    "deleting from SFTP": (ALL, s3("DeleteObject", SFTP)),
+    # Outputs: written once by one function. Versions of the archive are deleted by two, and hidden by none.
+    "deleting from SFTP": (tuple({*ALL} - {DISPOSE, ERASE}), s3("DeleteObject", SFTP)),
     "deleting from the archive": (ALL, s3("DeleteObject", ARCHIVE)),
     "deleting many from the archive": (ALL, s3("DeleteObjects", ARCHIVE)),
     "a delivered file's tags": (tuple({*ALL} - {ENCRYPT}), s3("PutObjectTagging", SFTP)),
@@ -110,7 +109,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     ),
     # Keys: the function that judges the answers cannot make challenges, the register's writer reads no key, and so on.
     "a tenant's public key by those who need none": (
-        (PROVE, REGISTER, *FRONT, READ, ERASE),
+        (PROVE, REGISTER, *FRONT, READ),
         secret(f"{STACK}/tenants/acme/public-key"),
     ),
     "a challenge, by others than its maker": (
@@ -119,7 +118,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     ),
     "reading a challenge": ((*KEYS, *FRONT, READ, ERASE), s3("GetObject", SFTP, key=CHALLENGE)),
     "an answer, by others than its judge": (
-        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT, READ, ERASE),
+        (RECHECK, SWEEP, CHECK, REGISTER, *FRONT, READ),
         s3("DeleteObject", SFTP, key=ANSWER),
     ),
     "writing an answer": ((*KEYS, *FRONT, READ, ERASE), s3("PutObject", SFTP, key=ANSWER)),
@@ -147,13 +146,16 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),
     # The cards of calls: one writes what was delivered, one what metadata says. Neither searches.
-    "a call's card": (tuple({*ALL} - {INDEX, READ, KEEP}), table("UpdateItem", "calls")),
-    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH, KEEP}), table("BatchGetItem", "calls")),
-    "replacing a card, or a tenant's salt": (tuple({*ALL} - {READ, SEARCH}), table("PutItem", "calls")),
-    "searching calls": (tuple({*ALL} - {SEARCH}), table("Query", "calls", index="party")),
-    "listing a tenant's calls": (tuple({*ALL} - {SEARCH}), table("Query", "calls", index="started")),
+    "a call's card": (tuple({*ALL} - {INDEX, READ, KEEP, DISPOSE, ERASE, GOVERN}), table("UpdateItem", "calls")),
+    "reading cards": (tuple({*ALL} - {INDEX, READ, SEARCH, ERASE, GOVERN, *LAW}), table("BatchGetItem", "calls")),
+    "replacing a card, or a tenant's salt": (
+        tuple({*ALL} - {READ, SEARCH, DISPOSE, GOVERN}),
+        table("PutItem", "calls"),
+    ),
+    "searching calls": (tuple({*ALL} - {SEARCH, KEEP, GOVERN}), table("Query", "calls", index="party")),
+    "listing a tenant's calls": (tuple({*ALL} - {SEARCH, GOVERN, *LAW}), table("Query", "calls", index="started")),
     "the key of the blind index": (
-        tuple({*ALL} - {READ, SEARCH, OPEN, DRAW, SHARE}),
+        tuple({*ALL} - {READ, SEARCH, OPEN, DRAW, SHARE, ERASE, GOVERN, *LAW}),
         ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"}),
     ),
     # People: each function does its part, and none of them reaches landing, SFTP, keys or queues.
@@ -162,7 +164,7 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
         parameter(f"/{STACK}/tenants/acme/access"),
     ),
     "the archive's secret at its issuer": (tuple({*ALL} - {SIGN}), secret(f"{STACK}/oidc-client-secret")),
-    "a session": (tuple({*ALL} - {SIGN, SEARCH, OPEN, DRAW, SHARE}), table("GetItem", "archive-sessions")),
+    "a session": (tuple({*ALL} - {SIGN, SEARCH, OPEN, DRAW, SHARE, GOVERN}), table("GetItem", "archive-sessions")),
     "ending a session": (tuple({*ALL} - {SIGN}), table("DeleteItem", "archive-sessions")),
     "accepting terms": (tuple({*ALL} - {SIGN}), table("UpdateItem", "archive-users")),
     "reading what people did": (tuple({*ALL} - {SEARCH}), table("Query", "archive-trail", index="call")),
@@ -189,6 +191,18 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's key by those who serve people": (PEOPLE, secret(f"{STACK}/tenants/acme/public-key")),
     "mail": (tuple({*ALL} - {SHARE, SERVE}), ("sesv2", "SendEmail", {"name": "recordings@callseal.example"})),
     "mail in another's name": (ALL, ("sesv2", "SendEmail", {"name": "ceo@callseal.example"})),
+    "a certificate of an erasure": (
+        tuple({*ALL} - {*TRAIL, GOVERN}),
+        s3("GetObject", AUDIT, key="erasures/acme/0123456789abcdef/0001-x.json"),
+    ),
+    "deleting a version by those who govern": ((GOVERN,), s3("DeleteObject", ARCHIVE, version=VERSION)),
+    "a lock or a legal hold by those who govern": ((GOVERN,), s3("PutObjectRetention", ARCHIVE, version=VERSION)),
+    "the ledger and the holds by those who do not govern": (
+        tuple({*PEOPLE} - {GOVERN}),
+        table("GetItem", "retention"),
+    ),
+    "a forged erasure request": (tuple({*ALL} - {GOVERN}), audit("ErasureRequested")),
+    "a forged request to release a hold": (tuple({*ALL} - {GOVERN}), audit("HoldReleaseAsked")),
     "a forged sign-in": (tuple({*ALL} - {SIGN}), audit("ArchiveSignedIn")),
     "a forged play": (tuple({*ALL} - {OPEN}), audit("RecordingPlayed")),
     "a forged search": (tuple({*ALL} - {SEARCH}), audit("RecordingsSearched")),
@@ -197,6 +211,14 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a tenant's policy": ((PROVE, REGISTER, LOGIN, LOG, *FILES, *TRAIL), parameter(f"/{STACK}/tenants/acme/policy")),
     "having metadata read": (tuple({*ALL} - {ENCRYPT}), send("metadata")),
     "a call's outcome": ((*KEYS, *FRONT), table("GetItem", "calls")),
+    # Disposal: one function deletes and records, and cannot read a recording. Another compares, and changes nothing.
+    "what is due to be deleted": (
+        tuple({*ALL} - {DISPOSE, KEEP, SEARCH}),
+        table("Query", "calls", index="due"),
+    ),
+    "the state of a disposal": (tuple({*ALL} - {DISPOSE}), table("UpdateItem", "retention")),
+    "a recording, by those who dispose and compare": ((DISPOSE, COMPARE), s3("GetObject", ARCHIVE)),
+    "deleting a record of a disposal": (ALL, s3("DeleteObject", AUDIT, key="disposals/acme/x", version=VERSION)),
     "the queue of events that are to be indexed": (ALL, send("calls")),
     # The audit trail: one function locks and reads nothing, another compares and restores. No function deletes.
     "an audit object": (OTHERS, audit_object("GetObject")),
@@ -220,10 +242,16 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "writing into the archive by those who keep by law": (LAW, s3("PutObject", ARCHIVE)),
     "a tenant's key by those who keep by law": (LAW, secret(f"{STACK}/tenants/acme/public-key")),
     "an audit event by those who lock recordings": ((KEEP,), audit("RecordingDelivered")),
-    "a version in the archive": (ALL, s3("DeleteObject", ARCHIVE, version=VERSION)),
+    "a version in the archive": (tuple({*ALL} - {ERASE, DISPOSE}), s3("DeleteObject", ARCHIVE, version=VERSION)),
+    "writing a certificate": (tuple({*ALL} - {ERASE}), s3("PutObject", AUDIT, key="erasures/acme/1/1.json")),
+    "an audit event's object by those who erase": ((ERASE,), s3("PutObject", AUDIT, key=EVENTS_OF_AN_HOUR)),
+    "the proof key": (tuple({*ALL} - {ERASE}), ("kms", "Sign", {"name": "proof", "message_type": "DIGEST"})),
+    "a message under the proof key": (ALL, ("kms", "Sign", {"name": "proof", "message_type": "RAW"})),
+    "the queue of erasures": (tuple({*ALL} - {GOVERN}), send("erasure")),
+    "a forged answer of a recipient": (tuple({*ALL} - {ERASE}), audit("RecipientNotified")),
     "a lock of a recording": (tuple({*ALL} - {ENCRYPT, KEEP}), s3("PutObjectRetention", ARCHIVE, version=VERSION)),
     "a lock in another bucket": (tuple({*ALL} - {*TRAIL}), s3("PutObjectRetention", AUDIT, version=VERSION)),
-    "the queue of recordings to lock": (ALL, send("lock")),
+    "the queue of recordings to lock": (tuple({*ALL} - {KEEP, DISPOSE, GOVERN}), send("lock")),
     # Foreign buckets, queues and busses.
     "another bucket": (ALL, s3("GetObject", "payroll")),
     "listing another bucket": (ALL, s3("ListObjectsV2", "payroll")),
@@ -260,11 +288,21 @@ REACHABLE: dict[str, tuple[str, tuple[str, str, dict[str, str]]]] = {
     "the key of the blind index": (READ, ("kms", "GenerateMac", {"name": f"alias/{STACK}-calls"})),
     "a tenant's salt": (READ, table("PutItem", "calls")),
     "what the policy says of a call": (ENCRYPT, table("GetItem", "calls")),
+    "a version that is due": (DISPOSE, s3("DeleteObject", ARCHIVE, version=VERSION)),
+    "a copy of a call that is due": (DISPOSE, s3("DeleteObject", SFTP)),
+    "a record of a disposal": (DISPOSE, s3("PutObject", AUDIT, key="disposals/acme/x")),
+    "a longer lock": (DISPOSE, send("lock")),
+    "the progress of a comparison": (COMPARE, table("PutItem", "retention")),
     "a read file": (READ, send("encrypt")),
     "what the policy says of a call that is to be erased": (ERASE, table("GetItem", "calls")),
     "why a file is held": (ERASE, s3("GetObjectTagging", LANDING)),
     "a file that must not be kept": (ERASE, s3("DeleteObject", LANDING)),
     "an audit event of an erasure": (ERASE, audit("RecordingErased")),
+    "a version that is to be erased": (ERASE, s3("DeleteObject", ARCHIVE, version=VERSION, bypass="true")),
+    "a lock that stops an erasure": (ERASE, s3("HeadObject", ARCHIVE, version=VERSION)),
+    "a certificate": (ERASE, s3("PutObject", AUDIT, key="erasures/acme/1/1.json")),
+    "a notice": (ERASE, s3("PutObject", SFTP, key="acme/notices/erasure-1.json.p7m", tagging="x")),
+    "the proof key": (ERASE, ("kms", "Sign", {"name": "proof", "message_type": "DIGEST"})),
     "a card that is to be changed": (INDEX, table("UpdateItem", "calls")),
     "what landed": (ENCRYPT, s3("GetObject", LANDING)),
     "whether what landed is gone": (RECHECK, s3("HeadObject", LANDING)),
@@ -344,8 +382,9 @@ def test_no_role_uses_the_stacks_key_except_through_s3(stack: Deployed, function
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("bucket", [ARCHIVE, AUDIT])
-def test_no_role_passes_a_lock(stack: Deployed, function: str, bucket: str) -> None:
-    assert not stack.role(function).allows(Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{bucket}/{WAV}"))
+def test_no_role_but_the_erasures_passes_a_lock(stack: Deployed, function: str, bucket: str) -> None:
+    passing = Need("s3:BypassGovernanceRetention", f"arn:aws:s3:::{bucket}/{WAV}")
+    assert stack.role(function).allows(passing) == ((function, bucket) == (ERASE, ARCHIVE))
 
 
 def test_recordings_that_are_locked_cannot_be_read_by_the_locker(stack: Deployed) -> None:
@@ -370,11 +409,11 @@ def test_sweep_may_head_outputs_and_not_read_them(stack: Deployed, bucket: str) 
         (SFTP, {ENCRYPT, PROVE, RECHECK}),
         (ARCHIVE, {ENCRYPT, PROVE, RECHECK, OPEN, DRAW, SERVE}),
         # The first two by a permission for the KMS key that names no bucket. They have no permission for audit objects.
-        (AUDIT, {ENCRYPT, PROVE, RECONCILE}),
+        (AUDIT, {ENCRYPT, PROVE, RECONCILE, DISPOSE, GOVERN}),
     ],
 )
 def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -> None:
-    """Only the roles that seal recordings, read answers or hash outputs may use the key that decrypts the buckets.
+    """Only roles that seal recordings, read answers, hash outputs or write records may use the key that decrypts.
 
     The role that hashes outputs decrypts no landed file.
     """
@@ -383,7 +422,9 @@ def test_who_can_decrypt(stack: Deployed, bucket: str, who: set[str], of: str) -
         ("kms:encryptioncontext:aws:s3:arn", f"arn:aws:s3:::{bucket}{of}"),
     }
     need = Need("kms:Decrypt", stack.place.keys[bucket], frozenset(context))
-    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == who
+    # GOVERN may read certificates of erasures alone, and a recording's name is none.
+    expected = who - {GOVERN} if of else who
+    assert {function for function in FUNCTIONS if stack.role(function).allows(need)} == expected
 
 
 def test_lock_may_head_audit_objects_and_not_read_them(stack: Deployed) -> None:

@@ -24,6 +24,14 @@ ENCRYPT_ON_LANDING = {
     "s3:GetObject", "s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging", "s3:ListBucket",
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
+# The kinds of events that the command puts.
+OF_THE_COMMAND = ["CallsSearched", "ErasureRequested", "HoldReleaseAsked"]
+ANSWERS = ("key-check/*.answer", "notices/*.done")
+ERASE_IN_ARCHIVE = {
+    "s3:ListBucket", "s3:ListBucketVersions", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention",
+    "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+}  # fmt: skip
+VIA_S3 = {"StringEquals": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"}}}
 ERASE_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:DeleteObject", "s3:GetObject"}
 OF_THE_CARDS = {
     "StringEquals": {
@@ -242,8 +250,8 @@ def outputs_refuse_unconditional_writes(template: Template) -> None:
     for name in ("SftpBucket", "ArchiveBucket"):
         (denial,) = (each for each in bucket_denials(template, name) if each["Condition"] == UNCONDITIONAL)
         covered = (denial["Action"], denial.get("Resource"), denial.get("NotResource"))
-        # SFTP has no conditional writes. Only tenants' answers to challenges, which are read once, are exempt.
-        answers = {"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}
+        # SFTP has no conditional writes. Only tenants' answers to challenges and notices are exempt.
+        answers = [{"Fn::Sub": f"${{SftpBucket.Arn}}/*/{what}"} for what in ANSWERS]
         everything = {"Fn::Sub": f"${{{name}.Arn}}/*"}
         expected = (None, answers) if name == "SftpBucket" else (everything, None)
         assert covered == ("s3:PutObject", *expected), name
@@ -354,12 +362,18 @@ def what_the_functions_measure_raises_an_alarm(template: Template) -> None:
         ("FilesExpired", "Sum", 0),
         ("RecordingsDenied", "Sum", 0),
         ("RecordingsErased", "SampleCount", 1),
+        ("ErasuresLate", "Maximum", 0),
+        ("ErasuresOverdue", "Maximum", 0),
         ("MetadataOverdue", "Maximum", 0),
         ("AuditGapBucket", "Maximum", 0),
         ("AuditGapLog", "Maximum", 0),
         ("AuditObjectsUnlocked", "Sum", 0),
         ("AuditReconcileAge", "Maximum", 3 * 3600),
         ("AccessUnusable", "Sum", 0),
+        ("DisposalsStopped", "Sum", 0),
+        ("CallsDisposed", "SampleCount", 1),
+        ("RetentionFindings", "Sum", 0),
+        ("RetentionReconcileAge", "Maximum", 9 * 24 * 3600),
     }
     (unwatched,) = (
         one for one in ours if (one["MetricName"], one.get("Statistic")) == ("FilesUnfetched", "SampleCount")
@@ -539,7 +553,7 @@ def sftp_sessions_reach_one_bucket(template: Template) -> None:
     statements = role_statements(template, "SftpSessionRole")
     assert set().union(*(referred(each["Resource"]) for each in statements)) == {"SftpBucket", "StackKey"}
     writing = [each["Resource"] for each in statements if "s3:PutObject" in as_list(each["Action"])]
-    assert writing == [{"Fn::Sub": "${SftpBucket.Arn}/*/key-check/*.answer"}]
+    assert writing == [[{"Fn::Sub": f"${{SftpBucket.Arn}}/*/{what}"} for what in ANSWERS]]
     (trust,) = properties(template, "SftpSessionRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "transfer.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
@@ -618,7 +632,7 @@ def the_audit_bus_takes_events_of_the_functions_alone(template: Template) -> Non
     assert referred(policy["EventBusName"]) == referred(denial["Resource"]) == {"AuditBus"}
     assert (denial["Effect"], denial["Principal"], denial["Action"]) == ("Deny", "*", "events:PutEvents")
     assert set(denial["Condition"]) == {"ArnNotEquals", "StringNotEquals"}
-    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": ["CallsSearched"]}, "the command's"
+    assert denial["Condition"]["StringNotEquals"] == {"events:detail-type": OF_THE_COMMAND}
     assert referred(denial["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]) == putting
 
 
@@ -634,12 +648,50 @@ def sweep_reads_no_recording(template: Template) -> None:
     assert _opening(template, "SweepLandingRole") == []
 
 
-def erasure_deletes_in_landing_alone_and_reads_no_recording(template: Template) -> None:
-    """A delete under a condition needs s3:GetObject. The role has no permission for the key that decrypts landing."""
-    assert actions_on(template, "EraseRecordingsRole", "LandingBucket") == ERASE_ON_LANDING
-    for output in ("SftpBucket", "ArchiveBucket"):
-        assert not actions_on(template, "EraseRecordingsRole", output), output
-    assert _opening(template, "EraseRecordingsRole") == []
+def erasure_deletes_and_reads_no_recording(template: Template) -> None:
+    """A delete under a condition needs s3:GetObject. The role may not use the key that decrypts recordings."""
+    role = "EraseRecordingsRole"
+    assert actions_on(template, role, "LandingBucket") == ERASE_ON_LANDING
+    assert actions_on(template, role, "SftpBucket") == {
+        "s3:ListBucket",
+        "s3:DeleteObject",
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+    }
+    assert actions_on(template, role, "ArchiveBucket") == ERASE_IN_ARCHIVE
+    of_s3 = [one for one in _opening(template, role) if one["Condition"] == VIA_S3]
+    assert [one["Action"] for one in of_s3] == ["kms:GenerateDataKey"]
+    of_tables = [one["Condition"]["StringEquals"] for one in _opening(template, role) if one not in of_s3]
+    assert all("kms:EncryptionContext:aws:dynamodb:tableName" in condition for condition in of_tables)
+
+
+def who_governs_reads_no_recording(template: Template) -> None:
+    """The role may see versions and locks in the archive. The key opens it tables, and certificates of erasures."""
+    role = "GovernCallsRole"
+    assert actions_on(template, role, "LandingBucket") == actions_on(template, role, "SftpBucket") == {"s3:ListBucket"}
+    assert actions_on(template, role, "ArchiveBucket") == {
+        "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion",
+        "s3:GetObjectRetention", "s3:GetObjectLegalHold",
+    }  # fmt: skip
+    assert actions_on(template, role, "AuditBucket") == {"s3:GetObject"}
+    of_s3 = [
+        one["Condition"]
+        for one in _opening(template, role)
+        if VIA_S3["StringEquals"] == one["Condition"]["StringEquals"]
+    ]
+    (certificates,) = of_s3
+    assert referred(certificates["StringLike"]) == {"AuditBucket"}
+
+
+def only_the_erasure_passes_a_lock_and_signs(template: Template) -> None:
+    """A lock in mode GOVERNANCE is worth as much as the roles that may pass it."""
+    may: dict[str, set[str]] = {"s3:BypassGovernanceRetention": set(), "kms:Sign": set()}
+    for role in of_type(template, "AWS::IAM::Role"):
+        for statement in role_statements(template, role):
+            for action in {*may} & {*as_list(statement["Action"])}:
+                may[action].add(role)
+                assert action != "kms:Sign" or statement["Condition"] == {"StringEquals": {"kms:MessageType": "DIGEST"}}
+    assert set(map(frozenset, may.values())) == {frozenset({"EraseRecordingsRole"})}
 
 
 def rechecks_change_nothing_and_read_no_recording(template: Template) -> None:
@@ -678,6 +730,10 @@ def keys_are_proven_in_their_own_folder_alone(template: Template) -> None:
     assert {role for role, may in on_sftp.items() if "s3:DeleteObject" in {action for action, _ in may}} == {
         "CheckKeysRole",
         "ProveKeysRole",
+        # Copies of calls that are due.
+        "DisposeRecordingsRole",
+        # On request, by two people.
+        "EraseRecordingsRole",
         # A tenant's own session, if its settings allow it.
         "SftpSessionRole",
     }
@@ -765,7 +821,7 @@ def compliance_is_bounded_in_days(template: Template) -> None:
     """Each number of years has as many days as its years can have, and the day that an end is rounded up by."""
     years = template["Parameters"]["MaximumComplianceYears"]["AllowedValues"]
     assert years == list(range(1, 31))
-    days = {int(count): row["Days"] for count, row in template["Mappings"]["ComplianceYears"].items()}
+    days = {int(count): int(row["Days"]) for count, row in template["Mappings"]["ComplianceYears"].items()}
     first = range(2001, 2029)
     assert days == {n: max((datetime(y + n, 1, 1) - datetime(y, 1, 1)).days for y in first) + 1 for n in years}  # noqa: DTZ001
     (denial,) = (each for each in bucket_denials(template, "ArchiveBucket") if each["Sid"] == "ComplianceIsBounded")
@@ -816,6 +872,20 @@ def a_comparison_ends_before_the_next_begins(template: Template) -> None:
 
     timeout = properties(template, "ReconcileAuditFunction")["Timeout"]
     assert RUN_TIME.total_seconds() + 240 <= timeout <= 30 * 60
+
+
+def a_disposal_has_ended_when_the_next_one_takes_over(template: Template) -> None:
+    from callseal.retention.disposal_table import LEASE
+    from callseal.retention.dispose_recordings import FOLLOW_TIME, RUN_TIME
+
+    timeout = properties(template, "DisposeRecordingsFunction")["Timeout"]
+    assert (FOLLOW_TIME + RUN_TIME).total_seconds() + 240 <= timeout == LEASE.total_seconds()
+
+
+def a_comparison_of_the_archive_ends_in_time(template: Template) -> None:
+    from callseal.retention.reconcile_archive import RUN_TIME
+
+    assert RUN_TIME.total_seconds() + 180 <= properties(template, "ReconcileArchiveFunction")["Timeout"]
 
 
 def the_front_caches_nothing_of_the_api(template: Template) -> None:

@@ -165,7 +165,9 @@ def test_a_files_number_never_changes(order: list[int]) -> None:
 
 def test_recordings_are_listed_first_and_keep_their_numbers() -> None:
     shown = changed(with_delivery("xml", "m", 1), with_delivery("wav", "r", 2)).public()
-    assert [(file["n"], file["key"][-3:]) for file in shown["files"]] == [(1, "wav"), (0, "xml")]
+    assert [(file["n"], file["key"][-3:]) for file in shown["files"]] == [(0, "wav"), (1, "xml")]
+    shown = changed(with_delivery("xml", "m", 1), with_delivery("wav", "r", 2), with_delivery("mp3", "s", 3)).public()
+    assert [(file["n"], file["key"][-3:]) for file in shown["files"]] == [(0, "wav"), (2, "mp3"), (1, "xml")]
 
 
 def test_a_file_that_landed_again_is_not_fetched_yet() -> None:

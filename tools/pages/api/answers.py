@@ -48,22 +48,23 @@ def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _texts(schema: Mapping[str, Any] = TEXT) -> dict[str, Any]:
+def texts(schema: Mapping[str, Any] = TEXT) -> dict[str, Any]:
+    """Return the schema of a list of values of a schema, which are texts if none is named."""
     return {"type": "array", "items": schema}
 
 
 def _shared() -> dict[str, Any]:
     error = {"error": {"enum": [*ERRORS]}, "message": {**TEXT, "description": "A sentence for the user, in English."}}
     sealed = {
-        "recipients": {**_texts(), "description": "Fingerprints of the keys that open it. With SealedRecording only."},
+        "recipients": {**texts(), "description": "Fingerprints of the keys that open it. With SealedRecording only."},
         "command": {**TEXT, "description": "Opens the downloaded file. With SealedRecording only."},
     }
     terms = {"version": TEXT, "text": TEXT}
     me = {
         "user": whole({"email": TEXT, "name": TEXT}),
         "tenant": TEXT,
-        "may": {**_texts({"enum": [*ACTIONS]}), "description": "What some grant allows with some call."},
-        "reason_for": _texts({"enum": [*REASONED]}),
+        "may": {**texts({"enum": [*ACTIONS]}), "description": "What some grant allows with some call."},
+        "reason_for": texts({"enum": [*REASONED]}),
         "terms": _or_null(whole({**terms, "accepted": FLAG})),
     }
     return {"Error": object_schema({**error, **sealed}, *error), "Me": whole(me), "Terms": whole(terms)}
@@ -83,7 +84,7 @@ def _calls() -> dict[str, Any]:
         "size": {"type": ["integer", "null"], "minimum": 0},
         "sha256": TEXT_OR_NULL,
         "sealed": {"enum": [PLAIN, *ENVELOPES, None]},
-        "recipients": _texts(),
+        "recipients": texts(),
         "state": {"enum": [DELIVERED, FETCHED]},
     }
     card = {
@@ -99,15 +100,15 @@ def _calls() -> dict[str, Any]:
         "class": TEXT_OR_NULL,
         "keep_until": TIME_OR_NULL,
         "dispose_on": TIME_OR_NULL,
-        "holds": _texts(),
-        "files": _texts(ref("File")),
+        "holds": texts(),
+        "files": texts(ref("File")),
         "policy": whole({"version": TEXT_OR_NULL, "rule": TEXT_OR_NULL, "denied": FLAG}),
         "indexed": {"enum": ["both", "metadata", "files"]},
         "metadata": {"enum": ["read", "unreadable", "not_read", "none"]},
-        "blind": _texts({"enum": [*HASHED]}),
+        "blind": texts({"enum": [*HASHED]}),
         "erasure_pending": FLAG,
     }
-    page = {"calls": _texts(ref("Call")), "cursor": TEXT_OR_NULL, "searched_until": TIME_OR_NULL}
+    page = {"calls": texts(ref("Call")), "cursor": TEXT_OR_NULL, "searched_until": TIME_OR_NULL}
     peaks = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}
     return {
         "File": whole(file),
@@ -116,7 +117,7 @@ def _calls() -> dict[str, Any]:
         "Access": whole({"access": ID, "expires": TIME}),
         "Url": whole({"url": {"type": "string", "format": "uri"}}),
         "Waveform": whole({
-            "rows": {**_texts({**peaks, "minItems": 1000, "maxItems": 1000}), "minItems": 2, "maxItems": 2},
+            "rows": {**texts({**peaks, "minItems": 1000, "maxItems": 1000}), "minItems": 2, "maxItems": 2},
             "seconds": {"type": "number", "minimum": 0},
         }),
     }  # fmt: skip
@@ -137,7 +138,7 @@ def _shares() -> dict[str, Any]:
     return {
         "Share": whole(share),
         "NewShare": whole({"share": ref("Share")}),
-        "Shares": whole({"shares": _texts(ref("Share"))}),
+        "Shares": whole({"shares": texts(ref("Share"))}),
         "CodeSent": whole({"to": {**TEXT, "description": "The masked address."}, "terms": _or_null(ref("Terms"))}),
         "Opened": whole({"expires": TIME}),
     }
@@ -147,4 +148,4 @@ def _trail() -> dict[str, Any]:
     kinds = [str(kind) for kind in EventType if "archive" in kind.always]
     archive = json.loads(_EVENTS.read_text())["properties"]["archive"]["properties"]
     event = {"kind": {"enum": kinds}, "time": TIME, **archive}
-    return {"Event": whole(event), "Events": whole({"events": _texts(ref("Event")), "cursor": TEXT_OR_NULL})}
+    return {"Event": whole(event), "Events": whole({"events": texts(ref("Event")), "cursor": TEXT_OR_NULL})}

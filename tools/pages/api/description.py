@@ -11,14 +11,17 @@ from callseal.archive.recording_file import MAX_FILES
 from callseal.archive.serve_share import COOKIE as SHARE_COOKIE
 from callseal.archive.sessions import COOKIE
 from callseal.archive.sign_in import LOGIN_COOKIE
-from callseal.calls.members import Member
+from callseal.calls.members import Member, schema_of
+from callseal.governance.erasure_routes import SIGNATURE_HEADER
 from callseal.inbound.http import CHANGING
+from callseal.retention.hold import NAME
 
 from ..environments import translated
 from ..members import object_schema
 from .answers import ID, TEXT, ref, schemas
 from .compact_json import compact_json
 from .errors import ERRORS, by_status
+from .law_answers import CERTIFICATE, ERASURE, law_schemas
 from .operations import JSON, LOGIN, OPERATIONS, SESSION, SHARE, Operation
 
 COOKIES = {
@@ -55,11 +58,13 @@ FORMS: Mapping[str, dict[str, Any]] = {
     **dict.fromkeys(("min_seconds", "max_seconds"), _SECONDS),
     **dict.fromkeys(("return", "state", "code"), TEXT),
 }
+HOLD_NAME = schema_of(NAME.pattern)
 RANGE = {"type": "string", "pattern": "^bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})$"}
 HEADERS = {
     206: ("Accept-Ranges", "Content-Range", "ETag"),
     302: ("Location",),
 }
+SIGNATURE = "Base64 of the DER signature (ECDSA P-256, SHA-256) over the body's bytes."
 # Of each operation that needs a session, and of each that changes something.
 SIGNED_IN, CHANGED = ("NotSignedIn",), ("CsrfRefused", "JsonRequired", "InvalidRequest")
 
@@ -81,7 +86,7 @@ def description(_before: str) -> str:
         "openapi": "3.1.0",
         "info": {"title": "Callseal's archive", "version": "1", "description": ABOUT},
         "paths": paths,
-        "components": {"securitySchemes": cookies, "schemas": schemas()},
+        "components": {"securitySchemes": cookies, "schemas": schemas() | law_schemas()},
     }
     return compact_json(document) + "\n"
 
@@ -103,7 +108,7 @@ def codes_of(method: str, operation: Operation) -> tuple[str, ...]:
 
 
 def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
-    parameters = [*map(_in_path, re.findall(r"\{(\w+)\}", path)), *map(_in_query, operation.query)]
+    parameters = [*(_in_path(path, name) for name in re.findall(r"\{(\w+)\}", path)), *map(_in_query, operation.query)]
     if method in CHANGING:
         parameters.append(_in_header("X-Callseal", {"const": "1"}, required=True))
     if "Range" in operation.headers:
@@ -120,9 +125,10 @@ def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
     }
 
 
-def _in_path(name: str) -> dict[str, Any]:
+def _in_path(path: str, name: str) -> dict[str, Any]:
     number = {"type": "integer", "minimum": 0, "maximum": MAX_FILES}
-    return {"name": name, "in": "path", "required": True, "schema": number if name == "n" else ID}
+    schemas = {"n": number, "name": HOLD_NAME, "id": ERASURE if path.startswith("/api/erasures/") else ID}
+    return {"name": name, "in": "path", "required": True, "schema": schemas[name]}
 
 
 def _in_query(name: str) -> dict[str, Any]:
@@ -146,6 +152,8 @@ def _body(members: Mapping[str, Member]) -> dict[str, Any]:
 
 def _answer(status: int, about: str, content: str | tuple[str, ...] | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": about}
+    if content == CERTIFICATE:
+        answer["headers"] = {SIGNATURE_HEADER: {"required": True, "description": SIGNATURE, "schema": TEXT}}
     if status in HEADERS:
         answer["headers"] = {name: {"required": True, "schema": {"type": "string"}} for name in HEADERS[status]}
     if isinstance(content, str):

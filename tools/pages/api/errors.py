@@ -20,6 +20,7 @@ ERRORS: Mapping[str, tuple[tuple[int, ...], str]] = {
     "SensitiveRecording": ((403,), "A grant would allow it, but for the sensitive call."),
     "ReasonRequired": ((403,), "An access must be asked for first, or a reason must be stated."),
     "TermsNotAccepted": ((403,), "The present terms must be accepted first."),
+    "SecondPersonNeeded": ((403,), "The same person asked for it. Another one must approve."),
     "CsrfRefused": ((403,), "The header X-Callseal: 1 is missing."),
     "CodeRefused": ((403,), "The code is wrong, was used, has died, or is another browser's."),
     "NotFound": ((404,), "It does not exist, has ended, or is another tenant's."),

@@ -13,10 +13,14 @@ from callseal.archive.share_recording import NEW_SHARE
 from callseal.archive.sign_in import VERSION
 from callseal.calls.call_query import FILTERS
 from callseal.calls.members import Member
+from callseal.governance.erasure_routes import NEW_ERASURE
+from callseal.governance.hold_routes import HOLD_OF_CALL, NEW_HOLD
 
 SESSION, SHARE, LOGIN = "session", "share", "login"
 JSON = "application/json"
 _ANY_CALL = ("NotFound", "NotAllowed", "RestrictedRecording", "SensitiveRecording", "AuditUnavailable")
+_LAW = ("NotAllowed", "AuditUnavailable")
+_SECOND = ("NotFound", *_LAW, "SecondPersonNeeded")
 _BYTES = (*_ANY_CALL, "ReasonRequired", "ErasurePending", "InvalidRange")
 AUDIO = ("audio/wav", "audio/mpeg", "application/octet-stream")
 
@@ -106,6 +110,44 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/shares": Operation("listShares", "List shares, newest first.", {200: ("The shares.", "Shares")}),
     "DELETE /api/shares/{id}": Operation(
         "cancelShare", "Cancel a share.", {204: ("It has ended.", None)}, ("NotFound", "AuditUnavailable")
+    ),
+    "GET /api/holds": Operation("listHolds", "List holds by their names.", {200: ("The holds.", "Holds")}, _LAW),
+    "POST /api/holds": Operation(
+        "placeHold", "Place a hold on calls that are named, or on those that meet all filters.",
+        {202: ("It is being placed. Its scope stops disposal and erasure already.", "HoldState")}, _ANY_CALL,
+        body=NEW_HOLD,
+    ),
+    "POST /api/calls/{id}/holds": Operation(
+        "placeHoldOnCall", "Place a hold on one call.",
+        {202: ("It is being placed. Its scope stops disposal and erasure already.", "HoldState")}, _ANY_CALL,
+        body=HOLD_OF_CALL,
+    ),
+    "POST /api/holds/{name}/release": Operation(
+        "releaseHold", "Ask for the release of a hold. Another person must approve it.",
+        {200: ("Asked for.", "HoldState")}, ("NotFound", *_LAW), body={},
+    ),
+    "POST /api/holds/{name}/approve": Operation(
+        "approveRelease", "Approve the release of a hold for which another person asked.",
+        {202: ("Its calls are being set free.", "HoldState")}, _SECOND, body={},
+    ),
+    "GET /api/erasures": Operation(
+        "listErasures", "List requests for erasure, newest first.", {200: ("The requests.", "Erasures")}, _LAW
+    ),
+    "POST /api/erasures": Operation(
+        "startErasure", "Start a request for erasure of a call or of a caller's calls. Nothing is deleted yet.",
+        {201: ("The request, or the open one about the same.", "Erasure")}, _ANY_CALL, body=NEW_ERASURE,
+    ),
+    "GET /api/erasures/{id}": Operation(
+        "showErasure", "Show a request with the states of its files.", {200: ("The request.", "Erasure")},
+        ("NotFound", *_LAW),
+    ),
+    "POST /api/erasures/{id}/approve": Operation(
+        "approveErasure", "Approve a request that another person started.",
+        {202: ("It is carried out.", "Erasure")}, (*_ANY_CALL, "SecondPersonNeeded"), body={},
+    ),
+    "GET /api/erasures/{id}/certificate": Operation(
+        "certificateOfErasure", "Return the last certificate. Its bytes are what is signed.",
+        {200: ("The certificate.", "Certificate")}, ("NotFound", *_LAW),
     ),
     "POST /s/{id}/code": Operation(
         "sendCode", "Mail a code to the share's address. Sets the cookie of the share's browser.",

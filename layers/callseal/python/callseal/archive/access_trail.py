@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 INDEXES = ("call", "user")
 
 
+def audit_unavailable() -> RefusedRequestError:
+    """Return the refusal of what the audit cannot record."""
+    sentence = "The audit trail cannot take the event at the moment, so nothing was done. Try again in a minute."
+    return RefusedRequestError(HTTPStatus.SERVICE_UNAVAILABLE, "AuditUnavailable", sentence)
+
+
 class AccessTrail:
     """Records acts, and finds them again, newest first."""
 
@@ -39,10 +45,7 @@ class AccessTrail:
             with calling("Writing an audit row"):
                 self._client.put_item(TableName=self._table, Item=item(_row(event)))
         except TransientError as exc:
-            sentence = (
-                "The audit trail cannot take the event at the moment, so nothing was done. Try again in a minute."
-            )
-            raise RefusedRequestError(HTTPStatus.SERVICE_UNAVAILABLE, "AuditUnavailable", sentence) from exc
+            raise audit_unavailable() from exc
 
     def rows(
         self, tenant: str, index: str | None, value: str | None, low: str, high: str, limit: int

@@ -11,8 +11,8 @@ from callseal.archive.open_recording import PLAY
 from callseal.archive.recording_file import delivery_of, is_sealed, sealed_refusal
 from callseal.archive.sound.sound import NoWaveformError
 from callseal.archive.waveform import Waveform, waveform_of
-from callseal.archive.waveform_table import place_of
 from callseal.aws.calls import calling
+from callseal.calls.waveform_place import place_of
 from callseal.inbound.http import Answer, Request, Route, not_found
 
 if TYPE_CHECKING:

@@ -47,8 +47,3 @@ class WaveformTable:
         }
         with calling("Writing a waveform"):
             self._client.put_item(TableName=self._table, Item=item(members))
-
-
-def place_of(call: str, n: int, content: str) -> str:
-    """Return the sort key of a file's waveform. `content` is the file's etag, or its SHA-256."""
-    return f"{call}#{n}#{content}"

@@ -58,6 +58,10 @@ class BlindIndex:
             key = self._tenant_key(tenant)
         return {kind: _hash(key, kind, text) for kind, text in values.items()} if key else {}
 
+    def salt(self, tenant: str) -> str:
+        """Return a tenant's salt, in hex. A tenant without a salt gets one."""
+        return self._salt(tenant) or self._new_salt(tenant)
+
     def _tenant_key(self, tenant: str) -> bytes | None:
         """Return a tenant's key, or None if it has no salt. That it has none is never taken from the cache."""
         key, until = self._keys.get(tenant, (b"", self._clock()))

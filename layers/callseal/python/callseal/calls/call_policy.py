@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from callseal.calls.call_name import call_of
 from callseal.calls.classes import Class, Duration, keep_until
 from callseal.calls.decisions import Outcome
+from callseal.calls.held_calls import erased_call, held_by_policy, refuse_number
 from callseal.calls.index_mode import IndexMode, index_mode
 from callseal.calls.outcome_member import lock_of, object_lock, outcome_of, stored_outcome
 from callseal.core.clock import Clock
@@ -157,13 +158,15 @@ class CallPolicies:
         """
         settings = self._tenants.settings(file.tenant)
         if settings.refuse_numbers_in_names:
-            _refuse_number(landed.key, settings)
+            refuse_number(landed.key, settings)
         tenant = tenant_policy(self._tenants, file.tenant, self._years)
+        # A tenant without an index has no cards, and no request is made for one.
+        card = self._card(landed) if tenant.mode != "off" else None
         if file.is_metadata and tenant.mode != "off" and not landed.was_indexed:
             raise NotIndexedError("The metadata has not been read yet.")
-        ruling = self._ruling_of_call(landed, file, tenant) if tenant.waits else self._default(landed, tenant)
+        ruling = self._ruling_of_call(landed, file, tenant, card) if tenant.waits else self._default(landed, tenant)
         if ruling and ruling.outcome.held:
-            raise _held(ruling)
+            raise held_by_policy(ruling.outcome, ruling.version, ruling.member())
         if ruling and ruling.kept:
             self._check_lock(ruling.kept)
         return ruling
@@ -176,9 +179,20 @@ class CallPolicies:
 
             raise invalid("the metadata gives the call an end in the future, and lock compliance would last too long")
 
-    def _ruling_of_call(self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy) -> Ruling | None:
+    def _card(self, landed: LandedObject) -> Card | None:
+        """Return the card of a file's call. Raise HeldError `Erased` if the call was erased or waits for its erasure.
+
+        The read is consistent and never cached: what a person had erased must not come back for a minute either.
+        """
         call = call_of(landed.key)
         card = self._cards().get(call) if call else None
+        if card and (card.gone == "erased" or card.erasure_pending):
+            raise erased_call()
+        return card
+
+    def _ruling_of_call(
+        self, landed: LandedObject, file: LandedFile, tenant: TenantPolicy, card: Card | None
+    ) -> Ruling | None:
         if card is None or card.metadata != "read":
             return self._ruling_without_metadata(landed, file, tenant, card)
         if tenant.policy is None:
@@ -215,31 +229,3 @@ class CallPolicies:
         awaited.cause = "unreadable" if is_unreadable else None
         awaited.is_overdue = is_late
         raise awaited
-
-
-def _refuse_number(key: str, settings: TenantSettings) -> None:
-    from callseal.calls.numbers import holds_number
-
-    if holds_number(key.partition("/")[2], settings.default_region):
-        raise HeldError(
-            Reason.NAME_HOLDS_NUMBER,
-            "The landing key holds a telephone number, and the tenant's setting refuse_numbers_in_names is on. Land "
-            "the file again under a name without a number, and delete this object from the landing bucket.",
-        )
-
-
-def _held(ruling: Ruling) -> HeldError:
-    reason = ruling.outcome.held
-    if reason is None:
-        raise ValueError("the ruling holds nothing")
-    why = {
-        Reason.RECORDING_DENIED: "says that the call must not be recorded",
-        Reason.CONSENT_MISSING: "requires consent, and the metadata does not say that it was given",
-    }[reason]
-    error = HeldError(
-        reason,
-        f"The rule {ruling.outcome.rule} of the tenant's policy {why}. The file is erased after the setting "
-        "denied_erase_after, unless the policy is changed before.",
-    )
-    error.policy, error.cause = ruling.member(), ruling.version
-    return error

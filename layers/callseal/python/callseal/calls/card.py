@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Literal
 
 from callseal.calls.call_file import CallFile, Delivery, Place
-from callseal.calls.call_name import CallName
+from callseal.calls.call_name import CallName, is_metadata
 from callseal.calls.card_facts import CardFacts
 from callseal.calls.facts import Facts
 from callseal.core.audit import timestamp
@@ -72,12 +73,13 @@ class Card:
         """Return the card after its metadata was read, or could not be.
 
         `source` is the metadata's landing key. If a call has two metadata files, the first one that was read stays. The
-        same file may be read again, for example after a change of the tenant's profile.
+        same file may be read again, for example after a change of the tenant's profile. The facts of a call under a
+        hold do not change.
         """
         if self._is_of_before(landed):
             return self
         card = replace(self._again, landed=min(landed, self.landed or landed))
-        if self.metadata == "read" and (state == "unreadable" or self.source != source):
+        if self.metadata == "read" and (self.holds or state == "unreadable" or self.source != source):
             return card
         return replace(card, source=source, metadata=state, known=known)
 
@@ -177,7 +179,11 @@ class Card:
         return replace(self, gone=None, gone_at=None) if self.gone else self
 
     def _with_file(self, place: Place, change: Callable[[CallFile], CallFile]) -> Card:
-        """Return the card with a changed file. A new file gets the next number."""
-        files = {file.place: file for file in self.files}
-        files[place] = change(files.get(place) or CallFile(len(files), *place))
+        """Return the card with a changed file. A new file gets the lowest number that is free.
+
+        0 is kept for a recording, because metadata is often delivered first.
+        """
+        files, taken = {file.place: file for file in self.files}, {file.n for file in self.files}
+        free = (n for n in count(1 if is_metadata(place[2]) else 0) if n not in taken)
+        files[place] = change(files.get(place) or CallFile(next(free), *place))
         return replace(self, files=tuple(files.values()))

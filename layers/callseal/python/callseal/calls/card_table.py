@@ -109,6 +109,18 @@ class CardTable:
             )
         return [found["place"]["S"] for found in answer["Items"]]
 
+    def oldest(self, tenant: str) -> str | None:
+        """Return the oldest place of a tenant's calls, or None if it has none."""
+        with calling("Searching the calls"):
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName=STARTED,
+                KeyConditionExpression="tenant = :tenant",
+                ExpressionAttributeValues=item({":tenant": tenant}),
+                Limit=1,
+            )
+        return next((found["place"]["S"] for found in answer["Items"]), None)
+
     def cards(self, tenant: str, calls: Iterable[str]) -> dict[str, StoredCard]:
         """Return cards by their calls' ids. Raise TransientError if one could not be read."""
         found = read_each(self._client, READING, self._table, {call: {"tenant": tenant, "id": call} for call in calls})

@@ -33,3 +33,15 @@ def walk_cards(cards: CardTable, tenant: str, since: datetime | None, until: dat
         for call in calls:
             if call in found and found[call].card.is_listed and not found[call].card.erasure_pending:
                 yield found[call].card
+
+
+def next_cards(cards: CardTable, tenant: str, place: str | None) -> tuple[list[Card], str | None]:
+    """Return the next cards older than a place, newest first, and the place to continue at, or None at the end.
+
+    Two requests read 99 cards. Calls that wait for their erasure are among them. The list may be empty before the end.
+    """
+    places = [each for each in cards.places(STARTED, tenant, None, place or NEWEST, BATCH) if each != place]
+    if not places:
+        return [], None
+    found = cards.cards(tenant, [each.partition("#")[2] for each in places])
+    return [stored.card for stored in found.values() if stored.card.is_listed], places[-1]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# The operator's command among the emitters.
+COMMAND = "callseal"
+
 
 class EventType(StrEnum):
     """A detail-type of source `callseal`.
 
-    `emitters` are names of function folders; the `callseal` command puts an event without emitters. The members
+    `emitters` are names of function folders, or COMMAND. The members
     `schema`, `id` and `time` are in every event. The members in `always` are never null, those in `sometimes` are null
     in some events, and all others are null.
     """
@@ -145,7 +148,7 @@ class EventType(StrEnum):
     )
     CALLS_SEARCHED = (
         "CallsSearched",
-        "",
+        COMMAND,
         "tenant message",
         "",
         "An operator searched a tenant's calls with the command; `message` names the kinds of filters.",
@@ -153,9 +156,72 @@ class EventType(StrEnum):
     RECORDING_ERASED = (
         "RecordingErased",
         "erase_recordings",
-        "tenant source reason message",
-        "policy",
-        "A held file is erased, because the tenant's policy says that it must not be kept.",
+        "tenant reason message",
+        "source policy law",
+        "A file is erased: a held one that the tenant's policy says must not be kept, or one of a request for erasure.",
+    )
+    ERASURE_REQUESTED = (
+        "ErasureRequested",
+        f"{COMMAND} govern_calls",
+        "tenant message law",
+        "",
+        "A person started a request for erasure, or a second person approved it; `law.request` is its id.",
+    )
+    ERASURE_REFUSED = (
+        "ErasureRefused",
+        "erase_recordings",
+        "tenant message law",
+        "",
+        "A hold or a duty to keep recordings protects files of a request, and `law.until` says until when.",
+    )
+    ERASURE_COMPLETED = (
+        "ErasureCompleted",
+        "erase_recordings",
+        "tenant message law",
+        "",
+        "A request for erasure is done; `law.object` is its certificate in the audit bucket.",
+    )
+    RECIPIENT_NOTIFIED = (
+        "RecipientNotified",
+        "erase_recordings",
+        "tenant message law",
+        "",
+        "The recipient has answered the notice of an erasure.",
+    )
+    HOLD_PLACED = (
+        "HoldPlaced",
+        "lock_recordings",
+        "tenant message law",
+        "",
+        "All calls of a hold's scope are under it; `law.counts` has how many, and how many were gone before.",
+    )
+    HOLD_RELEASE_ASKED = (
+        "HoldReleaseAsked",
+        f"{COMMAND} govern_calls",
+        "tenant message law",
+        "",
+        "A person asked for the release of a hold. Another person must approve it.",
+    )
+    HOLD_RELEASED = (
+        "HoldReleased",
+        "lock_recordings",
+        "tenant message law",
+        "",
+        "A second person approved the release of a hold, and its calls are set free.",
+    )
+    RECORDINGS_DISPOSED = (
+        "RecordingsDisposed",
+        "dispose_recordings",
+        "tenant message law",
+        "",
+        "Calls of a class were deleted at its end; `law.object` is their record in the audit bucket.",
+    )
+    RETENTION_VERIFIED = (
+        "RetentionVerified",
+        "reconcile_archive",
+        "tenant message law",
+        "",
+        "A tenant's archive and its cards were compared, and nothing was found.",
     )
     ARCHIVE_SIGNED_IN = ("ArchiveSignedIn", "sign_in", "tenant archive", "", "A user signed in to the archive.")
     TERMS_ACCEPTED = (
@@ -196,7 +262,7 @@ class EventType(StrEnum):
     )
     ACCESS_REFUSED = (
         "AccessRefused",
-        "search_calls open_recording draw_waveform share_recording",
+        "search_calls open_recording draw_waveform share_recording govern_calls",
         "tenant archive",
         "",
         "A user was refused something; `archive.code` says why.",

@@ -12,7 +12,7 @@ card for each file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +21,7 @@ from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
 from callseal.calls.call_name import call_of
 from callseal.calls.call_policy import LAST_TRY, CallPolicies
+from callseal.calls.card import Card
 from callseal.calls.card_table import CardTable
 from callseal.calls.classes import parse_duration
 from callseal.core import audit
@@ -61,13 +62,18 @@ class Erasure:
         tenants: Tenants,
         policies: CallPolicies,
         cards: CardTable,
+        holds_of: Callable[[Card], Sequence[str]],
         bus: AuditBus,
         window: BatchWindow,
         clock: Clock,
         log: Log,
     ) -> None:
-        """Take what it works with; `policies` reads the same tenants and cards."""
+        """Take what it works with; `policies` reads the same tenants and cards.
+
+        `holds_of` returns the legal holds that a call is under, or will be.
+        """
         self._landing, self._tenants, self._policies, self._cards = landing, tenants, policies, cards
+        self._holds_of = holds_of
         self._bus, self._window, self._clock, self._log = bus, window, clock, log
         self._counts = Counter[str]()
 
@@ -145,7 +151,7 @@ class Erasure:
     def _is_under_legal_hold(self, landed: LandedObject) -> bool:
         call = call_of(landed.key)
         card = self._cards.get(call) if call else None
-        return card is not None and bool(card.holds)
+        return card is not None and bool(self._holds_of(card))
 
 
 def metrics_of(counts: Mapping[str, int]) -> Iterator[Metric]:

@@ -73,9 +73,12 @@ class OutputBuckets:
         return digest.hexdigest()
 
     def _copy_whole(self, source: StoredObject, target: dict[str, Any]) -> Written:
+        # S3 demands a checksum of each write with a lock.
+        checksum: Any = {"ChecksumAlgorithm": "CRC32"} if "ObjectLockMode" in target else {}
         with calling("Copying to the output", **REFUSED, on_404=SourceGoneError, on_412=OutputExistsError):
             answer = self._s3.copy_object(
                 **target,
+                **checksum,
                 **self._source(source),
                 MetadataDirective="REPLACE",
                 # Tags are not copied: a landed file's `held` does not apply to its output. It has tags of its own.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
 
 from callseal.aws.items import ChangedMeanwhileError
 from callseal.core.clock import Clock
@@ -12,8 +11,8 @@ from callseal.core.errors import OutputExistsError
 from callseal.core.formats import ENVELOPES
 from callseal.core.recipient import CmsRecipients, Recipient
 from callseal.core.stored import sealed_headers
-from callseal.crypto.envelopes import cms
 from callseal.crypto.recipients import GpgFactory, Recipients
+from callseal.crypto.seal_bytes import seal_bytes
 from callseal.keys.challenge import SENT, new_challenge, text
 from callseal.keys.check_folder import CheckFolder
 from callseal.keys.choice import unproven
@@ -52,20 +51,16 @@ class Challenger:
     ) -> None:
         made, code = new_challenge(tenant, member, version, self._clock())
         self._register.save_challenge(made, inventory.challenge(made.fingerprint))
-        sealed = self._seal(text(made, code).encode(), member, recipients, settings)
+        plain = text(made, code).encode()
+        sealed = seal_bytes(plain, _only(member, recipients), settings.cms_profile, self._gpg)
         envelope = recipients.envelope
         headers = sealed_headers(envelope, "", (member,))
         self._files.put_challenge(tenant, made.fingerprint, ENVELOPES[envelope].suffix, sealed, headers)
         self._register.save_challenge(replace(made, state=SENT), made)
 
-    def _seal(self, plain: bytes, member: Recipient, recipients: Recipients, settings: TenantSettings) -> bytes:
-        """Seal to only one of the recipients."""
-        sealed, source = bytearray(), BytesIO(plain)
-        if isinstance(recipients, CmsRecipients):
-            alone = tuple(recipient for recipient in recipients.members if recipient is member)
-            cms.seal(source, len(plain), alone, settings.cms_profile, sealed.extend)
-        else:
-            from callseal.crypto.envelopes import openpgp
 
-            openpgp.seal(source, len(plain), replace(recipients, members=(member,)), self._gpg(), sealed.extend)
-        return bytes(sealed)
+def _only(member: Recipient, recipients: Recipients) -> Recipients:
+    """Return one of the recipients alone."""
+    if isinstance(recipients, CmsRecipients):
+        return replace(recipients, members=tuple(each for each in recipients.members if each is member))
+    return replace(recipients, members=(member,))

@@ -1,7 +1,8 @@
-"""Extend the locks of delivered recordings to the end of their class, which may be known only after the delivery.
+"""Extend the locks of delivered recordings to the end of their class, and put their calls under holds.
 
 A delivery writes its archive output with the lock of the class that it knew. Metadata that lands later, another policy
-or a hold may ask for more. The messages are audit events of deliveries, and calls whose cards another function changed.
+or a hold may ask for more. The messages are audit events of deliveries, calls whose cards another function changed, and
+holds that are to be placed or released.
 
 Each event is applied to its call's card here as well. So of two events of one call, the one that is processed last sees
 both, in whatever order index_calls takes them.
@@ -29,7 +30,10 @@ from callseal.core.log import Log
 from callseal.core.queue_message import Message
 from callseal.core.stored import ObjectLock
 from callseal.inbound.partial_batch import answer, batch_messages, try_each
+from callseal.inbound.run import Run
 from callseal.retention.archive_versions import FIRST_VERSION, ArchiveVersions, extended
+from callseal.retention.hold_messages import hold_message
+from callseal.retention.place_holds import RUN_TIME, HoldPlacing
 from callseal.tenants.directory import Tenants
 
 ARCHIVE = "archive"
@@ -46,27 +50,36 @@ class RecordingLocks:
         tenants: Tenants,
         versions: ArchiveVersions,
         compliance_years: int,
+        holds: HoldPlacing,
         clock: Clock,
         log: Log,
     ) -> None:
         """Take the collaborators. `compliance_years` is the stack's maximum of the lock `compliance`."""
         self._cards, self._tenants, self._versions = cards, tenants, versions
-        self._years, self._clock, self._log = compliance_years, clock, log
+        self._years, self._holds, self._clock, self._log = compliance_years, holds, clock, log
 
     def handle(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Handle a batch from the queue. Return the ids of failed messages in `batchItemFailures`."""
         messages, changes, seen = batch_messages(event), Changes(), dict[CallName, Card]()
-        errors = try_each(messages, partial(self._read, changes))
+        errors = try_each(messages, partial(self._read, changes, Run(self._clock, RUN_TIME)))
         finish: CardChange = partial(self._finish, seen)
         of_calls = {call: [*(change for _, change in of_call), finish] for call, of_call in changes.items()}
         failed = self._cards.apply(of_calls)
+        again = any(message.receives > 1 for of_call in changes.values() for message, _ in of_call)
+        failed |= self._holds.settle([call for call in changes if call not in failed], again=again)
         for call, of_call in changes.items():
             if error := failed.get(call) or self._try_to_lock(seen[call]):
                 errors |= {message.id: error for message, _ in of_call}
         return answer(messages, errors, self._log, "recording not locked")
 
-    def _read(self, changes: Changes, message: Message) -> None:
-        """Add the changes of a message to `changes`, by call. A message that names a call changes no card by itself."""
+    def _read(self, changes: Changes, run: Run, message: Message) -> None:
+        """Add the changes of a message to `changes`, by call. A message that names a call changes no card by itself.
+
+        The work that the message of a hold asks for is done at once.
+        """
+        if of_hold := hold_message(message.body):
+            self._holds.work(of_hold, run)
+            return
         if named := parse_call(message.body):
             if card := self._cards.find(*named):
                 changes.setdefault(card.call, []).append((message, lambda card: card))

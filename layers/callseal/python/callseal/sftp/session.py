@@ -14,6 +14,8 @@ from typing import Any
 
 # The fingerprints of a certificate (SHA-256) and of OpenPGP keys (SHA-1 and, of version 5 and 6, SHA-256) in hex.
 FINGERPRINT_DIGITS = (40, 64)
+# The id of a request for erasure in hex.
+REQUEST_DIGITS = 16
 # Transfer Family's limit for a session policy.
 MAX_POLICY_CHARACTERS = 2048
 
@@ -43,21 +45,22 @@ def session_answer(settings: SessionSettings, tenant: str, keys: Iterable[str], 
 
 
 def session_policy(settings: SessionSettings, tenant: str, *, may_delete: bool) -> dict[str, Any]:
-    """Return a session's policy: list and read its tenant's folder, answer a key check, and delete if allowed."""
+    """Return a session's policy: list and read its tenant's folder, answer in it, and delete if allowed."""
     bucket, own = settings.bucket_arn, f"{settings.bucket_arn}/{tenant}"
     # A prefix without the slash would also list the folders of tenants whose names begin with this one's, and with the
     # delimiter `/` their names.
     listing = {"StringLike": {"s3:prefix": [f"{tenant}/*"]}}
     answers = [f"{own}/key-check/{'?' * digits}.answer" for digits in FINGERPRINT_DIGITS]
+    answers.append(f"{own}/notices/erasure-{'?' * REQUEST_DIGITS}.done")
     at_rest = {"StringEquals": {"kms:ViaService": f"s3.{settings.region}.amazonaws.com"}}
     statements = [
         _allow("Find", "s3:GetBucketLocation", bucket),
         _allow("List", "s3:ListBucket", bucket) | {"Condition": listing},
         _allow("Read", "s3:GetObject", f"{own}/*"),
         *([_allow("Delete", "s3:DeleteObject", f"{own}/*")] if may_delete else []),
-        _allow("AnswerKeyCheck", "s3:PutObject", answers),
-        # IAM's `?` also matches a slash: this restricts answers to the folder itself.
-        _allow("NoFolderBelow", "s3:PutObject", f"{own}/key-check/*/*") | {"Effect": "Deny"},
+        _allow("Answer", "s3:PutObject", answers),
+        # IAM's `?` also matches a slash: this restricts answers to the folders themselves.
+        _allow("NoFolderBelow", "s3:PutObject", [f"{own}/key-check/*/*", f"{own}/notices/*/*"]) | {"Effect": "Deny"},
         _allow("AtRest", ["kms:Decrypt", "kms:GenerateDataKey"], settings.key_arn) | {"Condition": at_rest},
     ]
     return {"Version": "2012-10-17", "Statement": statements}

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
+from callseal.core.errors import SourceGoneError
 from callseal.trail.objects import prefixes
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ class AuditBucket:
                 Bucket=self._bucket, Key=key, Body=data, ContentType="application/octet-stream",
                 ObjectLockMode=self._mode, ObjectLockRetainUntilDate=now + self._days,
             )  # fmt: skip
+
+    def find(self, key: str) -> bytes | None:
+        """Return the bytes of the object with a key, or None if there is none."""
+        try:
+            with calling("Reading an audit object", on_404=SourceGoneError):
+                return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        except SourceGoneError:
+            return None
 
     def _is_locked(self, found: Any) -> bool:
         until = found.get("ObjectLockRetainUntilDate")

@@ -1,0 +1,121 @@
+"""Where the files of a call are: in the archive with all versions, in the tenant's SFTP area, and in landing.
+
+All places of a call begin with its name. A listing by that prefix also finds files of calls with a longer name, which
+are left out. The card adds what a listing does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from callseal.aws.calls import calling
+from callseal.calls.call_name import CallName, call_of
+from callseal.core.audit import timestamp
+from callseal.core.errors import AccessRefusedError, SourceGoneError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+REQUESTS = "requests"
+DELETING = "Erasing a file"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object: `version` is None outside the archive. `is_marker` is a delete marker, which has no bytes."""
+
+    place: Literal["archive", "sftp", "landing"]
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    version: str | None = None
+    is_marker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What stops a delete: a legal hold, or a lock in mode COMPLIANCE until a time."""
+
+    held: bool
+    until: str | None = None
+
+
+class CallPlaces:
+    """Finds and deletes the files of calls."""
+
+    def __init__(self, s3: S3Client, archive: str, sftp: str, landing: str) -> None:
+        """Take the client and the buckets' names."""
+        self._s3, self._archive, self._sftp, self._landing = s3, archive, sftp, landing
+
+    def find(self, call: CallName) -> list[Stored]:
+        """Return all objects of a call, those in landing last."""
+        return [*self.delivered(call), *self._objects("landing", self._landing, f"{call.tenant}/{call.name}.", call)]
+
+    def delivered(self, call: CallName) -> list[Stored]:
+        """Return all delivered objects of a call, and copies of them that were made on request."""
+        prefix = f"{call.tenant}/{call.name}."
+        copies = f"{call.tenant}/{REQUESTS}/"
+        return [
+            *self._versions(prefix, call),
+            *self._objects("sftp", self._sftp, prefix, call),
+            *self._objects("sftp", self._sftp, copies, call),
+        ]
+
+    def lock(self, stored: Stored, now: datetime) -> Lock | None:
+        """Return what stops the delete of an archived version now, or None. Raise SourceGoneError."""
+        if stored.version is None or stored.is_marker:
+            return None
+        with calling("Reading the lock of a recording", on_404=SourceGoneError):
+            found: Any = self._s3.head_object(Bucket=stored.bucket, Key=stored.key, VersionId=stored.version)
+        if found.get("ObjectLockLegalHoldStatus") == "ON":
+            return Lock(held=True)
+        until = found.get("ObjectLockRetainUntilDate")
+        if found.get("ObjectLockMode") == "COMPLIANCE" and until and until > now:
+            return Lock(held=False, until=timestamp(until))
+        return None
+
+    def delete(self, stored: Stored) -> None:
+        """Delete an object, past a lock in mode GOVERNANCE. Raise AccessRefusedError if S3 refuses it.
+
+        A landed file is deleted only if it is still the one that was found. Raise SourceGoneError if not.
+        """
+        address: Any = {"Bucket": stored.bucket, "Key": stored.key}
+        if stored.version is not None:
+            address |= {"VersionId": stored.version, "BypassGovernanceRetention": True}
+        elif stored.place == "landing":
+            address["IfMatch"] = f'"{stored.etag}"'
+        outcomes = {"on_403": AccessRefusedError, "on_404": SourceGoneError, "on_412": SourceGoneError}
+        with calling(DELETING, **outcomes):
+            self._s3.delete_object(**address)
+
+    def _objects(self, place: Literal["sftp", "landing"], bucket: str, prefix: str, call: CallName) -> Iterator[Stored]:
+        with calling("Listing a call's files"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                for found in page.get("Contents", []):
+                    if call_of(original_key(found["Key"])) == call:
+                        yield Stored(place, bucket, found["Key"], found["ETag"].strip('"'), found["Size"])
+
+    def _versions(self, prefix: str, call: CallName) -> Iterator[Stored]:
+        with calling("Listing a call's versions"):
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._archive, Prefix=prefix)
+            for page in pages:
+                for found in page.get("Versions", []):
+                    if call_of(found["Key"]) == call:
+                        yield Stored(
+                            "archive", self._archive, found["Key"], found["ETag"].strip('"'), found["Size"],
+                            found["VersionId"],
+                        )  # fmt: skip
+                for marker in page.get("DeleteMarkers", []):
+                    if call_of(marker["Key"]) == call:
+                        yield Stored("archive", self._archive, marker["Key"], "", 0, marker["VersionId"], True)
+
+
+def original_key(key: str) -> str:
+    """Return the key of a delivered file, of which this may be a copy in `<tenant>/requests/<id>/`."""
+    tenant, _, rest = key.partition("/")
+    folder, _, copied = rest.partition("/")
+    return f"{tenant}/{copied.partition('/')[2]}" if folder == REQUESTS else key

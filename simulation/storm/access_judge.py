@@ -29,7 +29,7 @@ CODES: Mapping[int, set[str]] = {
     400: {"InvalidRequest", "InvalidFilter", "InvalidCursor", "InvalidRange", "SignInFailed"},
     401: {"NotSignedIn"},
     403: {"NotAllowed", "RestrictedRecording", "SensitiveRecording", "ReasonRequired", "TermsNotAccepted",
-          "CsrfRefused", "CodeRefused"},
+          "CsrfRefused", "CodeRefused", "SecondPersonNeeded"},
     404: {NOT_FOUND},
     409: {"SealedRecording", "PlainRecording", "OnHold", "ErasurePending"},
     415: {"JsonRequired"},

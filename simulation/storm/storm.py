@@ -89,12 +89,13 @@ class Storm:
         self._gate, self._sweeps = Gate(), SimpleQueue[Any]()
         self._log: list[str] = []
         cloud = self._cloud
-        urls = {"encrypt": cloud.queue_url, "read": cloud.metadata_url, "recheck": cloud.recheck_url,
-                "index": cloud.index_url}  # fmt: skip
-        self._pump, self._metadata, self._rechecks, self._index = (
+        urls = {"encrypt": cloud.queue_url, "read": cloud.metadata_url, "recheck": cloud.recheck_url}
+        self._pump, self._metadata, self._rechecks = (
             cloud.pump(url, Runtime(self._workers, function), self._gate, self._log.append)
             for function, url in urls.items()
         )
+        index = Runtime(self._workers, "index", of_archive=True)
+        self._index = cloud.pump(cloud.index_url, index, self._gate, self._log.append)
         self._audit: list[dict[str, Any]] = []
         self._changes = list(plan.changes)
         self._began = self._told = time.monotonic()

@@ -26,7 +26,7 @@ READ_TIMEOUT = 2.0
 OVERDUE = timedelta(seconds=20)
 TWINS = 0.2
 COUNT = 3
-# Those that answer people.
+# Those of the archive, which answer people and write cards.
 ARCHIVE_COUNT = 2
 INVOCATION_SECONDS = 12.0
 # In the calm no request hangs, and a sweep over all held files may take long on a busy machine.
@@ -54,14 +54,16 @@ def prepare(name: str, break_it: Callable[[], None] | None) -> None:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A function, as the event pump calls it."""
+    """A function, as the event pump calls it: of the delivery, or of the archive."""
 
     workers: Workers
     function: str
+    of_archive: bool = False
 
     def invoke(self, event: Any) -> Result:
         """Invoke the function with a batch."""
-        return self.workers.invoke(self.function, event)
+        invoke = self.workers.serve_archive if self.of_archive else self.workers.invoke
+        return invoke(self.function, event)
 
 
 class Workers:
@@ -75,7 +77,7 @@ class Workers:
         sweep_seconds: float = INVOCATION_SECONDS,
         archive: int = 0,
     ) -> None:
-        """`archive` is the number of processes that answer people."""
+        """`archive` is the number of processes of the archive."""
         self._sweep_seconds = sweep_seconds
         self._variables, self._break_it, self._random = variables, break_it, Random(f"{seed} twins")
         self._lock = Lock()
@@ -98,10 +100,9 @@ class Workers:
             Thread(target=self._work, args=(twin, function, event), daemon=True).start()
         return self._work(name, function, event)
 
-    def answer(self, function: str, event: Any, ahead: timedelta) -> Result:
-        """Answer a request of the archive's API, with the clock this far ahead."""
+    def serve_archive(self, function: str, event: Any, ahead: timedelta = timedelta()) -> Result:
+        """Pass a request of the API, or a batch, to a process of the archive, with the clock this far ahead."""
         name = self._waiting.get()
-        self.counts["requests of people"] += 1
         try:
             return self._run(name, function, event, ahead, ANSWER_SECONDS)
         finally:

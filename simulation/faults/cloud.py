@@ -32,6 +32,8 @@ from tests.support.stack import (
     make_calls_table,
     make_file_register,
     make_login_settings,
+    make_proof_key,
+    make_retention_table,
     make_sweep_memory,
     make_tables,
 )
@@ -84,6 +86,8 @@ class Cloud:
         make_tables(self._dynamodb, f"{STACK}-key-register", f"{STACK}-key-events")
         make_file_register(self._dynamodb, f"{STACK}-files")
         make_calls_table(self._dynamodb, CALLS)
+        make_retention_table(self._dynamodb, f"{STACK}-retention")
+        make_proof_key(self._moto.client("kms"), STACK)
         make_login_settings(self._dynamodb, f"{STACK}-login-settings")
         make_archive_tables(self._dynamodb, STACK)
         self._ssm.put_parameter(Name=f"/{STACK}/archive/url", Value=ARCHIVE_URL, Type="String")
@@ -97,6 +101,7 @@ class Cloud:
         self.recheck_url, _ = self._queue(f"{STACK}-recheck")
         self.metadata_url, _ = self._queue(f"{STACK}-metadata")
         self.notices_url, _ = self._queue(f"{STACK}-login-notices")
+        self.lock_url, _ = self._queue(f"{STACK}-lock")
         self._audit_url, audit_arn = self._queue("audit")
         self._events.create_event_bus(Name=BUS)
         self._events.put_rule(Name="audit", EventBusName=BUS, EventPattern='{"source": ["callseal"]}')
@@ -125,6 +130,9 @@ class Cloud:
             "FILE_REGISTER": f"{STACK}-files",
             "CALLS_TABLE": CALLS,
             "CALL_INDEX_KEY": f"alias/{STACK}-calls",
+            "RETENTION_TABLE": f"{STACK}-retention",
+            "PROOF_KEY": f"alias/{STACK}-proof",
+            "LOCK_QUEUE_URL": self.lock_url,
             "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
             "ARCHIVE_USERS": f"{STACK}-archive-users",
             "ACCESS_TRAIL": f"{STACK}-archive-trail",

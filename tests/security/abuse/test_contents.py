@@ -114,10 +114,10 @@ def test_package_and_functions_name_no_parser_or_unpacker() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found += [f"{source.name}: {name}" for name in names if name.partition(".")[0] in forbidden]
     # For the strict reader of metadata, the CRC-32 that S3 requires, the server log from CloudWatch, the audit objects
-    # that Firehose wrote, the sign-in page's escaping of text, and the sweep's own saved position.
+    # that Firehose wrote, the records of disposals, the sign-in page's escaping of text, and the sweep's own position.
     assert sorted(found) == [
-        "metadata_reader.py: xml.parsers", "objects.py: gzip", "objects.py: zlib", "server_log.py: zlib",
-        "sign_in.py: html", "sweep_position.py: zlib", "upload.py: zlib",
+        "disposal_record.py: gzip", "metadata_reader.py: xml.parsers", "objects.py: gzip", "objects.py: zlib",
+        "server_log.py: zlib", "sign_in.py: html", "sweep_position.py: zlib", "upload.py: zlib",
     ]  # fmt: skip
     upload = (ROOT / "layers/callseal/python/callseal/aws/upload.py").read_text()
     assert upload.count("zlib.") == upload.count("zlib.crc32")
@@ -291,7 +291,9 @@ def test_ten_forged_tags_do_not_prevent_delivery(cloud: Stack, encrypt_recording
     assert hand_over(encrypt_recording, landed) == []
 
     assert_delivered(cloud, {"acme/1.wav": b"what was said"}, {"acme": tenant})
-    assert cloud.s3.get_object_tagging(Bucket=SFTP, Key="acme/1.wav.p7m")["TagSet"] == []
+    assert cloud.s3.get_object_tagging(Bucket=SFTP, Key="acme/1.wav.p7m")["TagSet"] == [
+        {"Key": "callseal-expires", "Value": "files"}
+    ]
 
 
 def test_ten_forged_tags_are_corrected_when_held(cloud: Stack, encrypt_recording: ModuleType) -> None:

@@ -93,6 +93,18 @@ def test_hold_is_placed_and_listed(scene: HoldScene, kari: Visitor) -> None:
     assert event["message"] == f"{KARI} placed the hold case-1." and event["law"]["counts"] == {"calls": 1, "gone": 0}
 
 
+def test_hold_by_hashes_includes_plain_cards_of_before(scene: HoldScene, kari: Visitor) -> None:
+    scene.deliver("1", queue="sales", agent="ola")
+    scene.cloud.tenant("acme", settings=SETTINGS | {"call_index": "blind"})
+    scene.clock.pass_by(minutes=2)
+
+    reply = kari.post("/api/holds", {"name": "case-1", "reason": "Complaint", "queue": "sales", "agent": "ola"})
+
+    assert reply.status == 202
+    scene.work()
+    assert holds(kari)["case-1"]["calls"] == 1
+
+
 def test_one_call_is_held_and_its_card_says_so(scene: HoldScene, kari: Visitor) -> None:
     call = scene.deliver("1")
     reply = kari.post(f"/api/calls/{call}/holds", {"name": "case 1", "reason": "Complaint"})

@@ -121,11 +121,12 @@ def _retention_shown(call: Call) -> Iterator[Need]:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
     """
-    # dispose_recordings reads its own records back, and not their locks.
-    in_audit = call["bucket"] == AUDIT and call.function != "dispose_recordings"
+    # dispose_recordings reads its own records back, and govern_calls certificates, and neither their locks.
+    in_audit = call["bucket"] == AUDIT and call.function not in ("dispose_recordings", "govern_calls")
     if in_audit or (call["bucket"] == ARCHIVE and call["version"]):
         yield _on(call["bucket"], call["key"], "s3:GetObjectRetention")
-    if call.function in ("erase_recordings", "reconcile_archive") and call["bucket"] == ARCHIVE and call["version"]:
+    wants_holds = call.function in ("erase_recordings", "reconcile_archive", "govern_calls")
+    if wants_holds and call["bucket"] == ARCHIVE and call["version"]:
         yield _on(call["bucket"], call["key"], "s3:GetObjectLegalHold")
 
 

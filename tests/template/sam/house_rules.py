@@ -673,7 +673,7 @@ def who_governs_reads_no_recording(template: Template) -> None:
         "s3:ListBucket", "s3:ListBucketVersions", "s3:GetObjectVersion",
         "s3:GetObjectRetention", "s3:GetObjectLegalHold",
     }  # fmt: skip
-    assert actions_on(template, role, "AuditBucket") == {"s3:GetObject"}
+    assert actions_on(template, role, "AuditBucket") == {"s3:GetObject", "s3:ListBucket"}
     of_s3 = [
         one["Condition"]
         for one in _opening(template, role)

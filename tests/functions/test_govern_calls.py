@@ -93,12 +93,13 @@ def test_hold_is_placed_and_listed(scene: HoldScene, kari: Visitor) -> None:
     assert event["message"] == f"{KARI} placed the hold case-1." and event["law"]["counts"] == {"calls": 1, "gone": 0}
 
 
-def test_hold_by_hashes_includes_plain_cards_of_before(scene: HoldScene, kari: Visitor) -> None:
+@pytest.mark.parametrize("by", [{"queue": "sales"}, {"agent": "ola"}, {"queue": "sales", "agent": "ola"}], ids=str)
+def test_hold_by_hashes_includes_plain_cards_of_before(scene: HoldScene, kari: Visitor, by: dict[str, str]) -> None:
     scene.deliver("1", queue="sales", agent="ola")
     scene.cloud.tenant("acme", settings=SETTINGS | {"call_index": "blind"})
     scene.clock.pass_by(minutes=2)
 
-    reply = kari.post("/api/holds", {"name": "case-1", "reason": "Complaint", "queue": "sales", "agent": "ola"})
+    reply = kari.post("/api/holds", {"name": "case-1", "reason": "Complaint"} | by)
 
     assert reply.status == 202
     scene.work()

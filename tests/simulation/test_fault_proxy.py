@@ -156,11 +156,11 @@ def test_client_times_out_when_the_proxy_signals_it(
 @pytest.mark.parametrize(
     ("fault", "error", "times"),
     [
-        (Hang(5), ReadTimeoutError, 0),
+        (Hang(30), ReadTimeoutError, 0),
         (CutBefore(), ConnectionClosedError, 0),
         (CutAfter(), ConnectionClosedError, 1),
         (BreakBody(), ConnectionClosedError, 1),
-        (Late(5), ReadTimeoutError, 1),
+        (Late(30), ReadTimeoutError, 1),
         (Late(0.2), None, 1),
         (Twice(), None, 2),
     ],
@@ -171,10 +171,8 @@ def test_faults_of_a_write(
 ) -> None:
     key = f"w-{time.monotonic_ns()}"
     line.faults = {"PutObject": fault}
-    started = time.monotonic()
     with pytest.raises(error) if error else nullcontext():
         line.client("s3", read_timeout=2).put_object(Bucket=BUCKET, Key=key, Body=b"x" * 1000)
-    assert time.monotonic() - started < 4.5
     assert line.carried_out == [("PutObject", 200)] * times
     listed = moto.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])
     assert len(listed) == min(times, 1)
@@ -242,10 +240,11 @@ def test_one_of_several_concurrent_writes_wins(line: Line, moto: MotoProcess, ou
         assert sorted(workers.map(write, range(4))) == [False, False, False, True]
 
 
-def test_hundred_requests_on_one_connection_are_fast(line: Line, moto: MotoProcess) -> None:
-    s3 = line.client("s3")
-    s3.head_bucket(Bucket=BUCKET)
-    started = time.monotonic()
-    for _ in range(100):
+def test_answer_does_not_wait_for_a_delayed_acknowledgement(line: Line, moto: MotoProcess) -> None:
+    """Such a wait is 40 ms. The fastest of many requests shows it on a busy machine, too."""
+    s3, times = line.client("s3"), []
+    for _ in range(50):
+        started = time.monotonic()
         s3.head_bucket(Bucket=BUCKET)
-    assert time.monotonic() - started < 5
+        times.append(time.monotonic() - started)
+    assert min(times) < 0.04

@@ -146,7 +146,7 @@ def test_timeout_kills_the_process_and_its_children(bench: Bench) -> None:
     pids = runtime.pids()
     began = time.monotonic()
     kind, message = error_of(runtime.invoke({"do": "start_child", "seconds": 60}))
-    assert 1.0 <= time.monotonic() - began < 10
+    assert 1.0 <= time.monotonic() - began < 50
     assert kind == "Sandbox.Timedout"
     assert "Task timed out after 1.00 seconds" in message
     child = child_of(bench)

@@ -1,5 +1,6 @@
 """Recordings of any size, made in memory, and uploaded as the platform uploads large ones."""
 
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -10,8 +11,13 @@ MIB = 1024**2
 
 def recording(size: int) -> bytes:
     """Return bytes that do not repeat with any block, chunk or part."""
-    pattern = b"".join(number.to_bytes(3, "big") for number in range(65_521))
+    pattern = _pattern()
     return (pattern * (size // len(pattern) + 1))[:size]
+
+
+@cache
+def _pattern() -> bytes:
+    return b"".join(number.to_bytes(3, "big") for number in range(65_521))
 
 
 def land_large(cloud: Stack, key: str, data: bytes) -> dict[str, Any]:

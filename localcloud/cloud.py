@@ -124,7 +124,7 @@ class LocalCloud:
         """Match an event in EventBridge's full shape with the default bus's rules that invoke functions."""
         self._pump.publish(event)
 
-    def pause(self, timeout: float = 60.0) -> None:
+    def pause(self, timeout: float = 300.0) -> None:
         """Stop the pump when the work in flight has ended. Raise TimeoutError if it does not end in time."""
         self._pump.pause(timeout)
 
@@ -132,7 +132,7 @@ class LocalCloud:
         """Continue after a pause."""
         self._pump.resume()
 
-    def wait_until_idle(self, timeout: float = 60.0) -> None:
+    def wait_until_idle(self, timeout: float = 300.0) -> None:
         """Wait until queues are empty and no invocation is due. Raise TimeoutError with what is outstanding."""
         self._pump.wait_until_idle(timeout)
 

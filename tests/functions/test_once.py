@@ -374,7 +374,7 @@ def test_duplicates_at_the_same_time(
     meet = Barrier(2)
 
     def wait(_: Request) -> None:
-        meet.wait(timeout=20)
+        meet.wait(timeout=300)
 
     network.before(operation, wait, times=2)
     if where == "one batch":
@@ -406,7 +406,7 @@ def test_large_duplicates_at_the_same_time(cloud: Stack, network: Network, encry
     meet = Barrier(2)
 
     def wait(_: Request) -> None:
-        meet.wait(timeout=20)
+        meet.wait(timeout=300)
 
     network.before("CompleteMultipartUpload", wait, times=2)
     handle(encrypt_recording, landed, landed)

@@ -73,7 +73,7 @@ def line(moto: MotoProcess) -> Iterator[Line]:
 
     def before(seen: Seen) -> None:
         if line.before and seen.operation in ("PutObject", "CopyObject"):
-            line.before.wait(timeout=10)
+            line.before.wait(timeout=300)
 
     def after(seen: Seen, status: int) -> None:
         line.carried_out.append((seen.operation, status))

@@ -37,7 +37,7 @@ FIREFOX = {
     "media.autoplay.default": 0,
 }
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 # Events of violations come late, so they are collected from the first script on.
 COLLECT = """
 window.violations = [];

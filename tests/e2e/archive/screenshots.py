@@ -35,7 +35,7 @@ def office() -> Iterator[Archive]:
                 facts = {"agent": AGENTS[number % 3], "queue": QUEUES[number % 3], "caller": f"+47223344{number:02}"}
                 archive.land(tenant, f"2026/11/{number}_1", WAV, metadata(callee="+4721000000", **facts, **flags))
         archive.key("nordlys", x509_tenant().public_text)
-        cloud.wait_until_idle(120)
+        cloud.wait_until_idle()
         yield archive
 
 

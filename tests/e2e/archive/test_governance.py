@@ -23,7 +23,7 @@ def call(archive: Archive) -> str:
     archive.parameter("law", "settings", PLAIN | PROFILE)
     archive.parameter("law", "access", ACCESS)
     archive.land("law", "2026/11/1_1", WAV, metadata(caller=NUMBER, queue="sales"))
-    archive.cloud.wait_until_idle(120)
+    archive.cloud.wait_until_idle()
     (found,) = archive.client(tenant="law", email=KARI).get("/api/calls").json["calls"]
     return str(found["id"])
 
@@ -67,7 +67,7 @@ def test_erasure_is_carried_out_and_certified(
     assert ola.post(f"{path}/approve").status == 202
     # It waits for its erasure, or is gone already.
     assert kari.post(f"/api/calls/{call}/access", {"action": "play", "file": 0}).status in (404, 409)
-    eventually(lambda: kari.get(path).json["state"] == "done", timeout=60)
+    eventually(lambda: kari.get(path).json["state"] == "done")
     certificate = kari.get(f"{path}/certificate")
     document = certificate.json
     assert {file["state"] for file in document["files"]} <= {"erased", "gone"} and document["request"] in path

@@ -475,12 +475,12 @@ def interrupt(cloud: LocalCloud, bench: Bench, number: signal.Signals, folder: s
             start_new_session=True,
         ) as running:  # fmt: skip
             landing = f"{cloud.outputs['LandingBucketName']}/selftest-"
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while (landed := sum(name.startswith(landing) for name in everything(cloud))) < 9:
                 assert time.monotonic() < deadline, landed
                 time.sleep(0.1)
             running.send_signal(number)
-            out, err = running.communicate(timeout=120)
+            out, err = running.communicate(timeout=300)
     assert (running.returncode, out, err) == (2, b"", b"callseal: Interrupted.\n")
     assert not list(Path(folder).glob("cs-*")), "private keys were left behind"
 

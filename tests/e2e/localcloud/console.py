@@ -99,7 +99,7 @@ class Console:
         """Wait until the current version of a tenant's secret is accepted, and return that event."""
         version = self.versions(tenant)["AWSCURRENT"]
         found: list[dict[str, Any]] = eventually(
-            lambda: [one for one in self.audit("KeyAccepted", tenant) if one["key_version"] == version], timeout=60
+            lambda: [one for one in self.audit("KeyAccepted", tenant) if one["key_version"] == version]
         )
         return found[-1]
 

@@ -108,7 +108,7 @@ def send(
     body: bytes | None = None,
 ) -> Reply:
     """Send a request whose target and headers are as given, and return the answer. No redirect is followed."""
-    connection = http.client.HTTPConnection(url.partition("//")[2], timeout=60)
+    connection = http.client.HTTPConnection(url.partition("//")[2], timeout=300)
     try:
         given = list(headers or [])
         named = {name.lower() for name, _ in given}

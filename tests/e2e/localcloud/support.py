@@ -129,7 +129,7 @@ def with_properties(logical_id: str, **changes: Any) -> dict[str, Any]:
     return template
 
 
-def eventually(what: Callable[[], Any], timeout: float = 15.0) -> Any:
+def eventually(what: Callable[[], Any], timeout: float = 300.0) -> Any:
     """Wait until `what` returns a true value, and return it. Fail after the timeout."""
     deadline = time.monotonic() + timeout
     while not (value := what()):

@@ -39,7 +39,7 @@ def test_a_denied_call_is_held_and_a_changed_policy_releases_it_within_a_minute(
     console.land("calls/1.wav")
     console.land("calls/1.xml", METADATA)
 
-    held = eventually(lambda: len(found := _held(console)) == 2 and found, timeout=60)
+    held = eventually(lambda: len(found := _held(console)) == 2 and found)
     assert set(held) == {"calls/1.wav", "calls/1.xml"}
     assert max(moment(each["time"]) - console.landed[key] for key, each in held.items()) < MINUTE
     assert console.keys("calls/1.") == []
@@ -48,12 +48,12 @@ def test_a_denied_call_is_held_and_a_changed_policy_releases_it_within_a_minute(
 
     console.policy("calls", policy(record="must"))
     changed = datetime.now().astimezone()
-    delivered = eventually(lambda: len(found := console.delivered("calls")) == 2 and found, timeout=90)
+    delivered = eventually(lambda: len(found := console.delivered("calls")) == 2 and found)
 
     assert max(moment(each["time"]) for each in delivered.values()) - changed < MINUTE
     assert all(each["policy"]["denied"] for each in delivered.values())
     last = max(moment(each["time"]) for each in delivered.values())
-    card = eventually(lambda: (found := _card(console)) and len(found["files"]) == 4 and found, timeout=60)
+    card = eventually(lambda: (found := _card(console)) and len(found["files"]) == 4 and found)
     assert datetime.now().astimezone() - last < HALF_A_MINUTE
     assert {file["sealed"] for file in card["files"]} == {"cms"}
     items = console.cloud.client("dynamodb").scan(TableName=f"{console.cloud.stack_name}-calls")["Items"]
@@ -67,7 +67,7 @@ def test_a_call_is_locked_with_its_delivery_and_nothing_deletes_it(console: Cons
     console.policy("locks", {"schema": 1, "classes": classes, "rules": [rule], "default": {"class": "default"}})
     console.land("locks/1.xml", METADATA)
     console.land("locks/1.wav")
-    delivered = eventually(lambda: len(found := console.delivered("locks")) == 2 and found, timeout=60)
+    delivered = eventually(lambda: len(found := console.delivered("locks")) == 2 and found)
 
     s3, bucket = console.cloud.client("s3"), console.cloud.outputs["ArchiveBucketName"]
     for event in delivered.values():

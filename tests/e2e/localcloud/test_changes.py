@@ -74,7 +74,7 @@ def test_change_that_no_rule_matches_invokes_nothing(cloud: LocalCloud, shared_s
 
 def test_change_is_detected_without_a_waiting_caller(cloud: LocalCloud, shared_site: Site) -> None:
     cloud.client("ssm").put_parameter(Name="/mine/noticed", Value="1", Type="String")
-    eventually(shared_site.notes, timeout=3)
+    eventually(shared_site.notes)
 
 
 def test_many_secrets_and_parameters_are_all_detected(cloud: LocalCloud, shared_site: Site) -> None:

@@ -34,12 +34,12 @@ def test_days_pass_for_functions_and_for_s3(console: Console) -> None:
     outputs = json.loads((cloud.state_dir / "outputs.json").read_text())
     console.take_on("ahead", x509_tenant())
     console.land("ahead/today.wav")
-    today = eventually(lambda: console.delivered("ahead").get("ahead/today.wav"), timeout=60)
+    today = eventually(lambda: console.delivered("ahead").get("ahead/today.wav"))
 
     try:
         Path(outputs["ClockFile"]).write_text(str(int(DAYS.total_seconds())))
         console.land("ahead/later.wav")
-        later = eventually(lambda: console.delivered("ahead").get("ahead/later.wav"), timeout=60)
+        later = eventually(lambda: console.delivered("ahead").get("ahead/later.wav"))
         head = cloud.client("s3").head_object(Bucket=cloud.outputs["SftpBucketName"], Key="ahead/later.wav.p7m")
     finally:
         Path(outputs["ClockFile"]).unlink()

@@ -29,7 +29,7 @@ def test_calls_are_held_and_two_people_release_them(console: Console) -> None:
         delete(console, "1")
 
     land(console, "2")
-    eventually(lambda: holds_of(console, "2") == ["case 1"], timeout=60)
+    eventually(lambda: holds_of(console, "2") == ["case 1"])
     eventually(lambda: bits(console, "2") == {"ON"})
     assert refused(console, "", "create", "case 2", "--reason", "Claim 12", "--caller", NUMBER) == 2
     assert command(console, "kari", "release", "case 1")["state"] == "release_asked"
@@ -53,7 +53,7 @@ def land(console: Console, name: str) -> None:
     console.land(f"holds/{name}.xml", METADATA.replace(b"true", b"false"))
     console.land(f"holds/{name}.wav")
     keys = {f"holds/{name}.xml", f"holds/{name}.wav"}
-    eventually(lambda: keys <= set(console.delivered("holds")), timeout=60)
+    eventually(lambda: keys <= set(console.delivered("holds")))
 
 
 def command(console: Console, person: str, step: str, name: str, *options: str) -> Any:

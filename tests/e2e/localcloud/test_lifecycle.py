@@ -198,7 +198,7 @@ def test_foreground_ends_well_on_a_signal(tmp_path: Path, number: int) -> None:
         said = read_until_ready(process)
         assert (tmp_path / "outputs.json").exists()
         process.send_signal(number)
-        rest, complained = process.communicate(timeout=20)
+        rest, complained = process.communicate(timeout=300)
     said += rest
     assert process.returncode == 0
     assert complained == ""
@@ -225,7 +225,7 @@ def test_foreground_ends_well_on_a_signal_while_it_starts(tmp_path: Path) -> Non
     with foreground(tmp_path) as process:
         eventually((tmp_path / "lock").exists)
         process.send_signal(signal.SIGINT)
-        _, complained = process.communicate(timeout=20)
+        _, complained = process.communicate(timeout=300)
     assert (process.returncode, complained) == (0, "")
 
 
@@ -238,7 +238,7 @@ def test_foreground_ends_well_on_a_signal_while_it_starts(tmp_path: Path) -> Non
 )
 def test_foreground_reports_a_fault_in_one_sentence(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
     with foreground(tmp_path, *arguments) as process:
-        said, complained = process.communicate(timeout=20)
+        said, complained = process.communicate(timeout=300)
     assert (process.returncode, said, complained) == (1, "", sentence)
 
 

@@ -27,9 +27,9 @@ def take_on(console: Console, tenant: str, key: Tenant) -> tuple[str, str]:
     console.take_on(tenant, key, require_key_proof=True)
     (fingerprint,) = names(console.accepted(tenant))
     path = f"{tenant}/key-check/{fingerprint}.txt{suffix(key)}"
-    eventually(lambda: console.keys(path), timeout=60)
+    eventually(lambda: console.keys(path))
     sent = {"state": "sent"}
-    eventually(lambda: sent.items() <= state(console, tenant, fingerprint).items(), timeout=60)
+    eventually(lambda: sent.items() <= state(console, tenant, fingerprint).items())
     return fingerprint, CODE.findall(key.open(console.fetch(path)).decode())[0]
 
 
@@ -43,9 +43,9 @@ def answer(console: Console, tenant: str, fingerprint: str, text: str, outcome: 
     bucket = console.cloud.outputs["SftpBucketName"]
     console.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
     events: list[dict[str, Any]] = eventually(
-        lambda: (all_of_it := console.audit(outcome, tenant))[before:] and all_of_it, timeout=60
+        lambda: (all_of_it := console.audit(outcome, tenant))[before:] and all_of_it
     )
-    eventually(lambda: not console.keys(key), timeout=60)
+    eventually(lambda: not console.keys(key))
     return events[-1]
 
 
@@ -55,7 +55,7 @@ def test_key_is_proven_from_challenge_to_delivery(console: Console, family: str)
     fingerprint, code = take_on(console, tenant, key)
     foreign_print, foreign = take_on(console, f"other-{family}", x509_tenant("p256", f"other-{family}"))
     console.land(f"{tenant}/1.wav")
-    held = eventually(lambda: console.audit("RecordingHeld", tenant), timeout=60)
+    held = eventually(lambda: console.audit("RecordingHeld", tenant))
     assert held[-1]["reason"] == "KeyUnproven"
 
     wrong = answer(console, tenant, fingerprint, "0000-0000-0000", "KeyProofRefused")
@@ -73,7 +73,7 @@ def test_key_is_proven_from_challenge_to_delivery(console: Console, family: str)
     assert "used already" in again["message"]
     eventually(lambda: rows(console.cloud.client("dynamodb"), tenant, table(console))[fingerprint].get("proven"))
     console.sweep()
-    delivered = eventually(lambda: console.delivered(tenant).get(f"{tenant}/1.wav"), timeout=60)
+    delivered = eventually(lambda: console.delivered(tenant).get(f"{tenant}/1.wav"))
     assert names(delivered) == (fingerprint,)
     assert key.open(console.fetch(f"{tenant}/1.wav{suffix(key)}")) == f"said in {tenant}/1.wav".encode()
     register = rows(console.cloud.client("dynamodb"), tenant, table(console))
@@ -107,7 +107,7 @@ def prove(console: Console, tenant: str, code: str) -> subprocess.CompletedProce
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
     }
     command = [sys.executable, "-m", "callseal_cli", "keys", "prove", tenant, code, "--stack", console.cloud.stack_name]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_command_of_the_operator_submits_the_code(console: Console) -> None:

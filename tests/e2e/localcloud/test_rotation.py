@@ -34,7 +34,7 @@ def test_what_is_delivered_about_a_change_is_rechecked(console: Console) -> None
     try:
         console.take_on("again", x509_tenant("p256", "again"))
         console.land("again/1.wav")
-        first, *others = eventually(lambda: rechecked(console, "again"), timeout=60)
+        first, *others = eventually(lambda: rechecked(console, "again"))
     finally:
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": delay})
 
@@ -53,20 +53,20 @@ def test_a_rotation_in_the_console_with_a_bad_paste_and_the_way_back(console: Co
     console.take_on("walk", old)
     console.land("walk/1.wav")
     first = console.accepted("walk")
-    eventually(lambda: "walk/1.wav" in console.delivered("walk"), timeout=60)
+    eventually(lambda: "walk/1.wav" in console.delivered("walk"))
 
     # The private key instead of the certificate: refused at once, with a sentence, and never repeated.
     private = new.private_key.read_text()
     console.paste("walk", private)
-    rejected = eventually(lambda: console.audit("KeyRejected", "walk"), timeout=60)[0]
+    rejected = eventually(lambda: console.audit("KeyRejected", "walk"))[0]
     assert (rejected["reason"], rejected["recipients"]) == ("KeyIsPrivate", None)
     assert rejected["key_version"] == console.versions("walk")["AWSCURRENT"]
     console.land("walk/2.wav")
 
     # Back to what was there before: what was held meanwhile is delivered, sealed to the old key.
     console.put_back("walk")
-    eventually(lambda: len(_verdicts_on(console, first["key_version"])) > 1, timeout=60)
-    eventually(lambda: "walk/2.wav" in console.delivered("walk"), timeout=60)
+    eventually(lambda: len(_verdicts_on(console, first["key_version"])) > 1)
+    eventually(lambda: "walk/2.wav" in console.delivered("walk"))
     assert old.open(console.fetch("walk/2.wav.p7m")) == b"said in walk/2.wav"
 
     # The right half: no recording that lands 60 s after the paste or later is sealed to the old key.
@@ -74,7 +74,7 @@ def test_a_rotation_in_the_console_with_a_bad_paste_and_the_way_back(console: Co
     pasted, fingerprint = datetime.now().astimezone(), names(console.accepted("walk"))
     for number in itertools.count(3):
         console.land(key := f"walk/{number}.wav")
-        if names(eventually(lambda key=key: console.delivered("walk").get(key), timeout=60)) == fingerprint:
+        if names(eventually(lambda key=key: console.delivered("walk").get(key))) == fingerprint:
             break
         assert console.landed[key] - pasted < MINUTE
         time.sleep(1)
@@ -88,14 +88,14 @@ def test_a_rotation_in_the_console_with_a_bad_paste_and_the_way_back(console: Co
 def test_held_for_the_old_key_released_by_the_new_one(console: Console) -> None:
     console.take_on("held", x509_tenant("rsa1024"))
     console.land("held/1.wav")
-    (held,) = eventually(lambda: console.audit("RecordingHeld", "held"), timeout=60)
+    (held,) = eventually(lambda: console.audit("RecordingHeld", "held"))
     assert held["reason"] == "KeyTooWeak"
-    assert eventually(lambda: console.audit("KeyRejected", "held"), timeout=60)[0]["recipients"][0]["strength"] == 1024
+    assert eventually(lambda: console.audit("KeyRejected", "held"))[0]["recipients"][0]["strength"] == 1024
 
     console.paste("held", x509_tenant().public_text)
     pasted = datetime.now().astimezone()
 
-    delivered = eventually(lambda: console.delivered("held").get("held/1.wav"), timeout=60)
+    delivered = eventually(lambda: console.delivered("held").get("held/1.wav"))
     assert moment(delivered["time"]) - pasted < MINUTE
     assert x509_tenant().open(console.fetch("held/1.wav.p7m")) == b"said in held/1.wav"
 
@@ -115,7 +115,7 @@ def test_a_rotation_in_a_stream_of_recordings(console: Console) -> None:
     console.take_on("lap", old["lap"], rotation_overlap_days=7)
     console.take_on("prove", old["prove"], require_key_proof=True)
     before = {tenant: names(console.accepted(tenant)) for tenant in old}
-    eventually(lambda: console.keys("prove/key-check/"), timeout=60)
+    eventually(lambda: console.keys("prove/key-check/"))
     console.prove("prove", old["prove"], before["prove"][0])
     _wait_for_register(console, "prove", before["prove"][0], "proven")
     _wait_for_register(console, "lap", before["lap"][0], "accepted")
@@ -123,11 +123,11 @@ def test_a_rotation_in_a_stream_of_recordings(console: Console) -> None:
     pasted, after = _stream(console, old, new)
 
     for tenant in old:
-        delivered = eventually(lambda tenant=tenant: _all_of(console, tenant), timeout=90)
+        delivered = eventually(lambda tenant=tenant: _all_of(console, tenant))
         late = {key: moment(detail["time"]) - console.landed[key] for key, detail in delivered.items()}
         assert max(late.values()) < MINUTE, "none is late"
         # A file is purged after its event. None is lost, and none remains.
-        eventually(lambda tenant=tenant: not console.keys(f"{tenant}/", "LandingBucketName"), timeout=60)
+        eventually(lambda tenant=tenant: not console.keys(f"{tenant}/", "LandingBucketName"))
         new_form = (*after[tenant], *before[tenant]) if tenant == "lap" else after[tenant]
         assert {names(detail) for detail in delivered.values()} == {before[tenant], new_form}
         # Each worker remembers a key for a minute, so for a minute both forms come.
@@ -147,7 +147,7 @@ def test_a_rotation_in_a_stream_of_recordings(console: Console) -> None:
     assert "to the previous key as well" in console.audit("KeyAccepted", "lap")[-1]["message"]
     counts = Counter(name for one in console.delivered("cut").values() for name in names(one))
     # The register follows the audit events.
-    eventually(lambda: _use_counts(console, "cut") == counts, timeout=60)
+    eventually(lambda: _use_counts(console, "cut") == counts)
 
 
 def _use_counts(console: Console, tenant: str) -> dict[str, int]:
@@ -157,7 +157,7 @@ def _use_counts(console: Console, tenant: str) -> dict[str, int]:
 
 def _wait_for_register(console: Console, tenant: str, fingerprint: str, member: str) -> None:
     client, table = console.cloud.client("dynamodb"), f"{console.cloud.stack_name}-key-register"
-    eventually(lambda: rows(client, tenant, table).get(fingerprint, {}).get(member), timeout=60)
+    eventually(lambda: rows(client, tenant, table).get(fingerprint, {}).get(member))
 
 
 def _stream(
@@ -181,7 +181,7 @@ def _stream(
 
     def answer() -> None:
         after.update({tenant: names(console.accepted(tenant)) for tenant in new})
-        eventually(lambda: len(console.keys("prove/key-check/")) == 2, timeout=60)
+        eventually(lambda: len(console.keys("prove/key-check/")) == 2)
         console.prove("prove", new["prove"], after["prove"][0])
 
     number = rounds = 0

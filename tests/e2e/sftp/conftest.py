@@ -98,7 +98,7 @@ class Front:
     ) -> subprocess.CompletedProcess[str]:
         """Run OpenSSH's sftp on a batch. A line that begins with `-` may fail."""
         command = ["sftp", *self.options(key or self.key(user), **more), "-b", "-", f"{user}@127.0.0.1"]
-        return subprocess.run(command, input=batch, capture_output=True, text=True, cwd=cwd, timeout=240)
+        return subprocess.run(command, input=batch, capture_output=True, text=True, cwd=cwd, timeout=300)
 
     @contextmanager
     def session(self, user: str = "acme", key: Path | None = None) -> Iterator[paramiko.SFTPClient]:
@@ -107,7 +107,7 @@ class Front:
             client.load_host_keys(str(self.state / "sftp/known_hosts"))
             client.connect(
                 "127.0.0.1", self.port, user, key_filename=str(key or self.key(user)), allow_agent=False,
-                look_for_keys=False, timeout=30, banner_timeout=60, auth_timeout=60,
+                look_for_keys=False, timeout=300, banner_timeout=300, auth_timeout=300,
             )  # fmt: skip
             with client.open_sftp() as sftp:
                 yield sftp

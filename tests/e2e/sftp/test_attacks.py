@@ -138,7 +138,7 @@ def test_a_good_key_that_cannot_sign_opens_nothing(stocked: Front) -> None:
 
     impostor = Impostor.from_private_key_file(str(stocked.key("stranger")))
     with paramiko.Transport(("127.0.0.1", stocked.port)) as transport:
-        transport.start_client(timeout=30)
+        transport.start_client(timeout=300)
         with pytest.raises(paramiko.AuthenticationException):
             transport.auth_publickey("acme", impostor)
     refusals = eventually_told(stocked, "SftpLoginRefused")
@@ -148,7 +148,7 @@ def test_a_good_key_that_cannot_sign_opens_nothing(stocked: Front) -> None:
 def eventually_told(front: Front, detail_type: str) -> list[dict[str, object]]:
     """Wait for events that the end of a connection causes."""
     found: list[dict[str, object]] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while not found and time.monotonic() < deadline:
         found = [dict(detail) for detail in front.told(detail_type)]
         time.sleep(0.1)
@@ -157,7 +157,7 @@ def eventually_told(front: Front, detail_type: str) -> list[dict[str, object]]:
 
 def test_no_key_opens_nothing(stocked: Front) -> None:
     with paramiko.Transport(("127.0.0.1", stocked.port)) as transport:
-        transport.start_client(timeout=30)
+        transport.start_client(timeout=300)
         with pytest.raises(paramiko.SSHException):
             transport.auth_none("acme")
     refusals = eventually_told(stocked, "SftpLoginRefused")
@@ -168,7 +168,7 @@ def test_password_opens_no_session_and_is_not_recorded(stocked: Front) -> None:
     stocked.sftp("ls\n")  # a tenant is known once it has logged in
     stocked.audit()
     with paramiko.Transport(("127.0.0.1", stocked.port)) as transport:
-        transport.start_client(timeout=30)
+        transport.start_client(timeout=300)
         with pytest.raises(paramiko.AuthenticationException):
             transport.auth_password("acme", "correct horse")
     assert refusals(stocked) == [("acme", "PasswordNotTaken")]
@@ -209,7 +209,7 @@ def test_a_hundred_wrong_attempts_are_all_counted_in_fewer_events(stocked: Front
 
     def attempt(_: int) -> None:
         with paramiko.Transport(("127.0.0.1", stocked.port)) as transport:
-            transport.start_client(timeout=60)
+            transport.start_client(timeout=300)
             with pytest.raises(paramiko.AuthenticationException):
                 transport.auth_publickey("acme", wrong)
 

@@ -205,5 +205,5 @@ def test_client_that_accepts_one_kind_of_host_key_connects(front: Front, algorit
 def test_paramiko_verifies_the_host_key(front: Front) -> None:
     host_key = (front.state / "sftp/known_hosts").read_text().split()[2]
     with paramiko.Transport(("127.0.0.1", front.port)) as transport:
-        transport.start_client(timeout=30)
+        transport.start_client(timeout=300)
         assert transport.get_remote_server_key().get_base64() == host_key

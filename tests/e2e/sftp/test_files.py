@@ -33,7 +33,7 @@ def callseal(front: Front, *arguments: str) -> Any:
         "PYTHONPATH": os.pathsep.join(map(str, PATHS)),
     }
     command = [sys.executable, "-m", "callseal_cli", *arguments, "--stack", front.cloud.stack_name, "--json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode in (0, 1), done.stderr
     return json.loads(done.stdout)
 
@@ -87,7 +87,7 @@ def test_life_of_a_fetched_file_and_of_an_unfetched_file(front: Front, tenant: s
         landing = front.cloud.outputs["LandingBucketName"]
         front.cloud.client("s3").put_object(Bucket=landing, Key=key, Body=os.urandom(size))
     # then: both are ready
-    eventually(lambda: listed(front, tenant) == {fetched: "delivered", left: "delivered"}, timeout=60)
+    eventually(lambda: listed(front, tenant) == {fetched: "delivered", left: "delivered"})
 
     # when: the tenant fetches one file completely, and only the beginning of the other
     with front.session(tenant) as sftp, sftp.open("in/left.wav", "rb") as file:
@@ -95,7 +95,7 @@ def test_life_of_a_fetched_file_and_of_an_unfetched_file(front: Front, tenant: s
     done = front.sftp("get in/fetched.wav\n", user=tenant, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     # then: the first counts as fetched
-    eventually(lambda: listed(front, tenant)[fetched] == "fetched", timeout=60)
+    eventually(lambda: listed(front, tenant)[fetched] == "fetched")
     front.cloud.wait_until_idle()
     assert listed(front, tenant, "--state", "fetched") == {fetched: "fetched"}
 

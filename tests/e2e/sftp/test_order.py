@@ -83,7 +83,7 @@ def test_a_file_that_is_read_in_a_shuffled_order_is_announced_once(front: Front)
 
 def scp(front: Front, tmp_path: Path, source: str, target: str) -> subprocess.CompletedProcess[str]:
     command = ["scp", "-s", *front.options(front.key("acme")), source, target]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
 
 
 def test_scp_fetches_and_ends_with_success(front: Front, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_recording_deleted_while_open_gives_bytes_or_an_error(front: Front) -> N
 def test_host_keys_of_each_kind_are_offered_and_known(front: Front) -> None:
     kinds = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"}
     command = ["ssh-keyscan", "-p", str(front.port), "-t", "ed25519,ecdsa,rsa", "127.0.0.1"]
-    scanned = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    scanned = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
     known = (front.state / "sftp/known_hosts").read_text()
     assert set(scanned.splitlines()) == set(known.splitlines())
     assert {line.split()[1] for line in known.splitlines()} == kinds

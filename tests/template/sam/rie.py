@@ -26,7 +26,7 @@ from tests.security.privacy.watch import WATCH
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / ".aws-sam/build"
 EMULATORS = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64", "arm64": "aws-lambda-rie-arm64"}
-START_SECONDS = 20.0
+START_SECONDS = 120.0
 
 
 class MissingPieceError(Exception):

@@ -68,7 +68,7 @@ def running_gpgs() -> list[int]:
 def _nothing_is_left_running() -> Iterator[None]:
     threads = set(threading.enumerate())
     yield
-    until = time.monotonic() + 5
+    until = time.monotonic() + 300
     while (left := set(threading.enumerate()) - threads) and time.monotonic() < until:
         time.sleep(0.01)
     assert running_gpgs() == []

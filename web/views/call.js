@@ -2,7 +2,7 @@
 
 import { Access } from "../access.js";
 import * as api from "../api.js";
-import { dates, facts, files, trail } from "../call-sections.js";
+import { dates, facts, files, notices, trail } from "../call-sections.js";
 import { exact, full } from "../dates.js";
 import { fill, h, icon } from "../dom.js";
 import { t } from "../language.js";
@@ -42,11 +42,12 @@ class CallView {
       "article",
       { class: "call" },
       this.#head(),
+      notices(card),
       h(
         "section",
         { class: "card sound", "aria-label": t("call.recording") },
-        this.files.length > 1 && this.#chooser(),
-        this.file && this.#reason(),
+        this.files.length > 1 && !card.erasure_pending && this.#chooser(),
+        this.file && !card.erasure_pending && this.#reason(),
         this.stage,
         this.actions,
         this.panel,
@@ -58,7 +59,7 @@ class CallView {
         h(
           "div",
           null,
-          dates(card),
+          dates(card, this.may),
           files(card, (file) => this.#offered(file)),
         ),
       ),
@@ -132,6 +133,7 @@ class CallView {
     this.file = file;
     fill(this.panel);
     fill(this.actions);
+    if (this.card.erasure_pending) return fill(this.stage, h("p", { class: "empty" }, t("problem.ErasurePending")));
     if (!file) return fill(this.stage, h("p", { class: "empty" }, t("call.noRecording")));
     if (isSealed(file)) this.#seal(file);
     else if (this.may.play) this.#play(file);
@@ -206,7 +208,7 @@ class CallView {
 
   /** Return what downloads a file of the archive, beside the recording that the view is about. */
   #offered(file) {
-    const isOther = file.destination === "archive" && file !== this.file;
+    const isOther = file.destination === "archive" && file !== this.file && !this.card.erasure_pending;
     return isOther && this.may.download ? this.#downloads(file) : null;
   }
 

@@ -79,10 +79,10 @@ export class Watch {
   }
 }
 
-/** Return a person and a moment: "kari@acme.example, today, 10:14". */
+/** Return a person and a moment: "kari@acme.example · Today, 10:14". */
 export function personAt(person, time) {
   if (!person && !time) return null;
-  return [person, person && time && ", ", time && h("time", { datetime: time }, moment(time))];
+  return [person, person && time && " · ", time && h("time", { datetime: time }, moment(time))];
 }
 
 /** Return a state as a mark with an icon. */

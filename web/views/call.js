@@ -43,15 +43,7 @@ class CallView {
       { class: "call" },
       this.#head(),
       notices(card),
-      h(
-        "section",
-        { class: "card sound", "aria-label": t("call.recording") },
-        this.files.length > 1 && !card.erasure_pending && this.#chooser(),
-        this.file && !card.erasure_pending && this.#reason(),
-        this.stage,
-        this.actions,
-        this.panel,
-      ),
+      !card.erasure_pending && this.#sound(),
       h(
         "div",
         { class: "columns" },
@@ -65,7 +57,7 @@ class CallView {
       ),
       this.may.audit && trail(card),
     );
-    this.#choose(this.file);
+    if (!card.erasure_pending) this.#choose(this.file);
   }
 
   close() {
@@ -73,6 +65,18 @@ class CallView {
     this.sealed?.close();
     if (this.blobUrl) URL.revokeObjectURL(this.blobUrl);
     this.blobUrl = null;
+  }
+
+  #sound() {
+    return h(
+      "section",
+      { class: "card sound", "aria-label": t("call.recording") },
+      this.files.length > 1 && this.#chooser(),
+      this.file && this.#reason(),
+      this.stage,
+      this.actions,
+      this.panel,
+    );
   }
 
   #reason() {
@@ -133,7 +137,6 @@ class CallView {
     this.file = file;
     fill(this.panel);
     fill(this.actions);
-    if (this.card.erasure_pending) return fill(this.stage, h("p", { class: "empty" }, t("problem.ErasurePending")));
     if (!file) return fill(this.stage, h("p", { class: "empty" }, t("call.noRecording")));
     if (isSealed(file)) this.#seal(file);
     else if (this.may.play) this.#play(file);

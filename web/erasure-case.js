@@ -15,7 +15,7 @@ export function erasureCase(report, me, actions) {
   const isOverdue = state !== "done" && new Date(report.due) < new Date();
   const element = h("article", { class: "card case", test: "erasure-case", "data-request": request });
   const rows = [
-    ["due", [exact(report.due), isOverdue && h("span", { class: "mark denied" }, t("erasure.overdue"))]],
+    ["due", [exact(report.due), isOverdue && " ", isOverdue && h("span", { class: "mark denied" }, t("erasure.overdue"))]],
     ["started", personAt(report.by, report.created)],
     ["approved", personAt(report.approved_by, report.approved)],
     ["finished", report.finished && exact(report.finished)],

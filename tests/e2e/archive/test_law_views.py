@@ -40,8 +40,11 @@ def office(archive: Archive) -> Archive:
 
 @pytest.fixture(scope="module", params=BROWSERS)
 def all_people(request: pytest.FixtureRequest, office: Archive) -> Iterator[Crowd]:
+    # What the views show takes several functions of the local cloud.
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     with browser_of(request.param) as browser:
         yield Crowd(office, browser, request.param)
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
@@ -71,8 +74,8 @@ def state_of(case: Locator) -> Locator:
 
 
 def reaches(case: Locator, state: str) -> None:
-    """Wait until a case has a state, for which functions have to run."""
-    expect(state_of(case)).to_have_attribute("data-state", re.compile(f"^({state})$"), timeout=PATIENCE_SECONDS * 1000)
+    """Wait until a case has a state, by a pattern."""
+    expect(state_of(case)).to_have_attribute("data-state", re.compile(f"^({state})$"))
 
 
 def refused(person: Person, sentence: str) -> None:

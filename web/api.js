@@ -72,6 +72,18 @@ export const cancelShare = (id) => json("DELETE", `/api/shares/${encodeURICompon
 export const shareCode = (id, secret) => json("POST", sharePath(id, "code"), { body: { secret } });
 export const openShare = (id, members) => json("POST", sharePath(id, "open"), { body: members });
 
+export const holds = () => json("GET", "/api/holds");
+export const placeHold = (members) => json("POST", "/api/holds", { body: given(members) });
+export const holdCall = (id, members) => json("POST", `${call(id)}/holds`, { body: members });
+export const releaseHold = (name) => json("POST", `/api/holds/${encodeURIComponent(name)}/release`);
+export const approveRelease = (name) => json("POST", `/api/holds/${encodeURIComponent(name)}/approve`);
+const erasure = (id) => `/api/erasures/${encodeURIComponent(id)}`;
+export const erasures = () => json("GET", "/api/erasures");
+export const startErasure = (members) => json("POST", "/api/erasures", { body: given(members) });
+export const readErasure = (id) => json("GET", erasure(id));
+export const approveErasure = (id) => json("POST", `${erasure(id)}/approve`);
+export const certificate = (id) => send("GET", `${erasure(id)}/certificate`);
+
 /** Report the seconds that were played. The request outlives the page, and a failure changes nothing for the listener. */
 export function reportPlayed(id, file, seconds) {
   send("POST", `${call(id)}/played`, { body: { file, seconds }, keepalive: true }).catch(() => {});

@@ -18,6 +18,8 @@ const forUser = (file, name) => async (match) => {
 route(/^\/$/, forUser("./views/search.js", "search"));
 route(/^\/calls\/(?<id>[^/]+)$/, forUser("./views/call.js", "call"));
 route(/^\/shares$/, forUser("./views/shares.js", "shares"));
+route(/^\/holds$/, forUser("./views/holds.js", "holds"));
+route(/^\/erasures$/, forUser("./views/erasures.js", "erasures"));
 route(/^\/audit$/, forUser("./views/audit.js", "audit"));
 route(/^\/s\/(?<id>[^/]+)$/, async ({ id }) => {
   showHeader(null);

@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { exact, size } from "./dates.js";
 import { fill, h, icon } from "./dom.js";
-import { t, tOr } from "./language.js";
+import { holdCall } from "./hold-form.js";
+import { plural, t, tOr } from "./language.js";
 import { fact, fileName, isSealed, lengthOf } from "./marks.js";
 import { guarded } from "./problems.js";
 import { detailsOf, kindOf, timeOf } from "./trail.js";
@@ -31,8 +32,17 @@ export function facts(card) {
   return section("call.facts", list(rows, "fact"));
 }
 
-/** Return how long a call is kept, and why. */
-export function dates(card) {
+/** Return what keeps a call from being deleted or opened, as notices. */
+export function notices(card) {
+  const notice = (name, text) => h("p", { class: "notice", test: `notice-${name}` }, icon(name), h("span", null, text));
+  return [
+    card.holds?.length > 0 && notice("held", plural("call.held", card.holds.length, { names: card.holds.join(", ") })),
+    card.erasure_pending && notice("erasing", t("call.erasing")),
+  ];
+}
+
+/** Return how long a call is kept, and why, with what the user may do about it. */
+export function dates(card, may) {
   const rows = [
     ["class", card.class],
     ["keepUntil", card.keep_until && exact(card.keep_until)],
@@ -41,7 +51,13 @@ export function dates(card) {
     ["holds", card.holds?.join(", ")],
     ["indexed", card.indexed && t(`indexed.${card.indexed}`)],
   ];
-  return section("call.dates", list(rows, "date"));
+  const hold = may.hold && holdCall(card);
+  const erase =
+    may.erase &&
+    !card.erasure_pending &&
+    h("a", { href: `/erasures?call=${card.id}`, class: "step" }, icon("erasing"), t("call.erase"));
+  const steps = (hold || erase) && h("div", { class: "row" }, hold && hold.toggle, erase);
+  return section("call.dates", list(rows, "date"), steps, hold && hold.panel);
 }
 
 /** Return the files of a call. `downloads(file)` returns what downloads a file, or null if this is not offered. */

@@ -8,6 +8,8 @@ let shown;
 const VIEWS = [
   { path: "/", key: "nav.calls", may: "search", icon: "search" },
   { path: "/shares", key: "nav.shares", may: "share", icon: "share" },
+  { path: "/holds", key: "nav.holds", may: "hold", icon: "held" },
+  { path: "/erasures", key: "nav.erasures", may: "erase", icon: "erasing" },
   { path: "/audit", key: "nav.audit", may: "audit", icon: "list" },
 ];
 

@@ -20,12 +20,14 @@ export function showProblem(error, place) {
   if (error instanceof ApiProblem && error.status === 401) return signedOut();
   if (error instanceof ApiProblem && error.code === "TermsNotAccepted") return termsAsked();
   if (!error?.code) console.error(error);
+  if (error?.code === "InvalidRequest" && error.body?.message)
+    return sayProblem([t("problem.NotAccepted"), " ", h("span", { lang: "en" }, error.body.message)], place);
   // The opener names a narrower reason for some of its codes.
   const keys = [`problem.${error?.code}.${error?.about}`, `problem.${error?.code}`, "problem.Unexpected"];
   sayProblem(t(keys.find(has)), place);
 }
 
-/** Show a sentence as the problem. */
+/** Show a sentence, or what it consists of, as the problem. */
 export function sayProblem(text, place) {
   (place?.isConnected ? place : document.querySelector("#view")).prepend(alert);
   fill(alert, icon("warning"), h("p", null, text));

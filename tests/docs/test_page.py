@@ -24,6 +24,8 @@ TESTED = re.findall(
     sign-in caller from to agent queue session search call more reason reason-text play position speed left right
     skip-silence sealed command key-file passphrase open-key problem download share share-to share-days share-send
     share-cancel send-code code accept open
+    hold hold-name hold-reason hold-future hold-create hold-release hold-approve hold-case
+    erasure-anonymise erasure-start erasure-approve erasure-case certificate signature
     """,
 )
 PLACE = re.compile(r"\{\w+\}")
@@ -92,6 +94,22 @@ def test_every_event_of_the_archive_has_a_name() -> None:
     kinds = {EventType[name] for name in names_in_package(re.compile(r"EventType\.([A-Z_]+)"))}
     assert EventType.SHARE_OPENED in kinds
     assert not {kind for kind in kinds if f"kind.{kind}" not in TEXTS}
+
+
+@pytest.mark.parametrize(
+    ("schema", "member", "prefix"),
+    [
+        ("Hold", "state", "hold.state"),
+        ("ErasureSummary", "state", "erasure.state"),
+        ("ErasureFile", "state", "erasure.file"),
+        ("ErasureFile", "state", "erasure.means"),
+        ("ErasureFile", "place", "erasure.place"),
+    ],
+)
+def test_every_state_of_the_api_has_a_text(schema: str, member: str, prefix: str) -> None:
+    described = json.loads((ROOT / "schemas" / "archive-api.openapi.json").read_text())
+    values = described["components"]["schemas"][schema]["properties"][member]["enum"]
+    assert not {value for value in values if f"{prefix}.{value}" not in TEXTS}
 
 
 def test_scripts_find_every_element_of_the_contract() -> None:

@@ -2,7 +2,7 @@
 
 import { Access } from "../access.js";
 import * as api from "../api.js";
-import { dates, facts, files, trail } from "../call-sections.js";
+import { dates, facts, files, notices, trail } from "../call-sections.js";
 import { exact, full } from "../dates.js";
 import { fill, h, icon } from "../dom.js";
 import { t } from "../language.js";
@@ -42,15 +42,8 @@ class CallView {
       "article",
       { class: "call" },
       this.#head(),
-      h(
-        "section",
-        { class: "card sound", "aria-label": t("call.recording") },
-        this.files.length > 1 && this.#chooser(),
-        this.file && this.#reason(),
-        this.stage,
-        this.actions,
-        this.panel,
-      ),
+      notices(card),
+      !card.erasure_pending && this.#sound(),
       h(
         "div",
         { class: "columns" },
@@ -58,13 +51,13 @@ class CallView {
         h(
           "div",
           null,
-          dates(card),
+          dates(card, this.may),
           files(card, (file) => this.#offered(file)),
         ),
       ),
       this.may.audit && trail(card),
     );
-    this.#choose(this.file);
+    if (!card.erasure_pending) this.#choose(this.file);
   }
 
   close() {
@@ -72,6 +65,18 @@ class CallView {
     this.sealed?.close();
     if (this.blobUrl) URL.revokeObjectURL(this.blobUrl);
     this.blobUrl = null;
+  }
+
+  #sound() {
+    return h(
+      "section",
+      { class: "card sound", "aria-label": t("call.recording") },
+      this.files.length > 1 && this.#chooser(),
+      this.file && this.#reason(),
+      this.stage,
+      this.actions,
+      this.panel,
+    );
   }
 
   #reason() {
@@ -206,7 +211,7 @@ class CallView {
 
   /** Return what downloads a file of the archive, beside the recording that the view is about. */
   #offered(file) {
-    const isOther = file.destination === "archive" && file !== this.file;
+    const isOther = file.destination === "archive" && file !== this.file && !this.card.erasure_pending;
     return isOther && this.may.download ? this.#downloads(file) : null;
   }
 

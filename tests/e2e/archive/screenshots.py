@@ -50,6 +50,8 @@ def main() -> int:
             _open_sealed(vera, name)
             _share(archive, kari, ola, name)
             crowd.leave()
+        _hold_and_erase(crowd.person(), crowd.person())
+        crowd.leave()
     return 0
 
 
@@ -97,6 +99,51 @@ def _share(archive: Archive, sender: Person, recipient: Person, name: str) -> No
     recipient.part("play").click()
     recipient.plays_from(3)
     _shoot(recipient, f"share{name}")
+
+
+def _hold_and_erase(kari: Person, ola: Person) -> None:
+    for person, email in ((kari, "kari@acme.example"), (ola, "ola@acme.example")):
+        person.sign_in(groups="officers,governors", path="/holds", email=email)
+        person.part("hold-create").wait_for()
+    _hold(kari, "Case 2026-117", "Complaint about an order, letter of 3 November", queue="sales")
+    _hold(kari, "Case 2026-121", "Court order", caller="+4722334402")
+    ola.page.reload()
+    ola.part("hold-release").first.click()
+    ola.part("hold-approve").wait_for()
+    kari.page.reload()
+    kari.part("hold-approve").wait_for()
+    _shoot_top(kari, "holds")
+    kari.go("/erasures")
+    _erase(kari, "+4722334404")
+    ola.go("/erasures")
+    ola.part("erasure-approve").click()
+    ola.part("certificate").wait_for()
+    kari.page.reload()
+    kari.part("certificate").wait_for()
+    _erase(kari, "+4722334400")
+    _shoot_top(kari, "erasures")
+
+
+def _hold(person: Person, name: str, reason: str, **scope: str) -> None:
+    fields = {"name": name, "reason": reason, **scope}
+    for each, value in fields.items():
+        person.part(f"hold-{each}").fill(value)
+    person.part("hold-create").click()
+    person.page.locator(f"[data-name='{name}'] [data-state=held]").wait_for()
+
+
+def _erase(person: Person, caller: str) -> None:
+    person.part("erasure-caller").fill(caller)
+    person.part("erasure-basis").fill("GDPR, article 17, letter of 12 November")
+    person.part("erasure-start").click()
+    person.part("erasure-approve").wait_for()
+
+
+def _shoot_top(person: Person, name: str) -> None:
+    """Shoot the form at the top of the page and the first case under it."""
+    person.page.set_viewport_size({"width": WIDE[0], "height": 1000})
+    person.asks("() => scrollTo(0, 0)")
+    _shoot(person, name)
 
 
 def _shoot(person: Person, name: str) -> None:

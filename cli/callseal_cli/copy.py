@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from secrets import token_hex
@@ -33,7 +33,7 @@ from callseal_cli.copying import DAYS, Copied, Copies, Left, Original
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.person import person
-from callseal_cli.screen import Facts, Screen, Table
+from callseal_cli.screen import Facts, Part, Screen, Table
 from callseal_cli.sharing import share_recordings
 from callseal_cli.stack import Stack, find_stack
 
@@ -124,17 +124,16 @@ def _by_sftp(job: Job) -> int:
         copies = Copies(job.stack.s3, outputs, job.table, gpg(), sftp, job.tenant, job.id, job.settings)
         found = list(copies.originals(job.ready, archive))
         originals = [each for each in found if isinstance(each, Original)]
+        left = [*job.left, *(each for each in found if isinstance(each, Left))]
         try:
             key = _key(job) if any(each.seals for each in originals) else None
+            event_id = _record(job, "sftp")
+            with job.screen.progress("Files copied") as tick:
+                made = list(_counted(copies.copy(originals, key, event_id), tick))
         except HeldError as held:
             return _refuse(job, held.reason, str(held))
-        event_id = _record(job, "sftp")
-        with job.screen.progress("Files copied") as tick:
-            for each in copies.copy(originals, key, event_id):
-                found.append(each)
-                tick(1)
-    copied = [each.public() for each in found if isinstance(each, Copied)]
-    left = [*job.left, *(each for each in found if isinstance(each, Left))]
+    copied = [each.public() for each in made if isinstance(each, Copied)]
+    left += [each for each in made if isinstance(each, Left)]
     shown = {
         "request": job.id, "tenant": job.tenant, "to": "sftp", "folder": f"{REQUESTS}/{job.id}",
         "until": timestamp(expiry(now(), DAYS)), "calls": len(job.ready), "files": copied,
@@ -154,10 +153,16 @@ def _by_share(job: Job, wish: Wish) -> int:
     return _show(job, shown, "shares", SHARED, "not_shared")
 
 
+def _counted(made: Iterable[Copied | Left], tick: Callable[[int], None]) -> Iterator[Copied | Left]:
+    for each in made:
+        tick(1)
+        yield each
+
+
 def _show(job: Job, shown: dict[str, Any], done: str, columns: Sequence[str], left: str) -> int:
     facts = {name: value for name, value in shown.items() if name not in (done, left)}
     made = Table(columns, [[each[name] for name in columns] for each in shown[done]], "Nothing was copied.")
-    parts = [Facts(facts), made]
+    parts: list[Part] = [Facts(facts), made]
     if shown[left]:
         parts += ["Not copied:", Table(LEFT, [[each[name] for name in LEFT] for each in shown[left]])]
     job.screen.show(shown, *parts)

@@ -8,7 +8,7 @@ A copy becomes a file of its call's card, so that an erasure finds it, and names
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -109,31 +109,35 @@ class Copies:
         """Copy files, and then write the manifest. `event` is the id of the audit event of the request."""
         copied = dict[str, Copied]()
         for original in originals:
-            made = self._copy(original, key if original.seals else None, event)
+            made = self._copy(original, key if original.seals else None, event, copied)
             if isinstance(made, Copied):
                 copied[made.name] = made
             yield made
         if copied:
             self._put_manifest(list(copied.values()))
 
-    def _copy(self, original: Original, key: KeyVersion | None, event: str) -> Copied | Left:
+    def _copy(self, original: Original, key: KeyVersion | None, event: str, before: Container[str]) -> Copied | Left:
         suffix = ENVELOPES[key.recipients.envelope].suffix if key else ""
         name = original.file.key.partition("/")[2] + suffix
         call, address = original.card.call, Address(self._sftp, f"{self._folder}{name}")
         if len(address.key.encode()) > MAX_KEY_BYTES:
             return Left(call.id, original.file.n, "NameTooLong")
+        if name in before:  # the call has a plain file and a sealed one of the same name
+            return Left(call.id, original.file.n, "NameTaken")
         try:
             write = partial(self._seal, key=key) if key else self._copy_as_it_is
             made = write(original, address)
         except (OutputExistsError, SourceGoneError):
-            # The file was replaced or deleted meanwhile, or the call has a plain and a sealed file of this name.
-            return Left(call.id, original.file.n, "FileMissing")
+            return Left(call.id, original.file.n, "FileMissing")  # it was replaced or deleted meanwhile
         recipients = tuple(each.fingerprint for each in made.headers.recipients)
         delivery = Delivery(event, timestamp(now()), made.size, made.sha256, made.headers.sealed, recipients)
         change = partial(Card.with_delivery, place=(SFTP, self._sftp, address.key), delivery=delivery)
         for error in self._cards.apply({call: [change]}).values():
             raise error
         return Copied(call.id, name, made.size, made.sha256, made.headers.sealed)
+
+    def _is_sealed_by_sftp(self, file: CallFile) -> bool:
+        return self._settings.encrypt and (self._settings.encrypt_metadata or not file.is_metadata)
 
     @property
     def _folder(self) -> str:
@@ -182,12 +186,15 @@ class _Made:
 
 
 def manifest(copied: Sequence[Copied]) -> bytes:
-    """Return the manifest's bytes, in the form of sha256sum: a name with a backslash is escaped, its line marked."""
-    lines = [
-        f"{'\\' if '\\' in each.name else ''}{each.sha256}  {each.name.replace('\\', '\\\\')}\n"
-        for each in sorted(copied, key=lambda each: each.name)
-    ]
-    return "".join(lines).encode()
+    """Return the manifest's bytes, in the form of sha256sum."""
+    return "".join(_line(each) for each in sorted(copied, key=lambda each: each.name)).encode()
+
+
+def _line(copied: Copied) -> str:
+    """Return the line of a file. A name with a backslash is escaped, and its line begins with one."""
+    escaped = copied.name.replace("\\", "\\\\")
+    mark = "\\" if escaped != copied.name else ""
+    return f"{mark}{copied.sha256}  {escaped}\n"
 
 
 def _is_of(delivery: Delivery, stored: StoredObject) -> bool:

@@ -56,12 +56,13 @@ def share_recordings(stack: Stack, tenant: str, who: str) -> Sharing:
                     left.append(Left(card.call.id, file.n, "SealedRecording"))
                     continue
                 try:
-                    made = new.make(actor, card.call.id, file, wish, now())
-                    shared.append(made.public(now()))
-                except TransientError:
-                    left.append(Left(card.call.id, file.n, "MailFailed"))
+                    shared.append(new.make(actor, card.call.id, file, wish, now()).public(now()))
                 except RefusedRequestError as refused:
                     left.append(Left(card.call.id, file.n, _code(refused)))
+                except TransientError:
+                    if not shared:  # AWS refuses it, most likely
+                        raise
+                    left.append(Left(card.call.id, file.n, "MailFailed"))
         return shared, left
 
     return share

@@ -172,7 +172,7 @@ class EventType(StrEnum):
         COMMAND,
         "tenant message law",
         "",
-        "A person asked for a copy of calls, by SFTP or by shares; `law.request` is its id, `law.counts` has the calls.",
+        "A person asked for a copy of calls, by SFTP or by shares; `law.counts` has how many.",
     )
     ERASURE_REFUSED = (
         "ErasureRefused",

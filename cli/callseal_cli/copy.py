@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from callseal.archive.new_share import Wish
-from callseal.archive.share_recording import MAX_DAYS, address
+from callseal.archive.new_share import MAX_DAYS, Wish, address
 from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
 from callseal.calls.call_name import REQUESTS

@@ -6,11 +6,12 @@ A share is recorded before its mail is sent. The link's secret is in that mail a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from callseal.archive.body import text_of
 from callseal.archive.events import Actor, archive_event
 from callseal.archive.recording_file import delivery_of
 from callseal.archive.session_table import hash_of, new_secret
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
     from callseal.calls.call_file import CallFile
 
 SHARE = "share"
+MAX_ADDRESS, MAX_DAYS = 254, 30
+# One address as people have them, in ASCII: no quotes, comments, names, lists, spaces or control characters.
+_LOCAL = r"(?![.])(?!.*[.][.])(?!.*[.]@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
+_ADDRESS = rf"(?!.{{{MAX_ADDRESS + 1}}}){_LOCAL}@(?:{_LABEL}[.])+{_LAST}"
+_TEXT = text_of(_ADDRESS, "one e-mail address", len("a@b.cd"), MAX_ADDRESS)
+
+
+def address(value: Any) -> str:
+    """Return an e-mail address in lower case, as events name people. Raise ValueError if it is none."""
+    return str(_TEXT.read(value)).lower()
+
+
+TO = replace(_TEXT, read=address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from callseal.archive.body import REASON, TEXT, choice, line, read_body, text_of, whole
-from callseal.archive.new_share import SHARE, NewShares, Wish
+from callseal.archive.body import REASON, TEXT, choice, line, read_body, whole
+from callseal.archive.new_share import MAX_DAYS, SHARE, TO, NewShares, Wish
 from callseal.archive.recording_file import MAX_FILES, is_erased_soon, is_sealed, recording, sealed_refusal
 from callseal.archive.share_texts import TEXTS
 from callseal.archive.visit import CallAccess, Visit, Visits
@@ -18,24 +17,10 @@ if TYPE_CHECKING:
     from callseal.archive.share_table import ShareTable
     from callseal.calls.call_file import CallFile
 
-MAX_ADDRESS, MAX_DAYS = 254, 30
-# One address as people have them, in ASCII: no quotes, comments, names, lists, spaces or control characters.
-_LOCAL = r"(?![.])(?!.*[.][.])(?!.*[.]@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_LAST = r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])"
-_ADDRESS = rf"(?!.{{{MAX_ADDRESS + 1}}}){_LOCAL}@(?:{_LABEL}[.])+{_LAST}"
-_TO = text_of(_ADDRESS, "one e-mail address", len("a@b.cd"), MAX_ADDRESS)
-
-
-def address(value: Any) -> str:
-    """Return an e-mail address in lower case, as events name people. Raise ValueError if it is none."""
-    return str(_TO.read(value)).lower()
-
-
 NEW_SHARE = {
     "call": line(200),
     "file": whole(0, MAX_FILES),
-    "to": replace(_TO, read=address),
+    "to": TO,
     "days": whole(1, MAX_DAYS),
     "language": choice(*TEXTS),
     "reason": REASON,

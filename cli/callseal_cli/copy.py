@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from secrets import token_hex
@@ -28,17 +28,17 @@ from callseal.tenants.directory import KeyVersion, Tenants
 from callseal.tenants.settings import TenantSettings
 from callseal_cli import settings
 from callseal_cli.cards import blind_index, calls_table, outside_number
-from callseal_cli.copying import DAYS, Copied, Copies, Left, Original
+from callseal_cli.copied import PENDING, Copied, Left
+from callseal_cli.copies import DAYS, Copies, Original
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, gpg, now, tenant_name
 from callseal_cli.person import person
 from callseal_cli.screen import Facts, Part, Screen, Table
-from callseal_cli.sharing import share_recordings
+from callseal_cli.shares import share_recordings
 from callseal_cli.stack import Stack, find_stack
 
 PARTS_AT_ONCE = 4
 FILES, LEFT, SHARED = ("name", "size", "sealed", "sha256"), ("call", "file", "code"), ("id", "call", "file", "expires")
-PENDING = "ErasurePending"
 Text = str | None
 
 
@@ -128,7 +128,7 @@ def _by_sftp(job: Job) -> int:
             key = _key(job) if any(each.seals for each in originals) else None
             event_id = _record(job, "sftp")
             with job.screen.progress("Files copied") as tick:
-                made = list(_counted(copies.copy(originals, key, event_id), tick))
+                made = copies.copy(originals, key, event_id, tick)
         except HeldError as held:
             return _refuse(job, held.reason, str(held))
     copied = [each.public() for each in made if isinstance(each, Copied)]
@@ -150,12 +150,6 @@ def _by_share(job: Job, wish: Wish) -> int:
         "shares": shared, "not_shared": [each.public() for each in (*job.left, *left)],
     }  # fmt: skip
     return _show(job, shown, "shares", SHARED, "not_shared")
-
-
-def _counted(made: Iterable[Copied | Left], tick: Callable[[int], None]) -> Iterator[Copied | Left]:
-    for each in made:
-        tick(1)
-        yield each
 
 
 def _show(job: Job, shown: dict[str, Any], done: str, columns: Sequence[str], left: str) -> int:

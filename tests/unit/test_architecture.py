@@ -222,7 +222,7 @@ def test_only_functions_read_the_environment(name: str) -> None:
 def test_the_command_puts_events_of_few_types_alone() -> None:
     """The audit bus's policy in template.yaml denies all other types. A new one must be allowed there first."""
     putting = {path.name for path in (ROOT / "cli").rglob("*.py") if "callseal.aws.bus" in imports(path)}
-    assert putting == {"calls.py", "copy.py", "erase.py", "holds.py", "sharing.py"}
+    assert putting == {"calls.py", "copy.py", "erase.py", "holds.py", "shares.py"}
     assert not [path for path in (ROOT / "cli").rglob("*.py") if "put_events" in path.read_text()]
 
 

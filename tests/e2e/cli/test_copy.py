@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import boto3
 import pytest
 
 from callseal.calls.call_name import CallName
+from callseal.calls.card import Card
+from callseal.delivery.output_buckets import OutputBuckets
+from callseal_cli.copies import Copies
 from tests.e2e.cli.conftest import Operator
 from tests.functions.test_call_policy import metadata
 from tests.support import calls, functions, shares
@@ -123,6 +127,15 @@ def test_a_tenant_of_plain_files_gets_plain_copies(operator: Operator, land: Lan
     assert (files[f"{CALL.name}.wav"], files[f"{CALL.name}.xml"]) == (b"what was said", metadata())
 
 
+def test_no_card_has_the_hash_of_plain_metadata(operator: Operator, land: Land) -> None:
+    land(ARCHIVED | {"encrypt": False}, None)
+    shown = copied(operator)
+    (card,) = calls.cards(operator.stack)
+    hashes = {each["key"].rpartition(".")[2]: each["sha256"] for each in card["files"] if "/requests/" in each["key"]}
+    assert hashes == {"wav": sha256(b"what was said").hexdigest(), "xml": None}
+    assert {each["sha256"] for each in shown["files"]} == {hashes["wav"], sha256(metadata()).hexdigest()}
+
+
 def test_without_a_usable_key_the_copy_is_refused(operator: Operator, land: Land) -> None:
     land(SEALED_BY_SFTP, x509_tenant().public_text)
     operator.stack.put_key("acme", x509_tenant("rsa1024").public_text)
@@ -153,6 +166,47 @@ def test_a_file_that_is_another_one_is_not_copied(operator: Operator, land: Land
     shown = copied(operator, code=1)
     assert [each["code"] for each in shown["not_copied"]] == ["FileMissing"]
     assert [each["name"] for each in shown["files"]] == [f"{CALL.name}.xml"]
+
+
+def test_a_call_without_a_recording_in_the_archive_is_named(operator: Operator, land: Land) -> None:
+    land(ARCHIVED, x509_tenant().public_text)
+    land(ARCHIVED | {"archive_formats": ["mp3"]}, x509_tenant().public_text, name="2026/4711_2")
+    missing = {"call": CallName("acme", "2026/4711_2").id, "file": None, "code": "FileMissing"}
+    assert copied(operator, code=1)["not_copied"] == [missing]
+    assert missing in operator.json("copy", "acme", "--caller", NUMBER, *TO_SHARE, code=1)["not_shared"]
+
+
+@pytest.mark.parametrize(("change", "code"), [
+    (lambda card: card.with_erasure(pending=True), "ErasurePending"),
+    (lambda card: card.ended_by("erased", "2099-01-01T00:00:00.000Z"), "FileMissing"),
+    (lambda card: card.ended_by("disposed", "2026-01-01T00:00:00.000Z"), "FileMissing"),
+], ids=["erasure pending", "erased", "disposed of"])  # fmt: skip
+@pytest.mark.parametrize("after", [(OutputBuckets, "copy"), (Copies, "_put_manifest")], ids=["a file", "the manifest"])
+def test_a_call_that_ends_meanwhile_keeps_no_copy(
+    operator: Operator, land: Land, monkeypatch: pytest.MonkeyPatch, after: tuple[type, str],
+    change: Callable[[Card], Card], code: str,
+) -> None:  # fmt: skip
+    land(ARCHIVED, x509_tenant().public_text)
+    land(ARCHIVED, x509_tenant().public_text, name="2026/4711_2")
+    write, table = getattr(*after), calls.table(operator.stack, Clock())
+
+    def then_change(*arguments: Any) -> Any:
+        written = write(*arguments)
+        table.apply({CALL: [change]})
+        return written
+
+    monkeypatch.setattr(*after, then_change)
+    shown = copied(operator, code=1)
+
+    assert {(each["call"], each["code"]) for each in shown["not_copied"]} == {(CALL.id, code)}
+    assert {each["call"] for each in shown["files"]} == {CallName("acme", "2026/4711_2").id}
+    stored = {key: data for key, data in operator.stack.objects(SFTP).items() if "/requests/" in key}
+    manifest = stored.pop(f"acme/{shown['folder']}/manifest.sha256").decode()
+    assert {line.partition("  ")[2] for line in manifest.splitlines()} == {each["name"] for each in shown["files"]}
+    assert {key.partition(f"{shown['request']}/")[2] for key in stored} == {each["name"] for each in shown["files"]}
+    card = table.get(CALL)
+    assert card is not None
+    assert (card.gone, card.erasure_pending) == (change(card).gone, change(card).erasure_pending)
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [

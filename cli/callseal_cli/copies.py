@@ -3,12 +3,13 @@
     <tenant>/requests/<id>/<path in the area>    removed after 7 days, by its tag
     <tenant>/requests/<id>/manifest.sha256       for sha256sum -c, written last
 
-A copy becomes a file of its call's card, so that an erasure finds it, and names it in its notice.
+A copy becomes a file of its call's card, so that an erasure finds it, and names it in its notice. A call that ends or
+is to be erased meanwhile keeps no copy: its card is read again after each file, and after the manifest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from callseal.retention.erasure_places import MANIFEST
 from callseal.retention.verdict import ARCHIVE, SFTP, files_at
 from callseal.tenants.directory import KeyVersion
 from callseal.tenants.settings import TenantSettings
+from callseal_cli.copied import MISSING, PENDING, Copied, Left, manifest
 from callseal_cli.options import now
 
 if TYPE_CHECKING:
@@ -42,19 +44,6 @@ MAX_KEY_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """A file that is not copied or shared, and why. `file` is its number within the call, None for the whole call."""
-
-    call: str
-    file: int | None
-    code: str
-
-    def public(self) -> dict[str, Any]:
-        """Return the members that the command shows."""
-        return {"call": self.call, "file": self.file, "code": self.code}
-
-
-@dataclass(frozen=True, slots=True)
 class Original:
     """A file of a call as it is in the archive. `seals` means that its copy is sealed."""
 
@@ -63,21 +52,6 @@ class Original:
     delivery: Delivery
     stored: StoredObject
     seals: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """A copy: its name within the folder of the request."""
-
-    call: str
-    name: str
-    size: int
-    sha256: str
-    sealed: str
-
-    def public(self) -> dict[str, Any]:
-        """Return the members that the command shows."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Copies:
@@ -94,32 +68,37 @@ class Copies:
     def originals(self, cards: Sequence[Card], archive: str) -> Iterator[Original | Left]:
         """Yield the files of calls in the archive bucket, and those that are not there as their cards describe them."""
         for card in cards:
-            for file in files_at(card, ARCHIVE):
+            archived = files_at(card, ARCHIVE)
+            if all(file.is_metadata for file in archived):
+                yield Left(card.call.id, None, MISSING)
+            for file in archived:
                 delivery = file.deliveries[-1]
                 stored = self._outputs.find_existing(Address(archive, file.key))
                 if stored is None or not _is_of(delivery, stored):
-                    yield Left(card.call.id, file.n, "FileMissing")
+                    yield Left(card.call.id, file.n, MISSING)
                 else:
-                    is_for_sealing = self._settings.encrypt and (
-                        self._settings.encrypt_metadata or not file.is_metadata
-                    )
-                    yield Original(card, file, delivery, stored, is_for_sealing and not stored.is_sealed)
+                    seals = self._is_sealed_for_sftp(file) and not stored.is_sealed
+                    yield Original(card, file, delivery, stored, seals)
 
-    def copy(self, originals: Sequence[Original], key: KeyVersion | None, event: str) -> Iterator[Copied | Left]:
-        """Copy files, and then write the manifest. `event` is the id of the audit event of the request."""
-        copied = dict[str, Copied]()
+    def copy(
+        self, originals: Sequence[Original], key: KeyVersion | None, event: str, tick: Callable[[int], None]
+    ) -> list[Copied | Left]:
+        """Copy files, write the manifest, and return what became of each file.
+
+        `event` is the id of the audit event of the request. `tick` is called after each file.
+        """
+        made, names = list[Copied | Left](), set[str]()
         for original in originals:
-            made = self._copy(original, key if original.seals else None, event, copied)
-            if isinstance(made, Copied):
-                copied[made.name] = made
-            yield made
-        if copied:
-            self._put_manifest(list(copied.values()))
+            made.append(self._copy(original, key if original.seals else None, event, names))
+            if isinstance(made[-1], Copied):
+                names.add(made[-1].name)
+            tick(1)
+        return self._with_manifest(made)
 
     def _copy(self, original: Original, key: KeyVersion | None, event: str, before: Container[str]) -> Copied | Left:
         suffix = ENVELOPES[key.recipients.envelope].suffix if key else ""
         name = original.file.key.partition("/")[2] + suffix
-        call, address = original.card.call, Address(self._sftp, f"{self._folder}{name}")
+        call, address = original.card.call, self._address(name)
         if len(address.key.encode()) > MAX_KEY_BYTES:
             return Left(call.id, original.file.n, "NameTooLong")
         if name in before:  # the call has a plain file and a sealed one of the same name
@@ -128,20 +107,55 @@ class Copies:
             write = partial(self._seal, key=key) if key else self._copy_as_it_is
             made = write(original, address)
         except (OutputExistsError, SourceGoneError):
-            return Left(call.id, original.file.n, "FileMissing")  # it was replaced or deleted meanwhile
-        recipients = tuple(each.fingerprint for each in made.headers.recipients)
-        delivery = Delivery(event, timestamp(now()), made.size, made.sha256, made.headers.sealed, recipients)
-        change = partial(Card.with_delivery, place=(SFTP, self._sftp, address.key), delivery=delivery)
-        for error in self._cards.apply({call: [change]}).values():
-            raise error
+            return Left(call.id, original.file.n, MISSING)  # it was replaced or deleted meanwhile
+        if code := self._add_to_card(original, address, made, event):
+            self._delete(name)
+            return Left(call.id, original.file.n, code)
         return Copied(call.id, name, made.size, made.sha256, made.headers.sealed)
 
-    def _is_sealed_by_sftp(self, file: CallFile) -> bool:
+    def _add_to_card(self, original: Original, address: Address, made: _Made, event: str) -> str | None:
+        """Add a copy to its call's card. Return why the call may not be copied any more, or None.
+
+        No card has the hash of plain metadata, from which a number could be guessed.
+        """
+        headers, call = made.headers, original.card.call
+        is_guessable = original.file.is_metadata and headers.sealed == PLAIN
+        delivery = Delivery(
+            event, timestamp(now()), made.size, None if is_guessable else made.sha256, headers.sealed,
+            tuple(each.fingerprint for each in headers.recipients),
+        )  # fmt: skip
+
+        def change(card: Card) -> Card:
+            return card if _ending(card) else card.with_delivery((SFTP, self._sftp, address.key), delivery)
+
+        for error in self._cards.apply({call: [change]}).values():
+            raise error
+        return _ending(self._cards.get(call))
+
+    def _with_manifest(self, made: Sequence[Copied | Left]) -> list[Copied | Left]:
+        """Write the manifest. A call that may not be copied any more is left out of it, and its copies are deleted."""
+        while copied := [each for each in made if isinstance(each, Copied)]:
+            self._put_manifest(copied)
+            found = self._cards.cards(self._tenant, {each.call for each in copied})
+            codes = {call: _ending(found[call].card if call in found else None) for call in {c.call for c in copied}}
+            ended = {call: code for call, code in codes.items() if code}
+            if not ended:
+                break
+            for name in (MANIFEST, *(each.name for each in copied if each.call in ended)):
+                self._delete(name)
+            left = [Left(call, None, code) for call, code in ended.items()]
+            made = [*(each for each in made if each.call not in ended), *left]
+        return list(made)
+
+    def _is_sealed_for_sftp(self, file: CallFile) -> bool:
         return self._settings.encrypt and (self._settings.encrypt_metadata or not file.is_metadata)
 
-    @property
-    def _folder(self) -> str:
-        return f"{self._tenant}/{REQUESTS}/{self._request}/"
+    def _address(self, name: str) -> Address:
+        return Address(self._sftp, f"{self._tenant}/{REQUESTS}/{self._request}/{name}")
+
+    def _delete(self, name: str) -> None:
+        with calling("Deleting a copy"):
+            self._s3.delete_object(Bucket=self._sftp, Key=self._address(name).key)
 
     def _copy_as_it_is(self, original: Original, address: Address) -> _Made:
         stored = original.stored
@@ -171,7 +185,7 @@ class Copies:
     def _put_manifest(self, copied: Sequence[Copied]) -> None:
         with calling("Writing the manifest"):
             self._s3.put_object(
-                Bucket=self._sftp, Key=f"{self._folder}{MANIFEST}", Body=manifest(copied), IfNoneMatch="*",
+                Bucket=self._sftp, Key=self._address(MANIFEST).key, Body=manifest(copied), IfNoneMatch="*",
                 ContentType="text/plain; charset=utf-8", Tagging=tagging("requests"),
             )  # fmt: skip
 
@@ -185,16 +199,11 @@ class _Made:
     headers: OutputHeaders
 
 
-def manifest(copied: Sequence[Copied]) -> bytes:
-    """Return the manifest's bytes, in the form of sha256sum."""
-    return "".join(_line(each) for each in sorted(copied, key=lambda each: each.name)).encode()
-
-
-def _line(copied: Copied) -> str:
-    """Return the line of a file. A name with a backslash is escaped, and its line begins with one."""
-    escaped = copied.name.replace("\\", "\\\\")
-    mark = "\\" if escaped != copied.name else ""
-    return f"{mark}{copied.sha256}  {escaped}\n"
+def _ending(card: Card | None) -> str | None:
+    """Return why a call may not be copied: it has ended, or waits for its erasure. None if it may be."""
+    if card is None or card.gone:
+        return MISSING
+    return PENDING if card.erasure_pending else None
 
 
 def _is_of(delivery: Delivery, stored: StoredObject) -> bool:

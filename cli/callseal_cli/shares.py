@@ -18,7 +18,7 @@ from callseal.calls.card import Card
 from callseal.core.errors import TransientError
 from callseal.inbound.http import RefusedRequestError
 from callseal.retention.verdict import ARCHIVE, files_at
-from callseal_cli.copying import Left
+from callseal_cli.copied import MISSING, Left
 from callseal_cli.errors import CannotError
 from callseal_cli.options import now
 from callseal_cli.stack import Stack
@@ -49,9 +49,10 @@ def share_recordings(stack: Stack, tenant: str, who: str) -> Sharing:
     def share(cards: Sequence[Card], wish: Wish) -> tuple[list[dict[str, Any]], list[Left]]:
         shared, left = list[dict[str, Any]](), list[Left]()
         for card in cards:
-            for file in files_at(card, ARCHIVE):
-                if file.is_metadata:
-                    continue
+            recordings = [file for file in files_at(card, ARCHIVE) if not file.is_metadata]
+            if not recordings:
+                left.append(Left(card.call.id, None, MISSING))
+            for file in recordings:
                 if is_sealed(file):
                     left.append(Left(card.call.id, file.n, "SealedRecording"))
                     continue
@@ -69,4 +70,4 @@ def share_recordings(stack: Stack, tenant: str, who: str) -> Sharing:
 
 
 def _code(refused: RefusedRequestError) -> str:
-    return "FileMissing" if refused.code == "NotFound" else refused.code
+    return MISSING if refused.code == "NotFound" else refused.code

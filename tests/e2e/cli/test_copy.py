@@ -20,6 +20,7 @@ from tests.e2e.cli.conftest import Operator
 from tests.functions.test_call_policy import metadata
 from tests.support import calls, functions, shares
 from tests.support.clock import Clock
+from tests.support.erasures import Desk
 from tests.support.flow import Flow
 from tests.support.keys import OpenPgpTenant, X509Tenant, openpgp_tenant, x509_tenant
 from tests.support.recordings import recording
@@ -274,3 +275,12 @@ def test_a_fetched_copy_is_of_its_call_and_an_erasure_finds_it(operator: Operato
     start = operator.json("erase", "start", "acme", "--call", CALL.id, "--basis", "GDPR, article 17")
     # In the archive, in the area and in the request's folder: the recording and the metadata; and the manifest.
     assert start["counts"] == {"pending": 7}
+    # The recipient has fetched the manifest, too, and is asked to erase it.
+    desk = Desk(operator.stack, functions.load("erase_recordings"), Clock())
+    desk.approve(start["request"])
+    desk.run()
+    sealed = operator.stack.objects(SFTP)[f"acme/notices/erasure-{start['request']}.json.p7m"]
+    names = {each["name"]: each["fetched"] for each in json.loads(x509_tenant().open(sealed))["files"]}
+    of_request = {f"{shown['folder']}/{name}" for name in (*(f["name"] for f in shown["files"]), "manifest.sha256")}
+    assert {name for name in names if name.startswith("requests/")} == of_request
+    assert names[key.partition("/")[2]] is True

@@ -99,7 +99,7 @@ class CallPlaces:
         """Return the copies of a call that were made on request, after the manifests that name them."""
         listed = list(self._listed("sftp", self._sftp, f"{call.tenant}/{REQUESTS}/"))
         copies = [stored for stored in listed if call_of(original_key(stored.key)) == call]
-        manifests = {f"{'/'.join(stored.key.split('/')[:3])}/{MANIFEST}" for stored in copies}
+        manifests = {manifest_of(stored.key) for stored in copies}
         return [*(stored for stored in listed if stored.key in manifests), *copies]
 
     def _listed(self, place: Literal["sftp", "landing"], bucket: str, prefix: str) -> Iterator[Stored]:
@@ -121,3 +121,9 @@ class CallPlaces:
                 for marker in page.get("DeleteMarkers", []):
                     if call_of(marker["Key"]) == call:
                         yield Stored("archive", self._archive, marker["Key"], "", 0, marker["VersionId"], True)
+
+
+def manifest_of(key: str) -> str:
+    """Return the key of the manifest that names a copy on request, by the key of the copy."""
+    tenant, folder, request = f"{key}//".split("/")[:3]
+    return f"{tenant}/{folder}/{request}/{MANIFEST}"

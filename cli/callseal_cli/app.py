@@ -7,6 +7,7 @@ import typer
 from callseal_cli import (
     access,
     calls,
+    copy,
     dispose,
     erase,
     files,
@@ -51,6 +52,7 @@ app.add_typer(dispose.app, name="dispose")
 app.add_typer(erase.app, name="erase")
 app.add_typer(reports.app, name="reports")
 app.add_typer(profile.app, name="profile")
+app.command("copy")(copy.copy)
 app.command("status")(status.status)
 app.command("selftest")(command.selftest)
 

@@ -10,10 +10,13 @@ from botocore.exceptions import ClientError
 
 from callseal.aws.mac_key import MacKey
 from callseal.calls.blind_index import BlindIndex
+from callseal.calls.call_query import FilterError
 from callseal.calls.card import Card
 from callseal.calls.card_table import CardTable
 from callseal.calls.card_walk import walk_cards
+from callseal.calls.numbers import Numbering
 from callseal.core.errors import TransientError
+from callseal.tenants.settings import TenantSettings
 from callseal_cli.errors import CannotError
 from callseal_cli.options import now
 from callseal_cli.screen import Screen
@@ -30,6 +33,17 @@ def mac_key(stack: Stack) -> MacKey:
 def blind_index(stack: Stack) -> BlindIndex:
     """Return the blind index, which requests a tenant's key when it first needs it."""
     return BlindIndex(stack.dynamodb, stack.table(TABLE), mac_key(stack), now)
+
+
+def outside_number(text: str, settings: TenantSettings) -> str:
+    """Return the normalised number of an outside party. Raise FilterError if it is none."""
+    numbering = Numbering(settings.default_region, settings.own_numbers)
+    number = numbering.normalise(text)
+    if number is None or numbering.is_own(number):
+        raise FilterError(
+            "This is no number of an outside party. Withheld numbers and the tenant's own are not indexed."
+        )
+    return number
 
 
 def cards_between(

@@ -12,11 +12,9 @@ from botocore.exceptions import ClientError
 
 from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
-from callseal.calls.call_query import FilterError
 from callseal.calls.card import Card
 from callseal.calls.card_facts import Kind
 from callseal.calls.card_table import CardTable
-from callseal.calls.numbers import Numbering
 from callseal.core.errors import CallsealError
 from callseal.retention.erasure import (
     ErasureRefusedError,
@@ -35,7 +33,7 @@ from callseal.retention.request_erasure import ErasureRequests, Report
 from callseal.retention.scope import matches
 from callseal.sftp.file_table import FileRegister
 from callseal_cli import settings
-from callseal_cli.cards import blind_index, calls_table, existing_table
+from callseal_cli.cards import blind_index, calls_table, existing_table, outside_number
 from callseal_cli.errors import CannotError
 from callseal_cli.options import AsJson, Exit, StackName, TenantName, now, tenant_name
 from callseal_cli.person import person
@@ -68,7 +66,7 @@ def start(
         raise CannotError("Name either --caller or --call.")
     found = find_stack(stack)
     of_tenant = settings.of_tenant(found, tenant_name(tenant))
-    number = _number(caller, Numbering(of_tenant.default_region, of_tenant.own_numbers)) if caller is not None else None
+    number = outside_number(caller, of_tenant) if caller is not None else None
     who = person(found)
     with _requests(found) as requests:
         try:
@@ -164,15 +162,6 @@ def _show(screen: Screen, report: Report) -> None:
 def _refuse(screen: Screen, tenant: str, request: str, exc: CallsealError) -> int:
     screen.show({"tenant": tenant, "request": request, "error": str(exc)}, str(exc))
     return Exit.NO
-
-
-def _number(text: str, numbering: Numbering) -> str:
-    number = numbering.normalise(text)
-    if number is None or numbering.is_own(number):
-        raise FilterError(
-            "This is no number of an outside party. Withheld numbers and the tenant's own are not indexed."
-        )
-    return number
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from callseal.core.errors import Reason
 from callseal.core.formats import ENVELOPES, MEDIA_TYPES
 from localcloud.cloud import PROJECT, LocalCloud
 from localcloud.demo.archive import ArchiveError, show_archive
-from localcloud.demo.calls import CommandError, show_calls
+from localcloud.demo.calls import show_calls
+from localcloud.demo.command import CommandError
 from localcloud.demo.fetching import Fetched, FetchingError, fetch, make_key
 from localcloud.demo.found import audit_row, open_file
+from localcloud.demo.law import show_law
 from localcloud.demo.locked import show_locked_copy
 from localcloud.demo.operator import Operator
 from localcloud.demo.screen import Screen
@@ -44,6 +46,8 @@ class Demo:
         self.kystradio = Tenant("kystradio", folder, plain, "no encryption at all")
         self.brattvik = X509Tenant("brattvik", folder, {}, "its certificate expired yesterday")
         self.havbank = X509Tenant("havbank", folder, only_sftp, "a policy for its calls")
+        # Its recordings' deadlines are shown last, because the clock is put ahead for them.
+        self.fjellheim = X509Tenant("fjellheim", folder, BOTH, "locks, holds and erasures")
         self.good = (self.nordlys, self.fjordbank, self.kystradio)
         self.tenants = (*self.good, self.brattvik)
         self.fetched: dict[str, Fetched] = {}
@@ -59,6 +63,8 @@ class Demo:
         self.replace_expired_key()
         self.show_calls()
         self.show_audit()
+        for what, results in show_law(self.operator, self.screen, self.fjellheim, SAMPLES):
+            self._check(what, results)
         return self.sum_up()
 
     def add_tenants(self) -> None:

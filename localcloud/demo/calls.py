@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from callseal.core.errors import Reason
 from callseal.core.formats import ENVELOPES
-from localcloud.cloud import PROJECT, LocalCloud
+from localcloud.cloud import LocalCloud
+from localcloud.demo.command import callseal
 from localcloud.demo.operator import Operator
 from localcloud.demo.screen import Screen
 from localcloud.demo.tenants import Tenant
@@ -30,17 +28,12 @@ POLICY = {
     "default": {},
 }
 SHOWN = ("started", "seconds", "caller", "callee", "agent", "queue", "name")
-_PROGRAM = "import sys; from callseal_cli.__main__ import main; sys.exit(main())"
 PATIENCE_SECONDS = 60
 DENIED = "4711000000000003_1"
 Calls = Mapping[str, list[Path]]
 # In the SFTP bucket, in the archive, and in landing.
 State = tuple[str, ...]
 Checks = Iterator[tuple[str, list[bool]]]
-
-
-class CommandError(Exception):
-    """The command `callseal` failed."""
 
 
 def _make_calls(samples: Path, folder: Path) -> dict[str, list[Path]]:
@@ -133,7 +126,7 @@ def _show_search(cloud: LocalCloud, screen: Screen, tenant: Tenant) -> Checks:
     )
     arguments = ("calls", "list", tenant.name, "--caller", CALLER)
     screen.say(f"$ callseal {shlex.join(arguments)}")
-    found = _callseal(cloud, *arguments)["calls"]
+    found = callseal(cloud, *arguments)["calls"]
     screen.table(SHOWN, [["-" if call[name] is None else call[name] for name in SHOWN] for call in found])
     if found:
         screen.say(f"The card has only keyed hashes of {', '.join(found[0]['blind'])}.")
@@ -146,22 +139,6 @@ def _show_search(cloud: LocalCloud, screen: Screen, tenant: Tenant) -> Checks:
         ],
     )
     yield f"{tenant.name}: no item of the table has the number", [DIGITS not in json.dumps(item) for item in items]
-
-
-def _callseal(cloud: LocalCloud, *arguments: str) -> Any:
-    """Return the JSON of the command `callseal`. Raise CommandError."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "AWS_ENDPOINT_URL": cloud.endpoint_url,
-        "AWS_REGION": cloud.region,
-        "CALLSEAL_STACK": cloud.stack_name,
-        "PYTHONPATH": os.pathsep.join((str(PROJECT / "cli"), str(PROJECT / "layers/callseal/python"))),
-    }
-    command = [sys.executable, "-c", _PROGRAM, *arguments, "--json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CommandError(f"callseal {shlex.join(arguments)}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
 
 
 def _opened(operator: Operator, tenant: Tenant, path: Path) -> bytes:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -63,14 +66,21 @@ def _by_openssh(cloud: LocalCloud, user: str, folder: Path, into: Path) -> str:
 
 
 def _by_paramiko(cloud: LocalCloud, user: str, folder: Path, into: Path) -> str:
+    try:
+        with visit(cloud, user, folder) as sftp:
+            for name in sftp.listdir("."):
+                sftp.get(name, str(into / name))
+    except AuthenticationException:
+        return ""
+    return "paramiko, because sftp is not installed"
+
+
+@contextmanager
+def visit(cloud: LocalCloud, user: str, folder: Path) -> Iterator[Any]:
+    """Log in with the SSH key in a folder, and yield paramiko's SFTP client. Raise AuthenticationException."""
     with SSHClient() as client:
         client.load_host_keys(str(cloud.state_dir / "sftp" / "known_hosts"))
         host, port = cloud.outputs["SftpHost"], int(cloud.outputs["SftpPort"])
-        try:
-            client.connect(host, port, user, key_filename=str(folder / _KEY), allow_agent=False, look_for_keys=False)
-        except AuthenticationException:
-            return ""
+        client.connect(host, port, user, key_filename=str(folder / _KEY), allow_agent=False, look_for_keys=False)
         with client.open_sftp() as sftp:
-            for name in sftp.listdir("."):
-                sftp.get(name, str(into / name))
-    return "paramiko, because sftp is not installed"
+            yield sftp

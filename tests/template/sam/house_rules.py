@@ -17,7 +17,7 @@ Resource = dict[str, Any]
 OUTPUTS = {
     "LandingBucketName", "SftpBucketName", "ArchiveBucketName", "AuditBusName", "AuditLogGroupName", "AuditBucketName",
     "EncryptQueueUrl", "EncryptDeadLetterQueueUrl", "SftpEndpoint", "GnupgBuild", "ArchiveUrl", "ArchiveWebBucketName",
-    "MaximumComplianceYears",
+    "MaximumComplianceYears", "ShareMailFrom",
 }  # fmt: skip
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
 ENCRYPT_ON_LANDING = {
@@ -25,7 +25,9 @@ ENCRYPT_ON_LANDING = {
 }  # fmt: skip
 SWEEP_ON_LANDING = {"s3:ListBucket", "s3:GetObjectTagging", "s3:PutObjectTagging"}
 # The kinds of events that the command puts.
-OF_THE_COMMAND = ["CallsSearched", "ErasureRequested", "HoldReleaseAsked"]
+OF_THE_COMMAND = [
+    "CallsSearched", "CopyRequested", "ErasureRequested", "HoldReleaseAsked", "ShareCancelled", "ShareCreated",
+]  # fmt: skip
 ANSWERS = ("key-check/*.answer", "notices/*.done")
 ERASE_IN_ARCHIVE = {
     "s3:ListBucket", "s3:ListBucketVersions", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention",

@@ -22,10 +22,25 @@ def test_files_with_a_base_name_are_one_call(extension: str) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["acme/key-check/AB.txt.p7m", "acme/1", "acme/.wav", "acme/x/.wav", "1.wav", "Acme/1.wav", "acme/x.answer", ""],
+    [
+        "acme/key-check/AB.txt.p7m",
+        "acme/1",
+        "acme/.wav",
+        "acme/x/.wav",
+        "1.wav",
+        "Acme/1.wav",
+        "acme/x.answer",
+        "",
+        "acme/requests/7/1.wav",
+        "acme/proof/1.json",
+    ],
 )
 def test_other_files_are_no_calls(key: str) -> None:
     assert call_of(key) is None
+
+
+def test_a_call_may_be_named_like_a_reserved_folder() -> None:
+    assert call_of("acme/requests.wav") == CallName("acme", "requests")
 
 
 def test_metadata_is_told_by_the_extension() -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from callseal.calls.call_name import CallName
+from callseal.calls.call_name import CallName, original_key
 from callseal.retention.erasure import LedgerFile, due_after, file_id, latest, request_id, state_of
 from callseal.retention.erasure_notices import parse_answer
-from callseal.retention.erasure_places import original_key
 
 
 def files(*states: Any) -> list[LedgerFile]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from callseal.calls.call_file import Delivery
-from callseal.calls.call_name import CallName, call_of
+from callseal.calls.call_name import CallName, call_of, original_key
 from callseal.calls.card import Card
 from callseal.calls.card_table import CardChange
 from callseal.core.errors import UnreadableNotificationError
@@ -65,7 +65,7 @@ def _deliveries(detail: Mapping[str, Any]) -> Iterator[Change]:
 
 def _fetches(detail: Mapping[str, Any]) -> Iterator[Change]:
     place = (SFTP, _text(detail["source"]["bucket"]), _text(detail["source"]["key"]))
-    if call := call_of(detail["source"]["key"]):
+    if call := call_of(original_key(detail["source"]["key"])):
         yield call, partial(Card.with_fetch, place=place, time=detail["time"])
 
 

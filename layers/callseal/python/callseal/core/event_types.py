@@ -167,6 +167,13 @@ class EventType(StrEnum):
         "",
         "A person started a request for erasure, or a second person approved it; `law.request` is its id.",
     )
+    COPY_REQUESTED = (
+        "CopyRequested",
+        COMMAND,
+        "tenant message law",
+        "",
+        "A person asked for a copy of calls, by SFTP or by shares; `law.counts` has how many.",
+    )
     ERASURE_REFUSED = (
         "ErasureRefused",
         "erase_recordings",
@@ -269,12 +276,12 @@ class EventType(StrEnum):
     )
     SHARE_CREATED = (
         "ShareCreated",
-        "share_recording",
+        f"{COMMAND} share_recording",
         "tenant message archive",
         "",
         "A user shared a recording with an address, which the message names; `archive.share` is the share's id.",
     )
-    SHARE_CANCELLED = ("ShareCancelled", "share_recording", "tenant archive", "", "A share was cancelled.")
+    SHARE_CANCELLED = ("ShareCancelled", f"{COMMAND} share_recording", "tenant archive", "", "A share was cancelled.")
     SHARE_CODE_SENT = (
         "ShareCodeSent",
         "serve_share",

@@ -12,7 +12,7 @@ from callseal.calls.call_name import extension_of
 from callseal.calls.card import Card
 from callseal.core.errors import CallsealError, SourceGoneError
 from callseal.retention.erasure import LedgerFile, Request, file_id
-from callseal.retention.erasure_places import CallPlaces, Stored
+from callseal.retention.erasure_places import MANIFEST, CallPlaces, Stored
 
 if TYPE_CHECKING:
     from callseal.sftp.file_table import FileRegister
@@ -40,8 +40,10 @@ class CallFiles:
         found = list[tuple[Stored | None, LedgerFile]]()
         for each in stored:
             file = self._file(request, card, each, fetched)
-            # A hold is about the recording. Its copy for the recipient goes if the archive has the same file.
-            stays = is_held and not (each.place == "sftp" and extension_of(each.key) in archived)
+            # A hold is about the recording. Its copy for the recipient goes if the archive has the same file. The
+            # manifest of copies is no recording.
+            is_copy = extension_of(each.key) in archived or each.key.endswith(f"/{MANIFEST}")
+            stays = is_held and not (each.place == "sftp" and is_copy)
             found.append((each, self._judged(file, each, stays, now)))
         known = {file.id for _, file in found}
         gone = {file.id: file for file in self._delivered(request, card, fetched) if file.id not in known}

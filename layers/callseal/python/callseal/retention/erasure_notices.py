@@ -23,6 +23,7 @@ from callseal.core.stored import PLAIN, OutputHeaders, sealed_headers, tagging
 from callseal.crypto.recipients import GpgFactory
 from callseal.crypto.seal_bytes import seal_bytes
 from callseal.retention.erasure import LedgerFile, Request, file_id
+from callseal.retention.erasure_places import manifest_of
 from callseal.tenants.directory import KeyVersion, Tenants
 
 if TYPE_CHECKING:
@@ -104,13 +105,15 @@ def _named(cards: Sequence[Card], files: Sequence[LedgerFile]) -> list[dict[str,
             "size": by_id[identifier].size,
             "fetched": by_id[identifier].fetched or None,
         }
-        for key, identifier in sorted(_keys(cards))
+        for key, identifier in sorted(set(_keys(cards)))
         if identifier in by_id
     ]
 
 
 def _keys(cards: Sequence[Card]) -> Iterator[tuple[str, str]]:
+    """Yield the keys of files in the area, with their ids in the ledger. Copies on request have a manifest beside."""
     for card in cards:
         for file in card.files:
             if file.destination == "sftp":
-                yield file.key, file_id("sftp", file.key, None)
+                for key in (file.key, manifest_of(file.key)):
+                    yield key, file_id("sftp", key, None)

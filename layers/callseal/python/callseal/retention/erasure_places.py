@@ -12,14 +12,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from callseal.aws.calls import calling
-from callseal.calls.call_name import CallName, call_of
+from callseal.calls.call_name import REQUESTS, CallName, call_of, original_key
 from callseal.core.audit import timestamp
 from callseal.core.errors import AccessRefusedError, SourceGoneError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-REQUESTS = "requests"
+# What a copy on request has beside its files: their names and hashes.
+MANIFEST = "manifest.sha256"
 DELETING = "Erasing a file"
 
 
@@ -58,11 +59,10 @@ class CallPlaces:
     def delivered(self, call: CallName) -> list[Stored]:
         """Return all delivered objects of a call, and copies of them that were made on request."""
         prefix = f"{call.tenant}/{call.name}."
-        copies = f"{call.tenant}/{REQUESTS}/"
         return [
             *self._versions(prefix, call),
             *self._objects("sftp", self._sftp, prefix, call),
-            *self._objects("sftp", self._sftp, copies, call),
+            *self._copies(call),
         ]
 
     def lock(self, stored: Stored, now: datetime) -> Lock | None:
@@ -93,11 +93,20 @@ class CallPlaces:
             self._s3.delete_object(**address)
 
     def _objects(self, place: Literal["sftp", "landing"], bucket: str, prefix: str, call: CallName) -> Iterator[Stored]:
+        return (stored for stored in self._listed(place, bucket, prefix) if call_of(stored.key) == call)
+
+    def _copies(self, call: CallName) -> list[Stored]:
+        """Return the copies of a call that were made on request, after the manifests that name them."""
+        listed = list(self._listed("sftp", self._sftp, f"{call.tenant}/{REQUESTS}/"))
+        copies = [stored for stored in listed if call_of(original_key(stored.key)) == call]
+        manifests = {manifest_of(stored.key) for stored in copies}
+        return [*(stored for stored in listed if stored.key in manifests), *copies]
+
+    def _listed(self, place: Literal["sftp", "landing"], bucket: str, prefix: str) -> Iterator[Stored]:
         with calling("Listing a call's files"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for found in page.get("Contents", []):
-                    if call_of(original_key(found["Key"])) == call:
-                        yield Stored(place, bucket, found["Key"], found["ETag"].strip('"'), found["Size"])
+                    yield Stored(place, bucket, found["Key"], found["ETag"].strip('"'), found["Size"])
 
     def _versions(self, prefix: str, call: CallName) -> Iterator[Stored]:
         with calling("Listing a call's versions"):
@@ -114,8 +123,7 @@ class CallPlaces:
                         yield Stored("archive", self._archive, marker["Key"], "", 0, marker["VersionId"], True)
 
 
-def original_key(key: str) -> str:
-    """Return the key of a delivered file, of which this may be a copy in `<tenant>/requests/<id>/`."""
-    tenant, _, rest = key.partition("/")
-    folder, _, copied = rest.partition("/")
-    return f"{tenant}/{copied.partition('/')[2]}" if folder == REQUESTS else key
+def manifest_of(key: str) -> str:
+    """Return the key of the manifest that names a copy on request, by the key of the copy."""
+    tenant, folder, request = f"{key}//".split("/")[:3]
+    return f"{tenant}/{folder}/{request}/{MANIFEST}"

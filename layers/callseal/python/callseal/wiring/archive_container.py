@@ -151,12 +151,14 @@ class ArchiveContainer(Container):
     def share_routes(self, log: Log) -> ShareRoutes:
         """Return the routes that share recordings."""
         from callseal.archive.client_settings import archive_url
+        from callseal.archive.new_share import NewShares
         from callseal.archive.share_recording import ShareRoutes
 
-        return ShareRoutes(
-            self.visits(log), self.call_access, self.shares, self.archive_bucket, self.share_mails, self.access_trail,
+        new = NewShares(
+            self.shares, self.archive_bucket, self.share_mails, self.access_trail,
             lambda: archive_url(self.tenants, self._client("ssm"), self._env.archive_url),
         )  # fmt: skip
+        return ShareRoutes(self.visits(log), self.call_access, self.shares, new)
 
     def shared_routes(self, log: Log) -> SharedRoutes:
         """Return the routes of the recipients of shares."""

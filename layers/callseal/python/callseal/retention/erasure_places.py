@@ -15,6 +15,7 @@ from callseal.aws.calls import calling
 from callseal.calls.call_name import CallName, call_of
 from callseal.core.audit import timestamp
 from callseal.core.errors import AccessRefusedError, SourceGoneError
+from callseal.core.formats import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -53,7 +54,11 @@ class CallPlaces:
 
     def find(self, call: CallName) -> list[Stored]:
         """Return all objects of a call, those in landing last."""
-        return [*self.delivered(call), *self._objects("landing", self._landing, f"{call.tenant}/{call.name}.", call)]
+        prefix = f"{call.tenant}/{call.name}."
+        return [
+            *self.delivered(call),
+            *(stored for stored in self._listed("landing", self._landing, prefix) if _is_ending(stored.key, prefix)),
+        ]
 
     def delivered(self, call: CallName) -> list[Stored]:
         """Return all delivered objects of a call, and copies of them that were made on request."""
@@ -93,11 +98,13 @@ class CallPlaces:
             self._s3.delete_object(**address)
 
     def _objects(self, place: Literal["sftp", "landing"], bucket: str, prefix: str, call: CallName) -> Iterator[Stored]:
+        return (stored for stored in self._listed(place, bucket, prefix) if call_of(original_key(stored.key)) == call)
+
+    def _listed(self, place: Literal["sftp", "landing"], bucket: str, prefix: str) -> Iterator[Stored]:
         with calling("Listing a call's files"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for found in page.get("Contents", []):
-                    if call_of(original_key(found["Key"])) == call:
-                        yield Stored(place, bucket, found["Key"], found["ETag"].strip('"'), found["Size"])
+                    yield Stored(place, bucket, found["Key"], found["ETag"].strip('"'), found["Size"])
 
     def _versions(self, prefix: str, call: CallName) -> Iterator[Stored]:
         with calling("Listing a call's versions"):
@@ -119,3 +126,12 @@ def original_key(key: str) -> str:
     tenant, _, rest = key.partition("/")
     folder, _, copied = rest.partition("/")
     return f"{tenant}/{copied.partition('/')[2]}" if folder == REQUESTS else key
+
+
+def _is_ending(key: str, prefix: str) -> bool:
+    """Return whether a landing key with a call's prefix is of the call, whatever its extension is.
+
+    A file with another extension is never delivered, but it is held in landing (`4711_1.flac`, `4711_1.wav.gz`).
+    """
+    first, dot, _ = key.removeprefix(prefix).partition(".")
+    return "/" not in first and (not dot or first.lower() in MEDIA_TYPES)

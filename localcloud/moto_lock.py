@@ -17,6 +17,7 @@ from moto.s3.exceptions import (
     MethodNotAllowed,
     MissingKey,
     MissingVersion,
+    PreconditionFailed,
 )
 from moto.s3.models import FakeDeleteMarker, S3Backend
 from moto.s3.responses import S3Response
@@ -57,13 +58,15 @@ def repair_object_lock() -> None:
 
 
 def _repair_writes() -> None:
-    """Check lock headers, let copies have a lock, and apply the default retention under a hold, too."""
+    """Check lock headers, let copies have a lock and a condition, and apply the default retention under a hold, too."""
     put = S3Response._key_response_put
 
     @functools.wraps(put)
     def checked_put(self: Any, query: dict[str, Any], key_name: str) -> Any:
         check_headers(self.headers)
         if "x-amz-copy-source" in self.headers:
+            if self.headers.get("If-None-Match") == "*" and self.backend.get_object(self.bucket_name, key_name):
+                raise PreconditionFailed("If-None-Match")
             # A copy has no body, and so no checksum of one. moto asks for it.
             self.headers = Headers([*self.headers.items(), ("Content-Md5", "none")])
         return put(self, query, key_name)

@@ -9,12 +9,16 @@ import typer
 
 from callseal.aws.batching import BatchWindow
 from callseal.aws.bus import AuditBus
+from callseal.calls.call_name import CALL_ID
 from callseal.calls.call_query import parse_query
+from callseal.calls.card import Card
 from callseal.calls.card_table import CardTable
 from callseal.calls.cursor import Cursors
 from callseal.calls.events import calls_searched
 from callseal.calls.numbers import Numbering
+from callseal.calls.policy import parse_policy
 from callseal.calls.search import MAX_PAGE, PAGE, CallSearch, Page
+from callseal.core.errors import HeldError
 from callseal.tenants.settings import TenantSettings, parse_settings
 from callseal_cli import store
 from callseal_cli.cards import blind_index, calls_table, mac_key
@@ -72,17 +76,51 @@ def show(
     """Show what is known of a call. Exit code 1 if there is no such call."""
     found = find_stack(stack)
     with calls_table(found) as table:
-        card = CardTable(found.dynamodb, table, now).find(tenant_name(tenant), call)
+        cards = CardTable(found.dynamodb, table, now)
+        card = cards.find(tenant_name(tenant), call)
+        ended = None if card or not CALL_ID.fullmatch(call) else cards.cards(tenant, [call]).get(call)
     if card is None:
-        Screen(as_json).show({"tenant": tenant, "id": call, "found": False}, "There is no such call.")
-        return Exit.NO
+        return _show_end(Screen(as_json), tenant, call, ended.card if ended and ended.card.gone else None)
     shown = card.public()
     flags = [name for name, value in shown["flags"].items() if value is True]
-    lines = {**shown, "flags": flags, "consent": shown["flags"]["consent"], "policy": shown["policy"]["rule"]}
-    files = lines.pop("files")
+    lines = {**shown, "flags": flags, "consent": shown["flags"]["consent"]}
+    files, policy = lines.pop("files"), lines.pop("policy")
+    lines |= {"rule": policy["rule"], "policy": policy["version"], **_class_of(found, tenant, shown)}
     table_of_files = Table(FILE, [[file[name] for name in FILE] for file in files], "No file was delivered yet.")
     Screen(as_json).show(shown, Facts(lines), table_of_files)
     return Exit.DONE
+
+
+def _show_end(screen: Screen, tenant: str, call: str, card: Card | None) -> int:
+    """Show that there is no such call, or how the call of a card has ended."""
+    document = {"tenant": tenant, "id": call, "found": False}
+    document |= {"gone": card.gone if card else None, "gone_at": card.gone_at if card else None}
+    screen.show(document, _end_of(tenant, card) if card else "There is no such call.")
+    return Exit.NO
+
+
+def _end_of(tenant: str, card: Card) -> str:
+    """Return how a call has ended, and what proves it."""
+    if card.gone == "erased":
+        return f"The call was erased on request at {card.gone_at}. Its certificate: callseal erase list {tenant}"
+    return (
+        f"The call was deleted at the end of its class at {card.gone_at}. The record: "
+        f"callseal reports disposal {tenant} --call {card.call.id} --from {(card.gone_at or '')[:10]}"
+    )
+
+
+def _class_of(stack: Stack, tenant: str, card: Mapping[str, Any]) -> dict[str, str]:
+    """Return lock and basis of a call's class, if the tenant's policy is still the version that decided."""
+    if not card["policy"]["version"]:
+        return {}
+    try:
+        policy = parse_policy(store.read_policy(stack, tenant) or "")
+    except HeldError:
+        policy = None
+    if policy is None or policy.version != card["policy"]["version"]:
+        return {"basis": "The policy has changed since."}
+    class_ = policy.classes[card["class"]]
+    return {"lock": class_.lock, "basis": class_.basis or "-"}
 
 
 def _search(stack: Stack, tenant: str, filters: Mapping[str, str], cursor: str | None, limit: int) -> Page:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +19,12 @@ from callseal.calls.card_table import CardTable
 from callseal.core.errors import CallsealError
 from callseal.retention.erasure import (
     ErasureRefusedError,
+    LedgerFile,
     NoSuchRequestError,
     NothingFoundError,
     SecondPersonNeededError,
+    counts_of,
+    latest,
 )
 from callseal.retention.erasure_calls import ErasureCalls
 from callseal.retention.erasure_certificates import read_certificate
@@ -43,7 +47,7 @@ from callseal_cli.stack import Stack, find_stack
 app = typer.Typer(help="Erase calls on request: start, approve, status, certificate, list.", no_args_is_help=True)
 
 RETENTION = "retention"
-FILES = ("call", "place", "state", "until")
+FILES = ("call", "place", "files", "state", "until")
 LISTED = ("request", "state", "calls", "created", "due", "by", "approved_by")
 RequestId = Annotated[str, typer.Argument(metavar="REQUEST", help="The request's id, as start prints it.")]
 
@@ -106,7 +110,7 @@ def status(tenant: TenantName, request: RequestId, stack: StackName = None, as_j
             report = requests.status(tenant, request)
         except NoSuchRequestError as exc:
             return _refuse(screen, tenant, request, exc)
-    _show(screen, report)
+    _show(screen, report, *what_stays(report.files))
     return Exit.DONE
 
 
@@ -151,12 +155,26 @@ def certificate(
     return Exit.DONE
 
 
-def _show(screen: Screen, report: Report) -> None:
+def _show(screen: Screen, report: Report, *sentences: str) -> None:
     shown = report.public()
     lines = {name: value for name, value in shown.items() if name not in ("files", "tenant")}
-    rows = [[file[name] for name in FILES] for file in shown["files"]]
+    alike = Counter((file["call"], file["place"], file["state"], file["until"]) for file in shown["files"])
+    rows = [[call, place, count, state, until] for (call, place, state, until), count in alike.items()]
     covered = f"Calls are indexed from {shown['coverage_from']} on. An earlier one is found by its session's id only."
-    screen.show(shown, Facts(lines), Table(FILES, rows, "There is no file of these calls."), covered)
+    screen.show(shown, Facts(lines), Table(FILES, rows, "There is no file of these calls."), *sentences, covered)
+
+
+def what_stays(files: Sequence[LedgerFile]) -> Iterator[str]:
+    """Yield why files of a request are not erased yet, and until when."""
+    counts, until = counts_of(files), latest(files)
+    for state, why in {
+        "held": "A hold protects them until its release. `callseal reports holds` names it.",
+        "retained": f"A duty to keep them protects them, the last until {until}.",
+        "at_recipient": "The recipient has fetched them, and has not answered the notice yet.",
+        "failed": "They could not be deleted. The function tries again every hour.",
+    }.items():
+        if state in counts:
+            yield f"{counts[state]} files are {state}. {why}"
 
 
 def _refuse(screen: Screen, tenant: str, request: str, exc: CallsealError) -> int:

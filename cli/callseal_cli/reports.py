@@ -79,7 +79,8 @@ def holds(tenant: TenantName, stack: StackName = None, as_csv: AsCsv = False, as
     """List each call under a hold that is not released, and count the calls of each hold."""
     screen, found = _screen(as_csv, as_json), find_stack(tenant_name(tenant) and stack)
     report = holds_report(held_cards(found, screen, tenant), settings.of_tenant(found, tenant).default_region)
-    screen.show({"tenant": tenant, "rows": report.rows, "counts": report.counts}, *_shown(report, as_csv))
+    parts = _shown(report, as_csv, empty="No call is under a hold.")
+    screen.show({"tenant": tenant, "rows": report.rows, "counts": report.counts}, *parts)
     return Exit.DONE
 
 
@@ -104,13 +105,26 @@ def disposal(
     found = find_stack(tenant_name(tenant) and stack)
     if due is not None:
         report = due_report(due_within(found, screen, tenant, due))
-        screen.show({"tenant": tenant, "due": due, "rows": report.rows}, *_shown(report, as_csv))
+        parts = [*_shown(report, as_csv, empty="No call is due."), *([] if as_csv else [_due_text(report.rows)])]
+        screen.show({"tenant": tenant, "due": due, "rows": report.rows}, *parts)
         return Exit.DONE
     records = records_between(found, screen, tenant, begin, end)
     report = disposed_call_report(records, call) if call else disposed_report(records)
     document = {"tenant": tenant, "from": timestamp(begin), "to": timestamp(end), "rows": report.rows}
-    screen.show(document, *_shown(report, as_csv))
+    empty = (
+        f"There is no record of a disposal {'with this call ' if call else ''}from {begin:%Y-%m-%d} to {end:%Y-%m-%d}."
+    )
+    parts = (
+        [Facts(row) for row in report.rows] if call and report.rows and not as_csv else _shown(report, as_csv, empty)
+    )
+    screen.show(document, *parts)
     return Exit.DONE
+
+
+def _due_text(rows: Iterable[reports.Row]) -> str:
+    """Return how many calls are due, and how many of them a hold keeps."""
+    calls, held = (sum(row[name] for row in rows) for name in ("calls", "held"))
+    return f"{calls} calls are due. Of these, {held} are under a hold and stay until its release."
 
 
 def _report(
@@ -135,10 +149,10 @@ def _screen(as_csv: bool, as_json: bool) -> Screen:
     return Screen(as_json, quiet=as_json)
 
 
-def _shown(report: reports.Report, as_csv: bool) -> list[Part]:
+def _shown(report: reports.Report, as_csv: bool, empty: str = EMPTY) -> list[Part]:
     if as_csv:
         return [_csv(report)]
-    table = Table(report.columns, [[row[name] for name in report.columns] for row in report.rows], EMPTY)
+    table = Table(report.columns, [[row[name] for name in report.columns] for row in report.rows], empty)
     return [Facts(report.counts), table] if report.counts is not None else [table]
 
 

@@ -103,7 +103,8 @@ class Screen:
             shown.add_row(*map(Text, row))
         # As wide as its content: a fingerprint or a key that is wrapped cannot be copied.
         width = sum(max(map(cell_len, column)) + 2 for column in zip(table.columns, *rows, strict=True))
-        _Console(file=sys.stdout, highlight=False, width=width).print(shown)
+        # rich takes the width only together with a height if the terminal is a dumb one.
+        _Console(file=sys.stdout, highlight=False, width=width, height=len(rows) + 1).print(shown)
 
 
 class _Console(Console):

@@ -297,6 +297,16 @@ def test_a_landed_file_of_the_call_is_erased_too(cloud: Stack, desk: Desk, deliv
     assert set(cloud.objects(LANDING)) == {"acme/2026/4711_1b.mp3"}
 
 
+def test_a_landed_file_that_is_never_delivered_is_erased_too(cloud: Stack, desk: Desk, deliver: Any) -> None:
+    """Such as one with another extension, which is held as UnsupportedFile."""
+    deliver()
+    others = {"acme/2026/4711_1b.flac", "acme/2026/4711_1.2.txt", "acme/2026/4711_1.2.wav", "acme/2026/4711_1.x/1.txt"}
+    for key in ("acme/2026/4711_1.flac", "acme/2026/4711_1.wav.gz", "acme/2026/4711_1.WAV.part", *others):
+        cloud.land(key, b"of no kind")
+    assert desk.erase()["counts"] == {"erased": 7}
+    assert set(cloud.objects(LANDING)) == others
+
+
 @pytest.mark.parametrize("key", [WAV, XML])
 @pytest.mark.parametrize("done", [True, False], ids=["erased", "waiting"])
 def test_a_file_that_lands_again_is_held(

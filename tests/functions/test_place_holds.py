@@ -18,7 +18,7 @@ from callseal.retention.hold import Hold, HoldRefusedError, holds_over
 from callseal.retention.hold_messages import HoldMessage, hold_message
 from callseal.retention.scope import Scope
 from tests.support.clock import StillClock
-from tests.support.holds import APPROVES, ASKS, CALLER, HoldScene
+from tests.support.holds import APPROVES, ASKS, CALLER, TABLE, HoldScene
 from tests.support.stack import ARCHIVE, Stack
 
 OTHER = "+4733445566"
@@ -162,6 +162,17 @@ def test_a_call_under_two_holds_is_free_when_both_are_released(holds: HoldScene)
     assert holds.held([call]) == [()]
     assert [hold.name for hold in holds.table.all("acme")] == ["case-1", "case-2"]
     assert holds.table.active("acme") == []
+
+
+def test_a_released_hold_keeps_no_number(holds: HoldScene) -> None:
+    """The number may have to be erased, and no step of the hold needs it any more."""
+    holds.deliver("1", caller=CALLER, queue="orders")
+    blind = holds.blind.hashed("acme", "number", CALLER)
+    for name, scope in {"number": {"party": CALLER}, "any": {"party": "*"}, "queue": {"queue": "ord*"}}.items():
+        assert holds.hold(name, **scope).scope.party == scope.get("party")
+    assert [holds.release(name).scope.public()["party"] for name in ("number", "any", "queue")] == [blind, "*", None]
+    assert holds.find("queue").scope.queue == "ord*"
+    assert CALLER[1:] not in str(holds.cloud.dynamodb.scan(TableName=TABLE)["Items"])
 
 
 def test_a_release_needs_two_people(holds: HoldScene) -> None:

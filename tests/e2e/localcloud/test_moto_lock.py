@@ -118,6 +118,17 @@ def test_copy_has_the_lock_of_its_own_headers(s3: Any, bucket: str, lock: dict[s
     assert lock_of(s3, bucket, version) == wanted
 
 
+def test_copy_that_may_not_overwrite_is_refused_if_the_object_exists(s3: Any, bucket: str) -> None:
+    """API_CopyObject: If-None-Match. A delete marker is no object."""
+    s3.put_object(Bucket=bucket, Key="source", Body=b"x")
+    copy = {"Bucket": bucket, "Key": "k", "CopySource": {"Bucket": bucket, "Key": "source"}, "IfNoneMatch": "*"}
+    s3.copy_object(**copy)
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.copy_object(**copy)
+    s3.delete_object(Bucket=bucket, Key="k")
+    s3.copy_object(**copy)
+
+
 def test_copy_into_a_bucket_with_a_default_retention_has_that(s3: Any, bucket: str) -> None:
     """UG object-lock-configure: a default retention applies to all new objects. The source's lock is not copied."""
     put(s3, bucket, "source", **LOCKS["compliance"])

@@ -11,7 +11,7 @@ from callseal.calls.reports import Report
 from callseal.retention.disposal_record import day_of, read_record
 
 DISPOSED = ("day", "class", "calls", "files", "bytes", "object", "sha256")
-CALL = ("id", "class", "policy", "ended", "dispose_on", "deleted_at", "files", "object")
+CALL = ("id", "class", "policy", "ended", "dispose_on", "deleted_at", "files", "object", "sha256")
 DUE = ("day", "class", "calls", "held")
 # The bytes of records by their keys.
 Records = Iterable[tuple[str, bytes]]
@@ -32,14 +32,15 @@ def disposed_report(records: Records) -> Report:
 
 
 def disposed_call_report(records: Records, call: str) -> Report:
-    """Return a row for each time that a call was deleted, by the call's id."""
-    found = ((key, each) for key, data in records for each in read_record(data) if each.id == call)
+    """Return a row for each time that a call was deleted, by the call's id. `sha256` is of the record."""
+    found = ((key, data, each) for key, data in records for each in read_record(data) if each.id == call)
     rows = [
         {
             "id": each.id, "class": each.class_, "policy": each.policy, "ended": each.ended,
             "dispose_on": each.dispose_on, "deleted_at": each.deleted_at, "files": len(each.files), "object": key,
+            "sha256": sha256(data).hexdigest(),
         }
-        for key, each in found
+        for key, data, each in found
     ]  # fmt: skip
     return Report(CALL, rows)
 

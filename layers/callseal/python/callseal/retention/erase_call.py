@@ -18,7 +18,7 @@ from callseal.core.clock import Clock
 from callseal.core.errors import AccessRefusedError, SourceGoneError
 from callseal.retention import erasure_events as events
 from callseal.retention.call_traces import CallTraces
-from callseal.retention.erasure import OVER, LedgerFile, Request
+from callseal.retention.erasure import OVER, LedgerFile, Request, file_id
 from callseal.retention.erasure_files import CallFiles
 from callseal.retention.erasure_places import CallPlaces, Stored
 from callseal.retention.erasure_table import ErasureTable
@@ -58,8 +58,8 @@ class CallErasure:
             self._delete(request, stored, file)
         after = self._after(request, card, ledger, [file for _, file in due])
         self._save_new(ledger, after)
-        erased = [stored.key for stored, _ in due if stored.place == "sftp"]
-        self._traces.remove_register_rows(request.tenant, erased)
+        keys = {stored.key for stored, _ in due if stored.place == "sftp"}
+        self._traces.remove_register_rows(request.tenant, _over_in_sftp(card, keys, ledger))
         if all(file.state in OVER for file in ledger.values()):
             self._traces.remove_waveforms(request.tenant, card.call.id)
         return list(ledger.values())
@@ -112,6 +112,16 @@ def _recordings(examined: Examined) -> Examined:
 def _merged(ledger: Mapping[str, LedgerFile], files: Iterable[LedgerFile]) -> list[LedgerFile]:
     """Return the files whose state in the ledger is another one. What is over stays over if the file is not there."""
     return [file for file in files if ledger.get(file.id) != file and not (file.state in OVER and file.id in ledger)]
+
+
+def _over_in_sftp(card: Card, keys: set[str], ledger: Mapping[str, LedgerFile]) -> list[str]:
+    """Return which of the keys, and of those that the card knows, are not in the SFTP area any more.
+
+    A copy may have expired, or an earlier run may have deleted it and stopped before it removed its row.
+    """
+    known = keys | {file.key for file in card.files if file.destination == "sftp"}
+    found = {key: ledger.get(file_id("sftp", key, None)) for key in known}
+    return [key for key, file in found.items() if file and file.state in OVER]
 
 
 def _over(file: LedgerFile, *, by_us: bool) -> LedgerFile:

@@ -15,6 +15,7 @@ from callseal.aws.calls import calling
 from callseal.calls.call_name import REQUESTS, CallName, call_of, original_key
 from callseal.core.audit import timestamp
 from callseal.core.errors import AccessRefusedError, SourceGoneError
+from callseal.core.formats import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,7 +55,11 @@ class CallPlaces:
 
     def find(self, call: CallName) -> list[Stored]:
         """Return all objects of a call, those in landing last."""
-        return [*self.delivered(call), *self._objects("landing", self._landing, f"{call.tenant}/{call.name}.", call)]
+        prefix = f"{call.tenant}/{call.name}."
+        return [
+            *self.delivered(call),
+            *(stored for stored in self._listed("landing", self._landing, prefix) if _is_ending(stored.key, prefix)),
+        ]
 
     def delivered(self, call: CallName) -> list[Stored]:
         """Return all delivered objects of a call, and copies of them that were made on request."""
@@ -127,3 +132,12 @@ def manifest_of(key: str) -> str:
     """Return the key of the manifest that names a copy on request, by the key of the copy."""
     tenant, folder, request = f"{key}//".split("/")[:3]
     return f"{tenant}/{folder}/{request}/{MANIFEST}"
+
+
+def _is_ending(key: str, prefix: str) -> bool:
+    """Return whether a landing key with a call's prefix is of the call, whatever its extension is.
+
+    A file with another extension is never delivered, but it is held in landing (`4711_1.flac`, `4711_1.wav.gz`).
+    """
+    first, dot, _ = key.removeprefix(prefix).partition(".")
+    return "/" not in first and (not dot or first.lower() in MEDIA_TYPES)

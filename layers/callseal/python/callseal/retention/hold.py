@@ -9,7 +9,7 @@ and erasure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -104,9 +104,11 @@ class Hold:
             )
         return replace(self, state="releasing", approved_by=person, approved_at=timestamp(now))
 
-    def released(self, now: datetime) -> Hold:
-        """Return the hold after no call is under it any more."""
-        return replace(self, state="released", released_at=timestamp(now))
+    def released(self, now: datetime, hashed: Callable[[str], str]) -> Hold:
+        """Return the hold after no call is under it any more. `hashed` returns the keyed hash of a number, or ""."""
+        number = self.scope.number
+        scope = replace(self.scope, party=hashed(number) or None) if number else self.scope
+        return replace(self, state="released", released_at=timestamp(now), scope=scope)
 
     def public(self, calls: int, gone: Sequence[str]) -> dict[str, Any]:
         """Return the members that the command and the API show.

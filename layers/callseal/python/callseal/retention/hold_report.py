@@ -10,7 +10,9 @@ from callseal.calls.numbers import holds_number
 from callseal.calls.reports import Report
 from callseal.retention.hold import Hold
 
-COLUMNS = ("hold", "state", "placed_by", "placed_at", "id", "name", "started", "class", "keep_until", "dispose_on")
+COLUMNS = (
+    "hold", "state", "reason", "placed_by", "placed_at", "id", "name", "started", "class", "keep_until", "dispose_on",
+)  # fmt: skip
 
 
 def holds_report(found: Mapping[Hold, Sequence[Card]], region: str | None) -> Report:
@@ -23,7 +25,10 @@ def holds_report(found: Mapping[Hold, Sequence[Card]], region: str | None) -> Re
 
 
 def _rows(hold: Hold, cards: Sequence[Card], region: str | None) -> Iterator[Mapping[str, Any]]:
-    members = {"hold": hold.name, "state": hold.state, "placed_by": hold.placed_by, "placed_at": hold.placed_at}
+    members = {
+        "hold": hold.name, "state": hold.state, "reason": hold.reason, "placed_by": hold.placed_by,
+        "placed_at": hold.placed_at,
+    }  # fmt: skip
     if not cards:
         yield dict.fromkeys(COLUMNS) | members
     for card in cards:

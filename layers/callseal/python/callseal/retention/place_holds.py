@@ -104,7 +104,7 @@ class HoldPlacing:
             if not run.has_time:
                 self._queue.put(HoldMessage(hold.tenant, hold.name, RELEASING))
                 return
-        self._change(hold, hold.released(self._clock()))
+        self._change(hold, hold.released(self._clock(), partial(self._hashed, hold.tenant, "number")))
 
     def _settle(self, tenant: str, calls: Collection[str], *, again: bool = False) -> list[str]:
         """Put calls of a tenant under the holds of whose scope they are. Return those that have ended.

@@ -27,7 +27,8 @@ class Scope:
     either end. `future` includes the calls that land after the hold was placed, at `placed_at`.
 
     If `is_blind`, the members in KINDS are hashes. `is_mixed` means that the tenant has plain cards, too, with one of
-    these values.
+    these values. After the release of the hold, `party` is a hash in any case, or None if the tenant has no key for it,
+    because the number may have to be erased.
     """
 
     calls: tuple[str, ...] = ()
@@ -40,6 +41,11 @@ class Scope:
     is_blind: bool = False
     is_mixed: bool = False
     placed_at: str | None = None
+
+    @property
+    def number(self) -> str | None:
+        """The number in the clear, None if there is none."""
+        return None if self.is_blind or self.party == ANY else self.party
 
     def public(self) -> dict[str, Any]:
         """Return the members that the command and the API show."""

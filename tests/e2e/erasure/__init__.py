@@ -1,0 +1,1 @@
+"""An erasure on the complete system, and a search for what it has left."""

@@ -27,7 +27,7 @@ from tests.support import calls
 from tests.support.clock import Clock
 from tests.support.erasures import BASIS, KARI, RETENTION, Desk
 from tests.support.flow import Flow
-from tests.support.keys import x509_tenant
+from tests.support.keys import openpgp_tenant, x509_tenant
 from tests.support.metrics import emitted
 from tests.support.network import Crash, Network
 from tests.support.stack import ARCHIVE, AUDIT, LANDING, SFTP, STACK, Stack, failures, sqs_event
@@ -499,6 +499,16 @@ def test_a_notice_is_sealed_to_the_key_that_the_rotation_selects(
     done = desk.erase()
     assert [request for request in network.asked("Query") if b"key-register" in request.body]
     assert len(notice(cloud, done["request"])["files"]) == 2
+
+
+def test_a_notice_to_an_openpgp_tenant_opens_with_gpg(cloud: Stack, desk: Desk, deliver: Any) -> None:
+    cloud.put_key("acme", openpgp_tenant().public_text)
+    deliver()
+    request = desk.erase()["request"]
+    sealed = cloud.objects(SFTP)[f"acme/notices/erasure-{request}.json.pgp"]
+    found = json.loads(openpgp_tenant().open(sealed))
+    assert [file["name"] for file in found["files"]] == ["2026/4711_1.wav.pgp", "2026/4711_1.xml.pgp"]
+    assert NUMBER[1:] not in json.dumps(found)
 
 
 def test_a_message_has_a_request_carried_out_at_once(cloud: Stack, desk: Desk, deliver: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from simulation.faults.archive_duties import Open, Search, Terms
 from simulation.faults.call_duties import Erase, Index
+from simulation.faults.disposal_duties import Dispose, Reconcile, ReconcileFindings, Shorten
 from simulation.faults.duty import Duty
 from simulation.faults.key_duties import Check, CheckRejected, Prove, ProveWrong, Register
 from simulation.faults.law_duties import Keep
@@ -15,6 +16,6 @@ from simulation.faults.trail_duties import Lock
 
 _ALL = (
     Prove, ProveWrong, Check, CheckRejected, Register, Track, Watch, Login, LoginAudit, Lock, Index, Erase, Keep,
-    Open, Search, Terms, Share, Shared,
+    Dispose, Shorten, Reconcile, ReconcileFindings, Open, Search, Terms, Share, Shared,
 )  # fmt: skip
 DUTIES: Mapping[str, type[Duty]] = {duty.name: duty for duty in _ALL}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 from callseal.calls.call_file import Delivery
@@ -22,7 +23,7 @@ from callseal.core.audit import timestamp
 from simulation.fault_proxy import Seen
 from simulation.faults.archive_duty import ArchiveDuty
 from simulation.faults.cloud import CALLS, STACK
-from simulation.faults.law_view import WAVEFORMS, LawView, Version, hash_of
+from simulation.faults.law_view import RETENTION, WAVEFORMS, LawView, Version, hash_of
 from simulation.faults.model import EARLY, UNSAID
 from tests.security.privacy.watch import CALLERS
 from tests.support.archive import Visitor
@@ -62,6 +63,7 @@ class LawDuty(ArchiveDuty):
     def set_up(self) -> None:
         """Put the tenant, which is the only one, so that each attempt makes the same requests."""
         self._view = LawView(self._cloud, self._tenant)
+        self._looking = Lock()
         self._stay: set[Version] = set()
         self._put_cards: list[Card] = []
         self._copies_stay: set[str] = set()
@@ -115,9 +117,37 @@ class LawDuty(ArchiveDuty):
 
     def next_step(self) -> None:
         """Write the cards of the calls that were put, and begin the next step."""
+        self.write_cards()
+        super().next_step()
+
+    def write_cards(self) -> None:
+        """Write the cards of the calls that were put, in one request."""
         cards, self._put_cards = self._put_cards, []
         self._write({card.call: lambda _, card=card: card for card in cards})
-        super().next_step()
+
+    def delivered(self, call: KnownCall) -> dict[str, Any]:
+        """Return the audit event of a call's delivery to the archive, as lock_recordings gets it."""
+        outputs = [
+            {"destination": "archive", "bucket": ARCHIVE, "key": version.key, "size": 4, "sha256": None,
+             "sealed": "none", "version": version.id}
+            for version in call.versions
+        ]  # fmt: skip
+        detail = {"id": f"delivery of {call.name}", "time": timestamp(self._clock()), "tenant": self._tenant,
+                  "source": None, "law": None, "outputs": outputs}  # fmt: skip
+        return {"detail-type": "RecordingDelivered", "detail": detail}
+
+    def accepted(self, kind: str) -> list[dict[str, Any]]:
+        """Return the events of a type that the bus has accepted until now."""
+        with self._looking:  # requests of several threads come here
+            for event in self._cloud.audit():
+                self._look_at_event(event["detail-type"], event["detail"])
+            return self.told(kind, tenant=self._tenant)
+
+    def hold_is_written(self, seen: Seen, state: str) -> bool:
+        """Return whether a request has written a hold in a state."""
+        if seen.operation != "PutItem" or seen.members.get("TableName") != RETENTION:
+            return False
+        return bool(seen.members["Item"].get("state", {}).get("S") == state)
 
     def _written(self, known: KnownCall, key: str, data: bytes, sealed: str, **lock: Any) -> Delivery:
         """Write a version into the archive, and the waveform of a plain recording."""

@@ -1,7 +1,7 @@
 """The duties of dispose_recordings and reconcile_archive.
 
-A call goes at the end of its class, whole and with a record, and not before. Holds, locks and the 3 days of a new policy
-keep it.
+A call goes at the end of its class, whole and with a record, and not before. Holds, locks and the 3 days of a new
+policy keep it.
 """
 
 from __future__ import annotations

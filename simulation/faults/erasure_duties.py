@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,7 +37,7 @@ class ErasureDuty(LawDuty):
     """The calls of a caller, and a call of another one."""
 
     believed = BELIEVED
-    settings = {**SETTINGS, "encrypt": True}
+    settings: Mapping[str, Any] = MappingProxyType({**SETTINGS, "encrypt": True})
     request = ""
 
     def set_up(self) -> None:
@@ -131,7 +132,7 @@ class RequestErasure(ErasureDuty):
 
 
 class CarryOut(ErasureDuty):
-    """Each file goes after its ledger and its event, and what a hold or a lock keeps is said, and goes when that ends."""
+    """Each file goes after its ledger and its event. What a hold or a lock keeps is listed, and goes when that ends."""
 
     name = "erase on request"
     disturbed = (1, 3, 4)
@@ -236,6 +237,8 @@ class CarryOut(ErasureDuty):
         kept = [states.get(version.id) for call in (self._held, self._locked) for version in call.versions]
         self.must_equal(UNSAID, "what keeps the rest", kept, ["held", "retained"])
         self.must_equal(UNSAID, "state of the request", self._view.requests()[self.request]["state"], "partly")
+        ended = [self.ending(call) for call in (self._held, self._locked)]
+        self.must_equal(UNSAID, "ends of calls of which something is left", ended, [None, None])
 
     def _look_at_delete(self, seen: Seen) -> None:
         if "/notices/" in seen.key:

@@ -5,6 +5,7 @@ From the acknowledgement of a hold to the approval of its release nothing of its
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -56,11 +57,10 @@ class HoldDuty(LawDuty):
     def judge_cards(self, **holds: list[str]) -> None:
         """Compare the holds of the calls, by their names, with their cards and with the lists of the holds."""
         cards = self._view.cards()
-        found = {name: cards.get(CallName(self._tenant, name).id, {}).get("holds", "[]") for name in holds}
-        self.must_equal(
-            UNSAID, "holds of cards", found, {name: str(of).replace("'", '"') for name, of in holds.items()}
-        )
-        listed = {f"{each}#{CallName(self._tenant, name).id}" for name, of in holds.items() for each in of}
+        ids = {name: CallName(self._tenant, name).id for name in holds}
+        found = {name: json.loads(cards.get(call, {}).get("holds", "[]")) for name, call in ids.items()}
+        self.must_equal(UNSAID, "holds of cards", found, holds)
+        listed = {f"{each}#{ids[name]}" for name, of in holds.items() for each in of}
         self.must_equal(UNSAID, "calls of holds", set(self._view.law("held#")), listed)
 
 

@@ -69,7 +69,7 @@ class LawDuty(ArchiveDuty):
         self._copies_stay: set[str] = set()
         self._clients = {name: self._cloud.client(name) for name in ("s3", "dynamodb", "sqs")}
         self.forget_tenants()
-        self._cloud.put_settings(self._tenant, self.settings)
+        self._cloud.put_settings(self._tenant, dict(self.settings))
         self._cloud.put_policy(self._tenant, POLICY)
         self._cloud.put_access(self._tenant, OFFICERS)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from callseal.calls.card import Card
 from callseal.core.errors import TransientError
-from callseal.retention import erasure_certificates, hold, place_holds, policy_versions, request_erasure
+from callseal.retention import erasure_certificates, hold, legal_holds, place_holds, policy_versions, request_erasure
 from callseal.retention.active_holds import ActiveHolds
 from callseal.retention.carry_out_erasures import Erasures
 from callseal.retention.disposal_records import DisposalRecords
@@ -70,6 +70,18 @@ def _cards_end_first() -> None:
         return write(self, tenant, run, started, calls)
 
     DisposalRecords.write = end_first  # type: ignore[method-assign]
+
+
+def _free_before_the_event() -> None:
+    release = HoldPlacing._release
+
+    def free_first(self: Any, of: Any, run: Any, *, is_first: bool) -> None:
+        cards = self._read(of.tenant, list(self._holds.calls(of))).values()
+        free = [card for card in cards if card.holds == (of.name,)]
+        self._legal_holds.set([(version, False) for card in free for version in legal_holds.archived(card)])
+        release(self, of, run, is_first=is_first)
+
+    HoldPlacing._release = free_first  # type: ignore[method-assign]
 
 
 def _every_hold_ends() -> None:
@@ -136,8 +148,8 @@ BROKEN_LAW: tuple[BrokenDuty, ...] = (
     BrokenDuty("dispose, shorter class", "a new version is followed at once", _at_once,
                promise=EARLY),
     BrokenDuty("dispose, shorter class", "calls that could not be judged are passed over",
-               partial(_passed_over, PolicyFollowing, "_judge", int), (3, "BatchGetItem", 1), "step", BUSY,
-               promise=LATE),
+               partial(_passed_over, PolicyFollowing, "_judge", int), (3, "TransactWriteItems", 1), "step",
+               BUSY, promise=LATE),
     BrokenDuty("reconcile archive, findings", "everything is verified", _put(Pass, "has_finding", False),
                promise=SILENT),
     BrokenDuty("reconcile archive, findings", "files that could not be compared are passed over",
@@ -148,8 +160,7 @@ BROKEN_LAW: tuple[BrokenDuty, ...] = (
                partial(_passed_over, HoldPlacing, "_set_bits", set), (3, "PutObjectLegalHold", 1), "step", BUSY,
                ARCHIVE, EARLY),
     BrokenDuty("release a hold", "one person is enough", _one_person_is_enough, promise=LEAKED),
-    BrokenDuty("release a hold", "calls are free before the event",
-               partial(remember_first, "HoldReleased", HoldPlacing, "_set_bits"), promise=EARLY),
+    BrokenDuty("release a hold", "calls are free before the event", _free_before_the_event, promise=EARLY),
     BrokenDuty("release a hold", "the end of a hold ends every hold", _every_hold_ends, promise=EARLY),
     BrokenDuty("request an erasure", "one person is enough", _one_person_is_enough, promise=LEAKED),
     BrokenDuty("request an erasure", "an approval is stored before its event",

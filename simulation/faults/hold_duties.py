@@ -124,10 +124,10 @@ class ReleaseHold(HoldDuty):
     """A hold is released by two people, and sets free what no other hold is on."""
 
     name = "release a hold"
-    disturbed = (1, 2, 3)
+    disturbed = (1, 3, 4)
 
     def story(self) -> None:
-        """Place two holds, of which one call is under both. Ask for the release of one, approve it, carry it out."""
+        """Place two holds, of which one call is under both. Release one, which the person who asks may not approve."""
         self.set_up()
         self.write_cards()
         self.create()
@@ -135,6 +135,9 @@ class ReleaseHold(HoldDuty):
         self.work_on_holds()
         self.next_step()
         self._ask()
+        self.next_step()
+        if (reply := self._asks.post("/api/holds/case-1/approve", {})).status < HTTPStatus.BAD_REQUEST:
+            self.complain(LEAKED, f"the person who asked for a release approves it: {reply.status}")
         self.next_step()
         self._approve()
         self.next_step()
@@ -144,8 +147,6 @@ class ReleaseHold(HoldDuty):
         """Ask, approve and carry out once more, and dispose of what is free."""
         if self.hold().get("state") == "held":
             self._ask()
-        if (reply := self._asks.post("/api/holds/case-1/approve", {})).status < HTTPStatus.BAD_REQUEST:
-            self.complain(LEAKED, f"the person who asked for a release approves it: {reply.status}")
         if self.hold().get("state") in ("release_asked", "releasing"):
             self._approve()
         self.work_on_holds()

@@ -14,7 +14,8 @@ from callseal.retention.hold import Hold
 from callseal.retention.hold_table import HoldTable
 from callseal.retention.scope import Scope
 from simulation.fault_proxy import Seen
-from simulation.faults.law_duty import DAY, DELETES, HOUR, LATER, LawDuty
+from simulation.faults.law_calls import LATER
+from simulation.faults.law_duty import DAY, DELETES, HOUR, LawDuty
 from simulation.faults.law_view import RETENTION, hash_of
 from simulation.faults.model import LATE, LOST, SILENT, TWICE, UNSAID
 from tests.support.stack import ARCHIVE
@@ -102,7 +103,7 @@ class Dispose(DisposalDuty):
 
     def _place(self, name: str, call: str) -> None:
         hold = Hold(self._tenant, name, "a case", Scope(calls=(call,)), "placing", "kari", timestamp(self._clock()))
-        HoldTable(self._clients["dynamodb"], RETENTION).create(hold)
+        HoldTable(self._dynamodb, RETENTION).create(hold)
 
 
 class Shorten(DisposalDuty):

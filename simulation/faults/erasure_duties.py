@@ -20,7 +20,8 @@ from callseal.retention.hold_table import HoldTable
 from callseal.retention.scope import Scope
 from simulation.fault_proxy import Seen
 from simulation.faults.duty import notification_of
-from simulation.faults.law_duty import CALLER, DAY, HOUR, KARI, OLA, OTHER, SETTINGS, KnownCall, LawDuty
+from simulation.faults.law_calls import KnownCall
+from simulation.faults.law_duty import CALLER, DAY, HOUR, KARI, OLA, OTHER, SETTINGS, LawDuty
 from simulation.faults.law_view import RETENTION, Certificate, hash_of
 from simulation.faults.model import LATE, LEAKED, LOST, SILENT, TWICE, UNSAID
 from simulation.faults.tenants import tenant
@@ -28,7 +29,6 @@ from tests.support.archive import Reply
 from tests.support.stack import ARCHIVE, AUDIT, LANDING, SFTP
 
 ASKED = {"basis": "GDPR, article 17(1)(b)", "caller": CALLER}
-OVER, LEFT = ("erased", "gone", "at_recipient"), ("held", "retained", "pending", "failed")
 # S3 never reports an object that exists as missing.
 BELIEVED = frozenset({("HeadObject", 404), ("DeleteObject", 404), ("DeleteObject", 412)})
 
@@ -72,18 +72,8 @@ class ErasureDuty(LawDuty):
 
     def judge_truth(self, files: Iterable[Mapping[str, Any]], where: str, *calls: KnownCall) -> None:
         """Complain of each file whose state, in the ledger or in a certificate, is not the truth."""
-        listed, there, copies = list(files), self._view.versions(), self._view.copies()
-        states = {file["version"]: file["state"] for file in listed if file.get("version")}
-        for call in calls:
-            for version in call.versions:
-                state, is_there = states.get(version.id), version in there
-                if is_there and state not in LEFT:
-                    self.complain(UNSAID, f"{where} says {state} of {version.key}, which is in the archive")
-                if not is_there and state in LEFT:
-                    self.complain(UNSAID, f"{where} says {state} of {version.key}, which is gone")
-            in_sftp = [file["state"] for file in listed if (file["place"], file["call"]) == ("sftp", call.id)]
-            if call.copies & copies and not set(in_sftp) & set(LEFT):
-                self.complain(UNSAID, f"{where} says {in_sftp} of a copy that is in the tenant's area")
+        for untrue in self._view.untruths(list(files), {call.id: (call.versions, call.copies) for call in calls}):
+            self.complain(UNSAID, f"{where} {untrue}")
 
     def _said(self, state: str) -> bool:
         laws = [event["law"] for event in self.accepted("ErasureRequested")]
@@ -213,7 +203,7 @@ class CarryOut(ErasureDuty):
 
     def _hold(self, state: Any, *, on: bool) -> None:
         """Put a call under a hold as lock_recordings does, or set it free."""
-        table, scope = HoldTable(self._clients["dynamodb"], RETENTION), Scope(calls=(self._held.id,))
+        table, scope = HoldTable(self._dynamodb, RETENTION), Scope(calls=(self._held.id,))
         hold = Hold(self._tenant, "case-1", "A lawsuit", scope, state, KARI, timestamp(self._clock()))
         if on:
             table.create(hold)

@@ -11,7 +11,8 @@ from typing import Any
 
 from callseal.calls.call_name import CallName
 from simulation.fault_proxy import Seen
-from simulation.faults.law_duty import CALLER, HOUR, KARI, OLA, OTHER, KnownCall, LawDuty
+from simulation.faults.law_calls import KnownCall
+from simulation.faults.law_duty import CALLER, HOUR, KARI, OLA, OTHER, LawDuty
 from simulation.faults.model import EARLY, LATE, LEAKED, LOST, SILENT, UNSAID
 from tests.support.archive import Reply
 from tests.support.stack import ARCHIVE
@@ -85,7 +86,7 @@ class PlaceHold(HoldDuty):
         self.next_step()
         self._future = self.put("3", ".wav", caller=CALLER, dispose_on=None)
         self.write_cards()
-        self.hand_over_bodies("lock_recordings", [self.delivered(self._future)])
+        self.hand_over_bodies("lock_recordings", self._maker.delivered(self._future))
 
     def heal(self) -> None:
         """Ask once more for what was not acknowledged, and carry it out."""

@@ -6,28 +6,21 @@ After each delete the judge looks whether everything is there that must be there
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from threading import Lock
 from typing import Any
 
-from callseal.calls.call_file import Delivery
 from callseal.calls.call_name import CallName
 from callseal.calls.card import Card
-from callseal.calls.card_facts import plain_facts
-from callseal.calls.card_table import CardTable
-from callseal.calls.facts import Facts
-from callseal.calls.waveform_place import place_of
-from callseal.core.audit import timestamp
 from simulation.fault_proxy import Seen
 from simulation.faults.archive_duty import ArchiveDuty
-from simulation.faults.cloud import CALLS, STACK
-from simulation.faults.law_view import RETENTION, WAVEFORMS, LawView, Version, hash_of
+from simulation.faults.cloud import STACK
+from simulation.faults.law_calls import CallMaker, KnownCall
+from simulation.faults.law_view import RETENTION, LawView, Version
 from simulation.faults.model import EARLY, UNSAID
 from tests.security.privacy.watch import CALLERS
 from tests.support.archive import Visitor
-from tests.support.disposal import ENDED, LANDED, VERSION
 from tests.support.stack import ARCHIVE, LANDING, SFTP
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -38,21 +31,7 @@ OFFICERS = {
 }
 KARI, OLA = "kari@acme.example", "ola@acme.example"
 CALLER, OTHER = f"+{CALLERS[0]}", "+4733445566"
-# 30 days after the end of the call, at the next midnight.
-DUE, LATER = "2025-12-02T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
 DELETES = ("DeleteObject", "DeleteObjects")
-
-
-@dataclass
-class KnownCall:
-    """A call that a story has put: its versions in the archive, and its copies in the SFTP area."""
-
-    name: str
-    id: str
-    key: str
-    versions: set[Version] = field(default_factory=set)
-    copies: set[str] = field(default_factory=set)
-    hashes: dict[str, str] = field(default_factory=dict)  # by version
 
 
 class LawDuty(ArchiveDuty):
@@ -62,12 +41,12 @@ class LawDuty(ArchiveDuty):
 
     def set_up(self) -> None:
         """Put the tenant, which is the only one, so that each attempt makes the same requests."""
-        self._view = LawView(self._cloud, self._tenant)
+        self._view, self._maker = LawView(self._cloud, self._tenant), CallMaker(self._cloud, self._tenant, self._clock)
         self._looking = Lock()
         self._stay: set[Version] = set()
         self._put_cards: list[Card] = []
         self._copies_stay: set[str] = set()
-        self._clients = {name: self._cloud.client(name) for name in ("s3", "dynamodb", "sqs")}
+        self._dynamodb = self._cloud.client("dynamodb")
         self.forget_tenants()
         self._cloud.put_settings(self._tenant, dict(self.settings))
         self._cloud.put_policy(self._tenant, POLICY)
@@ -91,28 +70,10 @@ class LawDuty(ArchiveDuty):
 
     # ---- the story --------------------------------------------------------------------------------------------------
 
-    def put(
-        self, name: str, *endings: str, dispose_on: str | None = DUE, caller: str | None = None, sealed: str = "none",
-        copied: bool = True, fetched: bool = False, has_card: bool = True, ended: datetime = ENDED, **lock: Any,
-    ) -> KnownCall:  # fmt: skip
-        """Deliver a call long ago: its files to both buckets, its card, and its waveform."""
-        call = CallName(self._tenant, name)
-        known = KnownCall(name, call.id, f"{self._tenant}/{name}")
-        facts = plain_facts(Facts(ended=ended, caller=caller), lambda _: False)
-        card = Card(call).with_metadata(f"{known.key}.xml", "read", facts, LANDED)
-        for ending in endings or (".wav", ".xml"):
-            key, data = f"{known.key}{ending}", f"said in {name}{ending}".encode()
-            delivery = self._written(known, key, data, sealed, **lock)
-            card = card.with_delivery(("archive", ARCHIVE, key), delivery)
-            if copied:
-                self._cloud.put(SFTP, key, data)
-                known.copies.add(key)
-                copy = Delivery(delivery.id, LANDED, len(data), delivery.sha256, sealed)
-                card = card.with_delivery(("sftp", SFTP, key), copy)
-                card = card.with_fetch(("sftp", SFTP, key), timestamp(self._clock())) if fetched else card
-        if has_card:
-            outcome = {"class": "default", "rule": "default", "version": VERSION, "keep_until": None, "held": None}
-            self._put_cards.append(card.with_outcome(outcome | {"dispose_on": dispose_on}))
+    def put(self, name: str, *endings: str, has_card: bool = True, **facts: Any) -> KnownCall:
+        """Deliver a call long ago. Its card is written before the next step."""
+        known, card = self._maker.put(name, *endings, **facts)
+        self._put_cards += [card] if has_card else []
         return known
 
     def next_step(self) -> None:
@@ -123,18 +84,7 @@ class LawDuty(ArchiveDuty):
     def write_cards(self) -> None:
         """Write the cards of the calls that were put, in one request."""
         cards, self._put_cards = self._put_cards, []
-        self._write({card.call: lambda _, card=card: card for card in cards})
-
-    def delivered(self, call: KnownCall) -> dict[str, Any]:
-        """Return the audit event of a call's delivery to the archive, as lock_recordings gets it."""
-        outputs = [
-            {"destination": "archive", "bucket": ARCHIVE, "key": version.key, "size": 4, "sha256": None,
-             "sealed": "none", "version": version.id}
-            for version in call.versions
-        ]  # fmt: skip
-        detail = {"id": f"delivery of {call.name}", "time": timestamp(self._clock()), "tenant": self._tenant,
-                  "source": None, "law": None, "outputs": outputs}  # fmt: skip
-        return {"detail-type": "RecordingDelivered", "detail": detail}
+        self._maker.write_cards(cards)
 
     def accepted(self, kind: str) -> list[dict[str, Any]]:
         """Return the events of a type that the bus has accepted until now."""
@@ -149,29 +99,9 @@ class LawDuty(ArchiveDuty):
             return False
         return bool(seen.members["Item"].get("state", {}).get("S") == state)
 
-    def _written(self, known: KnownCall, key: str, data: bytes, sealed: str, **lock: Any) -> Delivery:
-        """Write a version into the archive, and the waveform of a plain recording."""
-        checksum = {"ChecksumAlgorithm": "SHA256"} if lock else {}
-        answer = self._clients["s3"].put_object(Bucket=ARCHIVE, Key=key, Body=data, **lock, **checksum)
-        version, is_xml = Version(key, answer["VersionId"]), key.endswith(".xml")
-        known.versions.add(version)
-        known.hashes[version.id] = hash_of(data)
-        if not is_xml and sealed == "none":
-            place = {"tenant": {"S": self._tenant}, "place": {"S": place_of(known.id, 0, version.id)}}
-            self._clients["dynamodb"].put_item(TableName=WAVEFORMS, Item={**place, "rows": {"S": "[]"}})
-        return Delivery(
-            version.id, LANDED, len(data), None if is_xml and sealed == "none" else hash_of(data), sealed,
-            version=version.id,
-        )  # fmt: skip
-
-    def change(self, call: CallName, change: Any) -> None:
+    def change(self, call: CallName, change: Callable[[Card], Card]) -> None:
         """Change a card."""
-        self._write({call: change})
-
-    def _write(self, changes: Mapping[CallName, Any]) -> None:
-        table = CardTable(self._clients["dynamodb"], CALLS, self._clock)
-        if failed := table.apply({call: [change] for call, change in changes.items()}):
-            raise RuntimeError(f"the cards cannot be written: {failed}")
+        self._maker.write({call: change})
 
     def pass_by(self, time: timedelta) -> None:
         """Let time pass for the functions and for S3."""
@@ -221,15 +151,8 @@ class LawDuty(ArchiveDuty):
             self.complain(EARLY, f"a copy is deleted, and it must stay: {sorted(gone_copies)}")
 
     def left_of(self, call: KnownCall) -> list[str]:
-        """Return what is left of a call anywhere: files, copies, landed files, waveforms, and the card's facts."""
-        versions = self._view.versions() | self._view.markers()
-        left = [f"archive {each.key}" for each in versions if each.key.startswith(f"{call.key}.")]
-        left += [f"sftp {key}" for key in self._view.copies() if key.startswith(f"{call.key}.")]
-        left += [f"landing {key}" for key in self._view.landed() if key.startswith(f"{call.key}.")]
-        left += ["waveform"] if call.id in self._view.waveforms() else []
-        card = self._view.cards().get(call.id, {})
-        left += [f"card {name}" for name in ("facts", "files", "party", "outcome") if name in card]
-        return sorted(left)
+        """Return what is left of a call anywhere."""
+        return self._view.left_of(call.id, call.key)
 
     def ending(self, call: KnownCall) -> str | None:
         """Return how a call ended by its card."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -23,6 +23,8 @@ from simulation.faults.cloud import CALLS, STACK, Cloud
 from tests.support.stack import ARCHIVE, AUDIT, LANDING, SFTP
 
 RETENTION, WAVEFORMS = f"{STACK}-retention", f"{STACK}-archive-waveforms"
+# The states of a file that is still there.
+LEFT = ("held", "retained", "pending", "failed")
 # After so long no lock of a duty's recording is in force.
 PAST_LOCKS = timedelta(days=366)
 # What the platform itself writes into a tenant's SFTP area.
@@ -132,6 +134,36 @@ class LawView:
         """Return the ids of the calls that have waveforms."""
         items = self._dynamodb.scan(TableName=WAVEFORMS, ConsistentRead=True)["Items"]
         return {item["place"]["S"].partition("#")[0] for item in items if item["tenant"]["S"] == self.tenant}
+
+    # ---- what is left, and what is said of it -----------------------------------------------------------------------
+
+    def left_of(self, call: str, key: str) -> list[str]:
+        """Return what is left of a call anywhere: files, copies, landed files, waveforms, and the card's facts."""
+        versions = self.versions() | self.markers()
+        left = [f"archive {each.key}" for each in versions if each.key.startswith(f"{key}.")]
+        left += [f"sftp {each}" for each in self.copies() if each.startswith(f"{key}.")]
+        left += [f"landing {each}" for each in self.landed() if each.startswith(f"{key}.")]
+        left += ["waveform"] if call in self.waveforms() else []
+        card = self.cards().get(call, {})
+        left += [f"card {name}" for name in ("facts", "files", "party", "outcome") if name in card]
+        return sorted(left)
+
+    def untruths(
+        self, files: Sequence[Mapping[str, Any]], calls: Mapping[str, tuple[set[Version], set[str]]]
+    ) -> Iterator[str]:
+        """Yield what files of a ledger or a certificate say falsely of calls, given by their versions and copies."""
+        there, copies = self.versions(), self.copies()
+        states = {file["version"]: file["state"] for file in files if file.get("version")}
+        for call, (versions, of_call) in calls.items():
+            for version in versions:
+                state, is_there = states.get(version.id), version in there
+                if is_there and state not in LEFT:
+                    yield f"says {state} of {version.key}, which is in the archive"
+                if not is_there and state in LEFT:
+                    yield f"says {state} of {version.key}, which is gone"
+            in_sftp = {file["state"] for file in files if (file["place"], file["call"]) == ("sftp", call)}
+            if of_call & copies and not in_sftp & set(LEFT):
+                yield f"says {sorted(in_sftp)} of a copy that is in the tenant's area"
 
     # ---- signatures -------------------------------------------------------------------------------------------------
 

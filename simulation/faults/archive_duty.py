@@ -43,7 +43,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "POST /api/erasures", "POST /api/erasures/{id}/approve",
     ),
 }  # fmt: skip
-_FAILED = {"statusCode": 500, "headers": {}, "body": json.dumps({"error": "InternalServerError", "message": "Failed."})}
+FAILED = {"statusCode": 500, "headers": {}, "body": json.dumps({"error": "InternalServerError", "message": "Failed."})}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Gateway:
 
     def lambda_handler(self, event: Mapping[str, Any], _context: object) -> Any:
         """Return the function's answer."""
-        return self.invoke(self.function, event) or _FAILED
+        return self.invoke(self.function, event) or FAILED
 
 
 class ArchiveDuty(Duty):

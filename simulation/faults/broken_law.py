@@ -98,7 +98,20 @@ def _what_was_tried_is_erased() -> None:
     CallErasure._after = after  # type: ignore[method-assign,assignment]
 
 
-def _the_ledger_is_not_written() -> None:
+def copies_stay() -> None:
+    """Leave the copies in the SFTP bucket when a call is disposed of."""
+    CallDisposal._delete_copies = _nothing  # type: ignore[method-assign]
+
+
+def holds_keep_nothing() -> None:
+    """Set no legal hold, and read none."""
+    ActiveHolds.covers = _covers_nothing  # type: ignore[method-assign,assignment]
+    HoldPlacing._set_bits = lambda *_: set()  # type: ignore[method-assign]
+
+
+def the_ledger_is_not_written() -> None:
+    """Delete files on request without a word in the ledger."""
+
     def remember(_self: Any, ledger: dict[str, LedgerFile], changed: Iterable[LedgerFile]) -> None:
         ledger.update({file.id: file for file in changed})
 
@@ -142,7 +155,7 @@ def _put(owner: type, name: str, value: Any) -> Callable[[], None]:
 BROKEN_LAW: tuple[BrokenDuty, ...] = (
     BrokenDuty("dispose", "no hold is read", _put(ActiveHolds, "covers", _covers_nothing), promise=EARLY),
     BrokenDuty("dispose", "what S3 refuses counts as gone", _put(CallDisposal, "_is_gone", _yes), promise=UNSAID),
-    BrokenDuty("dispose", "copies stay", _put(CallDisposal, "_delete_copies", _nothing), promise=LATE),
+    BrokenDuty("dispose", "copies stay", copies_stay, promise=LATE),
     BrokenDuty("dispose", "the cards end before the record", _cards_end_first, (1, "PutObject", 1), "step", BUSY,
                AUDIT, UNSAID),
     BrokenDuty("dispose, shorter class", "a new version is followed at once", _at_once,
@@ -167,7 +180,7 @@ BROKEN_LAW: tuple[BrokenDuty, ...] = (
                partial(remember_first, "ErasureRequested", ErasureTable, "save"), promise=SILENT),
     BrokenDuty("erase on request", "what was tried counts as erased", _what_was_tried_is_erased,
                (1, "DeleteObject", 1), "step", Refuse(403, "AccessDenied"), ARCHIVE, UNSAID),
-    BrokenDuty("erase on request", "the ledger is not written", _the_ledger_is_not_written, promise=UNSAID),
+    BrokenDuty("erase on request", "the ledger is not written", the_ledger_is_not_written, promise=UNSAID),
     BrokenDuty("erase on request", "landing is left out", _landing_is_left_out, promise=LATE),
     BrokenDuty("erase on request", "everything is certified as erased", _everything_is_certified_as_erased,
                promise=UNSAID),

@@ -39,7 +39,7 @@ TENANTS = ("law0", "law1")
 CALLERS = (f"+{CALLER}", "+4790000001", "+4790000002", "+4790000003", "+4790000004")
 BASIS = "GDPR, article 17(1)(b)"
 # What happens after each call that lands.
-HOLD, RELEASE, ERASE = 0.15, 0.10, 0.12
+HOLD, RELEASE, ERASE = 0.25, 0.06, 0.12
 # A run of the disposal that was killed has its tenant for 15 minutes.
 BETWEEN_DISPOSALS = timedelta(minutes=16)
 PAUSE_SECONDS, DRAIN_SECONDS = 0.3, 300.0

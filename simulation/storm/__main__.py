@@ -57,9 +57,10 @@ def main() -> int:
 
 def _self_check() -> int:
     """Run a small storm with each promise broken. Return 0 if it detected all of them."""
-    missed = []
-    for promise in filter(None, VARIANTS):
-        command = [sys.executable, "-m", "simulation.storm", "--seed", "9", "--recordings", "60", "--tenants", "10"]
+    missed, small = list[str](), ("--recordings", "60", "--tenants", "10")
+    for promise in [*filter(None, VARIANTS), *OF_LAW]:
+        kind = ("--law", "60") if promise in OF_LAW else small
+        command = [sys.executable, "-m", "simulation.storm", "--seed", "9", *kind]
         done = subprocess.run([*command, "--broken", promise], capture_output=True, text=True)
         _say(f"{promise} broken on purpose: {'seen' if done.returncode == 1 else 'NOT SEEN'}")
         missed += [promise] if done.returncode != 1 else []

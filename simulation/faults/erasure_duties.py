@@ -19,6 +19,7 @@ from callseal.retention.hold import Hold
 from callseal.retention.hold_table import HoldTable
 from callseal.retention.scope import Scope
 from simulation.fault_proxy import Seen
+from simulation.faults.cloud import STACK
 from simulation.faults.duty import notification_of
 from simulation.faults.law_calls import KnownCall
 from simulation.faults.law_duty import CALLER, DAY, HOUR, KARI, OLA, OTHER, SETTINGS, LawDuty
@@ -70,9 +71,12 @@ class ErasureDuty(LawDuty):
         """Run the hourly erasure."""
         self._invoke("erase_recordings", {})
 
-    def judge_truth(self, files: Iterable[Mapping[str, Any]], where: str, *calls: KnownCall) -> None:
+    def judge_truth(
+        self, files: Iterable[Mapping[str, Any]], where: str, *calls: KnownCall, is_over: bool = True
+    ) -> None:
         """Complain of each file whose state, in the ledger or in a certificate, is not the truth."""
-        for untrue in self._view.untruths(list(files), {call.id: (call.versions, call.copies) for call in calls}):
+        of_calls = {call.id: (call.versions, call.copies) for call in calls}
+        for untrue in self._view.untruths(list(files), of_calls, is_over=is_over):
             self.complain(UNSAID, f"{where} {untrue}")
 
     def _said(self, state: str) -> bool:
@@ -140,6 +144,9 @@ class CarryOut(ErasureDuty):
                                 ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until - 8 * DAY)  # fmt: skip
         self._calls = (self._free, self._held, self._locked)
         self._cloud.put(LANDING, f"{self._free.key}.mp3", b"said in landing")
+        for key in self._free.copies:
+            row = {"tenant": {"S": self._tenant}, "key": {"S": key}}
+            self._dynamodb.put_item(TableName=f"{STACK}-files", Item=row)
         self.write_cards()
         self._hold("placing", on=True)
         self.start()
@@ -244,7 +251,7 @@ class CarryOut(ErasureDuty):
 
     def _look_at_certificate(self) -> None:
         newest = self._view.certificates(self.request)[-1]
-        self.judge_truth(newest.document["files"], "a certificate", *self._calls)
+        self.judge_truth(newest.document["files"], "a certificate", *self._calls, is_over=False)
 
     def _judge_certificates(self, found: list[Certificate], ledger: list[dict[str, Any]]) -> None:
         previous = None

@@ -138,20 +138,28 @@ class LawView:
     # ---- what is left, and what is said of it -----------------------------------------------------------------------
 
     def left_of(self, call: str, key: str) -> list[str]:
-        """Return what is left of a call anywhere: files, copies, landed files, waveforms, and the card's facts."""
+        """Return what is left of a call anywhere: files, copies, landed files, and what tables have of it."""
         versions = self.versions() | self.markers()
         left = [f"archive {each.key}" for each in versions if each.key.startswith(f"{key}.")]
         left += [f"sftp {each}" for each in self.copies() if each.startswith(f"{key}.")]
         left += [f"landing {each}" for each in self.landed() if each.startswith(f"{key}.")]
+        left += [f"row {each}" for each in self._cloud.items("files", self.tenant, "key") if each.startswith(f"{key}.")]
         left += ["waveform"] if call in self.waveforms() else []
         card = self.cards().get(call, {})
         left += [f"card {name}" for name in ("facts", "files", "party", "outcome") if name in card]
         return sorted(left)
 
     def untruths(
-        self, files: Sequence[Mapping[str, Any]], calls: Mapping[str, tuple[set[Version], set[str]]]
+        self,
+        files: Sequence[Mapping[str, Any]],
+        calls: Mapping[str, tuple[set[Version], set[str]]],
+        *,
+        is_over: bool = True,
     ) -> Iterator[str]:
-        """Yield what files of a ledger or a certificate say falsely of calls, given by their versions and copies."""
+        """Yield what files of a ledger or a certificate say falsely of calls, given by their versions and copies.
+
+        `is_over` is whether the run has ended that deletes them.
+        """
         there, copies = self.versions(), self.copies()
         states = {file["version"]: file["state"] for file in files if file.get("version")}
         for call, (versions, of_call) in calls.items():
@@ -159,7 +167,8 @@ class LawView:
                 state, is_there = states.get(version.id), version in there
                 if is_there and state not in LEFT:
                     yield f"says {state} of {version.key}, which is in the archive"
-                if not is_there and state in LEFT:
+                # What was deleted a moment ago is `pending` until a run has listed it again.
+                if not is_there and state in (LEFT if is_over else LEFT[:2]):
                     yield f"says {state} of {version.key}, which is gone"
             in_sftp = {file["state"] for file in files if (file["place"], file["call"]) == ("sftp", call)}
             if of_call & copies and not in_sftp & set(LEFT):

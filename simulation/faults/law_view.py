@@ -1,4 +1,4 @@
-"""What of a tenant's calls exists: all versions in the archive, copies, tables, disposal records and certificates.
+"""A view of a tenant's calls: all versions in the archive, copies, tables, disposal records and certificates.
 
 It reads the buckets and the tables themselves, and shares no code with the functions.
 """

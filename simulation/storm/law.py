@@ -38,6 +38,8 @@ from tests.support.archive import Reply, Visitor
 TENANTS = ("law0", "law1")
 CALLERS = (f"+{CALLER}", "+4790000001", "+4790000002", "+4790000003", "+4790000004")
 BASIS = "GDPR, article 17(1)(b)"
+# After so many calls there is an erasure of a caller that no hold is on.
+FREE, OFTEN = CALLERS[-1], 8
 # What happens after each call that lands.
 HOLD, RELEASE, ERASE = 0.25, 0.06, 0.12
 # A run of the disposal that was killed has its tenant for 15 minutes.
@@ -111,6 +113,8 @@ class LawStorm:
             self._weather.landed(number)
             self._land(number)
             self._act()
+            for tenant in TENANTS if number % OFTEN == 0 else ():
+                self._erase(tenant, FREE)
             if number % 20 == 0:
                 self._judge.hear()
                 self._tell(
@@ -181,7 +185,7 @@ class LawStorm:
         self._judge.look_at_holds()
         tenant, caller = self._random.choice(TENANTS), self._random.choice(CALLERS)
         if self._random.random() < HOLD:
-            self._place(HoldAsked(tenant, f"case-{len(self._holds)}", caller))
+            self._place(HoldAsked(tenant, f"case-{len(self._holds)}", self._random.choice(CALLERS[:-1])))
         asked = [hold for hold in self._holds if hold.state == "asked"]
         if asked and self._random.random() < RELEASE:
             self._release(self._random.choice(asked))

@@ -30,11 +30,11 @@ TIME_IS_OVER = 599
 WRITES = {"PutObject", "CopyObject", "CompleteMultipartUpload"}
 # S3's operations by method and by the first matching query parameter. "" is a key without any of them, "/" a bucket.
 _S3: Mapping[str, Mapping[str, str]] = {
-    "GET": {"tagging": "GetObjectTagging", "uploads": "ListMultipartUploads", "uploadId": "ListParts",
-            "list-type": "ListObjectsV2", "": "GetObject", "/": "ListObjects"},
+    "GET": {"tagging": "GetObjectTagging", "versions": "ListObjectVersions", "uploads": "ListMultipartUploads",
+            "uploadId": "ListParts", "list-type": "ListObjectsV2", "": "GetObject", "/": "ListObjects"},
     "HEAD": {"": "HeadObject", "/": "HeadBucket"},
-    "PUT": {"tagging": "PutObjectTagging", "retention": "PutObjectRetention", "partNumber": "UploadPart",
-            "": "PutObject", "/": "CreateBucket"},
+    "PUT": {"tagging": "PutObjectTagging", "retention": "PutObjectRetention", "legal-hold": "PutObjectLegalHold",
+            "partNumber": "UploadPart", "": "PutObject", "/": "CreateBucket"},
     "POST": {"uploads": "CreateMultipartUpload", "uploadId": "CompleteMultipartUpload", "delete": "DeleteObjects"},
     "DELETE": {"tagging": "DeleteObjectTagging", "uploadId": "AbortMultipartUpload", "": "DeleteObject",
                "/": "DeleteBucket"},

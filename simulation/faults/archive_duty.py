@@ -38,8 +38,12 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "share": ("POST /api/shares", "GET /api/shares", "DELETE /api/shares/{id}"),
     "serve": ("POST /s/{id}/code", "POST /s/{id}/open", "GET /s/{id}/audio"),
     "sign": ("GET /api/me", "POST /api/me/terms", "POST /auth/logout"),
-}
-_FAILED = {"statusCode": 500, "headers": {}, "body": json.dumps({"error": "InternalServerError", "message": "Failed."})}
+    "govern": (
+        "POST /api/holds", "POST /api/holds/{name}/release", "POST /api/holds/{name}/approve",
+        "POST /api/erasures", "POST /api/erasures/{id}/approve",
+    ),
+}  # fmt: skip
+FAILED = {"statusCode": 500, "headers": {}, "body": json.dumps({"error": "InternalServerError", "message": "Failed."})}
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Gateway:
 
     def lambda_handler(self, event: Mapping[str, Any], _context: object) -> Any:
         """Return the function's answer."""
-        return self.invoke(self.function, event) or _FAILED
+        return self.invoke(self.function, event) or FAILED
 
 
 class ArchiveDuty(Duty):
@@ -70,10 +74,10 @@ class ArchiveDuty(Duty):
         self._cloud.forget_archive()
         self._cloud.remove([(ARCHIVE, key) for key in self._cloud.listing(ARCHIVE) if key.startswith(self._tenant)], [])
 
-    def person(self, *groups: str, tenant: str = "") -> Visitor:
+    def person(self, *groups: str, tenant: str = "", email: str = "kari@acme.example") -> Visitor:
         """Return the browser of someone who has signed in."""
         table = SessionTable(self._cloud.client("dynamodb"), f"{STACK}-archive-sessions", self._clock)
-        user = User("kari@acme.example", frozenset(groups), None)
+        user = User(email, frozenset(groups), None)
         secret = Sessions(table, self._clock).start(tenant or self._tenant, user, "Kari", False, None)
         return Visitor(self.gateways(), {COOKIE: secret})
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from simulation.fault_proxy import CARRIED_OUT, CutBefore, Fault, Seen
 from simulation.faults.broken import OTHER_KEY, VARIANTS
 from simulation.faults.broken_duties import BROKEN_DUTIES
+from simulation.faults.broken_law import BROKEN_LAW
 from simulation.faults.cloud import Cloud
 from simulation.faults.environment import DiedError, Environment
 from simulation.faults.model import Broken
@@ -18,7 +19,8 @@ from simulation.faults.tenants import tenant
 from tests.security.privacy.watch import WATCH
 
 # By number, from 1: variants that break one of the seven promises, then variants that break a duty.
-BREAKAGES = (*VARIANTS, *BROKEN_DUTIES)
+NEGLECTS = (*BROKEN_DUTIES, *BROKEN_LAW)
+BREAKAGES = (*VARIANTS, *NEGLECTS)
 RECEIVES = 5  # maxReceiveCount of the queues; afterwards the message goes to the dead-letter queue
 
 

@@ -64,7 +64,7 @@ class BrokenDuty:
     promise: int | None = None  # the one that must be seen broken, None for any
 
 
-def _remember_first(kind: str, owner: Any, remember: str) -> None:
+def remember_first(kind: str, owner: Any, remember: str) -> None:
     """Record an announcement before the bus has accepted the event."""
     put, keep, waiting = AuditBus.put, getattr(owner, remember), list[Any]()
 
@@ -186,16 +186,16 @@ def _a_code_stays() -> None:
 
 BROKEN_DUTIES = (
     BrokenDuty("prove", "a code is marked as used before its event",
-               partial(_remember_first, "KeyProven", KeyRegister, "save_challenge"), (2, "PutItem", 2), "kill after"),
+               partial(remember_first, "KeyProven", KeyRegister, "save_challenge"), (2, "PutItem", 2), "kill after"),
     BrokenDuty("prove, wrong code", "any code fits", _any_code_fits),
     BrokenDuty("check", "remembered before it is told",
-               partial(_remember_first, "KeyAccepted", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
+               partial(remember_first, "KeyAccepted", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("check, private key", "remembered before it is told",
-               partial(_remember_first, "KeyRejected", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
+               partial(remember_first, "KeyRejected", AnnouncementLog, "save"), (1, "PutItem", 2), "kill after"),
     BrokenDuty("register", "uses are counted unconditionally", _count_unconditionally),
     BrokenDuty("track", "what failed is acknowledged", partial(_acknowledge_everything, FileTracking),
                (1, "BatchGetItem", 1), "step", BUSY),
-    BrokenDuty("watch", "remembered before it is told", partial(_remember_first, "FileUnfetched", FileRegister, "save"),
+    BrokenDuty("watch", "remembered before it is told", partial(remember_first, "FileUnfetched", FileRegister, "save"),
                (2, "PutItem", 1), "kill after"),
     BrokenDuty("login", "another tenant's keys open a session where the own ones cannot be read",
                _another_tenants_keys, (1, "GetSecretValue", 1), "once", Refuse(400, "InvalidRequest")),
@@ -206,7 +206,7 @@ BROKEN_DUTIES = (
     BrokenDuty("index", "what failed is acknowledged", partial(_acknowledge_everything, CallIndexing),
                (1, "BatchGetItem", 1), "step", BUSY),
     BrokenDuty("erase", "a file is deleted before its event",
-               partial(_remember_first, "RecordingErased", LandingBucket, "purge"), (1, "DeleteObject", 1),
+               partial(remember_first, "RecordingErased", LandingBucket, "purge"), (1, "DeleteObject", 1),
                "kill after", bucket=LANDING),
     BrokenDuty("erase", "the tag alone decides", _believe_the_tag),
     BrokenDuty("lock recordings", "what failed is acknowledged",
@@ -222,12 +222,12 @@ BROKEN_DUTIES = (
                "step", BUSY, promise=SILENT),
     BrokenDuty("search calls", "everyone finds everything", _everything_is_allowed, promise=LEAKED),
     BrokenDuty("terms and logout", "terms are accepted before the event",
-               partial(_remember_first, "TermsAccepted", UserTable, "accept"), (2, "UpdateItem", 1), "kill after",
+               partial(remember_first, "TermsAccepted", UserTable, "accept"), (2, "UpdateItem", 1), "kill after",
                promise=SILENT),
     BrokenDuty("terms and logout", "a logout that failed is answered as done", partial(_done_anyway, Sessions, "end"),
                (3, "DeleteItem", 1), "step", BUSY, promise=LEAKED),
     BrokenDuty("share recording", "a link is mailed before the event",
-               partial(_remember_first, "ShareCreated", ShareMails, "send_link"), promise=SILENT),
+               partial(remember_first, "ShareCreated", ShareMails, "send_link"), promise=SILENT),
     BrokenDuty("share recording", "a link that was not mailed is answered as sent",
                partial(_done_anyway, ShareMails, "send_link"), (1, "SendEmail", 1), "step", BUSY, promise=LOST),
     BrokenDuty("share recording", "a cancellation that failed is answered as done",

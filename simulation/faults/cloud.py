@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from tempfile import mkdtemp
@@ -73,10 +73,11 @@ class Cloud:
         os.environ.update(SMALLEST_PART)
         with patch("localcloud.moto_process._SCRIPT", Path(__file__).with_name("moto_server.py")):
             self._mails = Path(mkdtemp(prefix="mails-"))
-            clock = str(self._mails / "clock")  # no file, so no time ahead
+            self._clock_file = self._mails / "clock"
             self._moto = MotoProcess(
-                0, REGION, lambda _: None, mail_dir=str(self._mails), mail_sender=MAIL_FROM, clock_file=clock
-            )
+                0, REGION, lambda _: None, mail_dir=str(self._mails), mail_sender=MAIL_FROM,
+                clock_file=str(self._clock_file),
+            )  # fmt: skip
         self.endpoint_url = self._moto.endpoint_url
         self._s3, self._sqs, self._events = (self._moto.client(name) for name in ("s3", "sqs", "events"))
         self._ssm, self._secrets = self._moto.client("ssm"), self._moto.client("secretsmanager")
@@ -102,6 +103,7 @@ class Cloud:
         self.metadata_url, _ = self._queue(f"{STACK}-metadata")
         self.notices_url, _ = self._queue(f"{STACK}-login-notices")
         self.lock_url, _ = self._queue(f"{STACK}-lock")
+        self.erasure_url, _ = self._queue(f"{STACK}-erasure")
         self._audit_url, audit_arn = self._queue("audit")
         self._events.create_event_bus(Name=BUS)
         self._events.put_rule(Name="audit", EventBusName=BUS, EventPattern='{"source": ["callseal"]}')
@@ -133,6 +135,7 @@ class Cloud:
             "RETENTION_TABLE": f"{STACK}-retention",
             "PROOF_KEY": f"alias/{STACK}-proof",
             "LOCK_QUEUE_URL": self.lock_url,
+            "ERASURE_QUEUE_URL": self.erasure_url,
             "ARCHIVE_SESSIONS": f"{STACK}-archive-sessions",
             "ARCHIVE_USERS": f"{STACK}-archive-users",
             "ACCESS_TRAIL": f"{STACK}-archive-trail",
@@ -226,6 +229,10 @@ class Cloud:
     def client(self, service: str) -> Any:
         """Return a client that bypasses the proxy."""
         return self._moto.client(service)
+
+    def put_clock_ahead(self, ahead: timedelta) -> None:
+        """Put the clock of S3 ahead."""
+        self._clock_file.write_text(str(int(ahead.total_seconds())))
 
     def put_access(self, tenant: str, access: Mapping[str, Any]) -> None:
         """Put who of a tenant may do what in the archive."""
@@ -365,6 +372,10 @@ class Cloud:
                 ConsistentRead=True,
             )["Items"]
         )
+
+    def take_all(self, url: str) -> None:
+        """Delete the messages of a queue."""
+        self._take(url)
 
     def _take(self, url: str) -> list[Any]:
         messages = self._receive(url)

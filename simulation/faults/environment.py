@@ -35,6 +35,7 @@ from callseal.crypto.recipients import openpgp as openpgp_keys
 from callseal.crypto.recipients import x509
 from callseal.delivery import commit, output_buckets, planning
 from callseal.keys import announcements, check_keys, usage_table
+from callseal.retention import hold_messages, hold_table, reconcile_findings
 from callseal.sftp import authenticate_sftp
 from callseal.tenants import directory
 from callseal.wiring import container
@@ -72,7 +73,8 @@ def _shorten() -> None:
     HTTPConnection.getresponse = in_time  # type: ignore[method-assign,assignment]
     calls.CONFIG.retries["total_max_attempts"] = ATTEMPTS  # type: ignore[attr-defined]
     ExponentialBackoff.delay_amount = lambda self, context: 0  # type: ignore[method-assign,assignment]
-    bus.PAUSE_SECONDS = item_batches.PAUSE_SECONDS = usage_table.PAUSE_SECONDS = 0.001
+    bus.PAUSE_SECONDS = item_batches.PAUSE_SECONDS = usage_table.PAUSE_SECONDS = hold_table.PAUSE_SECONDS = 0.001
+    hold_messages.SETTLE_SECONDS = reconcile_findings.CARD_SECONDS = 0
     # A function that waits for a claim still waits longer than the claim lasts.
     announcements.CLAIM, check_keys.CLAIM_PAUSE_SECONDS = timedelta(seconds=0.4), 0.01
     authenticate_sftp.ANSWER_SECONDS = serve_share.ANSWER_SECONDS = 0

@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT_BUCKETS = {"sftp": SFTP, "archive": ARCHIVE}
 # Part of every line that lands here. Wherever it appears in the clear, the recording has leaked.
 SPOKEN = "what was said by"
-# The promises in README.md, broken. A file that leaves landing against its policy has a number of its own.
-LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD, AGAINST = range(1, 9)
+# The promises in README.md, broken. A file that leaves landing against its policy has a number of its own, and so have
+# the promises of the law: kept too long, deleted too early, and erased in part without a word.
+LOST, LEAKED, SWAPPED, PARTIAL, TWICE, SILENT, TOLD, AGAINST, LATE, EARLY, UNSAID = range(1, 12)
 # The reasons to hold a file that a rule of the policy causes.
 BY_POLICY = ("RecordingDenied", "ConsentMissing")
 HARMLESS = ("Get", "Head", "List", "BatchGet", "ChangeMessageVisibility")

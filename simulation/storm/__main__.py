@@ -17,9 +17,10 @@ from random import SystemRandom
 from rich.console import Console
 from rich.table import Table
 
-from simulation.storm.broken import VARIANTS, unfair
+from simulation.storm.broken import OF_LAW, VARIANTS, unfair
 from simulation.storm.crowd import Crowd
 from simulation.storm.judge import Verdict, dump
+from simulation.storm.law import LawStorm
 from simulation.storm.plan import draw
 from simulation.storm.storm import MIB, Figures, Storm
 from tests.support import keys
@@ -38,6 +39,8 @@ def main() -> int:
     if options.stuck:
         return _crowd(options.stuck, unfair if options.broken == "unfair" else None)
     seed = options.seed if options.seed is not None else SystemRandom().randrange(10**6)
+    if options.law:
+        return _law(options.law, seed, options.failing / 100, OF_LAW.get(options.broken))
     _say(f"seed {seed}: {options.recordings} recordings of {options.tenants} tenants, {options.failing:g} % failing")
     if options.broken:
         _say(f"broken on purpose: {options.broken}")
@@ -54,9 +57,10 @@ def main() -> int:
 
 def _self_check() -> int:
     """Run a small storm with each promise broken. Return 0 if it detected all of them."""
-    missed = []
-    for promise in filter(None, VARIANTS):
-        command = [sys.executable, "-m", "simulation.storm", "--seed", "9", "--recordings", "60", "--tenants", "10"]
+    missed, small = list[str](), ("--recordings", "60", "--tenants", "10")
+    for promise in [*filter(None, VARIANTS), *OF_LAW]:
+        kind = ("--law", "60") if promise in OF_LAW else small
+        command = [sys.executable, "-m", "simulation.storm", "--seed", "9", *kind]
         done = subprocess.run([*command, "--broken", promise], capture_output=True, text=True)
         _say(f"{promise} broken on purpose: {'seen' if done.returncode == 1 else 'NOT SEEN'}")
         missed += [promise] if done.returncode != 1 else []
@@ -80,6 +84,27 @@ def _crowd(stuck: int, break_it: Callable[[], None] | None) -> int:
     return int(bool(waited.late))
 
 
+def _law(calls: int, seed: int, share: float, break_it: Callable[[], None] | None) -> int:
+    _say(f"seed {seed}: {calls} calls under the law, {100 * share:g} % of the requests failing")
+    storm = LawStorm(calls, seed, share, _say, break_it)
+    try:
+        verdict = storm.run()
+    finally:
+        storm.close()
+        keys.clean_up()
+    for kind, what, seen in verdict.complaints[:MOST_TOLD]:
+        _say(f"BROKEN {kind} {what}: {seen}")
+    figures = storm.figures
+    _show([("seconds", f"{figures.seconds:.0f}"), ("requests in the storm", f"{figures.requests:,}"),
+           ("of these disturbed", f"{sum(figures.befallen.values()):,}"),
+           *((what, f"{count:,}") for what, count in sorted((figures.counts + verdict.outcomes).items()))])  # fmt: skip
+    early, late, unsaid, doubled = (verdict.count(kind) for kind in ("early", "late", "unsaid", "doubled"))
+    _say(f"law: {verdict.calls} calls, {verdict.outcomes['disposed']} disposed, {verdict.outcomes['erased']} erased, "
+         f"{verdict.outcomes['kept']} kept, {early} early, {late} late, {unsaid} erased in part unsaid, "
+         f"{doubled} doubled")  # fmt: skip
+    return int(bool(verdict.complaints))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulation.storm",
@@ -95,11 +120,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--failing", type=float, default=5.0, metavar="PERCENT", help="of the requests [5]")
     about_stuck = "instead: one tenant is stuck with so many files [20000 is the whole]; the others' must not be late"
     parser.add_argument("--stuck", type=int, metavar="FILES", help=about_stuck)
+    about_law = "instead: so many calls are kept, held, disposed of and erased; its last line counts what was broken"
+    parser.add_argument("--law", type=int, metavar="CALLS", help=about_law)
     parser.add_argument("--self-check", action="store_true", help="instead: break each promise in a small storm")
     parser.add_argument(
         "--broken",
-        choices=sorted([*(name for name in VARIANTS if name), "unfair"]),
-        help="break a promise on purpose; must end with 1; `unfair` goes with --stuck",
+        choices=sorted([*(name for name in VARIANTS if name), *OF_LAW, "unfair"]),
+        help=f"break a promise on purpose; must end with 1; `unfair` goes with --stuck, {', '.join(OF_LAW)} with --law",
     )
     return parser.parse_args()
 

@@ -23,6 +23,7 @@ from callseal.delivery import sweep_landing
 from callseal.delivery.deliver import Delivery, Outcome
 from callseal.delivery.sweep_shares import State, Turns
 from simulation.faults.broken import VARIANTS as FAULTS
+from simulation.faults.broken_law import copies_stay, holds_keep_nothing, the_ledger_is_not_written
 
 
 def _purge_without_output() -> None:
@@ -79,4 +80,10 @@ VARIANTS: Mapping[str | None, Callable[[], None]] = {
     "silent": FAULTS[5].break_it,
     "against": FAULTS[7].break_it,
     **{name: partial(setattr, *attribute) for name, attribute in OF_PEOPLE.items()},
+}
+# What breaks the promises of the law, by the figure that grows in the last line of its storm.
+OF_LAW: Mapping[str, Callable[[], None]] = {
+    "early": holds_keep_nothing,
+    "late": copies_stay,
+    "unsaid": the_ledger_is_not_written,
 }

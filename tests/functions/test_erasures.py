@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -175,13 +176,14 @@ def test_the_ledger_is_written_before_the_first_delete(desk: Desk, deliver: Any,
 
 
 @pytest.mark.parametrize(
-    "operation", ["DeleteObject", "PutEvents", "TransactWriteItems", "PutItem", "PutObject", "Sign"]
+    "operation", ["DeleteObject", "PutEvents", "TransactWriteItems", "PutItem", "PutObject", "Sign", "DeleteItem"]
 )
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_run_that_crashes_is_continued_by_the_next(
     cloud: Stack, desk: Desk, deliver: Any, network: Network, operation: str, when: str
 ) -> None:
     deliver()
+    register(cloud)
     request = desk.start()["request"]
     desk.approve(request)
     network.crash(when, operation)
@@ -196,6 +198,38 @@ def test_a_run_that_crashes_is_continued_by_the_next(
     assert desk.status(request)["state"] == "done"
     assert versions(cloud) == []
     assert len({detail["id"] for detail in cloud.audit_details("RecordingErased")}) == 4
+    assert desk.status(request)["counts"] == {"erased": 4}
+    assert registered(cloud) == set()
+
+
+def register(cloud: Stack) -> None:
+    """Put rows of the files in the SFTP area into the register, as track_files does."""
+    for key in cloud.objects(SFTP):
+        row = {"tenant": {"S": "acme"}, "key": {"S": key}}
+        cloud.dynamodb.put_item(TableName=f"{STACK}-files", Item=row)
+
+
+def registered(cloud: Stack) -> set[str]:
+    return {item["key"]["S"] for item in cloud.dynamodb.scan(TableName=f"{STACK}-files")["Items"]}
+
+
+def test_what_was_deleted_before_a_listing_failed_is_erased(
+    cloud: Stack, desk: Desk, deliver: Any, network: Network
+) -> None:
+    deliver()
+    register(cloud)
+    request = desk.start()["request"]
+    desk.approve(request)
+    refuse = partial(network.fail, "ListObjectVersions", 503, "SlowDown", times=None)
+    network.before("DeleteObject", lambda _: refuse())
+    desk.run()
+    assert (versions(cloud), desk.status(request)["counts"]) == ([], {"pending": 4})
+    network.mend()
+
+    desk.run()
+
+    assert (desk.status(request)["state"], desk.status(request)["counts"]) == ("done", {"erased": 4})
+    assert registered(cloud) == set()
 
 
 def test_what_cannot_be_deleted_is_failed_and_tried_again(

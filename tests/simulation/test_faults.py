@@ -8,9 +8,8 @@ from itertools import cycle
 import pytest
 
 from simulation.fault_proxy import BreakBody
-from simulation.faults.attempt import Case, Point, Trouble
+from simulation.faults.attempt import NEGLECTS, Case, Point, Trouble
 from simulation.faults.broken import VARIANTS
-from simulation.faults.broken_duties import BROKEN_DUTIES
 from simulation.faults.call_scenarios import CALL_SCENARIOS
 from simulation.faults.duties import DUTIES
 from simulation.faults.enumeration import FEW, cases, cases_at, points_of, troubles
@@ -56,7 +55,11 @@ def test_broken_promise_is_detected(bench: Bench, number: int) -> None:
 
 
 # `make faults` runs the others.
-@pytest.mark.parametrize(("name", "each"), [("prove", 1), ("login", 2), ("open recording", 3), ("serve share", 3)])
+@pytest.mark.parametrize(
+    ("name", "each"),
+    [("prove", 1), ("login", 2), ("open recording", 3), ("serve share", 3), ("dispose", 5), ("place a hold", 6),
+     ("erase on request", 13)],
+)  # fmt: skip
 def test_no_duty_is_neglected(bench: Bench, name: str, each: int) -> None:
     points = points_of(bench, name)
     some = zip(points[::each], cycle(FEW), strict=False)
@@ -74,9 +77,9 @@ def test_half_of_the_right_code_is_not_a_wrong_code(bench: Bench) -> None:
     assert (result.fired, list(result.complaints())) == (True, [])
 
 
-@pytest.mark.parametrize("number", range(len(BROKEN_DUTIES)), ids=lambda number: BROKEN_DUTIES[number].duty)
+@pytest.mark.parametrize("number", range(len(NEGLECTS)), ids=lambda number: NEGLECTS[number].duty)
 def test_neglected_duty_is_detected(bench: Bench, number: int) -> None:
-    neglect = BROKEN_DUTIES[number]
+    neglect = NEGLECTS[number]
     broken = len(VARIANTS) + number + 1
     case = Case(neglect.duty, broken=broken)
     if neglect.at:

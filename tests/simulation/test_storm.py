@@ -13,6 +13,11 @@ from simulation.storm.calls import AGENTS, POLICIES, QUEUES
 from simulation.storm.plan import draw
 from simulation.storm.roles import ROLES, known_calls, people_of
 
+LAW_LINE = re.compile(
+    r"law: (?P<calls>\d+) calls, (?P<disposed>\d+) disposed, (?P<erased>\d+) erased, (?P<kept>\d+) kept, "
+    r"(?P<early>\d+) early, (?P<late>\d+) late, (?P<unsaid>\d+) erased in part unsaid, (?P<doubled>\d+) doubled"
+)
+
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE_LINE = re.compile(r"people: (.*), (?P<leaked>\d+) leaked, (?P<unaudited>\d+) unaudited")
 LAST_LINE = re.compile(
@@ -21,13 +26,13 @@ LAST_LINE = re.compile(
 )
 
 
-def storm(*arguments: str) -> tuple[int, list[str], dict[str, int]]:
+def storm(*arguments: str, last: re.Pattern[str] = LAST_LINE) -> tuple[int, list[str], dict[str, int]]:
     """Run a storm. Return its exit code, its lines, and the numbers of the last line."""
     path = os.pathsep.join([str(ROOT / "layers/callseal/python"), str(ROOT)])
     command = [sys.executable, "-m", "simulation.storm", "--seed", "5", *arguments]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    matched = LAST_LINE.fullmatch(lines[-1] if lines else "")
+    matched = last.fullmatch(lines[-1] if lines else "")
     assert matched, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.returncode, lines, {name: int(number) for name, number in matched.groupdict().items()}
 
@@ -70,6 +75,27 @@ def test_every_recording_is_delivered_once_or_held_for_the_true_reason() -> None
         "plays of shares", "cancellations", "expiries", "refusals"
     }  # fmt: skip
     assert refused == ("0", "0")
+
+
+def test_every_call_is_kept_or_goes_by_the_law() -> None:
+    code, lines, numbers = storm("--law", "40", last=LAW_LINE)
+
+    assert [line for line in lines if line.startswith("BROKEN")] == []
+    assert code == 0
+    assert numbers["calls"] == numbers["disposed"] + numbers["erased"] + numbers["kept"] == 40
+    assert numbers["disposed"] > 0 and numbers["erased"] > 0 and numbers["kept"] > 0
+    # The run was a storm, in which holds were placed and released.
+    assert int(figure(lines, "of these disturbed").replace(",", "")) > 10
+    assert int(figure(lines, "workers killed")) > 0
+    assert int(figure(lines, "holds")) > 0
+
+
+# `make storm STORM=--self-check` breaks the others.
+def test_erasure_without_a_word_is_detected() -> None:
+    code, _, numbers = storm("--law", "25", "--broken", "unsaid", last=LAW_LINE)
+
+    assert code == 1
+    assert numbers["unsaid"] > 0
 
 
 # `make storm STORM=--self-check` breaks each of the promises.

@@ -88,7 +88,8 @@ class LedgerFile:
     """A file of a request: where it was, and what became of it. It has no name.
 
     `place` is `archive`, `sftp` or `landing`. `sha256` is of the delivered bytes, None if they were plain metadata.
-    `until` is the end of the lock of a `retained` file. `fetched` is whether the recipient has the file.
+    `until` is the end of the lock of a `retained` file. `fetched` is whether the recipient has the file. `tried` is
+    whether its delete was begun: a run that breaks off after that has erased it, if it is not there any more.
     """
 
     tenant: str
@@ -102,6 +103,7 @@ class LedgerFile:
     state: FileState = "pending"
     until: str | None = None
     fetched: bool = False
+    tried: bool = False
 
     def member(self) -> dict[str, str | None]:
         """Return the file as a member of the answer to the command."""

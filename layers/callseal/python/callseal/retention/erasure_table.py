@@ -142,9 +142,11 @@ def _file_key(file: LedgerFile) -> str:
 
 
 def _file_members(file: LedgerFile) -> dict[str, Any]:
-    return asdict(file) | {"id": _file_key(file), "fetched": int(file.fetched)}
+    flags = {"fetched": int(file.fetched), "tried": int(file.tried)}
+    return asdict(file) | {"id": _file_key(file), **flags}
 
 
 def _file(found: Mapping[str, Any]) -> LedgerFile:
     known = {field.name: found[field.name] for field in fields(LedgerFile) if field.name in found}
-    return LedgerFile(**{**known, "id": found["id"].rpartition("#")[2], "fetched": bool(found.get("fetched"))})
+    flags = {name: bool(found.get(name)) for name in ("fetched", "tried")}
+    return LedgerFile(**{**known, "id": found["id"].rpartition("#")[2], **flags})

@@ -13,7 +13,7 @@ ENV ?= default
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy web bench bench-sftp fuzz faults storm clean
+.PHONY: help setup demo local test check docs lint build try-build deploy web bench bench-sftp fuzz faults storm year clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ faults: setup ## fail each request around a recording in turn; FAULTS=--few for 
 
 storm: setup ## deliver 5,000 recordings under faults, checked from outside (15 minutes); STORM="--seed 7" repeats a run, "--stuck 20000" adds a stuck tenant
 	@$(BIN)/python -m simulation.storm $(STORM)
+
+year: setup ## let a simulated year of the law pass, with a judge each day; YEAR="--days 90 --seed 7" for another one
+	@$(BIN)/python -m simulation.year $(YEAR)
 
 docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the pages of keys and readers
 	$(BIN)/python -m tools.pages

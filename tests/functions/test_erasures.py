@@ -399,6 +399,30 @@ def test_waveforms_shares_and_register_rows_go(cloud: Stack, desk: Desk, deliver
     assert items("files") == []
 
 
+@pytest.mark.parametrize("has_ended", [False, True], ids=["expired", "expired, and the call was disposed of"])
+def test_the_register_rows_of_copies_that_had_expired_go(
+    cloud: Stack, desk: Desk, deliver: Any, track_files: ModuleType, has_ended: bool
+) -> None:
+    deliver()
+    deliver(OTHER.removesuffix(".wav"), "+4790000002")
+    events = [event for event in cloud.audit() if event["detail-type"] == "RecordingDelivered"]
+    assert failures(track_files.lambda_handler(sqs_event(*events), None)) == []
+    for key in cloud.objects(SFTP):
+        cloud.s3.delete_object(Bucket=SFTP, Key=key)
+    request = desk.start()["request"]
+    if has_ended:
+        for each in versions(cloud):
+            cloud.s3.delete_object(Bucket=ARCHIVE, Key=each["Key"], VersionId=each["VersionId"])
+        now = timestamp(desk.clock())
+        assert calls.table(cloud, desk.clock).apply({CALL: [lambda card: card.ended_by("disposed", now)]}) == {}
+
+    desk.approve(request)
+    desk.run()
+
+    rows = {each["key"]["S"] for each in cloud.dynamodb.scan(TableName=f"{STACK}-files")["Items"]}
+    assert {key.partition(".")[0] for key in rows} == {OTHER.removesuffix(".wav")}
+
+
 def fetch(cloud: Stack, desk: Desk) -> None:
     """Note on the card that the recording was fetched."""
     key = f"{WAV}.p7m"

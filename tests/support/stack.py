@@ -18,6 +18,7 @@ from moto import mock_aws
 from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
+from localcloud.moto_expressions import walk_quickly_over_expressions
 from localcloud.moto_lock import repair_object_lock
 from localcloud.moto_signing import sign_digests
 from localcloud.moto_transactions import copy_little_for_transactions
@@ -36,6 +37,7 @@ MAIL_FROM = "recordings@callseal.example"
 heed_etags_of_batch_deletes()
 repair_object_lock()
 copy_little_for_transactions()
+walk_quickly_over_expressions()
 sign_digests()
 # The SDK reads each service's model, and makes its client's class from it, once for all tests. Both take most of the
 # time of making a client.

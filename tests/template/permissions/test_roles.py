@@ -141,7 +141,8 @@ UNREACHABLE: dict[str, tuple[tuple[str, ...], tuple[str, str, dict[str, str]]]] 
     "a file's state": ((*MOVERS, *KEYS, LOGIN, LOG, ERASE), table("PutItem", "files")),
     "reading files' states": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK, ERASE), table("GetItem", "files")),
     "reading many files' states": ((*MOVERS, *KEYS, LOGIN, LOG, WATCH), table("BatchGetItem", "files")),
-    "a tenant's files": (ALL, table("Query", "files")),
+    # An erasure finds the rows of a call by its name.
+    "a tenant's files": (tuple(one for one in ALL if one != ERASE), table("Query", "files")),
     "what is due": ((*MOVERS, *KEYS, LOGIN, LOG, TRACK, ERASE), table("Query", "files", index="due")),
     "telling of files by their tracker": ((TRACK,), audit("FileFetched")),
     "the queue of events that are to be tracked": (ALL, send("files")),

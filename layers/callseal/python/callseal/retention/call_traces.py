@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from callseal.aws.calls import calling
 from callseal.aws.items import item, plain
+from callseal.calls.call_name import CallName, call_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,6 +58,23 @@ class CallTraces:
         with calling(REMOVING):
             for key in keys:
                 self._client.delete_item(TableName=self._register, Key=item({"tenant": tenant, "key": key}))
+
+    def remove_rows_of_call(self, call: CallName) -> None:
+        """Delete the rows of all files of a call. A copy that expired before, or was deleted, still has a row.
+
+        The call may have ended meanwhile, so its card may not name its files any more.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._register,
+            KeyConditionExpression="tenant = :tenant AND begins_with(#key, :name)",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues=item({":tenant": call.tenant, ":name": f"{call.tenant}/{call.name}."}),
+            ProjectionExpression="#key",
+            ConsistentRead=True,
+        )
+        with calling(REMOVING):
+            keys = [plain(found)["key"] for page in pages for found in page["Items"]]
+        self.remove_register_rows(call.tenant, (key for key in keys if call_of(key) == call))
 
     def _cancel(self, share: str, now: int, change: Any) -> None:
         try:

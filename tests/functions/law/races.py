@@ -1,7 +1,7 @@
 """Races between a hold and a disposal of the same call, request by request: `python -m tests.functions.law.races`.
 
-Both are the product's own functions. A seed decides whose request is next. After each race the call must be wholly kept
-under its hold, or wholly gone with a line in a record, and the hold must say which.
+A seed decides whose request is next. After a race the call must be wholly kept under its hold, or wholly gone with a
+line in a record, and the hold must say which.
 """
 
 from __future__ import annotations
@@ -50,9 +50,8 @@ class Turns:
 
     def take(self, name: str) -> int:
         """Wait until it is the thread's turn. Return the turn's number."""
-        mine = object()
         with self._changed:
-            self._waiting[mine] = name
+            self._waiting[mine := object()] = name
             self._choose()
             assert self._changed.wait_for(lambda: self._next is mine, timeout=300)
             del self._waiting[mine]
@@ -77,7 +76,7 @@ class Turns:
 
 @dataclass
 class Traces:
-    """The turns in which each side had to do with a call: the first and the last one."""
+    """The first and the last turn in which each side had to do with a call."""
 
     ids: dict[str, str]
     spans: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
@@ -149,10 +148,9 @@ class Races:
         with self._by_turns(turns, traces):
             sides = {DISPOSAL: lambda: self.dispose_recordings.lambda_handler({}, None), HOLD: place}
             threads = [Thread(target=work, args=each, name=each[0]) for each in sides.items()]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            for act in (Thread.start, Thread.join):
+                for thread in threads:
+                    act(thread)
         assert not errors, errors
         return bool(loud)
 
@@ -174,25 +172,24 @@ class Races:
     def _end(self, scene: HoldScene, name: str) -> str:
         """Check the end of a race about a call, and return it."""
         card, hold = card_of(self.cloud, name), scene.find(f"h{name}")
+        assert hold.state == "held"
         left = [each for each in versions(self.cloud) if each[0].startswith(f"acme/{name}.")]
         count = scene.table.count(hold)
-        assert hold.state == "held"
         if card.gone:
             assert (left, count.calls) == ([], 0)
             assert count.gone in ((), (card.call.id,))
             return GONE
         assert card.holds == (hold.name,)
-        for key, version in left:
-            head = self.cloud.s3.head_object(Bucket=ARCHIVE, Key=key, VersionId=version)
-            assert head["ObjectLockLegalHoldStatus"] == "ON"
+        assert all(scene.bit(*each) for each in left)
         return KEPT if len(left) == 2 else IN_PART
 
     def _clear(self, scene: HoldScene, names: list[str]) -> None:
         """End what a race has left, and check that each deleted call has one line in the records."""
-        s3 = self.cloud.s3
+        s3, off = self.cloud.s3, {"Status": "OFF"}
         for key, version in versions(self.cloud):
-            s3.put_object_legal_hold(Bucket=ARCHIVE, Key=key, VersionId=version, LegalHold={"Status": "OFF"})
-            s3.delete_object(Bucket=ARCHIVE, Key=key, VersionId=version)
+            address = {"Bucket": ARCHIVE, "Key": key, "VersionId": version}
+            s3.put_object_legal_hold(**address, LegalHold=off)
+            s3.delete_object(**address)
         lines = Counter(line["id"] for each in records(self.cloud).values() for line in each)
         for name in names:
             card = card_of(self.cloud, name)
@@ -201,8 +198,8 @@ class Races:
                 scene.write(card.call, lambda each: each.ended_by("erased", "2099-01-01T00:00:00.000Z"))
             scene.release(f"h{name}")
         for key in records(self.cloud):
-            version = s3.head_object(Bucket=AUDIT, Key=key)["VersionId"]
-            s3.delete_object(Bucket=AUDIT, Key=key, VersionId=version, BypassGovernanceRetention=True)
+            address = {"Bucket": AUDIT, "Key": key, "VersionId": s3.head_object(Bucket=AUDIT, Key=key)["VersionId"]}
+            s3.delete_object(**address, BypassGovernanceRetention=True)
 
 
 def _named(request: Request) -> str:
@@ -229,22 +226,21 @@ def _on_a_stack(rounds: range) -> Counter[tuple[str, str]]:
         patch.setattr("callseal.retention.hold_messages.SETTLE_SECONDS", 0)
         patch.setitem(CONFIG.retries, "total_max_attempts", 1)  # type: ignore[attr-defined]
         patch.setenv("AWS_REGION", REGION)
-        ours = [functions.load(name, watch=False) for name in ("dispose_recordings", "lock_recordings")]
-        races = Races(cloud, clock, network, *ours)
-        races.run(rounds)
+        dispose, lock = (functions.load(f"{verb}_recordings", watch=False) for verb in ("dispose", "lock"))
+        (races := Races(cloud, clock, network, dispose, lock)).run(rounds)
         return races.counts
 
 
 def main() -> int:
     """Run, and print a table. Return 1 if a held call has lost a file."""
     parser = argparse.ArgumentParser(prog="python -m tests.functions.law.races", description=__doc__)
-    parser.add_argument("--races", type=int, default=1000, help="how many calls [1000]")
-    parser.add_argument("--seed", type=int, default=0, help="the first round's seed [0]")
+    for name, default, what in (("--races", 1000, "how many calls"), ("--seed", 0, "the first round's seed")):
+        parser.add_argument(name, type=int, default=default, help=f"{what} [{default}]")
     options = parser.parse_args()
     counts = at_random(options.races, options.seed)
     for order in (HOLD_FIRST, DISPOSAL_FIRST, AT_ONCE):
         print(f"{order:15}", *(f"{end} {counts[order, end]:5}" for end in (KEPT, GONE, IN_PART)), sep="  ")
-    lost = sum(number for (_, end), number in counts.items() if end == IN_PART)
+    lost = sum(counts[order, IN_PART] for order in (HOLD_FIRST, DISPOSAL_FIRST, AT_ONCE))
     print(f"races: {counts.total()} calls, {lost} held calls that lost a file")
     return int(lost > 0)
 

@@ -13,7 +13,7 @@ ENV ?= default
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local test check docs lint build try-build deploy web bench bench-sftp fuzz faults storm year clean
+.PHONY: help setup demo local test check docs lint build try-build deploy web bench bench-sftp fuzz faults storm year law races clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,11 +68,18 @@ storm: setup ## deliver 5,000 recordings under faults, checked from outside (15 
 year: setup ## let a simulated year of the law pass, with a judge each day; YEAR="--days 90 --seed 7" for another one
 	@$(BIN)/python -m simulation.year $(YEAR)
 
+law: setup ## do each action to a recording in each state, and compare (docs/retention-table.md)
+	@$(BIN)/python -m tests.functions.law.run
+
+races: setup ## let a hold and a disposal of one call meet 1,000 times; RACES="--races 100 --seed 7"
+	@$(BIN)/python -m tests.functions.law.races $(RACES)
+
 docs: setup ## regenerate schemas, tables of the pages, events/env.json, and the pages of keys and readers
 	$(BIN)/python -m tools.pages
 	$(BIN)/python -m tests.interop.page
 	$(BIN)/python -m tests.vectors.page
 	$(BIN)/python -m tests.unit.calls.vendors
+	$(BIN)/python -m tests.functions.law.page
 
 lint: setup ## run ruff and mypy; the template's linters are part of the tests
 	$(BIN)/ruff check

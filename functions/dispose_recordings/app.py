@@ -25,6 +25,7 @@ class Env:
     call_index_key: str
     calls_table: str
     gpg_binary: str
+    landing_bucket: str
     lock_queue_url: str
     maximum_compliance_years: int
     retention_table: str

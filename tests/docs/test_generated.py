@@ -39,6 +39,7 @@ def test_page_must_have_its_markers_once(page: str) -> None:
         ("schemas/archive-api.openapi.json", '"minItems": 1000'),
         ("docs/settings.md", "| `rotation_overlap_days` |"),
         ("docs/metadata.md", "`//iq_session_id`"),
+        ("docs/retention.md", "| disposal |"),
         ("docs/operations.md", "| `KeyExpired` |"),
         ("docs/operations.md", "| `FileFetched` |"),
         ("events/env.json", '"FILE_REGISTER": "callseal-local-files"'),

@@ -37,7 +37,7 @@ from tests.support.flow import Flow
 from tests.support.keys import x509_tenant
 from tests.support.metrics import emitted
 from tests.support.network import Crash, Network
-from tests.support.stack import STACK, Stack
+from tests.support.stack import LANDING, STACK, Stack
 
 KEPT_90_DAYS = {
     "schema": 1,
@@ -330,3 +330,30 @@ def test_no_name_is_in_a_record(cloud: Stack, dispose_recordings: ModuleType) ->
     put_call(cloud, "2026/+4790000001")
     run(dispose_recordings)
     assert "4790000001" not in json.dumps(records(cloud)) + json.dumps(cloud.audit())
+
+
+@pytest.mark.parametrize("endings", [(".xml",), ()], ids=["metadata was delivered", "nothing was delivered"])
+def test_a_call_whose_recording_is_held_in_landing_is_not_disposed_of(
+    cloud: Stack, dispose_recordings: ModuleType, endings: tuple[str, ...]
+) -> None:
+    cloud.tenant("acme", settings=BOTH)
+    put_call(cloud, "0")
+    if endings:
+        put_call(cloud, "1", *endings)
+    else:
+        card = replace(put_call(cloud, "1", ".wav"), files=())
+        put_cards(cloud, card)
+        for key, version in versions(cloud)[2:]:
+            cloud.s3.delete_object(Bucket=ARCHIVE, Key=key, VersionId=version)
+        cloud.s3.delete_object(Bucket=SFTP, Key="acme/1.wav")
+    before = len(versions(cloud))
+    for key in ("acme/1.wav", "acme/1.b.wav"):
+        cloud.land(key, b"said")
+
+    assert run(dispose_recordings) == {"disposed": 1, "undelivered": 1}
+    assert run(dispose_recordings) == {"undelivered": 1}
+    assert (ends(cloud, "0", "1"), len(versions(cloud))) == (["disposed", None], before - 2)
+
+    cloud.s3.delete_object(Bucket=LANDING, Key="acme/1.wav")
+    assert run(dispose_recordings) == {"disposed": 1}
+    assert list(cloud.objects(LANDING)) == ["acme/1.b.wav"]

@@ -19,6 +19,7 @@ from moto.core.request import normalize_request
 
 from localcloud.moto_child import heed_etags_of_batch_deletes
 from localcloud.moto_expressions import walk_quickly_over_expressions
+from localcloud.moto_items import hasten_items
 from localcloud.moto_lock import repair_object_lock
 from localcloud.moto_signing import sign_digests
 from localcloud.moto_transactions import copy_little_for_transactions
@@ -34,6 +35,7 @@ AUDIT_LOG = f"/{STACK}/audit"
 ARCHIVE_URL = "https://archive.example"
 MAIL_FROM = "recordings@callseal.example"
 
+hasten_items()
 heed_etags_of_batch_deletes()
 repair_object_lock()
 copy_little_for_transactions()

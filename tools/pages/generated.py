@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from . import access, alarms, environments, events, policy, profiles, reasons, settings
+from . import access, alarms, costs, environments, events, policy, profiles, reasons, settings
 from .api import description
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ GENERATED: Mapping[str, tuple[Callable[[str], str], ...]] = {
     "schemas/archive-api.openapi.json": (description.description,),
     "docs/settings.md": (settings.page,),
     "docs/metadata.md": (profiles.page,),
+    "docs/retention.md": (costs.page,),
     "docs/operations.md": (alarms.operations, reasons.operations, events.operations),
     "events/env.json": (environments.env_json,),
 }

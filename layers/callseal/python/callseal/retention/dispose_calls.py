@@ -19,6 +19,7 @@ from callseal.core.errors import TransientError
 from callseal.core.log import Log
 from callseal.retention.disposal_record import DisposedCall, DisposedFile, hashed_name
 from callseal.retention.judge_again import ended
+from callseal.retention.landed_files import LandedFiles
 from callseal.retention.verdict import ARCHIVE, SFTP, Covers, Rules, files_at, verdict
 from callseal.retention.version_store import REFUSED, Version, VersionStore
 from callseal.retention.waveform_items import WaveformItems
@@ -38,6 +39,7 @@ class CallDisposal:
     def __init__(
         self,
         versions: VersionStore,
+        landed: LandedFiles,
         waveforms: WaveformItems,
         holds: Callable[[str], Covers],
         salt: Callable[[str], str],
@@ -45,7 +47,7 @@ class CallDisposal:
         log: Log,
     ) -> None:
         """Take the collaborators. `holds` reads a tenant's holds that are in force, `salt` returns a tenant's salt."""
-        self._versions, self._waveforms = versions, waveforms
+        self._versions, self._landed, self._waveforms = versions, landed, waveforms
         self._holds, self._salt, self._clock, self._log = holds, salt, clock, log
 
     def dispose(self, tenant: str, cards: Sequence[Card], keeps: Covers) -> Disposed:
@@ -54,7 +56,7 @@ class CallDisposal:
         `keeps` returns whether the tenant's present policy keeps a call longer.
         """
         disposed = Disposed()
-        due = self._due(cards, Rules(keeps=keeps), disposed)
+        due = [card for card in self._due(cards, Rules(keeps=keeps), disposed) if self._is_delivered(card, disposed)]
         found = {card.call.id: self._files(card) for card in due}
         # The holds are read after the look-ups, which take time, and directly before the delete.
         due = self._due(due, Rules(self._holds(tenant)), disposed) if due else []
@@ -72,6 +74,17 @@ class CallDisposal:
         verdicts = [(card, verdict(card, rules, self._clock())) for card in cards]
         disposed.counts.update(found for _, found in verdicts if found != "due")
         return [card for card, found in verdicts if found == "due"]
+
+    def _is_delivered(self, card: Card, disposed: Disposed) -> bool:
+        """Return whether no file of a call is still in landing: what is not delivered yet is not disposed of.
+
+        A call whose recording was delivered is not looked up. Files of its name that land later are another delivery.
+        """
+        has_recording = any(file.deliveries and not file.is_metadata for file in card.files)
+        if has_recording or not self._landed.has_any(card.call):
+            return True
+        disposed.counts["undelivered"] += 1
+        return False
 
     def _files(self, card: Card) -> dict[Version, DisposedFile | None]:
         """Return the versions of a call in the archive, each with its line in the record. A marker has no line."""

@@ -76,9 +76,9 @@ class Disposal:
     def run(self, tenants: Iterable[str]) -> Counter[str]:
         """Dispose of what is due until RUN_TIME is over. Return counts of calls and tenants by outcome.
 
-        `disposed`, `later`, `held`, `erasing`, `kept`, `locked`, `in_part` and `judged` are calls. `braked`, `busy` and
-        `failed` are tenants, but `failed` counts calls that S3 could not delete, too. `cut_short` is 1 if the time was
-        over.
+        `disposed`, `later`, `held`, `erasing`, `kept`, `locked`, `undelivered`, `in_part` and `judged` are calls.
+        `braked`, `busy` and `failed` are tenants, but `failed` counts calls that S3 could not delete, too. `cut_short`
+        is 1 if the time was over.
         """
         run = Run(self._clock, FOLLOW_TIME)
         names = run.shuffled(tenants)

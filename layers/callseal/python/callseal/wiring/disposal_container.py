@@ -72,13 +72,15 @@ class DisposalContainer(RetentionContainer, TrailContainer):
         from callseal.retention.dispose_calls import CallDisposal
         from callseal.retention.dispose_recordings import Disposal
         from callseal.retention.due_calls import DueCalls
+        from callseal.retention.landed_files import LandedFiles
         from callseal.retention.waveform_items import WaveformItems
 
         table, covers = self.disposal_table, self.active_holds.covers
+        landed = LandedFiles(self._client("s3"), self._env.landing_bucket)
         waveforms = WaveformItems(self._client("dynamodb"), self._env.archive_waveforms)
         return Disposal(
             DueCalls(self.cards, self.due_cards, table, self._rules),
-            CallDisposal(self.version_store, waveforms, covers, self.blind_index.salt, self.clock, log),
+            CallDisposal(self.version_store, landed, waveforms, covers, self.blind_index.salt, self.clock, log),
             DisposalRecords(table, self.audit_bucket, self.bus, self.cards, self.clock),
             table, self.present_policy, self._following(), self.clock, log,
         )  # fmt: skip

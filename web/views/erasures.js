@@ -141,14 +141,8 @@ class ErasuresView {
 async function save(report, part) {
   const response = await api.certificate(report.request);
   const name = `erasure-${report.request}.json`;
-  if (part === "certificate") return download(await response.blob(), name);
-  const signature = atob(response.headers.get("x-callseal-signature") ?? "");
-  download(new Blob([Uint8Array.from(signature, (each) => each.charCodeAt(0))]), `${name}.sig`);
+  if (part === "certificate") return download(`application/json,${encodeURIComponent(await response.text())}`, name);
+  download(`application/octet-stream;base64,${response.headers.get("x-callseal-signature")}`, `${name}.sig`);
 }
 
-function download(blob, name) {
-  const url = URL.createObjectURL(blob);
-  h("a", { href: url, download: name }).click();
-  // The browser has taken the file when this task ends, but some begin to read it later.
-  setTimeout(() => URL.revokeObjectURL(url), 60000);
-}
+const download = (data, name) => h("a", { href: `data:${data}`, download: name }).click();

@@ -30,7 +30,7 @@ from tests.support.erasures import BASIS, KARI, RETENTION, Desk
 from tests.support.flow import Flow
 from tests.support.keys import openpgp_tenant, x509_tenant
 from tests.support.metrics import emitted
-from tests.support.network import Crash, Network
+from tests.support.network import Crash, Network, Request
 from tests.support.stack import ARCHIVE, AUDIT, LANDING, SFTP, STACK, Stack, failures, sqs_event
 
 CALL = CallName("acme", "2026/4711_1")
@@ -200,6 +200,31 @@ def test_a_run_that_crashes_is_continued_by_the_next(
     assert len({detail["id"] for detail in cloud.audit_details("RecordingErased")}) == 4
     assert desk.status(request)["counts"] == {"erased": 4}
     assert registered(cloud) == set()
+
+
+def test_a_run_that_crashes_after_its_certificate_writes_the_same_one_again(
+    cloud: Stack, desk: Desk, deliver: Any, network: Network, clock: Clock
+) -> None:
+    deliver()
+    request = desk.start()["request"]
+    desk.approve(request)
+
+    def end(_: Request) -> None:
+        raise Crash
+
+    network.after("PutObject", end, bucket=AUDIT, skip=1)
+    with pytest.raises(Crash):
+        desk.run()
+    (written,) = certificates(cloud, request)
+    network.mend()
+    clock.pass_by(hours=1)
+
+    desk.run()
+
+    assert certificates(cloud, request) == [written]
+    assert (desk.status(request)["state"], desk.status(request)["certificates"]) == ("done", 1)
+    (law,) = laws(cloud, "ErasureCompleted")
+    assert law["sha256"] == sha256(written).hexdigest()
 
 
 def register(cloud: Stack) -> None:

@@ -48,7 +48,8 @@ class Request:
 
     `calls` are the calls' ids, fixed when the request was made. `noticed` is when the notice to the recipient was
     written (`-` if none was needed), `notified` when the recipient has answered it. `certificates` counts the
-    certificates, `certified` is the SHA-256 of the last one, and `certified_states` the states that it reports.
+    certificates, `certified` is the SHA-256 of the last one, and `certified_states` the states that it reports. `begun`
+    and `begun_states` are the time and the states of a certificate that is being written.
     `revision` counts the writes.
     """
 
@@ -71,6 +72,8 @@ class Request:
     certificates: int = 0
     certified: str | None = None
     certified_states: str | None = None
+    begun: str | None = None
+    begun_states: str | None = None
     revision: int = 0
 
     @property

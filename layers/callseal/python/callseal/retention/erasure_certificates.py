@@ -46,13 +46,17 @@ class Certificates:
     def renew(self, request: Request, files: Sequence[LedgerFile]) -> Request:
         """Return a request with a certificate of the present states of its files. A new one is made if they changed.
 
-        Raise ChangedMeanwhileError if another run made one: its certificate is the next in the chain.
+        Raise ChangedMeanwhileError if another run makes one: its certificate is the next in the chain.
         """
         states = _states(files)
         if states == request.certified_states:
             return request
+        if request.begun_states != states:
+            # It is saved before the write: a run that breaks off after it is continued with the same bytes, under the
+            # same name. Otherwise two certificates would have the same number.
+            request = self._table.save(request, begun=timestamp(self._clock()), begun_states=states)
         self._publish(request.tenant)
-        data = certificate(request, files, self._key.id, timestamp(self._clock()))
+        data = certificate(request, files, self._key.id, request.begun or "")
         certified = replace(request, certificates=request.certificates + 1, certified=sha256(data).hexdigest())
         name = certificate_name(certified)
         # The signature comes first: a certificate that is there has one.
@@ -63,6 +67,8 @@ class Certificates:
             certificates=certified.certificates,
             certified=certified.certified,
             certified_states=states,
+            begun=None,
+            begun_states=None,
         )
 
     def _put(self, key: str, data: bytes, kind: str) -> None:

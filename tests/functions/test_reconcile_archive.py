@@ -13,8 +13,9 @@ from callseal.calls.call_name import CallName
 from callseal.calls.card import Card
 from callseal.calls.card_facts import blind_facts
 from callseal.calls.facts import Facts
+from callseal.core.audit import timestamp
 from tests.functions.test_disposal_policy import policy
-from tests.support.calls import blind_index
+from tests.support.calls import blind_index, table
 from tests.support.clock import Clock
 from tests.support.disposal import (
     ARCHIVE,
@@ -151,6 +152,23 @@ def test_each_difference_is_a_finding(
     assert [detail["tenant"] for detail in cloud.audit_details("RetentionVerified")] == ["beta"]
     logged = [(record.finding, record.tenant) for record in caplog.records if record.message == "archive differs"]  # type: ignore[attr-defined]
     assert logged == [(finding, "acme")]
+
+
+def test_lock_of_an_earlier_longer_class_is_no_finding(
+    cloud: Stack, reconcile_archive: ModuleType, clock: Clock
+) -> None:
+    """`lock_recordings` had made it longer after the delivery, and no lock is made shorter."""
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": FUTURE}
+    put_call(cloud, "1", decided=outcome(LATER, keep_until=timestamp(FUTURE)), **lock)
+    cards, call = table(cloud, clock), CallName("acme", "1")
+    shorter = outcome(LATER, keep_until="2098-12-31T00:00:00.000Z")
+    for _ in range(2):
+        cards.apply({call: [lambda card: card.with_outcome(shorter)]})
+
+    assert found(reconcile_archive) == {}
+    longer = outcome(LATER, keep_until="2099-12-31T00:00:00.000Z")
+    cards.apply({call: [lambda card: card.with_outcome(longer)]})
+    assert card_of(cloud, "1").outcome == longer
 
 
 def test_a_call_is_not_late_for_the_first_hours(cloud: Stack, reconcile_archive: ModuleType, clock: Clock) -> None:

@@ -84,8 +84,15 @@ class Card:
         return replace(card, source=source, metadata=state, known=known)
 
     def with_outcome(self, outcome: Outcome) -> Card:
-        """Return the card after the policy was applied to the call."""
-        return replace(self, outcome=outcome)
+        """Return the card after the policy was applied to the call.
+
+        If an earlier outcome had a later `keep_until`, the outcome has it as `locked_until`: no lock is made shorter.
+        """
+        before = self.outcome or {}
+        ends = [end for end in (before.get("locked_until"), before.get("keep_until"), outcome.get("keep_until")) if end]
+        latest = max(ends, default=None)
+        later = {"locked_until": latest} if latest != outcome.get("keep_until") else {}
+        return replace(self, outcome={**outcome, **later})
 
     def with_delivery(self, place: Place, delivery: Delivery) -> Card:
         """Return the card after a file was delivered."""

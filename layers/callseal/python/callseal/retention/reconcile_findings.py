@@ -100,7 +100,9 @@ class Findings:
     def _is_locked_too_long(self, card: Card, lock: Lock, rules: Rules) -> bool:
         if lock.is_held and not card.holds and not rules.covers(card):
             return True
-        times = [(card.outcome or {}).get("keep_until"), *(delivery.until for _, delivery in deliveries(card))]
+        outcome = card.outcome or {}
+        ends = (outcome.get("keep_until"), outcome.get("locked_until"))
+        times = [*ends, *(delivery.until for _, delivery in deliveries(card))]
         allowed = max((datetime.fromisoformat(time) for time in times if time), default=None)
         is_locked = lock.until is not None and lock.until > self._clock()
         return is_locked and (allowed is None or (lock.until is not None and lock.until > allowed))

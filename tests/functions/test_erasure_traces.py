@@ -170,7 +170,7 @@ PLACES = {
     "landing": (forgetting(lambda each: each.place == "landing"), ("recording", "bucket landing")),
     "waveforms": (skipping(CallTraces, "remove_waveforms"), ("name", "table archive-waveforms")),
     "shares": (skipping(CallTraces, "cancel_shares"), ("name", "table archive-shares")),
-    "register": (skipping(CallTraces, "remove_register_rows"), ("name", "table files")),
+    "register": (skipping(CallTraces, "remove_rows_of_call"), ("name", "table files")),
     "card": (skipping(Card, "ended_by", lambda card, *_: card), ("number", "table calls")),
 }  # fmt: skip
 

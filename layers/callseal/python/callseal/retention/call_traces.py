@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +52,10 @@ class CallTraces:
                 change: Any = {"ConditionExpression": "attribute_exists(id)"}
                 self._cancel(share, int(now.timestamp()), change)
 
-    def remove_register_rows(self, tenant: str, keys: Iterable[str]) -> None:
-        """Delete the rows of erased files, so that nothing reports that they were not fetched."""
-        with calling(REMOVING):
-            for key in keys:
-                self._client.delete_item(TableName=self._register, Key=item({"tenant": tenant, "key": key}))
-
     def remove_rows_of_call(self, call: CallName) -> None:
-        """Delete the rows of all files of a call. A copy that expired before, or was deleted, still has a row.
+        """Delete the register's rows of all files of a call, so that nothing reports that they were not fetched.
 
+        A copy that expired before, or that its recipient deleted, still has a row.
         The call may have ended meanwhile, so its card may not name its files any more.
         """
         pages = self._client.get_paginator("query").paginate(
@@ -74,7 +68,10 @@ class CallTraces:
         )
         with calling(REMOVING):
             keys = [plain(found)["key"] for page in pages for found in page["Items"]]
-        self.remove_register_rows(call.tenant, (key for key in keys if call_of(key) == call))
+            for key in keys:
+                if call_of(key) == call:
+                    row = item({"tenant": call.tenant, "key": key})
+                    self._client.delete_item(TableName=self._register, Key=row)
 
     def _cancel(self, share: str, now: int, change: Any) -> None:
         try:

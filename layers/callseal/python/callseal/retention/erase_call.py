@@ -68,7 +68,6 @@ class CallErasure:
         self._save_new(ledger, after)
         if all(file.state in OVER for file in ledger.values()):
             self._traces.remove_waveforms(request.tenant, card.call.id)
-            self._traces.remove_rows_of_call(card.call)
         return list(ledger.values())
 
     def erase_again(self, request: Request, card: Card, before: Iterable[LedgerFile]) -> list[LedgerFile]:
